@@ -1,0 +1,1 @@
+"""batchgen: generates large batches of content with Claude and loses nothing."""

@@ -1,0 +1,83 @@
+"""The errors that people see.
+
+BatchgenError
+├── ValidationFailed      400 VALIDATION_ERROR
+├── Forbidden             403 FORBIDDEN
+├── NotFound              404 NOT_FOUND
+├── InvalidTransition     409 INVALID_TRANSITION
+├── RunAlreadyActive      409 RUN_ALREADY_ACTIVE
+├── VersionConflict       409 VERSION_CONFLICT
+├── PayloadTooLarge       413 PAYLOAD_TOO_LARGE
+└── Unavailable           503 UNAVAILABLE
+"""
+
+from typing import ClassVar
+
+
+class BatchgenError(Exception):
+    """The request cannot be done."""
+
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str | None = None, **details: object) -> None:
+        """A sentence for a person (default: the class's docstring) and JSON-able details."""
+        self.message = message or (self.__doc__ or "").strip()
+        self.details = details
+        super().__init__(self.message)
+
+
+class ValidationFailed(BatchgenError):
+    """The input is not valid; details say which field and why. Nothing was changed."""
+
+    code = "VALIDATION_ERROR"
+    http_status = 400
+
+
+class Forbidden(BatchgenError):
+    """You are not allowed to do this here."""
+
+    code = "FORBIDDEN"
+    http_status = 403
+
+
+class NotFound(BatchgenError):
+    """There is nothing here, or it is not yours to see."""
+
+    code = "NOT_FOUND"
+    http_status = 404
+
+
+class InvalidTransition(BatchgenError):
+    """The run's status does not allow this action."""
+
+    code = "INVALID_TRANSITION"
+    http_status = 409
+
+
+class RunAlreadyActive(BatchgenError):
+    """A run of this type is already active for this project."""
+
+    code = "RUN_ALREADY_ACTIVE"
+    http_status = 409
+
+
+class VersionConflict(BatchgenError):
+    """Somebody changed this in the meantime. Read it again, then repeat your change."""
+
+    code = "VERSION_CONFLICT"
+    http_status = 409
+
+
+class PayloadTooLarge(BatchgenError):
+    """The body is larger than this server takes (BATCHGEN_MAX_BODY_BYTES)."""
+
+    code = "PAYLOAD_TOO_LARGE"
+    http_status = 413
+
+
+class Unavailable(BatchgenError):
+    """A service that batchgen needs is away. Try again shortly."""
+
+    code = "UNAVAILABLE"
+    http_status = 503

@@ -1,0 +1,252 @@
+"""Every tunable of batchgen, flat; units stand in the names. The README lists the variables."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+from batchgen import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+PRODUCTION = env.choice("BATCHGEN_ENV", "development", ("development", "production")) == "production"
+DEBUG = False
+
+# Django ---------------------------------------------------------------------------------------
+
+SECRET_KEY = env.secret(
+    "BATCHGEN_SECRET_KEY", required=PRODUCTION, default="" if PRODUCTION else "development-only"
+)
+ALLOWED_HOSTS = env.text("BATCHGEN_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [
+    origin for origin in env.text("BATCHGEN_CSRF_TRUSTED_ORIGINS").split(",") if origin
+]
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_results",
+    "batchgen",
+    "epics",
+    "runs",
+    "workers",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "batchgen.middleware.BodyLimitMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "batchgen.urls"
+ASGI_APPLICATION = "batchgen.asgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / ".local" / "static"
+# Development serves the packages' files straight from where they are installed.
+WHITENOISE_USE_FINDERS = not PRODUCTION
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# TLS is expected in front of a production web process.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
+SECURE_HSTS_PRELOAD = PRODUCTION
+SESSION_COOKIE_SECURE = PRODUCTION
+CSRF_COOKIE_SECURE = PRODUCTION
+X_FRAME_OPTIONS = "DENY"
+
+#: Largest request body, in bytes; a backlog of 10,000 cards has about 4 MB.
+MAX_BODY_BYTES = env.integer("BATCHGEN_MAX_BODY_BYTES", 10_000_000, least=1_000)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+
+# PostgreSQL: the truth ------------------------------------------------------------------------
+
+DATABASE_URL = env.secret("DATABASE_URL", required=PRODUCTION)
+#: Connections one process may hold at once. Threads share them: none is held during a call.
+DATABASE_POOL_SIZE = env.integer("BATCHGEN_DATABASE_POOL_SIZE", 10, least=2, most=500)
+DATABASES: dict[str, Any] = {
+    "default": {
+        **dj_database_url.parse(DATABASE_URL or "postgresql:///batchgen"),
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
+            "application_name": "batchgen",
+            "connect_timeout": 5,
+        },
+    }
+}
+
+# Redis: the broker and all that may be lost -----------------------------------------------------
+
+REDIS_URL = env.secret("REDIS_URL", required=PRODUCTION, default="redis://127.0.0.1:6379/0")
+#: Stands before every key, so that several installations can share one Redis.
+REDIS_PREFIX = env.text("BATCHGEN_REDIS_PREFIX", "batchgen:")
+
+# Celery: the muscle (shared facts: docs/celery.md) ----------------------------------------------
+
+WORKER_CONCURRENCY = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, most=1000)
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+    # Redelivery is not how a dead worker's epic comes back (the lease is), so it must never fire.
+    "visibility_timeout": 1800,
+    "unacked_restore_interval": 10,
+    "unacked_restore_throttle": 1,
+    "priority_steps": [0, 3, 6, 9],
+    "queue_order_strategy": "priority",
+    "global_keyprefix": REDIS_PREFIX,
+    "max_connections": WORKER_CONCURRENCY + 10,
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+CELERY_BROKER_POOL_LIMIT = WORKER_CONCURRENCY + 10
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_DEFAULT_QUEUE = "epics"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_ACKS_ON_FAILURE = True
+CELERY_TASK_ACKS_ON_TIMEOUT = True
+CELERY_TASK_IGNORE_RESULT = True
+# Wired for operators who want results kept: a task with ignore_result=False is in the admin.
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_EXPIRES = timedelta(days=1)
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = WORKER_CONCURRENCY
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_DISABLE_RATE_LIMITS = True
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_STORE_EAGER_RESULT = False
+CELERY_BEAT_SCHEDULE = {
+    "reconcile": {
+        "task": "workers.reconcile",
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 5, "priority": 0},
+    },
+}
+
+# The engine -----------------------------------------------------------------------------------
+
+#: A worker that has not renewed its lease for so long is dead; its epics go to others.
+WORKER_LEASE_S = env.number("BATCHGEN_WORKER_LEASE_S", 10, least=1, most=3600)
+#: How often a worker renews its lease and looks for work that was lost.
+HEARTBEAT_S = env.number("BATCHGEN_HEARTBEAT_S", 1, least=0.05, most=60)
+RECONCILE_S = env.number("BATCHGEN_RECONCILE_S", 0.25, least=0.05, most=60)
+#: A message that should be in the broker and is not counts as lost after so long.
+MESSAGE_LOST_S = env.number("BATCHGEN_MESSAGE_LOST_S", 2, least=0.2, most=3600)
+#: An epic that was being generated when its worker died so many times is given up: POISON.
+MAX_CRASHES = env.integer("BATCHGEN_MAX_CRASHES", 3, least=1, most=100)
+#: Waits up to this long happen in the worker's slot, which keeps them exact; longer ones park.
+SLOT_WAIT_S = env.number("BATCHGEN_SLOT_WAIT_S", 1, least=0, most=60)
+#: More epics than this in one start get a warning that says how long it may take.
+MANY_EPICS = 15
+
+# The provider ----------------------------------------------------------------------------------
+
+ANTHROPIC_API_KEY = env.secret("ANTHROPIC_API_KEY", required=PRODUCTION)
+ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL")
+#: What pages, logs and runs say answers the calls: `anthropic` or `simulator`.
+PROVIDER_NAME = env.choice("BATCHGEN_PROVIDER_NAME", "anthropic", ("anthropic", "simulator"))
+MODEL = env.text("BATCHGEN_MODEL", "claude-sonnet-5-5")
+PROVIDER_TIMEOUT_S = env.number("BATCHGEN_PROVIDER_TIMEOUT_S", 300, least=0.1, most=3600)
+
+# REST ------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["batchgen.api.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["batchgen.api.StrictJSONParser"],
+    "EXCEPTION_HANDLER": "batchgen.api_errors.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "batchgen.openapi.EnvelopeSchema",
+    "DEFAULT_VERSIONING_CLASS": None,
+    "URL_FORMAT_OVERRIDE": None,  # `?format=` is an export's own
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "TEST_REQUEST_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+    "UPDATE_LAST_LOGIN": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "batchgen",
+    "DESCRIPTION": "Generates the user stories of every epic of a backlog, and loses nothing.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# Logs ------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("BATCHGEN_LOG_LEVEL", "INFO")},
+    "loggers": {
+        # One line a task and a request is too much for tens of thousands of epics.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+    },
+}

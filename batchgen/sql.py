@@ -1,0 +1,98 @@
+"""Named SQL, for what the ORM cannot say plainly or says at twice the cost.
+
+A `.sql` file holds blocks that open with a line `-- name --` and a comment of one or more lines
+with the block's purpose. `Queries` loads them; `Queries.fetch` runs one as its own transaction
+on this process's engine pool: prepared statements, no health-check round trip. A connection that
+turns out to be dead is replaced and the statement is sent once more, so a statement must be safe
+to run twice: each names the generation of the lane it belongs to.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.db import connections
+from psycopg.rows import dict_row
+from psycopg.types.json import JsonbLoader
+from psycopg.types.numeric import Int8Dumper
+from psycopg_pool import ConnectionPool
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
+#: Errors after which the same statement may well succeed at once.
+_PASSING = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.UniqueViolation,
+)
+_TRIES = 3
+
+Row = dict[str, Any]
+
+
+class Queries:
+    """The named blocks of one `.sql` file."""
+
+    def __init__(self, path: Path) -> None:
+        parts = _NAME.split(path.read_text())
+        self._sql = dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
+
+    def __getitem__(self, name: str) -> str:
+        return self._sql[name]
+
+    def fetch(self, name: str, params: Mapping[str, object]) -> list[Row]:
+        """Run a block as one transaction and return its rows, each a dict by column name.
+
+        Raises:
+            psycopg.Error: as the server said, after a few tries where another may help.
+        """
+        sql = self._sql[name]
+        for tries in range(1, _TRIES + 1):
+            try:
+                with engine_pool().connection() as connection:
+                    return connection.execute(sql, params, prepare=True).fetchall()
+            except (psycopg.OperationalError, *_PASSING) as error:
+                if tries == _TRIES:
+                    raise
+                log.warning("%s: %s; once more", name, type(error).__name__)
+                if not isinstance(error, _PASSING):
+                    # A server that restarted took all of the pool's connections with it.
+                    engine_pool().check()
+        raise AssertionError("the loop returns or raises")
+
+
+@cache
+def engine_pool() -> ConnectionPool[psycopg.Connection[Row]]:
+    """This process's pool for named SQL; connections are in autocommit."""
+    database = connections["default"]
+    options = database.settings_dict["OPTIONS"]["pool"]
+    parameters = {
+        **database.get_connection_params(),
+        "cursor_factory": psycopg.Cursor,
+        "row_factory": dict_row,
+        "autocommit": True,
+        "prepare_threshold": 0,
+    }
+    return ConnectionPool(
+        kwargs=parameters, name="engine", open=True, configure=_configure, **options
+    )
+
+
+def _configure(connection: psycopg.Connection[Row]) -> None:
+    # By default the size of a number chooses its SQL type, and each choice of types of all of a
+    # statement's parameters would be prepared apart.
+    connection.adapters.register_dumper(int, Int8Dumper)
+    # Django leaves JSON to its model fields; here rows come as they are.
+    connection.adapters.register_loader("jsonb", JsonbLoader)
+
+
+def close_engine_pool() -> None:
+    """Give the engine's connections back to the server; the next statement opens new ones."""
+    if engine_pool.cache_info().currsize:
+        engine_pool().close()
+        engine_pool.cache_clear()
