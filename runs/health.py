@@ -1,0 +1,30 @@
+"""/readyz: can this installation take work, and will somebody do it?"""
+
+from django.db.models.functions import Now
+from django.http import HttpRequest, JsonResponse
+
+from batchgen.api_errors import failure_of
+from batchgen.errors import Unavailable
+from batchgen.health import check_database, check_migrations, check_redis, missing
+from runs.models import Worker
+
+
+def check_worker() -> None:
+    """Raises an error where no worker holds a lease."""
+    if not Worker.objects.filter(lease_until__gt=Now(), stopped_at__isnull=True).exists():
+        raise RuntimeError("no worker is alive")
+
+
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 where all is there, else 503 with the list of what is missing."""
+    absent = missing(
+        {
+            "database": check_database,
+            "redis": check_redis,
+            "migrations": check_migrations,
+            "worker": check_worker,
+        }
+    )
+    if absent:
+        return failure_of(Unavailable(f"Missing: {', '.join(absent)}.", missing=absent)).response()
+    return JsonResponse({"data": {"status": "ready"}, "error": None})

@@ -1,0 +1,196 @@
+"""Lanes: how epics are handed out, finished, given back and taken back.
+
+Every function here is one transaction. `(lane_id, generation)` is the fence that it names: where
+the lane has moved on, nothing happens and the answer says so.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from psycopg.types.json import Jsonb
+
+from batchgen.ids import new_id
+from runs.messages import Link
+from runs.queries import QUERIES
+from runs.states import CallOutcome, RunEpicStage, RunEpicStatus
+
+_POISON_MESSAGE = (
+    "Given up: the worker died each of the last times this epic was generated. "
+    "Look at the worker's log for what its cards do to it, then retry."
+)
+_LOST_MESSAGE = "Its worker is gone; the epic goes to another one."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """A claimed lane: what an attempt must name to change anything."""
+
+    lane_id: int
+    generation: int
+    run_epic_id: UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spend:
+    """What one provider call used and cost."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    request_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How an attempt ended an epic."""
+
+    status: RunEpicStatus
+    message: str
+    stories: Sequence[dict[str, object]] = ()
+    stage: str = RunEpicStage.STORAGE
+    stage_ms: dict[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    error_code: str = ""
+    error: str = ""
+    call_outcome: CallOutcome = CallOutcome.ANSWERED
+    possibly_billed: bool = False
+
+
+def lane_claim(*, hold: Hold, worker_id: UUID, call_id: UUID) -> dict[str, Any] | None:
+    """Claim the hold's epic and write the call's intent; all that the attempt needs, or None."""
+    rows = QUERIES.fetch("lane_claim", {**asdict(hold), "worker_id": worker_id, "call_id": call_id})
+    return rows[0] if rows else None
+
+
+def lane_finish(
+    *, hold: Hold, call_id: UUID, outcome: Outcome, spend: Spend, park_s: float
+) -> dict[str, Any] | None:
+    """End the epic, store its stories, move the lane on; the lane's new row, or None if overtaken.
+
+    Args:
+        park_s: how long the lane waits before its next epic; 0 sends it at once.
+    """
+    level = "error" if outcome.status == RunEpicStatus.FAILED else "info"
+    rows = QUERIES.fetch(
+        "lane_finish",
+        {
+            **asdict(hold),
+            **asdict(spend),
+            "call_id": call_id,
+            "status": outcome.status.value,
+            "stage": outcome.stage,
+            "stories": Jsonb(outcome.stories),
+            "story_count": len(outcome.stories),
+            "stage_ms": Jsonb(outcome.stage_ms),
+            "notes": Jsonb(outcome.notes),
+            "error_code": outcome.error_code,
+            "error": outcome.error,
+            "outcome": outcome.call_outcome.value,
+            "call_error_code": outcome.error_code
+            if outcome.call_outcome == CallOutcome.FAILED
+            else "",
+            "possibly_billed": outcome.possibly_billed,
+            "level": level,
+            "message": outcome.message,
+            "park_s": float(park_s),
+        },
+    )
+    return rows[0] if rows else None
+
+
+def lane_give_back(
+    *,
+    hold: Hold,
+    call_id: UUID,
+    reason: str,
+    message: str,
+    wait_s: float,
+    refund: bool,
+    error_code: str = "",
+    request_id: str = "",
+    possibly_billed: bool = False,
+    strain: bool = False,
+) -> bool:
+    """Put the epic back to PENDING and park its lane for `wait_s`; False if overtaken.
+
+    Args:
+        reason: why it waits, as in `Lane.wait_reason`.
+        refund: the attempt is not counted.
+        strain: it was a rate-limit error, which slows the lane's pacing.
+    """
+    rows = QUERIES.fetch(
+        "lane_give_back",
+        {
+            **asdict(hold),
+            "call_id": call_id,
+            "reason": reason,
+            "message": message,
+            "wait_s": float(wait_s),
+            "refund": int(refund),
+            "strain": int(strain),
+            "error_code": error_code,
+            "request_id": request_id,
+            "possibly_billed": possibly_billed,
+        },
+    )
+    return bool(rows)
+
+
+def call_next(
+    *, hold: Hold, call_id: UUID, spend: Spend, response: dict[str, str], purpose: str, model: str
+) -> UUID | None:
+    """End a call and begin the attempt's next one; its id, or None where it may not start."""
+    next_call_id = new_id()
+    (row,) = QUERIES.fetch(
+        "call_next",
+        {
+            **asdict(hold),
+            **asdict(spend),
+            "call_id": call_id,
+            "next_call_id": next_call_id,
+            "response": Jsonb(response),
+            "purpose": purpose,
+            "model": model,
+        },
+    )
+    return next_call_id if row["begun"] else None
+
+
+def call_book(*, lane_id: int, call_id: UUID, spend: Spend) -> None:
+    """Book what an overtaken attempt spent; its result counts for nothing else."""
+    QUERIES.fetch("call_book", {**asdict(spend), "lane_id": lane_id, "call_id": call_id})
+
+
+def lanes_dispatch(*, run_id: UUID, lost_lane_ids: Iterable[int] = ()) -> list[Link]:
+    """Give the run's free lanes their next epics; the messages to send."""
+    params = {"run_id": run_id, "lost_lane_ids": list(lost_lane_ids)}
+    return [Link.of(row) for row in QUERIES.fetch("lanes_dispatch", params)]
+
+
+def lanes_rest(*, run_id: UUID) -> list[dict[str, Any]]:
+    """Idle the waiting lanes of a run that stands still; their old lane ids and generations."""
+    return QUERIES.fetch("lanes_rest", {"run_id": run_id})
+
+
+def lanes_reclaim(*, orphans: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """Take epics back from workers that are gone; a row for each lane.
+
+    Args:
+        orphans: `lane.generation` of claims that the calling worker holds by the books but does
+            not run.
+    """
+    return QUERIES.fetch(
+        "lanes_reclaim",
+        {
+            "orphans": list(orphans),
+            "max_crashes": settings.MAX_CRASHES,
+            "poison_message": _POISON_MESSAGE,
+            "lost_message": _LOST_MESSAGE,
+        },
+    )

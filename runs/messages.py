@@ -1,0 +1,107 @@
+"""Messages to the workers: sent by task name, and looked up in the broker.
+
+A message is a hint. It may be lost, doubled or late; the lane's generation decides.
+"""
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from kombu.exceptions import OperationalError
+from redis import RedisError
+
+from batchgen import redis
+from batchgen.celery import app
+from runs.states import MESSAGE_PRIORITY
+
+log = logging.getLogger(__name__)
+
+TASK_NAME = "workers.generate_epic"
+_QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE
+#: Kombu's name for the list of a priority: the queue's own for 0, else with this in between.
+_PRIORITY_MARK = "\x06\x16"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """One link of a lane's chain: an epic for a generation of the lane."""
+
+    run_id: UUID
+    run_epic_id: UUID
+    lane_id: int
+    generation: int
+    priority: str
+    epic_code: str
+    epic_title: str
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> "Link":
+        """From a row of the lane queries."""
+        return cls(**{name: row[name] for name in cls.__slots__})
+
+    @property
+    def message_id(self) -> str:
+        """New for every generation, so that a revoked message never stops a later one."""
+        return message_id(self.lane_id, self.generation)
+
+
+def message_id(lane_id: int, generation: int) -> str:
+    """The Celery task id of a lane's generation."""
+    return f"{lane_id}.{generation}"
+
+
+def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
+    """Send each link's message. Where the broker is away, the reconciler sends it later.
+
+    Args:
+        due_at: Unix time before which the epic is not to start; the worker waits for it.
+    """
+    for link in links:
+        try:
+            app.send_task(
+                TASK_NAME,
+                (str(link.run_epic_id), link.lane_id, link.generation),
+                {"due_at": due_at} if due_at else None,
+                task_id=link.message_id,
+                priority=MESSAGE_PRIORITY[link.priority],
+                argsrepr=f"{link.epic_code}: {link.epic_title} | run {link.run_id}",
+                kwargsrepr=f"lane {link.lane_id}, generation {link.generation}",
+                queue=_QUEUE,
+                retry=False,
+                ignore_result=True,
+            )
+        except (OperationalError, RedisError, OSError) as error:
+            log.warning("not sent, the reconciler will: %s (%s)", link.message_id, error)
+            return
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BrokerContent:
+    """Ids of the messages that wait, and of those that a worker took and did not finish."""
+
+    waiting: frozenset[str]
+    taken: frozenset[str]
+
+
+def broker_content() -> BrokerContent:
+    """What is in the broker now, at most a few messages a lane.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    client = redis.client()
+    names = [redis.key(_QUEUE)] + [
+        redis.key(f"{_QUEUE}{_PRIORITY_MARK}{step}")
+        for step in settings.CELERY_BROKER_TRANSPORT_OPTIONS["priority_steps"][1:]
+    ]
+    waiting = [json.loads(raw) for name in names for raw in client.lrange(name, 0, -1)]
+    taken = [json.loads(raw)[0] for raw in client.hvals(redis.key("unacked"))]
+    return BrokerContent(waiting=_ids(waiting), taken=_ids(taken))
+
+
+def _ids(messages: Iterable[dict[str, Any]]) -> frozenset[str]:
+    return frozenset(str(message["headers"]["id"]) for message in messages)

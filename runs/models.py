@@ -1,0 +1,322 @@
+"""What a run is: itself, its epics, its lanes, its log, its provider calls and its workers."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+
+from batchgen.ids import new_id
+from epics.models import Epic, Project
+from runs.states import (
+    ACTIVE,
+    FINAL,
+    CallOutcome,
+    LaneState,
+    Mode,
+    Pacing,
+    PersonaSet,
+    Priority,
+    RunEpicStage,
+    RunEpicStatus,
+    RunPhase,
+    RunStatus,
+    RunType,
+)
+
+
+class Run(models.Model):
+    """One batch over a project's epics. Its running totals are kept by its lanes."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
+    type = models.CharField(max_length=30, choices=RunType)
+    status = models.CharField(max_length=30, choices=RunStatus, default=RunStatus.QUEUED)
+    phase = models.CharField(max_length=30, choices=RunPhase, default=RunPhase.INITIALIZING)
+    mode = models.CharField(max_length=20, choices=Mode, default=Mode.STANDARD)
+    persona_set = models.CharField(max_length=20, choices=PersonaSet, default=PersonaSet.CORE)
+    pacing_profile = models.CharField(max_length=20, choices=Pacing, default=Pacing.NORMAL)
+    priority = models.CharField(max_length=10, choices=Priority, default=Priority.NORMAL)
+    max_concurrency = models.PositiveIntegerField()
+    skip_quality_check = models.BooleanField(default=False)
+    provider = models.CharField(max_length=20)
+    model = models.CharField(max_length=100)
+    max_tokens = models.PositiveIntegerField()
+    total_epics = models.PositiveIntegerField()
+    #: Final, but calls that had begun are still being finished; they end with `completed_at`.
+    draining = models.BooleanField(default=False)
+    error_code = models.CharField(max_length=50, blank=True, default="")
+    error = models.TextField(blank=True, default="")
+    retried_from = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="retries"
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "type"],
+                condition=Q(status__in=ACTIVE),
+                name="run_active_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(completed_at__isnull=False, status__in=FINAL, draining=False)
+                | Q(completed_at__isnull=True, status__in=ACTIVE, draining=False)
+                | Q(completed_at__isnull=True, status__in=FINAL, draining=True),
+                name="run_ended_when_final",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_concurrency__gte=1), name="run_has_concurrency"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["project", "-created_at", "-id"], name="run_of_project"),
+            models.Index(fields=["-created_at", "-id"], name="run_newest"),
+            # the reconciler's round
+            models.Index(fields=["id"], condition=Q(completed_at__isnull=True), name="run_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+class Worker(models.Model):
+    """One start of one worker process. Its lease is the lease of every lane it runs."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    #: Celery's node name; a new start of the same name takes the older one's work back at once.
+    name = models.CharField(max_length=200)
+    concurrency = models.PositiveIntegerField()
+    started_at = models.DateTimeField(default=now)
+    heartbeat_at = models.DateTimeField(default=now)
+    lease_until = models.DateTimeField()
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["name", "-started_at"]
+        indexes = [models.Index(fields=["name", "-started_at"], name="worker_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Lane(models.Model):
+    """A rolling chain of a run: it carries one epic at a time.
+
+    `(id, generation)` is the fence: a message, a claim and a result each name the generation
+    they belong to, and whatever takes the lane on raises it, so that older ones change nothing.
+    A lane also counts what it finished. The run's totals are the sums over its lanes, so that
+    no two epics ever wait for each other to count.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="lanes")
+    index = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=LaneState, default=LaneState.IDLE)
+    generation = models.PositiveIntegerField(default=0)
+    worker = models.ForeignKey(
+        Worker,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="lanes",
+        db_index=False,
+        db_constraint=False,  # checked by nobody's hand: only workers write it, on the hot path
+    )
+    wake_at = models.DateTimeField(null=True, blank=True)
+    #: Why it is parked: pacing, backoff, rate-limit, budget …
+    wait_reason = models.CharField(max_length=30, blank=True, default="")
+    #: When the state last changed.
+    moved_at = models.DateTimeField(default=now)
+    #: Rate-limit errors in a row; the pacing delay grows with them.
+    strain = models.PositiveIntegerField(default=0)
+
+    completed = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    cancelled = models.PositiveIntegerField(default=0)
+    stories = models.PositiveIntegerField(default=0)
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    cache_read_tokens = models.PositiveBigIntegerField(default=0)
+    cache_write_tokens = models.PositiveBigIntegerField(default=0)
+    cost_usd = models.DecimalField(max_digits=14, decimal_places=6, default=0)
+
+    class Meta:
+        ordering = ["run", "index"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "index"], name="lane_once"),
+            models.CheckConstraint(
+                condition=Q(state=LaneState.PARKED, wake_at__isnull=False)
+                | (~Q(state=LaneState.PARKED) & Q(wake_at__isnull=True)),
+                name="lane_wakes_when_parked",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"lane {self.index} ({self.state})"
+
+
+class RunEpic(models.Model):
+    """One epic's part in a run."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    run = models.ForeignKey(
+        Run, on_delete=models.CASCADE, related_name="run_epics", db_index=False
+    )
+    epic = models.ForeignKey(
+        Epic, null=True, on_delete=models.SET_NULL, related_name="run_epics", db_index=False
+    )
+    epic_code = models.CharField(max_length=50)
+    epic_title = models.CharField(max_length=500)
+    order = models.PositiveIntegerField()
+    status = models.CharField(
+        max_length=20, choices=RunEpicStatus, default=RunEpicStatus.PENDING
+    )
+    stage = models.CharField(max_length=30, choices=RunEpicStage, blank=True, default="")
+    #: The lane that carries it (while PENDING or GENERATING) or carried it.
+    lane = models.ForeignKey(
+        Lane, null=True, blank=True, on_delete=models.SET_NULL, db_index=False, related_name="+"
+    )
+    estimated_input_tokens = models.PositiveIntegerField(default=0)
+    #: Claims that were not given back; each may have cost a provider call.
+    attempt = models.PositiveIntegerField(default=0)
+    #: Attempts whose worker died in the middle.
+    crashes = models.PositiveIntegerField(default=0)
+    stories_created = models.PositiveIntegerField(default=0)
+    input_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    cache_read_tokens = models.PositiveIntegerField(default=0)
+    cache_write_tokens = models.PositiveIntegerField(default=0)
+    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    error_code = models.CharField(max_length=50, blank=True, default="")
+    error = models.TextField(blank=True, default="")
+    #: {stage: milliseconds} of the attempt that finished it.
+    stage_ms = models.JSONField(default=dict, blank=True)
+    #: What a reader of the result should know, e.g. that the cards were summarised.
+    notes = models.JSONField(default=list, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["run", "order"]
+        constraints = [
+            models.UniqueConstraint(fields=["epic", "run"], name="epic_once_in_run"),
+            # A lane carries at most one epic: I5 does not depend on anybody's care.
+            models.UniqueConstraint(
+                fields=["lane"],
+                condition=Q(status__in=(RunEpicStatus.PENDING, RunEpicStatus.GENERATING)),
+                name="lane_carries_one_epic",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    completed_at__isnull=True,
+                    status__in=(RunEpicStatus.PENDING, RunEpicStatus.GENERATING),
+                )
+                | (
+                    Q(completed_at__isnull=False)
+                    & ~Q(status__in=(RunEpicStatus.PENDING, RunEpicStatus.GENERATING))
+                ),
+                name="run_epic_ended_when_final",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=RunEpicStatus.GENERATING) | Q(lane__isnull=False),
+                name="run_epic_generates_in_a_lane",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["run", "order"], name="run_epic_in_order"),  # the list
+            models.Index(  # the next epic of a lane; is there any left?
+                fields=["run", "order"],
+                condition=Q(status__in=(RunEpicStatus.PENDING, RunEpicStatus.GENERATING)),
+                name="run_epic_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.epic_code}: {self.epic_title}"
+
+
+class RunLog(models.Model):
+    """A line of a run's log.
+
+    Lines are written inside the transaction they tell of, by many workers at once, so their
+    ids are not in commit order. `seq` is: it is given to committed lines, one reader at a time
+    (`runs.log.log_number`), so a reader that asks for what came after 7 never misses an 8.
+    """
+
+    class Level(models.TextChoices):
+        INFO = "info"
+        WARNING = "warning"
+        ERROR = "error"
+
+    run = models.ForeignKey(
+        Run,
+        on_delete=models.CASCADE,
+        related_name="log",
+        db_index=False,
+        # The check would lock the run's row once for every line of every epic.
+        db_constraint=False,
+    )
+    seq = models.PositiveIntegerField(null=True)
+    at = models.DateTimeField(default=now)
+    level = models.CharField(max_length=10, choices=Level, default=Level.INFO)
+    epic_code = models.CharField(max_length=50, blank=True, default="")
+    message = models.TextField()
+
+    class Meta:
+        ordering = ["run", "seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "seq"], name="run_log_seq_once"),
+        ]
+        indexes = [
+            models.Index(fields=["run"], condition=Q(seq__isnull=True), name="run_log_unnumbered"),
+        ]
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class ProviderCall(models.Model):
+    """A call that was paid for, or may have been. Written before the call starts."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    run_epic = models.ForeignKey(RunEpic, on_delete=models.CASCADE, related_name="calls")
+    attempt = models.PositiveIntegerField()
+    #: generate, repair (defects named) or enlarge (a larger cap).
+    purpose = models.CharField(max_length=20)
+    model = models.CharField(max_length=100)
+    outcome = models.CharField(
+        max_length=20, choices=CallOutcome, default=CallOutcome.STARTED
+    )
+    started_at = models.DateTimeField(default=now)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    request_id = models.CharField(max_length=100, blank=True, default="")
+    input_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    cache_read_tokens = models.PositiveIntegerField(default=0)
+    cache_write_tokens = models.PositiveIntegerField(default=0)
+    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    error_code = models.CharField(max_length=50, blank=True, default="")
+    #: The outcome is unknown to us: the provider may have charged for it.
+    possibly_billed = models.BooleanField(default=False)
+    #: {text, stopReason} of an answer that did not finish its epic; a later attempt goes on from it.
+    response = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(outcome=CallOutcome.STARTED, ended_at__isnull=True)
+                | (~Q(outcome=CallOutcome.STARTED) & Q(ended_at__isnull=False)),
+                name="call_ended_with_outcome",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} call of {self.started_at:%H:%M:%S}"

@@ -1,0 +1,49 @@
+"""Pacing profiles: how fast one run goes, on top of what the limiter allows. Pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PacingProfile:
+    """One profile's numbers."""
+
+    #: Wait between two epics of a lane; none before its first.
+    delay_ms: int
+    #: Cap of one answer's output.
+    max_tokens: int
+    #: Tries after the first, for an error that may pass.
+    max_retries: int
+    #: Wait before the first of them; it doubles from there.
+    retry_wait_ms: int
+    #: Lanes, where the run does not say.
+    lanes: int
+
+
+PROFILES: dict[str, PacingProfile] = {
+    "safe": PacingProfile(
+        delay_ms=3000, max_tokens=2000, max_retries=3, retry_wait_ms=10_000, lanes=1
+    ),
+    "normal": PacingProfile(
+        delay_ms=1000, max_tokens=4000, max_retries=2, retry_wait_ms=5000, lanes=2
+    ),
+    "fast": PacingProfile(
+        delay_ms=500, max_tokens=4000, max_retries=2, retry_wait_ms=3000, lanes=5
+    ),
+    # No delay of its own: the limiter alone paces.
+    "adaptive": PacingProfile(
+        delay_ms=0, max_tokens=8000, max_retries=3, retry_wait_ms=1000, lanes=10
+    ),
+}
+
+_MOST_GROWTH = 8
+
+
+def delay_after_rate_limit_ms(delay_ms: int, *, errors: int) -> int:
+    """A lane's delay after `errors` rate-limit errors in a row; 0 errors leave it as it is.
+
+    Each error multiplies it by min(2^n, 8), n counting the errors before it.
+    """
+    grown = delay_ms
+    for before in range(errors):
+        grown *= min(2**before, _MOST_GROWTH)
+    return grown

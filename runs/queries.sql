@@ -1,0 +1,566 @@
+-- lane_claim --
+-- Claim a lane's epic for one attempt: the lane goes sent -> running, the epic
+-- PENDING -> GENERATING, the call's intent is written. Returns all that the attempt needs;
+-- nothing when the message is late or doubled, or the run stands still. FOR SHARE makes a pause
+-- or a cancel wait for claims under way, so that its count of calls in flight is exact.
+WITH run AS (
+    SELECT id, project_id, status, mode, persona_set, pacing_profile, priority, model, max_tokens,
+           skip_quality_check
+    FROM runs_run
+    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)
+    FOR SHARE
+), lane AS (
+    UPDATE runs_lane
+    SET state = 'running', worker_id = %(worker_id)s, moved_at = clock_timestamp()
+    FROM run
+    WHERE runs_lane.id = %(lane_id)s
+      AND runs_lane.generation = %(generation)s
+      AND runs_lane.state = 'sent'
+      AND run.status IN ('QUEUED', 'RUNNING')
+      AND EXISTS (
+          SELECT FROM runs_runepic
+          WHERE id = %(run_epic_id)s AND lane_id = %(lane_id)s AND status = 'PENDING'
+      )
+    RETURNING runs_lane.id, runs_lane.strain
+), claimed AS (
+    UPDATE runs_runepic
+    SET status = 'GENERATING', stage = 'validation', attempt = attempt + 1,
+        started_at = COALESCE(started_at, clock_timestamp())
+    FROM lane
+    WHERE runs_runepic.id = %(run_epic_id)s AND runs_runepic.status = 'PENDING'
+    RETURNING runs_runepic.id, runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.attempt
+), call AS (
+    INSERT INTO runs_providercall (
+        id, run_epic_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
+        output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code, possibly_billed
+    )
+    SELECT %(call_id)s, claimed.id, claimed.attempt, 'generate', run.model, 'STARTED',
+           clock_timestamp(), '', 0, 0, 0, 0, 0, '', false
+    FROM claimed, run
+)
+SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set, run.pacing_profile,
+       run.priority, run.model, run.max_tokens, run.skip_quality_check,
+       lane.strain, claimed.attempt, claimed.epic_code,
+       project.name AS project_name, project.description AS project_description,
+       project.context AS project_context, project.language AS project_language,
+       epic.title, epic.theme, epic.description, epic.business_value, epic.acceptance_criteria,
+       epic.dependencies, epic.effort, epic.impact, epic.priority AS epic_priority,
+       (
+           SELECT COALESCE(jsonb_agg(
+               jsonb_build_array(
+                   card.code, card.title, card.persona, card.statement, card.problem, card.systems
+               ) ORDER BY place."order", card."order"
+           ), '[]')
+           FROM epics_epiccard place JOIN epics_card card ON card.id = place.card_id
+           WHERE place.epic_id = claimed.epic_id
+       ) AS cards,
+       CASE WHEN claimed.attempt > 1 THEN (
+           SELECT jsonb_agg(answered.response ORDER BY answered.started_at)
+           FROM runs_providercall answered
+           WHERE answered.run_epic_id = claimed.id AND answered.response IS NOT NULL
+       ) END AS responses
+FROM claimed
+CROSS JOIN run
+CROSS JOIN lane
+JOIN epics_project project ON project.id = run.project_id
+LEFT JOIN epics_epic epic ON epic.id = claimed.epic_id
+
+-- lane_finish --
+-- Finish an epic (COMPLETED, FAILED or SKIPPED) and move its lane on, all in one: the epic, its
+-- stories (replaced when completed), the call, the totals, the log, the lane's next epic.
+-- Returns the lane's new state; nothing when the lane belongs to a newer attempt by now.
+WITH lane AS (
+    SELECT lane.id, lane.index, lane.run_id, run.status, run.max_concurrency, run.priority,
+           run.project_id
+    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
+    WHERE lane.id = %(lane_id)s
+      AND lane.generation = %(generation)s
+      AND lane.state = 'running'
+    FOR UPDATE OF lane
+), done AS (
+    UPDATE runs_runepic
+    SET status = %(status)s,
+        stage = %(stage)s,
+        stories_created = %(story_count)s,
+        input_tokens = input_tokens + %(input_tokens)s,
+        output_tokens = output_tokens + %(output_tokens)s,
+        cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
+        cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
+        cost_usd = cost_usd + %(cost_usd)s,
+        error_code = %(error_code)s, error = %(error)s,
+        stage_ms = %(stage_ms)s, notes = %(notes)s,
+        completed_at = clock_timestamp()
+    FROM lane
+    WHERE runs_runepic.id = %(run_epic_id)s
+      AND runs_runepic.lane_id = lane.id
+      AND runs_runepic.status = 'GENERATING'
+    RETURNING runs_runepic.epic_id, runs_runepic.epic_code,
+              EXTRACT(EPOCH FROM clock_timestamp() - runs_runepic.started_at) AS seconds
+), gone AS (
+    DELETE FROM epics_story USING done
+    WHERE epics_story.epic_id = done.epic_id AND %(status)s = 'COMPLETED'
+    RETURNING 1
+), stored AS (
+    INSERT INTO epics_story (
+        id, epic_id, project_id, run_id, code, "order", title, user_story, persona,
+        acceptance_criteria, technical_notes, priority, effort, quality_score, defects,
+        created_at, version
+    )
+    SELECT story.id, done.epic_id, lane.project_id, lane.run_id, story.code, story."order",
+           story.title, story.user_story, story.persona, story.acceptance_criteria,
+           story.technical_notes, story.priority, story.effort, story.quality_score,
+           story.defects, clock_timestamp(), 1
+    FROM lane, done, (SELECT COUNT(*) FROM gone) AS first,
+         jsonb_to_recordset(%(stories)s) AS story (
+             id uuid, code text, "order" int, title text, user_story text, persona text,
+             acceptance_criteria text[], technical_notes text, priority text, effort text,
+             quality_score int, defects jsonb
+         )
+    WHERE done.epic_id IS NOT NULL
+), fresh AS (
+    UPDATE epics_epic SET stories_outdated = false FROM done
+    WHERE epics_epic.id = done.epic_id AND epics_epic.stories_outdated
+      AND %(status)s = 'COMPLETED'
+), call AS (
+    UPDATE runs_providercall
+    SET outcome = %(outcome)s, ended_at = clock_timestamp(), request_id = %(request_id)s,
+        input_tokens = %(input_tokens)s, output_tokens = %(output_tokens)s,
+        cache_read_tokens = %(cache_read_tokens)s, cache_write_tokens = %(cache_write_tokens)s,
+        cost_usd = %(cost_usd)s, error_code = %(call_error_code)s,
+        possibly_billed = %(possibly_billed)s
+    FROM done
+    WHERE runs_providercall.id = %(call_id)s
+), line AS (
+    INSERT INTO runs_runlog (run_id, at, level, epic_code, message)
+    SELECT lane.run_id, clock_timestamp(), %(level)s, done.epic_code,
+           %(message)s || ' (' || ROUND(done.seconds * 1000) || ' ms)'
+    FROM lane, done
+), next AS (
+    SELECT pending.id, pending.epic_code, pending.epic_title
+    FROM lane, done, LATERAL (
+        SELECT id, epic_code, epic_title
+        FROM runs_runepic
+        WHERE run_id = lane.run_id AND status = 'PENDING' AND lane_id IS NULL
+        ORDER BY "order"
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ) pending
+    WHERE lane.status = 'RUNNING' AND lane.index < lane.max_concurrency
+), taken AS (
+    UPDATE runs_runepic SET lane_id = lane.id FROM next, lane WHERE runs_runepic.id = next.id
+)
+UPDATE runs_lane
+SET state = CASE
+        WHEN next.id IS NULL THEN 'idle' WHEN %(park_s)s > 0 THEN 'parked' ELSE 'sent'
+    END,
+    wake_at = CASE
+        WHEN next.id IS NOT NULL AND %(park_s)s > 0
+        THEN clock_timestamp() + make_interval(secs => %(park_s)s)
+    END,
+    wait_reason = CASE WHEN next.id IS NOT NULL AND %(park_s)s > 0 THEN 'pacing' ELSE '' END,
+    generation = runs_lane.generation + 1,
+    worker_id = NULL,
+    moved_at = clock_timestamp(),
+    strain = 0,
+    completed = runs_lane.completed + (%(status)s = 'COMPLETED')::int,
+    failed = runs_lane.failed + (%(status)s = 'FAILED')::int,
+    skipped = runs_lane.skipped + (%(status)s = 'SKIPPED')::int,
+    stories = runs_lane.stories + %(story_count)s,
+    input_tokens = runs_lane.input_tokens + %(input_tokens)s,
+    output_tokens = runs_lane.output_tokens + %(output_tokens)s,
+    cache_read_tokens = runs_lane.cache_read_tokens + %(cache_read_tokens)s,
+    cache_write_tokens = runs_lane.cache_write_tokens + %(cache_write_tokens)s,
+    cost_usd = runs_lane.cost_usd + %(cost_usd)s
+FROM lane CROSS JOIN done LEFT JOIN next ON true
+WHERE runs_lane.id = lane.id
+RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.state, runs_lane.run_id,
+          lane.priority, next.id AS run_epic_id, next.epic_code, next.epic_title
+
+-- lane_give_back --
+-- Give an epic back: GENERATING -> PENDING, without an outcome. Its lane keeps it and is parked
+-- until it may go on; where the run stands still, the lane lets it go and is idle. The call is
+-- booked as failed. Returns nothing when the lane belongs to a newer attempt by now.
+WITH lane AS (
+    SELECT lane.id, lane.run_id, run.status
+    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
+    WHERE lane.id = %(lane_id)s
+      AND lane.generation = %(generation)s
+      AND lane.state = 'running'
+    FOR UPDATE OF lane
+), back AS (
+    UPDATE runs_runepic
+    SET status = 'PENDING', stage = '',
+        lane_id = CASE WHEN lane.status IN ('QUEUED', 'RUNNING') THEN lane.id END,
+        attempt = attempt - %(refund)s
+    FROM lane
+    WHERE runs_runepic.id = %(run_epic_id)s
+      AND runs_runepic.lane_id = lane.id
+      AND runs_runepic.status = 'GENERATING'
+    RETURNING runs_runepic.epic_code
+), call AS (
+    UPDATE runs_providercall
+    SET outcome = 'FAILED', ended_at = clock_timestamp(), request_id = %(request_id)s,
+        error_code = %(error_code)s, possibly_billed = %(possibly_billed)s
+    FROM back
+    WHERE runs_providercall.id = %(call_id)s AND runs_providercall.outcome = 'STARTED'
+), line AS (
+    INSERT INTO runs_runlog (run_id, at, level, epic_code, message)
+    SELECT lane.run_id, clock_timestamp(), 'warning', back.epic_code, %(message)s
+    FROM lane, back
+)
+UPDATE runs_lane
+SET state = CASE WHEN lane.status IN ('QUEUED', 'RUNNING') THEN 'parked' ELSE 'idle' END,
+    wake_at = CASE WHEN lane.status IN ('QUEUED', 'RUNNING')
+        THEN clock_timestamp() + make_interval(secs => %(wait_s)s) END,
+    wait_reason = CASE WHEN lane.status IN ('QUEUED', 'RUNNING') THEN %(reason)s ELSE '' END,
+    strain = runs_lane.strain + %(strain)s,
+    generation = runs_lane.generation + 1,
+    worker_id = NULL,
+    moved_at = clock_timestamp()
+FROM lane, back
+WHERE runs_lane.id = lane.id
+RETURNING runs_lane.state, runs_lane.run_id
+
+-- call_next --
+-- End one call and begin another of the same attempt (a repair, a larger cap): the first answer
+-- is kept for a later attempt, its spend is booked, the second call's intent is written. Returns
+-- nothing when the run stands still or the lane belongs to a newer attempt: then no call starts.
+WITH run AS (
+    SELECT id, status FROM runs_run
+    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)
+    FOR SHARE
+), lane AS (
+    UPDATE runs_lane
+    SET input_tokens = input_tokens + %(input_tokens)s,
+        output_tokens = output_tokens + %(output_tokens)s,
+        cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
+        cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
+        cost_usd = cost_usd + %(cost_usd)s
+    FROM run
+    WHERE runs_lane.id = %(lane_id)s
+      AND runs_lane.generation = %(generation)s
+      AND runs_lane.state = 'running'
+    RETURNING runs_lane.id
+), epic AS (
+    UPDATE runs_runepic
+    SET input_tokens = input_tokens + %(input_tokens)s,
+        output_tokens = output_tokens + %(output_tokens)s,
+        cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
+        cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
+        cost_usd = cost_usd + %(cost_usd)s
+    FROM lane
+    WHERE runs_runepic.id = %(run_epic_id)s
+    RETURNING runs_runepic.id, runs_runepic.attempt
+), ended AS (
+    UPDATE runs_providercall
+    SET outcome = 'ANSWERED', ended_at = clock_timestamp(), request_id = %(request_id)s,
+        input_tokens = %(input_tokens)s, output_tokens = %(output_tokens)s,
+        cache_read_tokens = %(cache_read_tokens)s, cache_write_tokens = %(cache_write_tokens)s,
+        cost_usd = %(cost_usd)s, response = %(response)s
+    FROM epic
+    WHERE runs_providercall.id = %(call_id)s AND runs_providercall.outcome = 'STARTED'
+), begun AS (
+    INSERT INTO runs_providercall (
+        id, run_epic_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
+        output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code, possibly_billed
+    )
+    SELECT %(next_call_id)s, epic.id, epic.attempt, %(purpose)s, %(model)s, 'STARTED',
+           clock_timestamp(), '', 0, 0, 0, 0, 0, '', false
+    FROM epic, run
+    WHERE run.status = 'RUNNING'
+    RETURNING id
+)
+SELECT EXISTS (SELECT FROM lane) AS mine, EXISTS (SELECT FROM begun) AS begun
+
+-- call_book --
+-- Book the spend of a call whose epic belongs to a newer attempt by now: nothing else of it counts.
+WITH call AS (
+    UPDATE runs_providercall
+    SET outcome = 'ANSWERED', ended_at = clock_timestamp(), request_id = %(request_id)s,
+        input_tokens = %(input_tokens)s, output_tokens = %(output_tokens)s,
+        cache_read_tokens = %(cache_read_tokens)s, cache_write_tokens = %(cache_write_tokens)s,
+        cost_usd = %(cost_usd)s, possibly_billed = false
+    WHERE id = %(call_id)s AND outcome <> 'ANSWERED'
+    RETURNING run_epic_id
+), epic AS (
+    UPDATE runs_runepic
+    SET input_tokens = input_tokens + %(input_tokens)s,
+        output_tokens = output_tokens + %(output_tokens)s,
+        cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
+        cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
+        cost_usd = cost_usd + %(cost_usd)s
+    FROM call
+    WHERE runs_runepic.id = call.run_epic_id
+)
+UPDATE runs_lane
+SET input_tokens = input_tokens + %(input_tokens)s,
+    output_tokens = output_tokens + %(output_tokens)s,
+    cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
+    cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
+    cost_usd = cost_usd + %(cost_usd)s
+FROM call
+WHERE runs_lane.id = %(lane_id)s
+RETURNING runs_lane.id
+
+-- lanes_dispatch --
+-- Give the run's free lanes an epic each and mark them sent: idle ones, parked ones that are
+-- due, and those whose message is known to be lost. A lane that has an epic keeps it. Returns the
+-- messages to send.
+WITH run AS (
+    SELECT id, max_concurrency, priority FROM runs_run
+    WHERE id = %(run_id)s AND status IN ('QUEUED', 'RUNNING')
+    FOR SHARE
+), due AS (
+    SELECT lane.id, lane.index
+    FROM runs_lane lane JOIN run ON run.id = lane.run_id
+    WHERE lane.index < run.max_concurrency
+      AND (
+          lane.state = 'idle'
+          OR (lane.state = 'parked' AND lane.wake_at <= clock_timestamp())
+          OR (lane.state = 'sent' AND lane.id = ANY(%(lost_lane_ids)s))
+      )
+    ORDER BY lane.index
+    FOR UPDATE OF lane SKIP LOCKED
+), held AS (
+    SELECT due.id AS lane_id, epic.id, epic.epic_code, epic.epic_title
+    FROM due JOIN runs_runepic epic ON epic.lane_id = due.id AND epic.status = 'PENDING'
+), empty AS (
+    SELECT due.id AS lane_id, ROW_NUMBER() OVER (ORDER BY due.index) AS place
+    FROM due LEFT JOIN held ON held.lane_id = due.id
+    WHERE held.id IS NULL
+), free AS (
+    SELECT id, "order"
+    FROM runs_runepic
+    WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
+    ORDER BY "order"
+    LIMIT (SELECT COUNT(*) FROM empty)
+    FOR UPDATE SKIP LOCKED
+), given AS (
+    UPDATE runs_runepic SET lane_id = empty.lane_id
+    FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY "order") AS place FROM free) AS numbered
+    JOIN empty USING (place)
+    WHERE runs_runepic.id = numbered.id
+    RETURNING runs_runepic.lane_id, runs_runepic.id, runs_runepic.epic_code,
+              runs_runepic.epic_title
+), carried AS (
+    SELECT lane_id, id, epic_code, epic_title FROM held
+    UNION ALL
+    SELECT lane_id, id, epic_code, epic_title FROM given
+)
+UPDATE runs_lane
+SET state = 'sent', generation = generation + 1, wake_at = NULL, wait_reason = '',
+    worker_id = NULL, moved_at = clock_timestamp()
+FROM carried CROSS JOIN run
+WHERE runs_lane.id = carried.lane_id
+RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.run_id, run.priority,
+          carried.id AS run_epic_id, carried.epic_code, carried.epic_title
+
+-- lanes_rest --
+-- Stand still: lanes that wait (sent, parked) let their epics go and are idle. Messages that are
+-- still on their way carry an older generation and change nothing.
+WITH waiting AS (
+    SELECT lane.id
+    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
+    WHERE run.id = %(run_id)s
+      AND run.status NOT IN ('QUEUED', 'RUNNING')
+      AND lane.state IN ('sent', 'parked')
+    ORDER BY lane.index
+    FOR UPDATE OF lane
+), released AS (
+    UPDATE runs_runepic SET lane_id = NULL
+    FROM waiting
+    WHERE runs_runepic.lane_id = waiting.id AND runs_runepic.status = 'PENDING'
+)
+UPDATE runs_lane
+SET state = 'idle', generation = generation + 1, wake_at = NULL, wait_reason = '',
+    moved_at = clock_timestamp()
+FROM waiting
+WHERE runs_lane.id = waiting.id
+RETURNING runs_lane.id AS lane_id, runs_lane.generation - 1 AS generation
+
+-- lanes_reclaim --
+-- Take epics back from lanes whose worker is gone: its lease ran out, it said goodbye, or a newer
+-- start of the same name is alive; or from lanes that the worker itself no longer knows. The
+-- epic is PENDING again, or FAILED when it took too many workers with it. Its call may have been billed.
+WITH gone AS (
+    SELECT lane.id, lane.run_id, lane.generation, run.status AS run_status,
+           lane.id || '.' || lane.generation = ANY(%(orphans)s) AS orphan
+    FROM runs_run run
+    JOIN runs_lane lane ON lane.run_id = run.id
+    LEFT JOIN runs_worker worker ON worker.id = lane.worker_id
+    WHERE run.completed_at IS NULL
+      AND lane.state = 'running'
+      AND (
+          lane.id || '.' || lane.generation = ANY(%(orphans)s)
+          OR worker.id IS NULL
+          OR worker.stopped_at IS NOT NULL
+          OR worker.lease_until < clock_timestamp()
+          OR EXISTS (
+              SELECT FROM runs_worker newer
+              WHERE newer.name = worker.name AND newer.started_at > worker.started_at
+          )
+      )
+    ORDER BY lane.id
+    FOR UPDATE OF lane SKIP LOCKED
+), back AS (
+    UPDATE runs_runepic
+    SET crashes = crashes + (NOT gone.orphan)::int,
+        status = CASE WHEN crashes + (NOT gone.orphan)::int >= %(max_crashes)s
+            THEN 'FAILED' ELSE 'PENDING' END,
+        completed_at = CASE WHEN crashes + (NOT gone.orphan)::int >= %(max_crashes)s
+            THEN clock_timestamp() END,
+        error_code = CASE WHEN crashes + (NOT gone.orphan)::int >= %(max_crashes)s
+            THEN 'POISON' ELSE '' END,
+        error = CASE WHEN crashes + (NOT gone.orphan)::int >= %(max_crashes)s
+            THEN %(poison_message)s ELSE '' END,
+        stage = '',
+        lane_id = NULL
+    FROM gone
+    WHERE runs_runepic.lane_id = gone.id AND runs_runepic.status = 'GENERATING'
+    RETURNING runs_runepic.id, runs_runepic.epic_code, runs_runepic.status, gone.id AS lane_id,
+              gone.run_id
+), call AS (
+    UPDATE runs_providercall
+    SET outcome = 'LOST', ended_at = clock_timestamp(), error_code = 'WORKER_LOST',
+        possibly_billed = true
+    FROM back
+    WHERE runs_providercall.run_epic_id = back.id AND runs_providercall.outcome = 'STARTED'
+), line AS (
+    INSERT INTO runs_runlog (run_id, at, level, epic_code, message)
+    SELECT back.run_id, clock_timestamp(),
+           CASE WHEN back.status = 'FAILED' THEN 'error' ELSE 'warning' END, back.epic_code,
+           CASE WHEN back.status = 'FAILED' THEN %(poison_message)s ELSE %(lost_message)s END
+    FROM back
+)
+UPDATE runs_lane
+SET state = 'idle', generation = runs_lane.generation + 1, worker_id = NULL,
+    moved_at = clock_timestamp(),
+    failed = runs_lane.failed + (COALESCE(back.status, '') = 'FAILED')::int
+FROM gone LEFT JOIN back ON back.lane_id = gone.id
+WHERE runs_lane.id = gone.id
+RETURNING runs_lane.run_id, back.epic_code, back.status
+
+-- run_finalize --
+-- End a run that has nothing left to do: RUNNING with every epic final, or final and drained.
+-- Of several at the same time one ends it.
+UPDATE runs_run
+SET status = CASE
+        WHEN runs_run.status <> 'RUNNING' THEN runs_run.status
+        WHEN total.failed = 0 AND total.cancelled = runs_run.total_epics THEN 'CANCELLED'
+        WHEN total.failed = 0 THEN 'SUCCEEDED'
+        WHEN total.completed + total.skipped = 0 THEN 'FAILED'
+        ELSE 'COMPLETED_WITH_ERRORS'
+    END,
+    phase = CASE
+        WHEN runs_run.status IN ('RUNNING', 'CANCELLED') THEN 'COMPLETED' ELSE runs_run.phase
+    END,
+    error_code = CASE
+        WHEN runs_run.status = 'RUNNING' AND total.failed > 0
+             AND total.completed + total.skipped = 0
+        THEN 'ALL_EPICS_FAILED' ELSE runs_run.error_code
+    END,
+    error = CASE
+        WHEN runs_run.status = 'RUNNING' AND total.failed > 0
+             AND total.completed + total.skipped = 0
+        THEN 'Every epic failed. The epics say why; retry-failed runs them again.'
+        ELSE runs_run.error
+    END,
+    draining = false,
+    completed_at = clock_timestamp(),
+    version = version + 1
+FROM (
+    SELECT SUM(completed) AS completed, SUM(failed) AS failed, SUM(skipped) AS skipped,
+           SUM(cancelled) AS cancelled, SUM(stories) AS stories
+    FROM runs_lane WHERE run_id = %(run_id)s
+) AS total
+WHERE runs_run.id = %(run_id)s
+  AND runs_run.completed_at IS NULL
+  AND (
+      (
+          runs_run.status = 'RUNNING'
+          AND NOT EXISTS (
+              SELECT FROM runs_runepic
+              WHERE run_id = %(run_id)s AND status IN ('PENDING', 'GENERATING')
+          )
+      ) OR (
+          runs_run.draining
+          AND NOT EXISTS (
+              SELECT FROM runs_runepic WHERE run_id = %(run_id)s AND status = 'GENERATING'
+          )
+      )
+  )
+RETURNING runs_run.status, total.completed, total.failed, total.skipped, total.stories
+
+-- runs_to_tend --
+-- Open runs with something for the reconciler: lanes to send, to put to rest, or an end to make.
+SELECT run.id,
+       run.status IN ('QUEUED', 'RUNNING') AND (
+           EXISTS (
+               SELECT FROM runs_lane lane
+               WHERE lane.run_id = run.id
+                 AND lane.state = 'parked' AND lane.wake_at <= clock_timestamp()
+           ) OR (
+               EXISTS (
+                   SELECT FROM runs_lane lane
+                   WHERE lane.run_id = run.id
+                     AND lane.state = 'idle' AND lane.index < run.max_concurrency
+               ) AND EXISTS (
+                   SELECT FROM runs_runepic epic
+                   WHERE epic.run_id = run.id AND epic.status = 'PENDING'
+                     AND epic.lane_id IS NULL
+               )
+           )
+       ) AS dispatch,
+       run.status NOT IN ('QUEUED', 'RUNNING') AND EXISTS (
+           SELECT FROM runs_lane lane
+           WHERE lane.run_id = run.id AND lane.state IN ('sent', 'parked')
+       ) AS rest,
+       run.draining OR (
+           run.status IN ('QUEUED', 'RUNNING') AND NOT EXISTS (
+               SELECT FROM runs_lane lane WHERE lane.run_id = run.id AND lane.state <> 'idle'
+           )
+       ) AS finalize
+FROM runs_run run
+WHERE run.completed_at IS NULL
+
+-- lanes_overdue --
+-- Lanes whose message was sent a while ago and was not claimed: with the age of the sending.
+SELECT lane.id AS lane_id, lane.run_id, lane.generation,
+       EXTRACT(EPOCH FROM clock_timestamp() - lane.moved_at)::float AS age_s
+FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
+WHERE run.completed_at IS NULL
+  AND lane.state = 'sent'
+  AND lane.moved_at < clock_timestamp() - make_interval(secs => %(older_than_s)s)
+
+-- worker_beat --
+-- Renew a worker's lease and tell it which lanes are its own by the books, and for how long.
+WITH beat AS (
+    UPDATE runs_worker
+    SET heartbeat_at = clock_timestamp(), stopped_at = NULL,
+        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
+    WHERE id = %(worker_id)s
+), staged AS (
+    UPDATE runs_runepic SET stage = reached.stage
+    FROM jsonb_to_recordset(%(stages)s) AS reached (run_epic_id uuid, lane_id bigint, stage text)
+    WHERE runs_runepic.id = reached.run_epic_id
+      AND runs_runepic.lane_id = reached.lane_id
+      AND runs_runepic.status = 'GENERATING'
+)
+SELECT lane.id AS lane_id, lane.generation,
+       EXTRACT(EPOCH FROM clock_timestamp() - lane.moved_at)::float AS age_s
+FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
+WHERE run.completed_at IS NULL AND lane.state = 'running' AND lane.worker_id = %(worker_id)s
+
+-- log_number --
+-- Number the run's committed lines that have no number yet, in the order they were written.
+-- The caller holds the run's log lock.
+WITH last AS (
+    SELECT COALESCE(MAX(seq), 0) AS seq FROM runs_runlog WHERE run_id = %(run_id)s
+), fresh AS (
+    SELECT id, ROW_NUMBER() OVER (ORDER BY at, id) AS place
+    FROM runs_runlog WHERE run_id = %(run_id)s AND seq IS NULL
+)
+UPDATE runs_runlog SET seq = last.seq + fresh.place
+FROM fresh, last
+WHERE runs_runlog.id = fresh.id
+RETURNING runs_runlog.seq

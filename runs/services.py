@@ -1,0 +1,251 @@
+"""What people and the engine do to runs: start, begin, stand still, end.
+
+Each function is one transaction, decided by the WHERE clause of an UPDATE or by a constraint.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F, Sum
+from django.db.models.functions import Coalesce, Length
+from django.utils.timezone import now
+
+from batchgen.errors import RunAlreadyActive, ValidationFailed
+from epics.models import Epic, Project
+from runs import messages
+from runs.lanes import lanes_dispatch, lanes_rest
+from runs.log import log_append
+from runs.models import Lane, Run, RunEpic, RunLog
+from runs.pacing import PROFILES
+from runs.queries import QUERIES
+from runs.states import (
+    ACTIVE,
+    Mode,
+    Pacing,
+    PersonaSet,
+    Priority,
+    RunEpicStatus,
+    RunPhase,
+    RunStatus,
+    RunType,
+    sources_of,
+)
+
+log = logging.getLogger(__name__)
+
+GENERATING_TYPES = (RunType.GENERATE_STORIES, RunType.GENERATE_ALL_STORIES)
+#: More lanes than a provider key or a worker fleet of any size here makes use of.
+MOST_LANES = 500
+#: Rough size of a prompt's fixed part, and characters to a token, for the estimate of an epic.
+_PROMPT_CHARACTERS = 4000
+_CHARACTERS_PER_TOKEN = 3.6
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """What the starter of a run chooses; see the contract for the meaning."""
+
+    type: str = RunType.GENERATE_ALL_STORIES
+    mode: str = Mode.STANDARD
+    persona_set: str = PersonaSet.CORE
+    pacing_profile: str = Pacing.NORMAL
+    priority: str | None = Priority.NORMAL
+    epic_ids: Sequence[UUID] | None = None
+    max_concurrency: int | None = None
+    skip_quality_check: bool = False
+
+
+def run_start(
+    *, project: Project, user: User | None, options: RunOptions, retried_from: Run | None = None
+) -> Run:
+    """Create a run with its epics and lanes, and set it going.
+
+    The messages are sent after the commit; where the broker is away, the reconciler sends them.
+
+    Raises:
+        ValidationFailed: no epics to process, or options that do not fit together.
+        RunAlreadyActive: the project has an active run of this type.
+    """
+    epics = _epics_to_process(project, options)
+    with transaction.atomic():
+        run = _run_create(
+            project=project, user=user, options=options, total=len(epics), retried_from=retried_from
+        )
+        RunEpic.objects.bulk_create(_run_epics(run, epics), batch_size=2000)
+        Lane.objects.bulk_create(Lane(run=run, index=i) for i in range(run.max_concurrency))
+        log_append(run_id=run.id, message=_start_line(run, user))
+    run_dispatch(run_id=run.id)
+    return run
+
+
+def _epics_to_process(project: Project, options: RunOptions) -> list[Epic]:
+    if options.type not in GENERATING_TYPES:
+        raise ValidationFailed(
+            "This type of run is not available yet.",
+            type=[f"Choose one of {', '.join(GENERATING_TYPES)}."],
+        )
+    epics = Epic.objects.filter(project=project).order_by(
+        F("priority").asc(nulls_last=True), "order", "id"
+    )
+    if options.epic_ids is not None:
+        epics = epics.filter(id__in=options.epic_ids)
+    found = list(epics.annotate(card_characters=Coalesce(Sum(Length("cards__statement")), 0)))
+    unknown = set(options.epic_ids or ()) - {epic.id for epic in found}
+    if unknown:
+        raise ValidationFailed(
+            "Some epics are not in this project.",
+            epicIds=[f"{epic_id} is not an epic of this project." for epic_id in sorted(unknown)],
+        )
+    if not found:
+        raise ValidationFailed("There are no epics to process.", epicIds=["No epics."])
+    if options.type == RunType.GENERATE_STORIES and len(found) != 1:
+        raise ValidationFailed(
+            "GENERATE_STORIES takes exactly one epic.", epicIds=["Name exactly one epic."]
+        )
+    return found
+
+
+def _run_create(
+    *, project: Project, user: User | None, options: RunOptions, total: int, retried_from: Run | None
+) -> Run:
+    profile = PROFILES[options.pacing_profile]
+    lanes = min(options.max_concurrency or profile.lanes, MOST_LANES)
+    try:
+        with transaction.atomic():
+            return Run.objects.create(
+                project=project,
+                type=options.type,
+                mode=options.mode,
+                persona_set=options.persona_set,
+                pacing_profile=options.pacing_profile,
+                priority=options.priority or Priority.NORMAL,
+                max_concurrency=lanes,
+                skip_quality_check=options.skip_quality_check,
+                provider=settings.PROVIDER_NAME,
+                model=settings.MODEL,
+                max_tokens=profile.max_tokens,
+                total_epics=total,
+                phase=RunPhase.QUEUEING_EPICS,
+                retried_from=retried_from,
+                created_by=user,
+            )
+    except IntegrityError as error:
+        if "run_active_once" not in str(error):
+            raise
+        active = Run.objects.filter(project=project, type=options.type, status__in=ACTIVE)
+        raise RunAlreadyActive(
+            "This project already has an active run of this type. Wait for it, or cancel it.",
+            runId=str(active.values_list("id", flat=True).first()),
+        ) from error
+
+
+def _run_epics(run: Run, epics: Sequence[Epic]) -> list[RunEpic]:
+    return [
+        RunEpic(
+            run=run,
+            epic=epic,
+            epic_code=epic.code,
+            epic_title=epic.title,
+            order=order,
+            estimated_input_tokens=_estimated_input_tokens(epic),
+        )
+        for order, epic in enumerate(epics, start=1)
+    ]
+
+
+def _estimated_input_tokens(epic: Epic) -> int:
+    cards: int = epic.card_characters  # type: ignore[attr-defined]  # annotated by the query
+    characters = _PROMPT_CHARACTERS + len(epic.title) + len(epic.description) + cards
+    return round(characters / _CHARACTERS_PER_TOKEN)
+
+
+def _start_line(run: Run, user: User | None) -> str:
+    who = user.get_username() if user else "the command line"
+    return (
+        f"Started by {who}: {run.total_epics} epics, {run.mode}, personas {run.persona_set}, "
+        f"pacing {run.pacing_profile}, {run.max_concurrency} lanes, "
+        f"{run.model} answered by {run.provider}."
+    )
+
+
+def run_dispatch(*, run_id: UUID, lost_lane_ids: Sequence[int] = ()) -> int:
+    """Give the run's free lanes epics and send their messages; how many were sent."""
+    links = lanes_dispatch(run_id=run_id, lost_lane_ids=lost_lane_ids)
+    messages.send(links)
+    return len(links)
+
+
+def run_begin(*, run_id: UUID) -> bool:
+    """QUEUED -> RUNNING, by the first claimed epic; False when another was first."""
+    with transaction.atomic():
+        began = Run.objects.filter(id=run_id, status__in=[RunStatus.QUEUED]).update(
+            status=RunStatus.RUNNING,
+            phase=RunPhase.GENERATING_STORIES,
+            started_at=now(),
+            version=F("version") + 1,
+        )
+        if began:
+            log_append(run_id=run_id, message="A worker has taken the first epic.")
+    return bool(began)
+
+
+def run_halt(
+    *, run_id: UUID, to: RunStatus, message: str, error_code: str = "", level: str = "warning"
+) -> int | None:
+    """RUNNING (or where the table allows) -> PAUSED, CANCELLED or FAILED.
+
+    Waits for claims under way, so that the number of epics being generated, which it returns, is
+    exact: no other provider call of this run starts after it. None when the run's status does
+    not allow it, or somebody else was first.
+    """
+    with transaction.atomic():
+        halted = Run.objects.filter(id=run_id, status__in=sources_of(to)).update(
+            status=to, error_code=error_code, error=message if error_code else "",
+            version=F("version") + 1,
+            draining=to != RunStatus.PAUSED,
+            **({"phase": RunPhase.FAILED} if to == RunStatus.FAILED else {}),
+        )
+        if not halted:
+            return None
+        in_flight = RunEpic.objects.filter(run_id=run_id, status=RunEpicStatus.GENERATING).count()
+        log_append(run_id=run_id, message=message, level=level)
+    lanes_rest(run_id=run_id)
+    run_finalize(run_id=run_id)
+    return in_flight
+
+
+def run_finalize(*, run_id: UUID) -> str | None:
+    """End the run if nothing is left to do; its final status, or None."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(QUERIES["run_finalize"], {"run_id": run_id})
+        end = cursor.fetchone()
+        if end is None:
+            return None
+        status, line = _end_line(*end)
+        log_append(run_id=run_id, message=line, level=_END_LEVEL[status])
+    log.info("run %s ended: %s", run_id, line)
+    return status
+
+
+_END_LEVEL = {
+    RunStatus.SUCCEEDED: RunLog.Level.INFO,
+    RunStatus.COMPLETED_WITH_ERRORS: RunLog.Level.WARNING,
+    RunStatus.FAILED: RunLog.Level.ERROR,
+    RunStatus.CANCELLED: RunLog.Level.WARNING,
+}
+
+
+def _end_line(
+    status: str, completed: int, failed: int, skipped: int, stories: int
+) -> tuple[RunStatus, str]:
+    line = f"{status}: {stories} stories from {completed} epics"
+    if failed:
+        line += f", {failed} failed"
+    if skipped:
+        line += f", {skipped} skipped"
+    return RunStatus(status), f"{line}."

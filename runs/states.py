@@ -1,0 +1,144 @@
+"""Statuses, and who may go where. Pure: no queries here."""
+
+from django.db.models import TextChoices
+
+
+class RunType(TextChoices):
+    ANALYZE_CARDS = "ANALYZE_CARDS"
+    GENERATE_EPICS = "GENERATE_EPICS"
+    GENERATE_STORIES = "GENERATE_STORIES"
+    GENERATE_ALL_STORIES = "GENERATE_ALL_STORIES"
+    GENERATE_SUBTASKS = "GENERATE_SUBTASKS"
+    EXPORT = "EXPORT"
+
+
+class RunStatus(TextChoices):
+    QUEUED = "QUEUED"  # the first claimed epic moves it on
+    RUNNING = "RUNNING"  # the last finished epic moves it on, or a person
+    PAUSED = "PAUSED"  # a person moves it on
+    SUCCEEDED = "SUCCEEDED"
+    COMPLETED_WITH_ERRORS = "COMPLETED_WITH_ERRORS"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class RunPhase(TextChoices):
+    INITIALIZING = "INITIALIZING"
+    LOADING_CONTENT = "LOADING_CONTENT"
+    ANALYZING = "ANALYZING"
+    QUEUEING_EPICS = "QUEUEING_EPICS"
+    GENERATING_STORIES = "GENERATING_STORIES"
+    SAVING_RESULTS = "SAVING_RESULTS"
+    FINALIZING = "FINALIZING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class RunEpicStatus(TextChoices):
+    PENDING = "PENDING"  # a worker claims it
+    GENERATING = "GENERATING"  # its worker finishes it, or the reconciler takes it back
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"  # there was nothing to generate from
+    CANCELLED = "CANCELLED"  # this one epic, by a person
+
+
+class RunEpicStage(TextChoices):
+    VALIDATION = "validation"
+    CONTEXT_BUILDING = "context-building"
+    COMPONENT_GENERATION = "component-generation"
+    TEMPLATE_ASSEMBLY = "template-assembly"
+    QUALITY_VALIDATION = "quality-validation"
+    POST_PROCESSING = "post-processing"
+    STORAGE = "storage"
+
+
+class LaneState(TextChoices):
+    IDLE = "idle"  # nothing to do; dispatch gives it an epic
+    SENT = "sent"  # its message is in the broker; a worker claims it
+    RUNNING = "running"  # a worker generates its epic
+    PARKED = "parked"  # it waits until wake_at; the reconciler sends it
+
+
+class Mode(TextChoices):
+    CONCISE = "concise"
+    STANDARD = "standard"
+    COMPREHENSIVE = "comprehensive"
+
+
+class PersonaSet(TextChoices):
+    CORE = "core"
+    EXTENDED = "extended"
+    CARDS = "cards"
+
+
+class Pacing(TextChoices):
+    SAFE = "safe"
+    NORMAL = "normal"
+    FAST = "fast"
+    ADAPTIVE = "adaptive"
+
+
+class Priority(TextChoices):
+    HIGH = "HIGH"
+    NORMAL = "NORMAL"
+    LOW = "LOW"
+
+
+class CallOutcome(TextChoices):
+    STARTED = "STARTED"  # the intent: the call may be on its way
+    ANSWERED = "ANSWERED"
+    NOT_MADE = "NOT_MADE"  # nothing to generate from, or an earlier attempt's answers were enough
+    FAILED = "FAILED"
+    LOST = "LOST"  # its worker died or was overtaken; it may have been billed
+
+
+#: Where a run may go from each status.
+TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
+    RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.FAILED}),
+    RunStatus.RUNNING: frozenset(
+        {
+            RunStatus.PAUSED,
+            RunStatus.SUCCEEDED,
+            RunStatus.COMPLETED_WITH_ERRORS,
+            RunStatus.FAILED,
+            RunStatus.CANCELLED,
+        }
+    ),
+    RunStatus.PAUSED: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED}),
+    RunStatus.SUCCEEDED: frozenset(),
+    RunStatus.COMPLETED_WITH_ERRORS: frozenset(),
+    RunStatus.FAILED: frozenset(),
+    RunStatus.CANCELLED: frozenset(),
+}
+ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED)
+FINAL = tuple(status for status, targets in TRANSITIONS.items() if not targets)
+
+#: Where an epic of a run may go from each status.
+EPIC_TRANSITIONS: dict[RunEpicStatus, frozenset[RunEpicStatus]] = {
+    RunEpicStatus.PENDING: frozenset(
+        {RunEpicStatus.GENERATING, RunEpicStatus.FAILED, RunEpicStatus.CANCELLED}
+    ),
+    RunEpicStatus.GENERATING: frozenset(
+        {
+            RunEpicStatus.PENDING,
+            RunEpicStatus.COMPLETED,
+            RunEpicStatus.FAILED,
+            RunEpicStatus.SKIPPED,
+            RunEpicStatus.CANCELLED,
+        }
+    ),
+    RunEpicStatus.COMPLETED: frozenset(),
+    RunEpicStatus.FAILED: frozenset(),
+    RunEpicStatus.SKIPPED: frozenset(),
+    RunEpicStatus.CANCELLED: frozenset(),
+}
+EPIC_FINAL = tuple(status for status, targets in EPIC_TRANSITIONS.items() if not targets)
+
+#: Celery's message priority on Redis, where 0 is served first.
+MESSAGE_PRIORITY: dict[str, int] = {Priority.HIGH: 0, Priority.NORMAL: 3, Priority.LOW: 6}
+
+
+def sources_of(target: RunStatus) -> tuple[RunStatus, ...]:
+    """The statuses from which a run may go to `target`."""
+    return tuple(status for status, targets in TRANSITIONS.items() if target in targets)

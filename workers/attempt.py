@@ -1,0 +1,393 @@
+"""One attempt at one epic: from the claimed lane to its outcome.
+
+The pipeline knows nothing of lanes, runs or money. An Attempt is its two ways out: `complete`
+leads to the provider and keeps the books, `store` ends the epic and moves its lane on.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from random import SystemRandom
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+
+from batchgen.ids import new_id
+from runs import messages
+from runs.lanes import (
+    Hold,
+    Outcome,
+    Spend,
+    call_book,
+    call_next,
+    lane_claim,
+    lane_finish,
+    lane_give_back,
+)
+from runs.messages import Link
+from runs.pacing import PROFILES, PacingProfile, delay_after_rate_limit_ms
+from runs.services import run_begin, run_finalize, run_halt
+from runs.states import CallOutcome, RunEpicStage, RunEpicStatus, RunStatus
+from workers.generation import (
+    CardInput,
+    Completion,
+    CompletionRequest,
+    EpicInput,
+    GenerationError,
+    GenerationInput,
+    NothingToGenerate,
+    ProjectInput,
+    StoryDraft,
+    Usage,
+)
+from workers.pipeline import run_pipeline
+from workers.provider.client import ProviderClient
+from workers.provider.errors import CallAborted, Effect, ProviderError
+from workers.provider.prices import cost_usd
+from workers.retry import RetryPolicy, unstated_wait_s
+
+log = logging.getLogger(__name__)
+
+_RANDOM = SystemRandom()
+_NO_SPEND = Spend()
+
+
+class Overtaken(Exception):
+    """The lane belongs to a newer attempt; this one changes nothing any more."""
+
+
+class StandsStill(Exception):
+    """The run was paused or ended between two calls of this attempt."""
+
+
+class Attempt:
+    """A claimed lane, its epic, and the call that is under way."""
+
+    def __init__(
+        self, *, hold: Hold, call_id: UUID, claimed: dict[str, Any], client: ProviderClient
+    ) -> None:
+        self.hold = hold
+        self.stage: str = RunEpicStage.VALIDATION
+        self._claimed = claimed
+        self._client = client
+        self._profile: PacingProfile = PROFILES[claimed["pacing_profile"]]
+        self._kept: Iterator[dict[str, str]] = iter(claimed["responses"] or ())
+        self._call_id = call_id
+        self._spend = _NO_SPEND
+        self._answer: Completion | None = None
+        self._moved: dict[str, Any] | None = None
+
+    def run(self) -> None:
+        """Take the epic through the pipeline to an outcome, whatever happens on the way."""
+        if self._claimed["run_status"] == RunStatus.QUEUED:
+            run_begin(run_id=self._claimed["run_id"])
+        try:
+            run_pipeline(
+                generation_input(self.hold, self._claimed),
+                complete=self.complete,
+                store=self.store,
+                on_stage=self._enter,
+            )
+        except ProviderError as error:
+            self._provider_failed(error)
+        except GenerationError as error:
+            self._generation_failed(error)
+        except CallAborted:
+            self._give_back("The call was given up; the epic goes to another worker.", "stopped")
+        except StandsStill:
+            self._give_back("The run stands still; the answer so far is kept.", "stopped")
+        except Overtaken:
+            log.warning("epic %s: overtaken by a newer attempt", self.hold.run_epic_id)
+            call_book(lane_id=self.hold.lane_id, call_id=self._call_id, spend=self._spend)
+        except psycopg.OperationalError:
+            # The worker's next heartbeat finds the lane without an attempt and takes it back.
+            raise
+        except Exception:
+            self._bug()
+        self._move_on()
+
+    def complete(self, request: CompletionRequest) -> Completion:
+        """Call the provider once, or answer with what an earlier attempt was already told.
+
+        Raises:
+            ProviderError, CallAborted: there is no answer.
+            StandsStill, Overtaken: a second call may not start.
+        """
+        kept = next(self._kept, None)
+        if kept is not None:
+            return Completion(
+                text=kept["text"],
+                stop_reason=kept["stopReason"],
+                usage=Usage(),
+                model=request.model,
+                request_id="",
+            )
+        if self._answer is not None:
+            self._begin_next_call(request, self._answer)
+        answer = self._client.start(request).result().completion
+        self._answer, self._spend = answer, spend_of(answer)
+        return answer
+
+    def store(
+        self, stories: tuple[StoryDraft, ...], stage_ms: dict[str, int], notes: tuple[str, ...] = ()
+    ) -> None:
+        """End the epic with its stories.
+
+        Raises:
+            Overtaken: nothing was stored.
+        """
+        code = self._claimed["epic_code"]
+        self._finish(
+            Outcome(
+                status=RunEpicStatus.COMPLETED,
+                message=f"[{code}] Completed: {len(stories)} stories",
+                stories=[_story_row(story) for story in stories],
+                stage_ms=stage_ms,
+                notes=notes,
+                call_outcome=self._call_outcome(),
+            )
+        )
+
+    def _enter(self, stage: str) -> None:
+        self.stage = stage
+
+    def _begin_next_call(self, request: CompletionRequest, answer: Completion) -> None:
+        next_call_id = call_next(
+            hold=self.hold,
+            call_id=self._call_id,
+            spend=self._spend,
+            response={"text": answer.text, "stopReason": answer.stop_reason},
+            purpose=request.purpose,
+            model=request.model,
+        )
+        self._answer, self._spend = None, _NO_SPEND
+        if next_call_id is None:
+            raise StandsStill
+        self._call_id = next_call_id
+
+    def _call_outcome(self) -> CallOutcome:
+        return CallOutcome.ANSWERED if self._answer is not None else CallOutcome.NOT_MADE
+
+    def _finish(self, outcome: Outcome) -> None:
+        delay_s = self._profile.delay_ms / 1000
+        self._moved = lane_finish(
+            hold=self.hold,
+            call_id=self._call_id,
+            outcome=outcome,
+            spend=self._spend,
+            park_s=delay_s if delay_s > settings.SLOT_WAIT_S else 0,
+        )
+        if self._moved is None:
+            raise Overtaken
+
+    def _provider_failed(self, error: ProviderError) -> None:
+        match error.effect:
+            case Effect.WAIT:
+                self._wait(error)
+            case Effect.RETRY:
+                self._retry(error)
+            case Effect.FAIL_EPIC:
+                self._fail(error.code, error.message, error=error)
+            case Effect.PAUSE_RUN | Effect.FAIL_RUN:
+                to = RunStatus.PAUSED if error.effect is Effect.PAUSE_RUN else RunStatus.FAILED
+                run_halt(
+                    run_id=self._claimed["run_id"],
+                    to=to,
+                    message=error.message,
+                    error_code=error.code,
+                    level="error",
+                )
+                self._give_back(error.message, "stopped", error=error)
+
+    def _wait(self, error: ProviderError) -> None:
+        strain = self._claimed["strain"]
+        asked_s = error.retry_after_s or unstated_wait_s(errors=strain + 1, random=_RANDOM)
+        paced_ms = delay_after_rate_limit_ms(self._profile.delay_ms, errors=strain + 1)
+        self._give_back(
+            error.message,
+            "rate-limit",
+            wait_s=max(asked_s, paced_ms / 1000) + _RANDOM.uniform(0, 0.5),
+            error=error,
+            strain=True,
+        )
+
+    def _retry(self, error: ProviderError) -> None:
+        policy = RetryPolicy(
+            max_attempts=self._profile.max_retries + 1,
+            first_wait_s=self._profile.retry_wait_ms / 1000,
+        )
+        wait_s = policy.wait_s(
+            attempt=self._claimed["attempt"],
+            retryable=True,
+            retry_after_s=error.retry_after_s,
+            random=_RANDOM,
+        )
+        if wait_s is None:
+            self._fail(error.code, error.message, error=error)
+        else:
+            self._give_back(error.message, "backoff", wait_s=wait_s, error=error, refund=False)
+
+    def _give_back(
+        self,
+        message: str,
+        reason: str,
+        *,
+        wait_s: float = 0,
+        error: ProviderError | None = None,
+        refund: bool = True,
+        strain: bool = False,
+    ) -> None:
+        given = lane_give_back(
+            hold=self.hold,
+            call_id=self._call_id,
+            reason=reason,
+            message=f"[{self._claimed['epic_code']}] {message}",
+            wait_s=wait_s,
+            refund=refund,
+            error_code=error.code if error else "STOPPED",
+            request_id=(error.request_id if error else None) or "",
+            possibly_billed=error.possibly_billed if error else False,
+            strain=strain,
+        )
+        if given:
+            run_finalize(run_id=self._claimed["run_id"])
+
+    def _generation_failed(self, error: GenerationError) -> None:
+        if isinstance(error, NothingToGenerate):
+            self._fail(error.code, error.message, status=RunEpicStatus.SKIPPED)
+        else:
+            self._fail(error.code, error.message)
+
+    def _bug(self) -> None:
+        log.exception("epic %s: a bug", self.hold.run_epic_id)
+        self._fail(
+            "INTERNAL_ERROR",
+            f"batchgen made a mistake here; the worker's log has it under {self.hold.run_epic_id}.",
+        )
+
+    def _fail(
+        self,
+        code: str,
+        message: str,
+        *,
+        error: ProviderError | None = None,
+        status: RunEpicStatus = RunEpicStatus.FAILED,
+    ) -> None:
+        word = "Skipped" if status == RunEpicStatus.SKIPPED else "FAILED"
+        outcome = Outcome(
+            status=status,
+            message=f"[{self._claimed['epic_code']}] {word}: {message}",
+            stage=self.stage,
+            error_code=code,
+            error=message,
+            call_outcome=CallOutcome.FAILED if error else self._call_outcome(),
+            possibly_billed=error.possibly_billed if error else False,
+        )
+        try:
+            self._finish(outcome)
+        except Overtaken:
+            call_book(lane_id=self.hold.lane_id, call_id=self._call_id, spend=self._spend)
+
+    def _move_on(self) -> None:
+        moved = self._moved
+        if moved is None:
+            return
+        if moved["state"] == "sent":
+            delay_s = self._profile.delay_ms / 1000
+            messages.send([Link.of(moved)], due_at=time.time() + delay_s if delay_s else None)
+        elif moved["state"] == "idle":
+            run_finalize(run_id=moved["run_id"])
+
+
+def attempt_begin(*, hold: Hold, worker_id: UUID, client: ProviderClient) -> Attempt | None:
+    """Claim the hold's epic; None when its message is late, doubled, or the run stands still."""
+    call_id = new_id()
+    claimed = lane_claim(hold=hold, worker_id=worker_id, call_id=call_id)
+    if claimed is None:
+        return None
+    return Attempt(hold=hold, call_id=call_id, claimed=claimed, client=client)
+
+
+def generation_input(hold: Hold, row: dict[str, Any]) -> GenerationInput:
+    """The pipeline's input from a claimed row. An epic that was deleted has no texts: skipped."""
+    return GenerationInput(
+        run_epic_id=str(hold.run_epic_id),
+        project=ProjectInput(
+            name=row["project_name"],
+            description=row["project_description"],
+            context=row["project_context"],
+            language=row["project_language"],
+        ),
+        epic=EpicInput(
+            code=row["epic_code"],
+            title=row["title"] or row["epic_code"],
+            theme=row["theme"] or "",
+            description=row["description"] or "",
+            business_value=row["business_value"] or "",
+            acceptance_criteria=tuple(row["acceptance_criteria"] or ()),
+            dependencies=tuple(row["dependencies"] or ()),
+            effort=row["effort"] or "",
+            impact=row["impact"] or "",
+            priority=row["epic_priority"],
+        ),
+        cards=tuple(
+            CardInput(
+                code=code,
+                title=title,
+                persona=persona,
+                statement=statement,
+                problem=problem,
+                systems=tuple(systems),
+            )
+            for code, title, persona, statement, problem, systems in row["cards"]
+        ),
+        mode=row["mode"],
+        persona_set=row["persona_set"],
+        model=row["model"],
+        max_tokens=row["max_tokens"],
+        skip_quality_check=row["skip_quality_check"],
+    )
+
+
+def spend_of(answer: Completion) -> Spend:
+    """What an answer used and cost; an unpriced model costs 0 and the log says so."""
+    cost = cost_usd(answer.model, answer.usage, at=datetime.now(UTC).date())
+    if cost is None:
+        log.warning("no price for model %s: its calls are booked as free", answer.model)
+    return Spend(
+        input_tokens=answer.usage.input_tokens,
+        output_tokens=answer.usage.output_tokens,
+        cache_read_tokens=answer.usage.cache_read_tokens,
+        cache_write_tokens=answer.usage.cache_write_tokens,
+        cost_usd=cost or Decimal(0),
+        request_id=answer.request_id,
+    )
+
+
+def _story_row(story: StoryDraft) -> dict[str, object]:
+    return {
+        "id": str(new_id()),
+        "code": story.code,
+        "order": story.position,
+        "title": story.title,
+        "user_story": story.user_story,
+        "persona": story.persona,
+        "acceptance_criteria": story.acceptance_criteria,
+        "technical_notes": story.technical_notes,
+        "priority": story.priority,
+        "effort": story.effort,
+        "quality_score": story.quality_score,
+        "defects": [
+            {
+                "criterion": defect.criterion,
+                "kind": defect.kind,
+                "severity": defect.severity,
+                "message": defect.message,
+            }
+            for defect in story.defects
+        ],
+    }

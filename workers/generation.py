@@ -1,0 +1,209 @@
+"""The values that go into, through and out of the generation of one epic's stories.
+
+GenerationError            this epic fails; the run goes on
+├── NothingToGenerate      NOTHING_TO_GENERATE  neither cards nor a description: skipped
+├── InvalidEpic            VALIDATION           the epic or the run's options cannot be used
+├── Refused                REFUSED              the model declined to answer
+├── OutputCut              OUTPUT_TRUNCATED     the answer did not fit, larger cap included
+└── UnusableAnswer         UNUSABLE_ANSWER      not the agreed JSON, repair call included
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Purpose = Literal["generate", "repair", "enlarge"]
+Severity = Literal["high", "major", "minor"]
+
+#: Mode -> how many stories an epic gets: at least, at most.
+STORY_RANGES: dict[str, tuple[int, int]] = {
+    "concise": (3, 5),
+    "standard": (5, 8),
+    "comprehensive": (8, 15),
+}
+DEFAULT_LANGUAGE = "English"
+PERSONA_SETS: tuple[str, ...] = ("core", "extended", "cards")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectInput:
+    """What every epic of the project shares; the same for all calls of a run."""
+
+    name: str
+    description: str
+    context: str
+    language: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EpicInput:
+    """The epic whose stories are wanted."""
+
+    code: str
+    title: str
+    theme: str
+    description: str
+    business_value: str
+    acceptance_criteria: tuple[str, ...]
+    dependencies: tuple[str, ...]
+    effort: str
+    impact: str
+    priority: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CardInput:
+    """One use case, as somebody voiced it."""
+
+    code: str
+    title: str
+    persona: str
+    statement: str
+    problem: str | None
+    systems: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationInput:
+    """All that the pipeline needs to write one epic's stories."""
+
+    run_epic_id: str
+    project: ProjectInput
+    epic: EpicInput
+    cards: tuple[CardInput, ...]
+    mode: str
+    persona_set: str
+    model: str
+    max_tokens: int
+    skip_quality_check: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextBlock:
+    """A block of the system prompt; `cache` marks the end of what the provider may cache."""
+
+    text: str
+    cache: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompletionRequest:
+    """One call to the provider; `marker` is the opaque id by which calls are counted."""
+
+    model: str
+    max_tokens: int
+    system: tuple[TextBlock, ...]
+    user: str
+    schema: dict[str, object]
+    marker: str
+    purpose: Purpose
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Tokens as the provider bills them: uncached input, output, cache reads and writes."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """The provider's answer to one call."""
+
+    text: str
+    stop_reason: str
+    usage: Usage
+    model: str
+    request_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Defect:
+    """What a quality criterion found; `story` is the story's position, 0 for the whole set."""
+
+    story: int
+    criterion: str
+    kind: str
+    severity: Severity
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoryDraft:
+    """A story ready to be stored; `position` counts from 1.
+
+    `quality_score` runs from 0 to 100; it is None when the quality check was skipped.
+    """
+
+    position: int
+    code: str
+    title: str
+    user_story: str
+    persona: str
+    acceptance_criteria: tuple[str, ...]
+    technical_notes: str | None
+    priority: str
+    effort: str
+    quality_score: int | None = None
+    defects: tuple[Defect, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationOutput:
+    """The stories, what each stage took, and what a reader of the log should know."""
+
+    stories: tuple[StoryDraft, ...]
+    stage_ms: dict[str, int]
+    skipped_stages: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class GenerationError(Exception):
+    """This epic's stories cannot be generated; other epics are not affected."""
+
+    code: ClassVar[str] = "GENERATION_FAILED"
+
+    def __init__(self, message: str) -> None:
+        """`message` is for a person and says what to do."""
+        super().__init__(message)
+        self.message = message
+
+
+class NothingToGenerate(GenerationError):
+    """The epic has neither cards nor a description."""
+
+    code = "NOTHING_TO_GENERATE"
+
+
+class InvalidEpic(GenerationError):
+    """The epic, or what the run asks for, cannot be used."""
+
+    code = "VALIDATION"
+
+
+class Refused(GenerationError):
+    """The model declined to answer."""
+
+    code = "REFUSED"
+
+
+class OutputCut(GenerationError):
+    """The answer did not fit."""
+
+    code = "OUTPUT_TRUNCATED"
+
+
+class UnusableAnswer(GenerationError):
+    """The answer is not the agreed JSON, and neither was the repaired one."""
+
+    code = "UNUSABLE_ANSWER"

@@ -1,0 +1,175 @@
+"""A worker process: its lease, what it is doing, and how it starts and stops.
+
+Celery's threads call `work`. Two threads of our own keep the process alive by the books: one
+renews the lease and tells of progress, the other runs the reconciler.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+from django.db import Error as DjangoDatabaseError
+from django.db import close_old_connections
+from django.utils.timezone import now
+from psycopg.types.json import Jsonb
+
+from batchgen.ids import new_id
+from batchgen.sql import close_engine_pool
+from runs.lanes import Hold
+from runs.messages import message_id
+from runs.models import Worker
+from runs.queries import QUERIES
+from workers.attempt import Attempt, attempt_begin
+from workers.provider.client import ProviderClient
+from workers.reconciler import reconcile
+
+log = logging.getLogger(__name__)
+
+#: A claim is on the books a moment before its attempt is in ours.
+_ORPHAN_AFTER_S = 2.0
+
+
+class Stopping(Exception):
+    """This worker takes no new epics."""
+
+
+class WorkerProcess:
+    """This process as a worker. Celery's signals make it, start it and stop it."""
+
+    def __init__(self, *, name: str, concurrency: int, client: ProviderClient) -> None:
+        self.id: UUID = new_id()
+        self.name = name
+        self._concurrency = concurrency
+        self._client = client
+        self._attempts: dict[int, Attempt] = {}
+        self._reported: dict[int, str] = {}
+        self._orphans: list[str] = []
+        self._stopping = threading.Event()
+        self._closed = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._every, args=args, name=args[0].__name__, daemon=True)
+            for args in ((self.beat, settings.HEARTBEAT_S), (self.tend, settings.RECONCILE_S))
+        ]
+
+    def start(self) -> None:
+        """Write the worker into the books and start its upkeep.
+
+        Raises:
+            django.db.Error: PostgreSQL is away.
+        """
+        Worker.objects.create(
+            id=self.id,
+            name=self.name,
+            concurrency=self._concurrency,
+            lease_until=now() + timedelta(seconds=settings.WORKER_LEASE_S),
+        )
+        for thread in self._threads:
+            thread.start()
+
+    def work(self, hold: Hold, *, due_at: float | None) -> None:
+        """Do one link of a lane's chain; nothing when its message is late or doubled.
+
+        Raises:
+            Stopping: the worker stops; nothing was claimed.
+        """
+        if due_at is not None:
+            self._stopping.wait(min(due_at - time.time(), settings.SLOT_WAIT_S))
+        if self._stopping.is_set():
+            raise Stopping
+        attempt = attempt_begin(hold=hold, worker_id=self.id, client=self._client)
+        if attempt is None:
+            log.debug("late or doubled: lane %s.%s", hold.lane_id, hold.generation)
+            return
+        self._attempts[hold.lane_id] = attempt
+        try:
+            attempt.run()
+        finally:
+            if self._attempts.get(hold.lane_id) is attempt:
+                del self._attempts[hold.lane_id]
+
+    def drain(self) -> None:
+        """Take no new epics; those under way go on."""
+        self._stopping.set()
+
+    def stop(self) -> None:
+        """Say goodbye: what is still under way goes to other workers at once."""
+        self.drain()
+        self._closed.set()
+        for thread in self._threads:
+            thread.join(timeout=5)
+        self._client.close()
+        Worker.objects.filter(id=self.id).update(stopped_at=now())
+        close_engine_pool()
+
+    def beat(self) -> None:
+        """Renew the lease, report progress, and find lanes that nobody here runs."""
+        mine = dict(self._attempts)
+        stages = {
+            lane_id: attempt.stage
+            for lane_id, attempt in mine.items()
+            if self._reported.get(lane_id) != f"{attempt.hold.generation} {attempt.stage}"
+        }
+        rows = QUERIES.fetch(
+            "worker_beat",
+            {
+                "worker_id": self.id,
+                "lease_s": float(settings.WORKER_LEASE_S),
+                "stages": Jsonb(
+                    [
+                        {
+                            "run_epic_id": str(mine[lane_id].hold.run_epic_id),
+                            "lane_id": lane_id,
+                            "stage": stage,
+                        }
+                        for lane_id, stage in stages.items()
+                    ]
+                ),
+            },
+        )
+        self._reported = {
+            lane_id: f"{attempt.hold.generation} {attempt.stage}"
+            for lane_id, attempt in mine.items()
+        }
+        self._orphans = [
+            message_id(row["lane_id"], row["generation"])
+            for row in rows
+            if row["age_s"] > _ORPHAN_AFTER_S and row["lane_id"] not in self._attempts
+        ]
+
+    def tend(self) -> None:
+        """One round of the reconciler."""
+        reconcile(orphans=self._orphans)
+
+    def _every(self, step: Callable[[], None], interval_s: float) -> None:
+        while not self._closed.wait(interval_s):
+            try:
+                step()
+            except (psycopg.Error, DjangoDatabaseError) as error:
+                log.warning("%s: %s; again in %.2g s", step.__name__, error, interval_s)
+            except Exception:
+                log.exception("%s failed; again in %.2g s", step.__name__, interval_s)
+            finally:
+                close_old_connections()
+
+
+_current: WorkerProcess | None = None
+
+
+def current() -> WorkerProcess:
+    """The process's worker; it exists from Celery's start on."""
+    if _current is None:
+        raise RuntimeError(
+            "This process is not a worker: start it with `celery -A batchgen worker`."
+        )
+    return _current
+
+
+def become(worker: WorkerProcess | None) -> None:
+    """Make `worker` this process's worker, or none."""
+    global _current  # noqa: PLW0603  # one worker a process is the point
+    _current = worker

@@ -1,0 +1,54 @@
+"""Ties the worker's life to Celery's."""
+
+import logging
+import time
+from typing import Any
+
+from celery import signals
+from django.conf import settings
+from django.db import Error as DjangoDatabaseError
+
+from workers import process
+from workers.process import WorkerProcess
+from workers.provider.client import ProviderClient
+
+log = logging.getLogger(__name__)
+
+_START_AGAIN_S = 2
+
+
+@signals.worker_init.connect
+def start(sender: Any = None, **_: object) -> None:
+    """Before the first message: be on the books, and wait for PostgreSQL where it is away."""
+    worker = WorkerProcess(
+        name=sender.hostname,
+        concurrency=sender.concurrency,
+        client=ProviderClient(
+            api_key=settings.ANTHROPIC_API_KEY,
+            base_url=settings.ANTHROPIC_BASE_URL or None,
+            timeout_s=settings.PROVIDER_TIMEOUT_S,
+            max_connections=sender.concurrency + 8,
+        ),
+    )
+    while True:
+        try:
+            worker.start()
+            break
+        except DjangoDatabaseError as error:
+            log.warning("PostgreSQL is away, again in %s s: %s", _START_AGAIN_S, error)
+            time.sleep(_START_AGAIN_S)
+    process.become(worker)
+    log.info("%s answers with %s (%s)", worker.name, settings.MODEL, settings.PROVIDER_NAME)
+
+
+@signals.worker_shutting_down.connect
+def drain(**_: object) -> None:
+    """SIGTERM: no new epics; Celery waits for those under way."""
+    process.current().drain()
+
+
+@signals.worker_shutdown.connect
+def stop(**_: object) -> None:
+    """After the last task."""
+    process.current().stop()
+    process.become(None)

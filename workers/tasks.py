@@ -1,0 +1,32 @@
+"""Celery's entrances: ids in, one call, no rules. Each is safe to run twice."""
+
+from typing import Any
+from uuid import UUID
+
+from celery.exceptions import Reject
+
+from batchgen.celery import app
+from runs.lanes import Hold
+from runs.messages import TASK_NAME
+from workers import process
+from workers.process import Stopping
+from workers.reconciler import reconcile
+
+
+@app.task(name=TASK_NAME)
+def generate_epic(
+    run_epic_id: str, lane_id: int, generation: int, due_at: float | None = None
+) -> None:
+    """One link of a lane's chain: one epic."""
+    hold = Hold(lane_id=lane_id, generation=generation, run_epic_id=UUID(run_epic_id))
+    try:
+        process.current().work(hold, due_at=due_at)
+    except Stopping as error:
+        # Nothing was claimed: the message goes back for another worker.
+        raise Reject(error, requeue=True) from error
+
+
+@app.task(name="workers.reconcile")
+def reconcile_round() -> dict[str, Any]:
+    """One round of the reconciler, from beat, beside those of every worker."""
+    return reconcile().as_dict()
