@@ -1,0 +1,64 @@
+# make demo | up | test | bench | check: the README says what they do.
+
+PYTHON ?= python3
+BIN := .venv/bin
+LOCAL := $(BIN)/python -m batchgen.local
+STAMP := .venv/installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links
+
+# What a production start asks for, so that Django's deployment checks see production's settings.
+PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none \
+	BATCHGEN_SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz
+
+.PHONY: help venv demo up test bench check format lock clean-local
+
+help:
+	@echo 'make demo | up | test | bench | check | format | lock | clean-local'
+
+venv: $(STAMP)
+
+$(STAMP): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'batchgen needs Python 3.11 or newer, and $(PYTHON) is not that.' \
+			'Name another one: make PYTHON=python3.12 ...' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo 'This Python cannot make virtual environments.' \
+			'On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@echo 'Installing the pinned dependencies into .venv ...'
+	@$(PIP) install --quiet -r requirements-dev.txt
+	@touch $(STAMP)
+
+demo: venv
+	@$(LOCAL) demo
+
+up: venv
+	@$(LOCAL) up
+
+test: venv
+	$(BIN)/python -m pytest
+
+bench: venv
+	$(BIN)/python -m benchmarks
+
+check: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(LOCAL) run -- $(BIN)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(LOCAL) run -- $(BIN)/python manage.py check --deploy --fail-level WARNING
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+format: venv
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: venv
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+clean-local: venv
+	@$(LOCAL) clean

