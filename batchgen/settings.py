@@ -69,6 +69,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / ".local" / "static"
 # Development serves the packages' files straight from where they are installed.
 WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_AUTOREFRESH = not PRODUCTION
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -103,12 +104,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 DATABASE_URL = env.secret("DATABASE_URL", required=PRODUCTION)
 #: Connections one process may hold at once. Threads share them: none is held during a call.
 DATABASE_POOL_SIZE = env.integer("BATCHGEN_DATABASE_POOL_SIZE", 10, least=2, most=500)
+_DATABASE = dj_database_url.parse(DATABASE_URL or "postgresql:///batchgen")
 DATABASES: dict[str, Any] = {
     "default": {
-        **dj_database_url.parse(DATABASE_URL or "postgresql:///batchgen"),
+        **_DATABASE,
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
+            **_DATABASE.get("OPTIONS", {}),
             "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10},
             "application_name": "batchgen",
             "connect_timeout": 5,

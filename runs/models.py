@@ -181,7 +181,12 @@ class RunEpic(models.Model):
     stage = models.CharField(max_length=30, choices=RunEpicStage, blank=True, default="")
     #: The lane that carries it (while PENDING or GENERATING) or carried it.
     lane = models.ForeignKey(
-        Lane, null=True, blank=True, on_delete=models.SET_NULL, db_index=False, related_name="+"
+        Lane,
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,  # lanes go with their run, and so do its epics
+        db_index=False,
+        related_name="+",
     )
     estimated_input_tokens = models.PositiveIntegerField(default=0)
     #: Claims that were not given back; each may have cost a provider call.
@@ -305,7 +310,7 @@ class ProviderCall(models.Model):
     error_code = models.CharField(max_length=50, blank=True, default="")
     #: The outcome is unknown to us: the provider may have charged for it.
     possibly_billed = models.BooleanField(default=False)
-    #: {text, stopReason} of an answer that did not finish its epic; a later attempt goes on from it.
+    #: {text, stopReason} of an answer that did not finish its epic; a later attempt reuses it.
     response = models.JSONField(null=True, blank=True)
 
     class Meta:

@@ -35,15 +35,10 @@ PROFILES: dict[str, PacingProfile] = {
     ),
 }
 
+#: A delay grows to so many times its own length, however often the provider said no.
 _MOST_GROWTH = 8
 
 
 def delay_after_rate_limit_ms(delay_ms: int, *, errors: int) -> int:
-    """A lane's delay after `errors` rate-limit errors in a row; 0 errors leave it as it is.
-
-    Each error multiplies it by min(2^n, 8), n counting the errors before it.
-    """
-    grown = delay_ms
-    for before in range(errors):
-        grown *= min(2**before, _MOST_GROWTH)
-    return grown
+    """A lane's delay after `errors` rate-limit errors in a row: min(2^errors, 8) times as long."""
+    return delay_ms * min(2**errors, _MOST_GROWTH)

@@ -1,0 +1,391 @@
+"""Lanes: who gets an epic, who may finish it, and what happens to whoever comes too late."""
+
+import time
+
+import pytest
+from django.db import IntegrityError
+
+from epics.models import Story
+from runs.lanes import (
+    call_book,
+    call_next,
+    lane_give_back,
+    lanes_dispatch,
+    lanes_reclaim,
+    lanes_rest,
+)
+from runs.models import Lane, ProviderCall, Run, RunEpic, RunLog, Worker
+from runs.services import run_halt
+from runs.states import CallOutcome, LaneState, RunEpicStatus, RunStatus
+from tests.integration.engine.world import SPEND, World, assert_counted, race, worker_make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_start_gives_every_lane_an_epic_and_no_more() -> None:
+    world = World.make(epics=5, lanes=3)
+    assert Lane.objects.filter(run=world.run, state=LaneState.SENT).count() == 3
+    given = RunEpic.objects.filter(run=world.run, lane__isnull=False).order_by("order")
+    assert [epic.epic_code for epic in given] == ["E1", "E2", "E3"]
+
+
+def test_a_message_is_claimed_once_however_often_it_comes() -> None:
+    world = World.make()
+    (hold, *_) = world.holds()
+    claims = race(*[lambda: world.claim(hold)] * 16)
+    assert sum(claim is not None for claim in claims) == 1
+    assert not [claim for claim in claims if isinstance(claim, Exception)]
+    assert ProviderCall.objects.count() == 1
+    assert RunEpic.objects.get(id=hold.run_epic_id).attempt == 1
+
+
+def test_a_message_of_an_older_generation_claims_nothing() -> None:
+    world = World.make(lanes=1)
+    (old,) = world.holds()
+    Lane.objects.filter(id=old.lane_id).update(generation=old.generation + 1)
+    assert world.claim(old) is None
+    assert RunEpic.objects.get(id=old.run_epic_id).status == RunEpicStatus.PENDING
+
+
+@pytest.mark.parametrize("to", [RunStatus.PAUSED, RunStatus.CANCELLED, RunStatus.FAILED])
+def test_a_run_that_stands_still_gives_no_epic(to: RunStatus) -> None:
+    world = World.make()
+    holds = world.holds()
+    # As if the lanes had been sent after the run was halted.
+    Run.objects.filter(id=world.run.id).update(status=to, draining=to != RunStatus.PAUSED)
+    assert [world.claim(hold) for hold in holds] == [None, None]
+
+
+def test_a_halt_counts_exactly_the_epics_that_were_claimed_before_it() -> None:
+    for _ in range(5):
+        world = World.make(epics=12, lanes=12)
+        claims = [lambda w=world, hold=hold: w.claim(hold) for hold in world.holds()]
+        *claimed, in_flight = race(
+            *claims,
+            lambda run=world.run: run_halt(run_id=run.id, to=RunStatus.PAUSED, message="Paused."),
+        )
+        assert in_flight == sum(step is not None for step in claimed)
+        assert RunEpic.objects.filter(run=world.run, status="GENERATING").count() == in_flight
+
+
+def test_finishing_stores_counts_logs_and_moves_the_lane_on() -> None:
+    world = World.make(epics=3, lanes=1)
+    step = world.claim()
+    assert step
+    moved = world.finish(step)
+    assert moved
+    assert (moved["state"], moved["epic_code"]) == ("sent", "E2")
+    assert moved["generation"] == step.hold.generation + 1
+    epic = world.epic(step)
+    assert (epic.status, epic.stories_created, epic.input_tokens) == ("COMPLETED", 2, 700)
+    assert [story.code for story in Story.objects.order_by("order")] == ["E1-S1", "E1-S2"]
+    assert ProviderCall.objects.get().outcome == CallOutcome.ANSWERED
+    assert RunLog.objects.filter(epic_code="E1", message__startswith="[E1] COMPLETED").exists()
+    assert_counted(world.run)
+
+
+def test_the_last_epic_leaves_its_lane_idle() -> None:
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    moved = world.finish(step)
+    assert moved
+    assert (moved["state"], moved["run_epic_id"]) == ("idle", None)
+
+
+def test_an_attempt_whose_lane_was_taken_back_stores_nothing_but_its_spend() -> None:
+    world = World.make(epics=1, lanes=1)
+    late = world.claim()
+    assert late
+    Worker.objects.filter(id=world.worker.id).update(lease_until="2000-01-01T00:00:00Z")
+    assert len(lanes_reclaim()) == 1
+    world.worker = worker_make("w2@test")
+    lanes_dispatch(run_id=world.run.id)
+    newer = world.claim()
+    assert newer
+    assert world.finish(late, title="Late") is None
+    assert Story.objects.count() == 0
+    assert world.epic(late).status == RunEpicStatus.GENERATING
+    call_book(lane_id=late.hold.lane_id, call_id=late.call_id, spend=SPEND)
+    call_book(lane_id=late.hold.lane_id, call_id=late.call_id, spend=SPEND)  # booked once
+    assert world.finish(newer, title="Newer")
+    assert {story.title for story in Story.objects.all()} == {"Newer 1", "Newer 2"}
+    assert world.epic(newer).input_tokens == 2 * SPEND.input_tokens
+    assert_counted(world.run)
+
+
+def test_finishing_twice_finishes_once() -> None:
+    world = World.make(epics=2, lanes=1)
+    step = world.claim()
+    assert step
+    ends = race(*[lambda: world.finish(step)] * 8)
+    assert sum(end is not None for end in ends) == 1
+    assert Story.objects.count() == 2
+    assert_counted(world.run)
+
+
+def test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them() -> None:
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    world.finish(step, stories=5, title="Old")
+    for status, titles in (
+        (RunEpicStatus.FAILED, {f"Old {i}" for i in range(1, 6)}),
+        (RunEpicStatus.COMPLETED, {"New 1", "New 2", "New 3"}),
+    ):
+        again = World(run=world.run, worker=world.worker)
+        Run.objects.filter(id=world.run.id).update(status="RUNNING")
+        RunEpic.objects.filter(run=world.run).update(
+            status="PENDING", completed_at=None, lane=None
+        )
+        lanes_dispatch(run_id=world.run.id)
+        step = again.claim()
+        assert step
+        assert again.finish(step, status=status, stories=3, title="New")
+        assert {story.title for story in Story.objects.all()} == titles
+
+
+def test_two_runs_that_finish_one_epic_at_once_leave_one_set_of_stories() -> None:
+    worlds = [World.make(epics=1, lanes=1), World.make(epics=1, lanes=1)]
+    RunEpic.objects.filter(run=worlds[1].run).update(
+        epic=RunEpic.objects.get(run=worlds[0].run).epic
+    )
+    steps = [world.claim() for world in worlds]
+    ends = race(
+        *[lambda world=world, step=step: world.finish(step)  # type: ignore[misc]  # bound above
+          for world, step in zip(worlds, steps, strict=True)]
+    )
+    assert all(isinstance(end, dict) for end in ends), ends
+    epic_id = RunEpic.objects.get(run=worlds[0].run).epic_id
+    assert Story.objects.filter(epic_id=epic_id).count() == 2
+
+
+def test_lanes_that_move_on_at_once_never_take_the_same_epic() -> None:
+    world = World.make(epics=40, lanes=10)
+    while holds := world.holds():
+        steps = race(*[lambda hold=hold: world.claim(hold) for hold in holds])
+        ends = race(*[lambda step=step: world.finish(step, stories=1) for step in steps])
+        assert not [end for end in ends if isinstance(end, Exception)]
+    assert RunEpic.objects.filter(run=world.run, status="COMPLETED", attempt=1).count() == 40
+    assert_counted(world.run)
+
+
+def test_a_run_that_was_paused_meanwhile_keeps_the_result_and_its_lane_rests() -> None:
+    world = World.make(epics=3, lanes=1)
+    step = world.claim()
+    assert step
+    assert run_halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.") == 1
+    moved = world.finish(step)
+    assert moved
+    assert moved["state"] == "idle"
+    assert Story.objects.count() == 2
+    assert RunEpic.objects.filter(run=world.run, status="PENDING", lane=None).count() == 2
+
+
+def test_a_lane_beyond_the_runs_concurrency_rests_after_its_epic() -> None:
+    world = World.make(epics=9, lanes=2)
+    second = world.claim(world.holds()[1])
+    assert second
+    Run.objects.filter(id=world.run.id).update(max_concurrency=1)
+    moved = world.finish(second)
+    assert moved
+    assert moved["state"] == "idle"
+    assert lanes_dispatch(run_id=world.run.id) == []
+
+
+def test_a_long_pacing_delay_parks_the_lane_with_its_next_epic() -> None:
+    world = World.make(epics=2, lanes=1)
+    step = world.claim()
+    assert step
+    moved = world.finish(step, park_s=0.2)
+    assert moved
+    assert moved["state"] == "parked"
+    assert world.lane(step).wait_reason == "pacing"
+    assert lanes_dispatch(run_id=world.run.id) == []
+    time.sleep(0.25)
+    (link,) = lanes_dispatch(run_id=world.run.id)
+    assert link.epic_code == "E2"
+
+
+@pytest.mark.parametrize(("refund", "attempts"), [(True, 0), (False, 1)])
+def test_giving_back_parks_the_lane_with_its_epic(refund: bool, attempts: int) -> None:
+    world = World.make(epics=3, lanes=1)
+    step = world.claim()
+    assert step
+    given = lane_give_back(
+        hold=step.hold, call_id=step.call_id, reason="backoff", message="503", wait_s=0.1,
+        refund=refund, error_code="PROVIDER_FAILED", possibly_billed=True,
+    )
+    assert given
+    epic, lane = world.epic(step), world.lane(step)
+    assert (epic.status, epic.lane_id, epic.attempt) == ("PENDING", lane.id, attempts)
+    assert (lane.state, lane.wait_reason) == ("parked", "backoff")
+    call = ProviderCall.objects.get()
+    assert (call.outcome, call.error_code, call.possibly_billed) == (
+        "FAILED", "PROVIDER_FAILED", True,
+    )
+    time.sleep(0.15)
+    (link,) = lanes_dispatch(run_id=world.run.id)
+    assert link.run_epic_id == epic.id
+    assert_counted(world.run)
+
+
+def test_giving_back_in_a_paused_run_lets_the_epic_go() -> None:
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    run_halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
+    assert lane_give_back(
+        hold=step.hold, call_id=step.call_id, reason="stopped", message="", wait_s=0, refund=True
+    )
+    assert world.lane(step).state == LaneState.IDLE
+    assert world.epic(step).lane_id is None
+
+
+def test_a_second_call_starts_only_while_the_run_runs() -> None:
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    response = {"text": "{}", "stopReason": "end_turn"}
+
+    def begin(call_id: object) -> object:
+        return call_next(
+            hold=step.hold, call_id=call_id, spend=SPEND, response=response,  # type: ignore[arg-type]  # ids
+            purpose="repair", model="m",
+        )
+
+    second = begin(step.call_id)
+    assert second
+    run_halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
+    assert begin(second) is None
+    assert list(ProviderCall.objects.order_by("started_at").values_list("purpose", "outcome")) == [
+        ("generate", "ANSWERED"), ("repair", "ANSWERED"),
+    ]
+    assert_counted(world.run)
+
+
+def test_a_restarted_attempt_is_told_what_was_paid_for() -> None:
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    response = {"text": "first", "stopReason": "end_turn"}
+    call_next(
+        hold=step.hold, call_id=step.call_id, spend=SPEND, response=response,
+        purpose="repair", model="m",
+    )
+    Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+    lanes_reclaim()
+    lanes_dispatch(run_id=world.run.id)
+    from runs.lanes import lane_claim
+
+    (hold,) = world.holds()
+    row = lane_claim(hold=hold, worker_id=worker_make("w2@test").id, call_id=world.run.id)
+    assert row
+    assert row["responses"] == [response]
+
+
+class TestReclaim:
+    def test_a_live_worker_keeps_its_epics(self) -> None:
+        world = World.make()
+        assert world.claim()
+        assert lanes_reclaim() == []
+
+    @pytest.mark.parametrize("fault", ["lease over", "said goodbye", "newer start"])
+    def test_a_worker_that_is_gone_loses_them(self, fault: str) -> None:
+        world = World.make(epics=1, lanes=1)
+        step = world.claim()
+        assert step
+        if fault == "lease over":
+            Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+        elif fault == "said goodbye":
+            Worker.objects.update(stopped_at="2000-01-01T00:00:00Z")
+        else:
+            worker_make(world.worker.name)
+        assert len(lanes_reclaim()) == 1
+        epic, lane = world.epic(step), world.lane(step)
+        assert (epic.status, epic.lane_id, epic.crashes) == ("PENDING", None, 1)
+        assert (lane.state, lane.generation) == ("idle", step.hold.generation + 1)
+        call = ProviderCall.objects.get()
+        assert (call.outcome, call.possibly_billed) == ("LOST", True)
+        assert_counted(world.run)
+
+    def test_an_orphan_is_taken_back_without_a_crash(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        step = world.claim()
+        assert step
+        assert lanes_reclaim(orphans=[f"{step.hold.lane_id}.{step.hold.generation + 1}"]) == []
+        assert len(lanes_reclaim(orphans=[f"{step.hold.lane_id}.{step.hold.generation}"])) == 1
+        assert world.epic(step).crashes == 0
+
+    def test_an_epic_that_kills_three_workers_is_poison(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        for crash in (1, 2, 3):
+            world.worker = worker_make(f"w{crash}@test")
+            step = world.claim()
+            assert step
+            Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+            lanes_reclaim()
+            lanes_dispatch(run_id=world.run.id)
+        epic = world.epic(step)
+        assert (epic.status, epic.error_code, epic.crashes) == ("FAILED", "POISON", 3)
+        assert "retry" in epic.error
+        assert_counted(world.run)
+
+    def test_two_at_once_take_an_epic_back_once(self) -> None:
+        world = World.make(epics=8, lanes=8)
+        for hold in world.holds():
+            world.claim(hold)
+        Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+        rounds = race(*[lambda: lanes_reclaim()] * 6)
+        assert sum(map(len, rounds)) == 8  # type: ignore[arg-type]  # lists of rows
+        assert set(RunEpic.objects.values_list("crashes", flat=True)) == {1}
+
+
+class TestDispatch:
+    def test_at_once_it_hands_out_every_epic_once(self) -> None:
+        world = World.make(epics=30, lanes=1)
+        Lane.objects.bulk_create(Lane(run=world.run, index=i) for i in range(1, 20))
+        Run.objects.filter(id=world.run.id).update(max_concurrency=20)
+        sent = [link for links in race(*[lambda: lanes_dispatch(run_id=world.run.id)] * 8)
+                for link in links]  # type: ignore[attr-defined]  # lists of links
+        assert len(sent) == 19
+        assert len({link.run_epic_id for link in sent}) == 19
+
+    def test_a_lost_message_is_sent_again_with_a_new_generation(self) -> None:
+        world = World.make(lanes=1)
+        (old,) = world.holds()
+        assert lanes_dispatch(run_id=world.run.id) == []
+        (link,) = lanes_dispatch(run_id=world.run.id, lost_lane_ids=[old.lane_id])
+        assert (link.run_epic_id, link.generation) == (old.run_epic_id, old.generation + 1)
+        assert world.claim(old) is None
+
+    def test_lanes_of_a_paused_run_rest_and_let_their_epics_go(self) -> None:
+        world = World.make(epics=4, lanes=2)
+        holds = world.holds()
+        run_halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
+        assert set(Lane.objects.values_list("state", flat=True)) == {"idle"}
+        assert RunEpic.objects.filter(lane__isnull=False).count() == 0
+        assert [world.claim(hold) for hold in holds] == [None, None]
+        assert lanes_rest(run_id=world.run.id) == []
+        assert lanes_dispatch(run_id=world.run.id) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "COMPLETED"},
+        {"completed_at": "2026-01-01T00:00:00Z"},
+        {"status": "GENERATING", "lane": None},
+    ],
+)
+def test_the_database_refuses_epics_that_contradict_themselves(wrong: dict[str, object]) -> None:
+    world = World.make()
+    with pytest.raises(IntegrityError):
+        RunEpic.objects.filter(run=world.run).update(**wrong)
+
+
+def test_the_database_refuses_two_open_epics_in_one_lane() -> None:
+    world = World.make(epics=3, lanes=1)
+    lane = Lane.objects.get(run=world.run)
+    with pytest.raises(IntegrityError, match="lane_carries_one_epic"):
+        RunEpic.objects.filter(run=world.run, epic_code="E3").update(lane=lane)

@@ -1,0 +1,153 @@
+"""The reconciler, one round at a time, with the real broker."""
+
+import time
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils.timezone import now
+from pytest_django.fixtures import Settings
+
+from batchgen import redis
+from batchgen.celery import app
+from runs.messages import broker_content, send
+from runs.models import Lane, Run, RunEpic, Worker
+from runs.services import run_dispatch, run_halt
+from runs.states import Priority, RunStatus
+from tests.integration.engine.world import World, race, worker_make
+from workers.reconciler import reconcile
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _quick_and_clean(settings: Settings) -> None:
+    settings.MESSAGE_LOST_S = 0.1
+    redis.client().flushdb()
+
+
+def _age() -> None:
+    Lane.objects.update(moved_at="2000-01-01T00:00:00Z")
+
+
+def test_a_start_sends_one_message_a_lane() -> None:
+    world = World.make(epics=9, lanes=4)
+    assert broker_content().waiting == {
+        f"{hold.lane_id}.{hold.generation}" for hold in world.holds()
+    }
+
+
+@pytest.mark.parametrize("priority", list(Priority))
+def test_messages_of_every_priority_are_found_in_the_broker(priority: Priority) -> None:
+    world = World.make(lanes=1)
+    redis.client().flushdb()
+    Run.objects.update(priority=priority)
+    run_dispatch(run_id=world.run.id, lost_lane_ids=[world.holds()[0].lane_id])
+    assert len(broker_content().waiting) == 1
+
+
+def test_a_message_that_waits_long_is_left_alone() -> None:
+    World.make()
+    _age()
+    assert reconcile().sent == 0
+
+
+def test_messages_that_redis_lost_are_sent_again() -> None:
+    world = World.make()
+    old = world.holds()
+    redis.client().flushdb()
+    assert reconcile().sent == 0  # not yet overdue
+    _age()
+    assert reconcile().sent == 2
+    assert [hold.generation for hold in world.holds()] == [hold.generation + 1 for hold in old]
+    assert len(broker_content().waiting) == 2
+
+
+def test_a_message_that_a_worker_took_counts_as_there_for_a_lease() -> None:
+    world = World.make(lanes=1)
+    with app.connection_for_read() as channel_owner:
+        queue = channel_owner.SimpleQueue(settings.CELERY_TASK_DEFAULT_QUEUE)
+        queue.get(timeout=5)  # taken, never acknowledged
+        assert len(broker_content().taken) == 1
+        Lane.objects.update(moved_at=now())
+        time.sleep(0.2)
+        assert reconcile().sent == 0
+        _age()  # longer than a lease: its worker is dead
+        assert reconcile().sent == 1
+    assert world.holds()[0].generation == 2
+
+
+def test_epics_of_a_dead_worker_go_on_at_once() -> None:
+    world = World.make(epics=2, lanes=1)
+    step = world.claim()
+    assert step
+    Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+    done = reconcile()
+    assert (done.reclaimed, done.sent) == (1, 1)
+    world.worker = worker_make("w2@test")
+    again = world.claim()
+    assert again
+    assert again.epic_code == "E1"
+
+
+def test_a_run_whose_messages_were_never_sent_is_started() -> None:
+    world = World.make()
+    redis.client().flushdb()
+    Lane.objects.update(state="idle")
+    RunEpic.objects.update(lane=None)
+    assert reconcile().sent == 2
+    assert len(world.holds()) == 2
+
+
+def test_lanes_that_were_sent_in_a_paused_run_come_to_rest() -> None:
+    World.make()
+    Run.objects.update(status=RunStatus.PAUSED)
+    assert reconcile().rested == 2
+    assert reconcile().rested == 0
+    assert set(Lane.objects.values_list("state", flat=True)) == {"idle"}
+
+
+def test_runs_that_are_done_are_ended() -> None:
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    world.finish(step)
+    assert reconcile().ended == 1
+    assert Run.objects.get().status == RunStatus.SUCCEEDED
+    assert reconcile().ended == 0
+
+
+def test_a_cancelled_run_whose_worker_died_is_ended() -> None:
+    world = World.make(epics=2, lanes=1)
+    world.claim()
+    run_halt(run_id=world.run.id, to=RunStatus.CANCELLED, message="Cancelled.")
+    assert reconcile().ended == 0
+    Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+    reconcile()
+    run = Run.objects.get()
+    assert (run.status, run.draining) == (RunStatus.CANCELLED, False)
+
+
+def test_of_rounds_at_once_one_does_the_work() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(7102)")
+        World.make()
+        Lane.objects.update(state="idle")
+        RunEpic.objects.update(lane=None)
+        (other,) = race(reconcile)
+        assert not any(other.as_dict().values())  # type: ignore[attr-defined]  # a Round
+        cursor.execute("SELECT pg_advisory_unlock(7102)")
+    assert reconcile().sent == 2
+
+
+def test_without_a_broker_nothing_is_lost(settings: Settings) -> None:
+    world = World.make()
+    _age()
+    redis.client.cache_clear()
+    settings.REDIS_URL = "redis://127.0.0.1:9/0"
+    try:
+        assert reconcile().sent == 0
+    finally:
+        redis.client.cache_clear()
+    assert len(world.holds()) == 2
+    send([])

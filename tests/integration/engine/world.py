@@ -1,0 +1,193 @@
+"""A small world for the engine's tests: a project, a run, and steps that a worker would take."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import Count, Q, Sum
+from django.utils.timezone import now
+
+from batchgen.ids import new_id
+from epics.models import Card, Epic, EpicCard, Project, Story
+from runs.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
+from runs.models import Lane, ProviderCall, Run, RunEpic, Worker
+from runs.services import RunOptions, run_begin, run_start
+from runs.states import LaneState, RunEpicStatus
+
+SPEND = Spend(
+    input_tokens=700, output_tokens=900, cost_usd=Decimal("0.0104"), request_id="req_1"
+)
+
+
+def project_make(*, epics: int = 3, name: str = "Library") -> Project:
+    """A project whose epics have two cards each."""
+    user, _ = User.objects.get_or_create(username="ada")
+    project = Project.objects.create(name=name, created_by=user)
+    cards = Card.objects.bulk_create(
+        Card(project=project, code=f"C{i}", order=i, title="lend a book", persona="Reader",
+             statement="As a Reader, I want to lend a book.", systems=["Desk"])
+        for i in range(2)
+    )
+    made = Epic.objects.bulk_create(
+        Epic(project=project, code=f"E{i}", order=i, title=f"Lending {i}", description="Lending.")
+        for i in range(1, epics + 1)
+    )
+    EpicCard.objects.bulk_create(
+        EpicCard(epic=epic, card=card, order=i) for epic in made for i, card in enumerate(cards)
+    )
+    return project
+
+
+def worker_make(name: str = "w1@test", *, lease_s: float = 60) -> Worker:
+    """A worker on the books."""
+    return Worker.objects.create(
+        name=name, concurrency=10, lease_until=now() + timedelta(seconds=lease_s)
+    )
+
+
+def stories_make(count: int = 2, *, code: str = "E1", title: str = "Lend") -> list[dict[str, object]]:
+    """Rows as an attempt stores them."""
+    return [
+        {
+            "id": str(new_id()), "code": f"{code}-S{i}", "order": i, "title": f"{title} {i}",
+            "user_story": "As a reader, I want to lend a book, so that I can read it.",
+            "persona": "Reader", "acceptance_criteria": ["Given a book, when lent, then mine."],
+            "technical_notes": None, "priority": "high", "effort": "S", "quality_score": 95,
+            "defects": [],
+        }
+        for i in range(1, count + 1)
+    ]
+
+
+@dataclass
+class Step:
+    """One claimed epic in a test's hands."""
+
+    hold: Hold
+    call_id: UUID
+    epic_code: str
+
+
+@dataclass
+class World:
+    """A run with its lanes sent, and a worker."""
+
+    run: Run
+    worker: Worker
+    steps: list[Step] = field(default_factory=list)
+
+    @classmethod
+    def make(cls, *, epics: int = 3, lanes: int = 2, begin: bool = True) -> "World":
+        project = project_make(epics=epics)
+        run = run_start(
+            project=project,
+            user=project.created_by,
+            options=RunOptions(pacing_profile="adaptive", max_concurrency=lanes),
+        )
+        if begin:
+            run_begin(run_id=run.id)
+        return cls(run=run, worker=worker_make())
+
+    def holds(self) -> list[Hold]:
+        """What the messages that are under way name."""
+        lanes = Lane.objects.filter(run=self.run, state=LaneState.SENT).order_by("index")
+        return [
+            Hold(
+                lane_id=lane.id,
+                generation=lane.generation,
+                run_epic_id=RunEpic.objects.get(lane=lane, status=RunEpicStatus.PENDING).id,
+            )
+            for lane in lanes
+        ]
+
+    def claim(self, hold: Hold | None = None) -> Step | None:
+        """Take the hold's epic, or that of the first message."""
+        hold = hold or self.holds()[0]
+        call_id = new_id()
+        row = lane_claim(hold=hold, worker_id=self.worker.id, call_id=call_id)
+        return Step(hold=hold, call_id=call_id, epic_code=row["epic_code"]) if row else None
+
+    def finish(
+        self, step: Step, *, status: RunEpicStatus = RunEpicStatus.COMPLETED, stories: int = 2,
+        title: str = "Lend", park_s: float = 0,
+    ) -> dict[str, object] | None:
+        """End a step as a worker would."""
+        rows = (
+            stories_make(stories, code=step.epic_code, title=title)
+            if status == RunEpicStatus.COMPLETED
+            else []
+        )
+        return lane_finish(
+            hold=step.hold,
+            call_id=step.call_id,
+            outcome=Outcome(status=status, message=f"[{step.epic_code}] {status}", stories=rows,
+                            error_code="" if rows else "REFUSED", error="" if rows else "No."),
+            spend=SPEND,
+            park_s=park_s,
+        )
+
+    def epic(self, step: Step) -> RunEpic:
+        """The step's epic, read again."""
+        return RunEpic.objects.get(id=step.hold.run_epic_id)
+
+    def lane(self, step: Step) -> Lane:
+        """The step's lane, read again."""
+        return Lane.objects.get(id=step.hold.lane_id)
+
+
+def assert_counted(run: Run) -> None:
+    """I3: what the lanes counted is what the rows say."""
+    epics = RunEpic.objects.filter(run=run).aggregate(
+        completed=Count("id", filter=Q(status="COMPLETED")),
+        failed=Count("id", filter=Q(status="FAILED")),
+        skipped=Count("id", filter=Q(status="SKIPPED")),
+        cancelled=Count("id", filter=Q(status="CANCELLED")),
+        stories=Sum("stories_created"),
+        generating=Count("id", filter=Q(status="GENERATING")),
+    )
+    lanes = Lane.objects.filter(run=run).aggregate(
+        **{name: Sum(name) for name in ("completed", "failed", "skipped", "cancelled", "stories")},
+        generating=Count("id", filter=Q(state="running")),
+    )
+    assert lanes == epics
+    assert lanes["stories"] == Story.objects.filter(run_id=run.id).count()
+    for name in ("input_tokens", "output_tokens", "cost_usd"):
+        booked = [
+            model.objects.filter(**where).aggregate(n=Sum(name))["n"] or 0
+            for model, where in (
+                (Lane, {"run": run}),
+                (RunEpic, {"run": run}),
+                (ProviderCall, {"run_epic__run": run}),
+            )
+        ]
+        assert len(set(booked)) == 1, (name, booked)
+
+
+def race(*actions: Callable[[], object]) -> list[object]:
+    """Do all at the same moment, each in its own thread; their results, or errors, in order."""
+    barrier = threading.Barrier(len(actions))
+    results: list[object] = [None] * len(actions)
+
+    def runner(place: int, action: Callable[[], object]) -> None:
+        try:
+            barrier.wait(10)
+            results[place] = action()
+        except Exception as error:  # handed to the test, which knows which are right
+            results[place] = error
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=runner, args=(place, action))
+        for place, action in enumerate(actions)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return results
