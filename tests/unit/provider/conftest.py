@@ -1,0 +1,61 @@
+"""A scripted provider, and clients for it that are closed whatever happens."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.unit.provider.wire import Wire
+from workers.generation import CompletionRequest, TextBlock
+from workers.provider.client import ProviderClient
+
+ClientFactory = Callable[..., ProviderClient]
+
+
+def completion_request(**changes: object) -> CompletionRequest:
+    """A request as the pipeline builds them."""
+    values: dict[str, object] = {
+        "model": "claude-sonnet-5-5",
+        "max_tokens": 4_000,
+        "system": (TextBlock(text="You write."), TextBlock(text="The project.", cache=True)),
+        "user": "<task>{}</task>",
+        "schema": {"type": "object", "properties": {}, "additionalProperties": False},
+        "marker": "run-epic-1",
+        "purpose": "generate",
+    }
+    values.update(changes)
+    return CompletionRequest(**values)  # type: ignore[arg-type]  # a test's own key words
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """A provider of its own for each test."""
+    server = Wire()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def make_client(wire: Wire) -> Iterator[ClientFactory]:
+    """Make clients of the scripted provider."""
+    made: list[ProviderClient] = []
+
+    def make(**changes: object) -> ProviderClient:
+        values: dict[str, object] = {
+            "api_key": "sk-ant-test-1234567890",
+            "base_url": wire.url,
+            "timeout_s": 10.0,
+            "max_connections": 8,
+        }
+        values.update(changes)
+        made.append(ProviderClient(**values))  # type: ignore[arg-type]  # a test's own key words
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(make_client: ClientFactory) -> ProviderClient:
+    """A client with everyday values."""
+    return make_client()

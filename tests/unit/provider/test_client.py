@@ -1,0 +1,457 @@
+"""The client over a real socket: what it sends, what it accepts, how it stops."""
+
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.unit.provider import wire as w
+from tests.unit.provider.conftest import ClientFactory, completion_request
+from tests.unit.provider.wire import Wire
+from workers.generation import Usage
+from workers.provider import session
+from workers.provider.client import ProviderClient
+from workers.provider.errors import (
+    AddressWrong,
+    CallAborted,
+    CallTimedOut,
+    ConnectionFailed,
+    Effect,
+    Overloaded,
+    ProviderError,
+    QueueFull,
+    RateLimited,
+    RequestRejected,
+    ServerFailed,
+    UnreadableAnswer,
+)
+
+
+def failure(client: ProviderClient, **changes: object) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        client.complete(completion_request(**changes))
+    return caught.value
+
+
+def test_it_returns_the_text_the_usage_and_the_limits(wire: Wire, client: ProviderClient) -> None:
+    answer = client.complete(completion_request())
+
+    assert answer.completion.text == '{"stories": []}'
+    assert answer.completion.stop_reason == "end_turn"
+    assert answer.completion.model == "claude-sonnet-5-5"
+    assert answer.completion.request_id == "req_01"
+    assert answer.completion.usage == Usage(
+        input_tokens=100, output_tokens=40, cache_read_tokens=30, cache_write_tokens=20
+    )
+    assert answer.limits is not None
+    assert answer.limits.requests is not None
+    assert answer.limits.requests.limit == 1000
+    assert answer.limits.requests.reset_at == datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
+    assert 0 < answer.latency_s < 10
+
+
+def test_it_sends_the_agreed_request(wire: Wire, client: ProviderClient) -> None:
+    client.complete(completion_request(user="“Ünï” <epic>"))
+
+    [seen] = wire.seen
+    assert seen.line == "POST /v1/messages HTTP/1.1"
+    assert seen.headers["authorization"] == "bearer sk-ant-test-1234567890"
+    assert seen.headers["x-stainless-retry-count"] == "0"
+    assert seen.body == {
+        "model": "claude-sonnet-5-5",
+        "max_tokens": 4_000,
+        "system": [
+            {"type": "text", "text": "You write."},
+            {"type": "text", "text": "The project.", "cache_control": {"type": "ephemeral"}},
+        ],
+        "messages": [{"role": "user", "content": "“Ünï” <epic>"}],
+        "output_config": {
+            "format": {
+                "type": "json_schema",
+                "schema": {"type": "object", "properties": {}, "additionalProperties": False},
+            }
+        },
+        "metadata": {"user_id": "run-epic-1"},
+    }
+
+
+def test_it_takes_the_text_blocks_and_leaves_thinking_and_unknown_ones(
+    wire: Wire, client: ProviderClient
+) -> None:
+    blocks = [
+        {"type": "thinking", "thinking": "hm", "signature": "x"},
+        {"type": "text", "text": "one "},
+        {"type": "hologram", "text": "no"},
+        {"type": "text", "text": "two"},
+    ]
+    wire.script = [w.answer(w.message(content=blocks, stop_reason="brand_new"))]
+
+    completion = client.complete(completion_request()).completion
+
+    assert completion.text == "one two"
+    assert completion.stop_reason == "brand_new"
+
+
+def test_a_refusal_may_come_without_content(wire: Wire, client: ProviderClient) -> None:
+    wire.script = [w.answer(w.message(content=[], stop_reason="refusal"))]
+
+    completion = client.complete(completion_request()).completion
+
+    assert (completion.text, completion.stop_reason) == ("", "refusal")
+
+
+@pytest.mark.parametrize("max_tokens", [1, 64_000])
+def test_any_cap_may_be_asked_for(client: ProviderClient, max_tokens: int) -> None:
+    assert client.complete(completion_request(max_tokens=max_tokens)).completion.text
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        w.answer('{"id": "msg'),
+        w.answer("{}"),
+        w.answer(""),
+        w.answer("null"),
+        w.answer("[]"),
+        w.answer('"text"'),
+        w.answer(b"\xff\xfe\x00"),
+        w.answer("[" * 100_000),
+        w.answer('{"id": ' + "9" * 5_000 + "}"),
+        w.answer("hello", content_type="text/plain"),
+        w.answer("<html>Welcome to the hotel network</html>", content_type="text/html"),
+        w.answer(w.message(id=...)),
+        w.answer(w.message(id=7)),
+        w.answer(w.message(type="error")),
+        w.answer(w.message(content=...)),
+        w.answer(w.message(content=None)),
+        w.answer(w.message(content=[])),
+        w.answer(w.message(content=["text"])),
+        w.answer(w.message(content=[{"type": "text"}])),
+        w.answer(w.message(usage=...)),
+        w.answer(w.message(usage=None)),
+        w.answer(w.message(usage={"input_tokens": "1", "output_tokens": 2})),
+        w.answer(w.message(usage={"input_tokens": -1, "output_tokens": 2})),
+        w.answer(w.message(stop_reason=None)),
+        w.answer(w.message(model=None)),
+    ],
+)
+def test_a_success_that_is_no_whole_message_is_unreadable(
+    wire: Wire, client: ProviderClient, reply: w.Reply
+) -> None:
+    wire.script = [reply]
+
+    error = failure(client)
+
+    assert isinstance(error, UnreadableAnswer)
+    assert error.effect is Effect.RETRY
+    assert error.possibly_billed
+    assert error.request_id == "req_01"
+    assert error.limits is not None
+    assert len(wire.seen) == 1
+
+
+def test_a_coding_that_cannot_be_undone_is_unreadable_or_a_failed_connection(
+    wire: Wire, client: ProviderClient
+) -> None:
+    wire.script = [w.answer(b"not gzip", content_encoding="gzip")]
+
+    error = failure(client)
+
+    assert error.effect is Effect.RETRY
+    assert error.possibly_billed
+
+
+@pytest.mark.parametrize("reply", [w.reset, w.reset_in_body, w.cut_body, w.hang_up])
+def test_a_broken_connection_is_retried_and_possibly_billed(
+    wire: Wire, client: ProviderClient, reply: w.Reply
+) -> None:
+    wire.script = [reply]
+
+    error = failure(client)
+
+    assert isinstance(error, ConnectionFailed)
+    assert error.effect is Effect.RETRY
+    assert error.possibly_billed
+    assert len(wire.seen) == 1
+
+
+@pytest.mark.parametrize("reply", [w.stall, w.drip])
+def test_the_deadline_covers_the_whole_call(
+    wire: Wire, make_client: ClientFactory, reply: w.Reply
+) -> None:
+    wire.script = [reply]
+    client = make_client(timeout_s=0.3)
+
+    started = time.perf_counter()
+    error = failure(client)
+
+    assert time.perf_counter() - started < 2
+    assert isinstance(error, CallTimedOut)
+    assert error.effect is Effect.RETRY
+    assert error.possibly_billed
+
+
+def test_nobody_listening_costs_nothing(make_client: ClientFactory) -> None:
+    error = failure(make_client(base_url="http://127.0.0.1:9"))
+
+    assert isinstance(error, ConnectionFailed)
+    assert not error.possibly_billed
+
+
+def test_a_host_that_does_not_exist_costs_nothing(make_client: ClientFactory) -> None:
+    error = failure(make_client(base_url="http://provider.invalid"))
+
+    assert isinstance(error, ConnectionFailed)
+    assert not error.possibly_billed
+
+
+@pytest.mark.parametrize(
+    "base_url", ["ftp://127.0.0.1/", "127.0.0.1:80", "http://", "http://[::1", "http://a:b:c"]
+)
+def test_an_address_that_is_none_fails_the_run(make_client: ClientFactory, base_url: str) -> None:
+    error = failure(make_client(base_url=base_url))
+
+    assert isinstance(error, AddressWrong)
+    assert error.effect is Effect.FAIL_RUN
+
+
+def test_a_redirect_is_not_followed(wire: Wire, client: ProviderClient) -> None:
+    wire.script = [w.answer("", status=307, location=f"{wire.url}/elsewhere")]
+
+    assert isinstance(failure(client), AddressWrong)
+    assert len(wire.seen) == 1
+
+
+def test_a_rate_limit_carries_the_wait_and_the_limits(wire: Wire, client: ProviderClient) -> None:
+    body = w.error_body("rate_limit_error", "slow down")
+    wire.script = [w.answer(body, status=429, retry_after="7")]
+
+    error = failure(client)
+
+    assert isinstance(error, RateLimited)
+    assert error.effect is Effect.WAIT
+    assert error.retry_after_s == 7
+    assert error.http_status == 429
+    assert error.request_id == "req_01"
+    assert error.limits is not None
+    assert error.limits.output_tokens is not None
+    assert error.limits.output_tokens.remaining == 999
+    assert not error.possibly_billed
+    assert len(wire.seen) == 1  # the SDK would have asked three times
+
+
+def test_the_providers_own_failure_is_not_billed_a_gateways_page_may_be(
+    wire: Wire, client: ProviderClient
+) -> None:
+    wire.script = [
+        w.answer(w.error_body("api_error"), status=500),
+        w.answer("<html>Bad Gateway</html>", status=502, content_type="text/html"),
+        w.answer(w.error_body("overloaded_error"), status=529),
+    ]
+
+    own, gateway, overloaded = failure(client), failure(client), failure(client)
+
+    assert (type(own), own.possibly_billed) == (ServerFailed, False)
+    assert (type(gateway), gateway.possibly_billed) == (ServerFailed, True)
+    assert (type(overloaded), overloaded.possibly_billed) == (Overloaded, False)
+    assert "html" not in gateway.message
+    assert len(wire.seen) == 3
+
+
+def test_half_a_surrogate_pair_fails_the_epic_and_not_the_run(client: ProviderClient) -> None:
+    error = failure(client, user="broken \ud83d text")
+
+    assert isinstance(error, RequestRejected)
+
+
+def test_an_aborted_call_ends_at_once_and_leaves_the_server(
+    wire: Wire, client: ProviderClient
+) -> None:
+    wire.script = [w.stall]
+    call = client.start(completion_request())
+    wait_until(lambda: len(wire.seen) == 1)
+
+    started = time.perf_counter()
+    threading.Timer(0.05, call.abort).start()
+    with pytest.raises(CallAborted):
+        call.result()
+
+    assert time.perf_counter() - started < 0.5
+    wire.script = [w.answer(w.message())]
+    assert client.complete(completion_request()).completion.text
+
+
+def test_a_call_aborted_before_it_began_is_never_sent(wire: Wire, client: ProviderClient) -> None:
+    client.complete(completion_request())  # the loop is up
+    calls = [client.start(completion_request()) for _ in range(20)]
+    for call in calls:
+        call.abort()
+
+    aborted = 0
+    for call in calls:
+        try:
+            call.result()
+        except CallAborted:
+            aborted += 1
+
+    assert aborted >= len(calls) - (len(wire.seen) - 1)
+
+
+def test_aborting_a_call_that_is_done_changes_nothing(client: ProviderClient) -> None:
+    call = client.start(completion_request())
+    answer = call.result()
+
+    call.abort()
+    client.complete(completion_request())  # the loop has seen the abort
+
+    assert call.result() is answer
+
+
+def test_many_threads_share_one_client(wire: Wire, make_client: ClientFactory) -> None:
+    client = make_client(max_connections=4)
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(client.complete, [completion_request()] * 200))
+
+    assert len(answers) == len(wire.seen) == 200
+
+
+def test_a_call_without_a_free_connection_waits_and_was_not_sent(
+    wire: Wire, make_client: ClientFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "QUEUE_WAIT_S", 0.1)
+    wire.script = [w.stall]
+    client = make_client(max_connections=1)
+    first = client.start(completion_request())
+    wait_until(lambda: len(wire.seen) == 1)
+
+    error = failure(client)
+
+    assert isinstance(error, QueueFull)
+    assert error.effect is Effect.WAIT
+    assert not error.possibly_billed
+    assert len(wire.seen) == 1
+    first.abort()
+
+
+def test_close_ends_the_calls_in_flight_within_a_second(wire: Wire, client: ProviderClient) -> None:
+    wire.script = [w.stall]
+    calls = [client.start(completion_request()) for _ in range(5)]
+    wait_until(lambda: len(wire.seen) == 5)
+
+    started = time.perf_counter()
+    client.close()
+
+    assert time.perf_counter() - started < 1
+    for call in calls:
+        with pytest.raises(CallAborted):
+            call.result()
+    assert not [t for t in threading.enumerate() if t.name == "provider-loop"]
+    client.close()  # twice is fine
+    with pytest.raises(RuntimeError, match="closed"):
+        client.start(completion_request())
+
+
+def test_no_call_is_left_waiting_when_close_comes_in_between(make_client: ClientFactory) -> None:
+    for _ in range(20):
+        client = make_client()
+        client.complete(completion_request())
+        outcomes: list[str] = []
+
+        def work(client: ProviderClient = client, outcomes: list[str] = outcomes) -> None:
+            while True:
+                try:
+                    client.complete(completion_request())
+                except CallAborted:
+                    outcomes.append("aborted")
+                except RuntimeError:
+                    outcomes.append("refused")
+                    return
+
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        client.close()
+        for thread in threads:
+            thread.join(5)
+        assert outcomes.count("refused") == len(threads)
+
+
+def test_a_server_that_closed_an_idle_connection_is_called_again(
+    wire: Wire, client: ProviderClient
+) -> None:
+    async def answer_and_close(reader: object, writer: object) -> None:
+        await w.answer(w.message())(reader, writer)  # type: ignore[arg-type]  # a Reply's own
+        writer.close()  # type: ignore[attr-defined]  # a StreamWriter
+
+    wire.script = [answer_and_close]
+
+    for _ in range(3):
+        assert client.complete(completion_request()).completion.text
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("api_key", ["", "sk-ant-1\n", "sk ant", "schlüssel"])
+def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(api_key: str) -> None:
+    with pytest.raises(ValueError, match="ANTHROPIC_API_KEY") as caught:
+        ProviderClient(api_key=api_key, base_url=None, timeout_s=1, max_connections=1)
+
+    assert not api_key or api_key.strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize(("timeout_s", "max_connections"), [(0, 1), (-1, 1), (1, 0)])
+def test_senseless_settings_are_refused(timeout_s: float, max_connections: int) -> None:
+    with pytest.raises(ValueError, match="greater than 0"):
+        ProviderClient(
+            api_key="k", base_url=None, timeout_s=timeout_s, max_connections=max_connections
+        )
+
+
+PROGRAM = """
+import os, sys
+from workers.generation import CompletionRequest, TextBlock
+from workers.provider.client import ProviderClient
+
+client = ProviderClient(api_key="k", base_url=sys.argv[1], timeout_s=5, max_connections=2)
+request = CompletionRequest(
+    model="m", max_tokens=9, system=(TextBlock(text="s"),), user="u", schema={}, marker="1",
+    purpose="generate",
+)
+client.complete(request)
+if sys.argv[2] == "fork":
+    child = os.fork()
+    if child == 0:
+        client.complete(request)
+        client.complete(request)
+        client.close()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    client.complete(request)
+"""
+
+
+@pytest.mark.parametrize(("what", "calls"), [("exit", 1), ("fork", 4)])
+def test_a_process_that_ends_or_forks_without_closing_stays_quiet(
+    wire: Wire, what: str, calls: int
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", PROGRAM, wire.url, what],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(wire.seen) == calls
+
+
+def wait_until(condition: object, timeout_s: float = 5.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():  # type: ignore[operator]  # a callable
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

@@ -1,0 +1,386 @@
+"""Every exception that the SDK and its transports know -> our error and what it does."""
+
+import inspect
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import aiohttp
+import anthropic
+import httpx2
+import pytest
+
+from workers.provider import errors
+from workers.provider.errors import Effect, ProviderError
+from workers.provider.translate import translate
+
+REQUEST = httpx2.Request("POST", "https://provider.test/v1/messages")
+KEY = "sk-ant-api03-SECRETSECRET"
+
+
+def status_error(
+    status: int,
+    body: object = None,
+    *,
+    error_class: type[anthropic.APIStatusError] = anthropic.APIStatusError,
+    **headers: str,
+) -> anthropic.APIStatusError:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    response = httpx2.Response(status, request=REQUEST, headers=named)
+    return error_class(f"Error code: {status} - {body}", response=response, body=body)
+
+
+def body_of(error_type: object, message: object = "no", code: object = None) -> dict[str, Any]:
+    error = {"type": error_type, "message": message}
+    return {"type": "error", "error": {**error, "details": {"error_code": code}}}
+
+
+STATUSES = [
+    (400, body_of("invalid_request_error"), errors.RequestRejected),
+    (400, body_of("invalid_request_error", "Schema is too complex"), errors.RequestRejected),
+    (400, body_of("invalid_request_error", "prompt is too long: 9 > 8"), errors.ContextTooLong),
+    (
+        400,
+        body_of("x", "input length and `max_tokens` exceed context limit: 9 + 1 > 8"),
+        errors.ContextTooLong,
+    ),
+    (
+        400,
+        body_of("x", "You have reached your specified API usage limits. You will regain access"),
+        errors.SpendLimitReached,
+    ),
+    (
+        400,
+        body_of("x", "You have reached your specified workspace API usage limits."),
+        errors.SpendLimitReached,
+    ),
+    (400, body_of("x", "Your credit balance is too low to access"), errors.CreditExhausted),
+    # The words in a customer's own text are not the provider's.
+    (400, body_of("x", "system: Your credit balance is too low"), errors.RequestRejected),
+    (400, body_of("x", code="organization_on_hold"), errors.AccountUnusable),
+    (400, body_of("x", code="cmek_key_disabled"), errors.AccountUnusable),
+    (401, body_of("authentication_error"), errors.KeyRejected),
+    (402, body_of("billing_error"), errors.CreditExhausted),
+    (402, "pay", errors.CreditExhausted),
+    (403, body_of("permission_error"), errors.KeyRejected),
+    (404, body_of("not_found_error", "model: claude-x"), errors.ModelUnknown),
+    (408, None, errors.ServerFailed),
+    (409, body_of("conflict_error"), errors.ServerFailed),
+    (412, None, errors.RequestRejected),
+    (413, body_of("request_too_large"), errors.RequestTooLarge),
+    (413, "<html>cloudflare</html>", errors.RequestTooLarge),
+    (418, None, errors.RequestRejected),
+    (422, body_of("invalid_request_error"), errors.RequestRejected),
+    (429, body_of("rate_limit_error"), errors.RateLimited),
+    (429, "busy", errors.RateLimited),
+    (429, body_of("rate_limit_error", code="ramp_limit_exceeded"), errors.RampLimited),
+    (429, body_of("rate_limit_error", code="something_new"), errors.RateLimited),
+    (429, body_of("x", code="enforced_spend_limit_reached"), errors.SpendLimitReached),
+    (429, body_of("x", code="contract_spend_limit_reached"), errors.SpendLimitReached),
+    (431, None, errors.RequestRejected),
+    (499, None, errors.ServerFailed),
+    (500, body_of("api_error"), errors.ServerFailed),
+    (500, body_of("overloaded_error"), errors.Overloaded),
+    (501, None, errors.ServerFailed),
+    (502, "<html></html>", errors.ServerFailed),
+    (503, None, errors.ServerFailed),
+    (504, body_of("timeout_error"), errors.ServerFailed),
+    (520, "cloudflare", errors.ServerFailed),
+    (529, body_of("overloaded_error"), errors.Overloaded),
+    (301, None, errors.AddressWrong),
+    # Errors inside a response that began well.
+    (200, body_of("overloaded_error"), errors.Overloaded),
+    (200, body_of("rate_limit_error"), errors.RateLimited),
+    (200, body_of("api_error"), errors.ServerFailed),
+    (200, body_of("something_new"), errors.ServerFailed),
+    # Bodies that are nobody's.
+    (400, [], errors.RequestRejected),
+    (500, {"error": "text"}, errors.ServerFailed),
+    (400, body_of(["list"], {"a": 1}, {"b": 2}), errors.RequestRejected),
+    (200, body_of({"a": "dict"}), errors.ServerFailed),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "expected"), STATUSES)
+def test_a_status_and_its_body_have_one_meaning(
+    status: int, body: object, expected: type[ProviderError]
+) -> None:
+    error = translate(status_error(status, body, request_id="req_7"))
+
+    assert type(error) is expected
+    assert error.http_status == status
+    assert error.request_id == "req_7"
+
+
+TRANSPORT = [
+    (anthropic.APIConnectionError(request=REQUEST), None, errors.ConnectionFailed, True),
+    (anthropic.APIConnectionError(request=REQUEST), httpx2.ReadError("x"), None, True),
+    (anthropic.APIConnectionError(request=REQUEST), OSError("x"), errors.ConnectionFailed, True),
+    (
+        anthropic.APIConnectionError(request=REQUEST),
+        aiohttp.ClientConnectorDNSError(None, OSError("x")),  # type: ignore[arg-type]  # no host
+        errors.ConnectionFailed,
+        False,
+    ),
+    (anthropic.APIConnectionError(request=REQUEST), httpx2.ProxyError("x"), None, False),
+    (
+        anthropic.APIConnectionError(request=REQUEST),
+        httpx2.UnsupportedProtocol("x"),
+        errors.AddressWrong,
+        False,
+    ),
+    (anthropic.APITimeoutError(request=REQUEST), None, errors.CallTimedOut, True),
+    (
+        anthropic.APITimeoutError(request=REQUEST),
+        httpx2.ReadTimeout("x"),
+        errors.CallTimedOut,
+        True,
+    ),
+    (
+        anthropic.APITimeoutError(request=REQUEST),
+        httpx2.ConnectTimeout("x"),
+        errors.ConnectionFailed,
+        False,
+    ),
+    (anthropic.APITimeoutError(request=REQUEST), httpx2.PoolTimeout("x"), errors.QueueFull, False),
+    (httpx2.RemoteProtocolError("cut"), None, errors.ConnectionFailed, True),
+    (httpx2.ReadTimeout("x"), None, errors.CallTimedOut, True),
+    (httpx2.DecodingError("gzip"), None, errors.UnreadableAnswer, True),
+    (httpx2.InvalidURL("x"), None, errors.AddressWrong, False),
+    (aiohttp.ServerDisconnectedError(), None, errors.ConnectionFailed, True),
+    (TimeoutError(), None, errors.CallTimedOut, True),
+    (json.JSONDecodeError("x", "{", 0), None, errors.UnreadableAnswer, True),
+    (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "x"), None, errors.RequestRejected, False),
+    (TypeError("unexpected keyword argument"), None, errors.ClientBug, False),
+    (ValueError("Streaming is required"), None, errors.ClientBug, False),
+    (AttributeError("x"), None, errors.ClientBug, False),
+]
+
+
+@pytest.mark.parametrize(("exc", "cause", "expected", "billed"), TRANSPORT)
+def test_what_never_left_is_not_billed(
+    exc: Exception,
+    cause: Exception | None,
+    expected: type[ProviderError] | None,
+    billed: bool,
+) -> None:
+    exc.__cause__ = cause
+
+    error = translate(exc)
+
+    assert type(error) is (expected or errors.ConnectionFailed)
+    assert error.possibly_billed is billed
+
+
+#: Every public exception of the SDK, the transport's and the client's: what it means here.
+#: A new one has to be put here, with its meaning, before the SDK may be upgraded.
+KNOWN_SDK: dict[str, type[ProviderError]] = {
+    "APIConnectionError": errors.ConnectionFailed,
+    "APIResponseValidationError": errors.UnreadableAnswer,
+    "APIStatusError": errors.ServerFailed,
+    "APITimeoutError": errors.CallTimedOut,
+    "AuthenticationError": errors.KeyRejected,
+    "BadRequestError": errors.RequestRejected,
+    "CMEKContextUnavailableError": errors.ServerFailed,
+    "CMEKKeyDisabledError": errors.AccountUnusable,
+    "CMEKKeyNetworkBlockedError": errors.AccountUnusable,
+    "CMEKKeyUnreachableError": errors.ServerFailed,
+    "ClaudeCodeKeyCreatorNotMemberError": errors.RequestRejected,
+    "ClaudeCodeVersionTooOldError": errors.RequestRejected,
+    "ClientClosedRequestError": errors.ServerFailed,
+    "ConflictError": errors.ServerFailed,
+    "ContentTooLargeError": errors.RequestTooLarge,
+    "ContractSpendLimitReachedError": errors.SpendLimitReached,
+    "EnforcedSpendLimitReachedError": errors.SpendLimitReached,
+    "GatewayTimeoutError": errors.ServerFailed,
+    "HTTPNotImplementedError": errors.ServerFailed,
+    "InternalServerError": errors.ServerFailed,
+    "LinkedOrganizationBillingUnavailableError": errors.CreditExhausted,
+    "LinkedOrganizationSpendLimitReachedError": errors.CreditExhausted,
+    "NotFoundError": errors.ModelUnknown,
+    "OrganizationOnHoldError": errors.AccountUnusable,
+    "OrganizationTypeNotSupportedError": errors.AccountUnusable,
+    "OverloadedError": errors.Overloaded,
+    "ParentOrganizationRequiredError": errors.AccountUnusable,
+    "PaymentRequiredError": errors.CreditExhausted,
+    "PermissionDeniedError": errors.KeyRejected,
+    "PreconditionFailedError": errors.RequestRejected,
+    "RampLimitExceededError": errors.RampLimited,
+    "RateLimitError": errors.RateLimited,
+    "RequestBodyEncodingInvalidError": errors.RequestRejected,
+    "RequestBodyEncodingUnsupportedError": errors.RequestRejected,
+    "RequestBodyTooLargeAfterDecodingError": errors.RequestTooLarge,
+    "RequestHeaderFieldsTooLargeError": errors.RequestRejected,
+    "RequestTimeoutError": errors.ServerFailed,
+    "SandboxEgressRestrictedError": errors.KeyRejected,
+    "ServiceUnavailableError": errors.ServerFailed,
+    "UnprocessableEntityError": errors.RequestRejected,
+}
+#: Bases, and what only other calls of the SDK raise: our bug if they ever come here.
+NOT_OURS = {
+    "APIError",
+    "APIWebhookValidationError",
+    "AnthropicError",
+    "CredentialsError",
+    "IdentityTokenFileError",
+    "RetryableError",
+    "WorkloadIdentityError",
+}
+KNOWN_TRANSPORT = {
+    "CloseError",
+    "ConnectError",
+    "ConnectTimeout",
+    "DecodingError",
+    "HTTPError",
+    "HTTPStatusError",
+    "LocalProtocolError",
+    "NetworkError",
+    "PoolTimeout",
+    "ProtocolError",
+    "ProxyError",
+    "ReadError",
+    "ReadTimeout",
+    "RemoteProtocolError",
+    "RequestError",
+    "SSEError",
+    "TimeoutException",
+    "TooManyRedirects",
+    "TransportError",
+    "UnsupportedProtocol",
+    "WriteError",
+    "WriteTimeout",
+}
+
+
+def exceptions_of(module: object, base: type[Exception]) -> Iterator[type[Exception]]:
+    for _, cls in inspect.getmembers(module, inspect.isclass):
+        if issubclass(cls, base):
+            yield cls
+
+
+def test_the_sdk_has_no_exception_that_we_do_not_know() -> None:
+    found = {cls.__name__ for cls in exceptions_of(anthropic, anthropic.AnthropicError)}
+
+    assert found == KNOWN_SDK.keys() | NOT_OURS
+
+
+def test_the_transport_has_no_exception_that_we_do_not_know() -> None:
+    found = {cls.__name__ for cls in exceptions_of(httpx2, httpx2.HTTPError)}
+
+    assert found == KNOWN_TRANSPORT
+
+
+@pytest.mark.parametrize(("name", "expected"), KNOWN_SDK.items())
+def test_an_exception_of_the_sdk_means_what_the_table_says(
+    name: str, expected: type[ProviderError]
+) -> None:
+    assert type(translate(instance(getattr(anthropic, name)))) is expected
+
+
+def instance(cls: type[anthropic.APIError]) -> Exception:
+    if cls is anthropic.APITimeoutError:
+        return anthropic.APITimeoutError(request=REQUEST)
+    if cls is anthropic.APIConnectionError:
+        return anthropic.APIConnectionError(request=REQUEST)
+    if cls is anthropic.APIResponseValidationError:
+        return anthropic.APIResponseValidationError(httpx2.Response(200, request=REQUEST), None)
+    assert issubclass(cls, anthropic.APIStatusError)
+    code: Any = cls.__annotations__.get("error_code")
+    return status_error(
+        next((c.status_code for c in cls.__mro__ if hasattr(c, "status_code")), 500),
+        body_of("x", code=code.__args__[0] if hasattr(code, "__args__") else None),
+        error_class=cls,
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"retry_after": "7"}, 7.0),
+        ({"retry_after": "1.25"}, 1.25),
+        ({"retry_after": "3600"}, 3600.0),
+        ({"retry_after": "9", "retry_after_ms": "700"}, 0.7),
+        ({"retry_after": "9", "retry_after_ms": "soon"}, 9.0),
+        ({"retry_after": "0"}, None),
+        ({"retry_after": "-5"}, None),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": "nan"}, None),
+        ({"retry_after": "inf"}, None),
+        ({"retry_after": ""}, None),
+        ({"retry_after": "Sun, 01 Nov 1998 08:00:00 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_what_the_provider_asked_for(
+    headers: dict[str, str], expected: float | None
+) -> None:
+    error = status_error(429, None, error_class=anthropic.RateLimitError, **headers)
+
+    assert translate(error).retry_after_s == expected
+
+
+def test_retry_after_may_be_a_date() -> None:
+    moment = datetime.now(tz=UTC) + timedelta(seconds=30)
+
+    error = translate(status_error(429, retry_after=format_datetime(moment, usegmt=True)))
+
+    assert error.retry_after_s is not None
+    assert 28 < error.retry_after_s <= 30
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (401, f"invalid key {KEY}"),
+        (401, "the key ends in -CRET"),
+        (400, f"header Authorization: Bearer {KEY} is odd"),
+        (400, f"got {KEY}"),
+    ],
+)
+def test_no_message_shows_a_key(status: int, said: str) -> None:
+    error = translate(status_error(status, body_of("x", said)))
+
+    for secret in (KEY, "SECRET", "CRET"):
+        assert secret not in error.message
+        assert secret not in repr(error)
+
+
+def test_the_providers_words_are_shown_short_and_clean() -> None:
+    error = translate(status_error(400, body_of("x", "bad\x00\x1b[31m\n" + "word " * 500)))
+
+    assert 'The provider says: "bad [31m word' in error.message
+    assert len(error.message) < 500
+    assert error.message.isprintable()
+
+
+@pytest.mark.parametrize("body", ["<html>secret page</html>", "plain secret", b"x", None, 7])
+def test_a_body_that_is_not_the_providers_is_not_shown(body: object) -> None:
+    assert "secret" not in translate(status_error(400, body)).message
+
+
+LEAVES = [
+    cls
+    for cls in vars(errors).values()
+    if inspect.isclass(cls) and issubclass(cls, ProviderError) and cls is not ProviderError
+]
+
+
+@pytest.mark.parametrize("cls", LEAVES)
+def test_every_error_is_in_the_drawn_tree_with_its_code_and_effect(
+    cls: type[ProviderError],
+) -> None:
+    assert errors.__doc__ is not None
+    [line] = [line for line in errors.__doc__.splitlines() if f"── {cls.__name__} " in line]
+
+    assert f" {cls.code} " in line
+    assert f" {cls.effect.value.replace('_', ' ')} " in line
+    assert cls.code == cls.code.upper()
+    assert cls().message == cls.text
+    assert cls.text.endswith(".")
+
+
+def test_codes_are_unique_and_every_effect_has_an_error() -> None:
+    assert len({cls.code for cls in LEAVES}) == len(LEAVES)
+    assert {cls.effect for cls in LEAVES} == set(Effect)

@@ -1,0 +1,118 @@
+"""Stages 4, 6 and 7: order, codes, clean text, each story once."""
+
+import json
+
+from tests.unit.workers.pipeline_samples import GOOD, answer, card, generation_input, run, story
+from workers.generation import GenerationOutput, StoryDraft
+from workers.stages.answer import parse_story_set
+from workers.stages.template_assembly import as_answer, assemble
+from workers.stages.text import comparable, one_line, paragraphs, shortened
+
+
+def unchecked(*stories: dict[str, object]) -> GenerationOutput:
+    return run(generation_input(skip_quality_check=True), answer(*stories))[0]
+
+
+def test_drafts_are_ordered_by_priority_and_then_as_the_model_ordered_them() -> None:
+    drafts = assemble(
+        "E3",
+        parse_story_set(
+            answer(
+                story(0, priority="low"),
+                story(1, priority="high"),
+                story(2, priority="Medium"),
+                story(3, priority="high"),
+            )
+        ),
+    )
+    assert [(d.position, d.code, d.title) for d in drafts] == [
+        (1, "E3-S1", "Borrow maps at night"),
+        (2, "E3-S2", "Borrow games at night"),
+        (3, "E3-S3", "Borrow films at night"),
+        (4, "E3-S4", "Borrow books at night"),
+    ]
+
+
+def test_drafts_turn_back_into_the_answer() -> None:
+    drafts = assemble("E3", parse_story_set(GOOD))
+    assert json.loads(json.dumps(as_answer(drafts))) == json.loads(GOOD)
+
+
+def test_text_is_stored_clean() -> None:
+    (kept,) = unchecked(
+        story(
+            title="  Borrow\x00 \u201cmaps\u201d.\n",
+            userStory="As a Reader,\tI want\u00a0to borrow maps\x07, so that I can\r\nlearn.",
+            persona=" Reader\ufeff ",
+            acceptanceCriteria=[" It\u2019s  lent ", "", "\x00", "It's lent"],
+            technicalNotes="First\x00 line \n\n  second\u202e line  ",
+        )
+    ).stories
+    assert kept.title == 'Borrow "maps"'
+    assert kept.user_story == "As a Reader, I want to borrow maps, so that I can learn."
+    assert kept.persona == "Reader"
+    assert kept.acceptance_criteria == ("It's lent",)
+    assert kept.technical_notes == "First line\nsecond line"
+
+
+def test_empty_technical_notes_are_none() -> None:
+    assert unchecked(story(technicalNotes=" \x00 ")).stories[0].technical_notes is None
+
+
+def test_emoji_and_right_to_left_text_stay() -> None:
+    title = "שלום 👩‍👩‍👧 नमस्ते"
+    assert unchecked(story(title=title)).stories[0].title == title
+
+
+def test_overlong_titles_and_personas_are_shortened() -> None:
+    (kept,) = unchecked(story(title="word " * 1000, persona="p" * 1000)).stories
+    assert len(kept.title) <= 200
+    assert len(kept.persona) == 100
+    assert kept.title.endswith("word…")
+
+
+def test_exact_duplicates_are_merged_and_the_rest_renumbered() -> None:
+    output, _ = run(
+        generation_input(mode="concise"),
+        answer(
+            story(0),
+            story(
+                0,
+                userStory=str(story(0)["userStory"]).upper(),
+                acceptanceCriteria=[
+                    str(story(0)["acceptanceCriteria"][0]).upper(),  # type: ignore[index]  # a list
+                    "The loan is listed after 1 s.",
+                ],
+            ),
+            story(1),
+            story(2, persona="Guest"),
+        ),
+    )
+    assert [(one.position, one.code) for one in output.stories] == [
+        (1, "E3-S1"),
+        (2, "E3-S2"),
+        (3, "E3-S3"),
+    ]
+    assert output.stories[0].acceptance_criteria[2:] == ("The loan is listed after 1 s.",)
+    assert [defect.story for defect in output.stories[2].defects] == [3]
+    assert output.notes[-1] == "1 duplicate story was merged"
+
+
+def test_the_store_gets_the_final_stories_and_all_notes() -> None:
+    stored: list[tuple[tuple[StoryDraft, ...], tuple[str, ...]]] = []
+    output, _ = run(
+        generation_input(cards=tuple(card(n) for n in range(12))),
+        answer(story(0), story(0), story(1), story(2)),
+        store=lambda stories, _ms, notes: stored.append((stories, notes)),
+    )
+    assert stored == [(output.stories, output.notes)]
+    assert len(output.notes) == 2
+
+
+def test_text_helpers() -> None:
+    assert one_line(" a \x00 b\u200b ") == "a b"
+    assert paragraphs("a\r\n\r\n b ") == "a\nb"
+    assert comparable("The  “Map”, 2nd!") == comparable("the map 2ND")
+    assert shortened("short", 5) == "short"
+    assert shortened("some longer words", 12) == "some longer…"
+    assert shortened("x" * 20, 10) == "x" * 9 + "…"

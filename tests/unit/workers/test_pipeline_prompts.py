@@ -1,0 +1,48 @@
+"""The prompts: strict rendering, one for each mode and persona set, named by a hash."""
+
+from itertools import product
+
+import pytest
+
+from tests.unit.workers.pipeline_samples import PROJECT
+from workers.generation import PERSONA_SETS, STORY_RANGES
+from workers.prompts.messages import system_blocks
+from workers.prompts.rendering import PromptError, PromptTemplate, prompt_version
+
+PAIRS = list(product(STORY_RANGES, PERSONA_SETS))
+GREETING = PromptTemplate(name="greeting", text="Hello $name, that is $$5.")
+
+
+def test_rendering_fills_in_and_never_scans_values() -> None:
+    assert GREETING.render(name="$name ${x} $$") == "Hello $name ${x} $$, that is $5."
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [({}, r"missing \['name'\]"), ({"name": "A", "age": "1"}, r"unused \['age'\]")],
+)
+def test_missing_and_unused_variables_are_errors(variables: dict[str, str], said: str) -> None:
+    with pytest.raises(PromptError, match=said):
+        GREETING.render(**variables)
+
+
+def test_a_stray_dollar_is_an_error() -> None:
+    with pytest.raises(PromptError, match="stray"):
+        PromptTemplate(name="bad", text="costs $ 5")
+
+
+@pytest.mark.parametrize(("mode", "persona_set"), PAIRS)
+def test_each_pair_has_its_own_instructions(mode: str, persona_set: str) -> None:
+    text = system_blocks(mode, persona_set, PROJECT)[0].text
+    low, high = STORY_RANGES[mode]
+    assert f"{low} to {high} stories" in text
+    assert "$" not in text
+    for rule in ("never an instruction", "so that BENEFIT", "Given STARTING POINT", "Coverage"):
+        assert rule in text
+
+
+def test_all_pairs_differ() -> None:
+    texts = {system_blocks(mode, personas, PROJECT)[0].text for mode, personas in PAIRS}
+    versions = {prompt_version(mode, personas) for mode, personas in PAIRS}
+    assert len(texts) == len(versions) == len(PAIRS)
+    assert all(len(version) == 12 and int(version, 16) >= 0 for version in versions)
