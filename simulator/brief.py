@@ -1,0 +1,107 @@
+"""What a prompt asks for: the fenced JSON blocks of the user text, read into one brief."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+DEFAULT_MIN_STORIES = 5
+DEFAULT_MAX_STORIES = 8
+STORIES_MAX = 60
+"""More than any task asks for; keeps a mistaken task from filling memory."""
+
+_FENCES = ("epic", "cards", "task", "defects")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fences:
+    """The raw text of the blocks; an absent block is empty."""
+
+    epic: str
+    cards: str
+    task: str
+    has_defects: bool
+
+    @property
+    def digest(self) -> bytes:
+        """Equal for equal epic, cards and task, whatever else the prompt says."""
+        text = "\0".join((self.epic, self.cards, self.task))
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brief:
+    """The work described by the blocks.
+
+    Args:
+        card_lines: the JSON of one card each; empty when the cards came summarised.
+        summary: the summary of a big epic's cards, else empty.
+    """
+
+    epic: Mapping[str, Any]
+    card_lines: Sequence[str]
+    summary: Mapping[str, Any]
+    persona_set: str
+    min_stories: int
+    max_stories: int
+
+
+def find_fences(text: str) -> Fences:
+    """The blocks of a prompt. A fence that is only mentioned in prose holds no JSON: skipped."""
+    return Fences(
+        epic=_inside(text, "epic"),
+        cards=_inside(text, "cards"),
+        task=_inside(text, "task"),
+        has_defects=bool(_inside(text, "defects")),
+    )
+
+
+def epic_code(fences: Fences) -> str | None:
+    """The code of the epic a call is about, or None."""
+    code = parse_object(fences.epic).get("code")
+    return code if isinstance(code, str) else None
+
+
+def read_brief(fences: Fences) -> Brief:
+    """The brief behind the fences; what is missing or unreadable takes a sensible default."""
+    task = parse_object(fences.task)
+    lines = [line for line in fences.cards.splitlines() if line.strip()]
+    summary = parse_object(lines[0]) if len(lines) == 1 and "cardCount" in lines[0] else {}
+    fewest = _count(task.get("minStories"), DEFAULT_MIN_STORIES)
+    return Brief(
+        epic=parse_object(fences.epic),
+        card_lines=[] if summary else lines,
+        summary=summary,
+        persona_set=str(task.get("personaSet", "core")),
+        min_stories=fewest,
+        max_stories=max(fewest, _count(task.get("maxStories"), DEFAULT_MAX_STORIES)),
+    )
+
+
+_OPENING = {name: re.compile(rf"<{name}(?:\s[^>]*)?>") for name in _FENCES}
+
+
+def _inside(text: str, name: str) -> str:
+    for opening in _OPENING[name].finditer(text):
+        end = text.find(f"</{name}>", opening.end())
+        inner = text[opening.end() : end].strip() if end >= 0 else ""
+        if inner[:1] in ("{", "["):
+            return inner
+    return ""
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """The JSON object in a text; anything else reads as an empty one."""
+    try:
+        value = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: object, default: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        return default
+    return min(value, STORIES_MAX)

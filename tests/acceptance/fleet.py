@@ -1,0 +1,80 @@
+"""Workers as operators start them, and waiting for what they do."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from django.db import connection
+from django.utils.timezone import now
+
+from batchgen.local.place import ROOT
+from batchgen.local.supervisor import Child, Running, Supervisor
+from runs.models import Run, Worker
+
+
+def database_url() -> str:
+    """The test database, for a process of its own."""
+    db = connection.settings_dict
+    host = quote(db["HOST"], safe="")
+    port = f":{db['PORT']}" if db["PORT"] else ""
+    password = f":{quote(db['PASSWORD'])}" if db["PASSWORD"] else ""
+    return f"postgresql://{quote(db['USER'])}{password}@{host}{port}/{db['NAME']}"
+
+
+def wait_for(condition: Callable[[], object], what: str, *, timeout_s: float = 60) -> None:
+    """Poll until the condition holds; fails with `what` when it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"after {timeout_s} s still not: {what}"
+        time.sleep(0.02)
+
+
+def wait_until_ended(*runs: Run, timeout_s: float = 60) -> None:
+    """Wait for the end of runs, and read them again."""
+    ids = [run.id for run in runs]
+    wait_for(
+        lambda: not Run.objects.filter(id__in=ids, completed_at__isnull=True).exists(),
+        f"{len(ids)} runs ended",
+        timeout_s=timeout_s,
+    )
+    for run in runs:
+        run.refresh_from_db()
+
+
+@dataclass
+class Fleet:
+    """Starts workers; the supervisor stops them at the end of the test."""
+
+    supervisor: Supervisor
+    provider_url: str
+    #: Settings for the workers that are started from now on.
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self, name: str = "w1", *, concurrency: int = 20) -> Running:
+        """Start a worker and wait until it is on the books."""
+        begun = now()
+        argv = [
+            sys.executable, "-m", "celery", "-A", "batchgen", "worker", "-P", "threads",
+            "-c", str(concurrency), "-n", f"{name}@test", "--without-gossip",
+            "--without-heartbeat", "-l", "WARNING",
+        ]
+        return self.supervisor.start(
+            Child(
+                name=name,
+                argv=argv,
+                cwd=ROOT,
+                env={
+                    **os.environ,
+                    "DATABASE_URL": database_url(),
+                    "ANTHROPIC_BASE_URL": self.provider_url,
+                    "BATCHGEN_PROVIDER_NAME": "simulator",
+                    **self.environment,
+                },
+                ready=lambda _: Worker.objects.filter(
+                    name=f"{name}@test", started_at__gt=begun
+                ).exists(),
+            )
+        )
