@@ -7,7 +7,7 @@ from django.conf import settings
 
 
 @cache
-def client() -> "redis.Redis[bytes]":
+def client() -> redis.Redis:
     """This process's client; its calls raise `redis.RedisError` when Redis is away."""
     return redis.Redis.from_url(
         settings.REDIS_URL,

@@ -15,7 +15,9 @@ DEBUG = False
 # Django ---------------------------------------------------------------------------------------
 
 SECRET_KEY = env.secret(
-    "BATCHGEN_SECRET_KEY", required=PRODUCTION, default="" if PRODUCTION else "development-only"
+    "BATCHGEN_SECRET_KEY",
+    required=PRODUCTION,
+    default="" if PRODUCTION else "known-to-all-so-for-development-only",
 )
 ALLOWED_HOSTS = env.text("BATCHGEN_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [
@@ -125,7 +127,7 @@ REDIS_URL = env.secret("REDIS_URL", required=PRODUCTION, default="redis://127.0.
 #: Stands before every key, so that several installations can share one Redis.
 REDIS_PREFIX = env.text("BATCHGEN_REDIS_PREFIX", "batchgen:")
 
-# Celery: the muscle (shared facts: docs/celery.md) ----------------------------------------------
+# Celery: the muscle -----------------------------------------------------------------------------
 
 WORKER_CONCURRENCY = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, most=1000)
 CELERY_BROKER_URL = REDIS_URL
@@ -234,6 +236,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "RunStatus": "runs.states.RunStatus",
+        "RunEpicStatus": "runs.states.RunEpicStatus",
+        "RunType": "runs.states.RunType",
+        "RunPriority": "runs.states.Priority",
+    },
 }
 
 # Logs ------------------------------------------------------------------------------------------

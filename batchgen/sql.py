@@ -39,8 +39,8 @@ class Queries:
     """The named blocks of one `.sql` file."""
 
     def __init__(self, path: Path) -> None:
-        parts = _NAME.split(path.read_text())
-        self._sql = dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
+        parts: list[str] = _NAME.split(path.read_text())
+        self._sql: dict[str, str] = dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
 
     def __getitem__(self, name: str) -> str:
         return self._sql[name]

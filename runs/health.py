@@ -1,17 +1,16 @@
 """/readyz: can this installation take work, and will somebody do it?"""
 
-from django.db.models.functions import Now
 from django.http import HttpRequest, JsonResponse
 
 from batchgen.api_errors import failure_of
 from batchgen.errors import Unavailable
 from batchgen.health import check_database, check_migrations, check_redis, missing
-from runs.models import Worker
+from runs.selectors import workers_alive
 
 
 def check_worker() -> None:
     """Raises an error where no worker holds a lease."""
-    if not Worker.objects.filter(lease_until__gt=Now(), stopped_at__isnull=True).exists():
+    if not workers_alive().exists():
         raise RuntimeError("no worker is alive")
 
 

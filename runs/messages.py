@@ -6,6 +6,7 @@ A message is a hint. It may be lost, doubled or late; the lane's generation deci
 import json
 import logging
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ TASK_NAME = "workers.generate_epic"
 _QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE
 #: Kombu's name for the list of a priority: the queue's own for 0, else with this in between.
 _PRIORITY_MARK = "\x06\x16"
+_BACKGROUND = ThreadPoolExecutor(max_workers=1, thread_name_prefix="revoke")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +79,26 @@ def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
         except (OperationalError, RedisError, OSError) as error:
             log.warning("not sent, the reconciler will: %s (%s)", link.message_id, error)
             return
+
+
+def revoke(rows: Iterable[dict[str, Any]]) -> None:
+    """Ask the workers to drop lanes' messages: only to spare them; the lanes refuse them anyway.
+
+    In the background: a broker that hangs must not hold up the answer to a pause.
+
+    Args:
+        rows: `{lane_id, generation}` of each message.
+    """
+    ids = [message_id(row["lane_id"], row["generation"]) for row in rows]
+    if ids:
+        _BACKGROUND.submit(_revoke, ids)
+
+
+def _revoke(ids: list[str]) -> None:
+    try:
+        app.control.revoke(ids)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("not revoked, the lanes will refuse them: %s", error)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

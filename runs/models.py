@@ -71,9 +71,7 @@ class Run(models.Model):
                 | Q(completed_at__isnull=True, status__in=FINAL, draining=True),
                 name="run_ended_when_final",
             ),
-            models.CheckConstraint(
-                condition=Q(max_concurrency__gte=1), name="run_has_concurrency"
-            ),
+            models.CheckConstraint(condition=Q(max_concurrency__gte=1), name="run_has_concurrency"),
         ]
         indexes = [
             models.Index(fields=["project", "-created_at", "-id"], name="run_of_project"),
@@ -166,18 +164,14 @@ class RunEpic(models.Model):
     """One epic's part in a run."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    run = models.ForeignKey(
-        Run, on_delete=models.CASCADE, related_name="run_epics", db_index=False
-    )
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="run_epics", db_index=False)
     epic = models.ForeignKey(
         Epic, null=True, on_delete=models.SET_NULL, related_name="run_epics", db_index=False
     )
     epic_code = models.CharField(max_length=50)
     epic_title = models.CharField(max_length=500)
     order = models.PositiveIntegerField()
-    status = models.CharField(
-        max_length=20, choices=RunEpicStatus, default=RunEpicStatus.PENDING
-    )
+    status = models.CharField(max_length=20, choices=RunEpicStatus, default=RunEpicStatus.PENDING)
     stage = models.CharField(max_length=30, choices=RunEpicStage, blank=True, default="")
     #: The lane that carries it (while PENDING or GENERATING) or carried it.
     lane = models.ForeignKey(
@@ -191,6 +185,8 @@ class RunEpic(models.Model):
     estimated_input_tokens = models.PositiveIntegerField(default=0)
     #: Claims that were not given back; each may have cost a provider call.
     attempt = models.PositiveIntegerField(default=0)
+    #: A person wants this one stopped; its worker sees it at its next heartbeat.
+    cancel_requested = models.BooleanField(default=False)
     #: Attempts whose worker died in the middle.
     crashes = models.PositiveIntegerField(default=0)
     stories_created = models.PositiveIntegerField(default=0)
@@ -287,6 +283,38 @@ class RunLog(models.Model):
         return self.message
 
 
+class RunAction(models.Model):
+    """Who did what to a run, and when. Rows are only ever added: a trigger refuses changes.
+
+    The actor is kept as text, so that the trail outlives the account.
+    """
+
+    class Kind(models.TextChoices):
+        START = "start"
+        PAUSE = "pause"
+        RESUME = "resume"
+        CANCEL = "cancel"
+        FAIL = "fail"
+        CHANGE = "change"
+        CANCEL_EPIC = "cancel-epic"
+        RETRY = "retry"
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="actions")
+    kind = models.CharField(max_length=20, choices=Kind)
+    #: The user's name, or `batchgen` where the engine decided.
+    actor = models.CharField(max_length=150)
+    actor_id = models.BigIntegerField(null=True)
+    at = models.DateTimeField(default=now)
+    #: What changed: statuses, fields, the epic, the reason.
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["run", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.kind}"
+
+
 class ProviderCall(models.Model):
     """A call that was paid for, or may have been. Written before the call starts."""
 
@@ -296,9 +324,7 @@ class ProviderCall(models.Model):
     #: generate, repair (defects named) or enlarge (a larger cap).
     purpose = models.CharField(max_length=20)
     model = models.CharField(max_length=100)
-    outcome = models.CharField(
-        max_length=20, choices=CallOutcome, default=CallOutcome.STARTED
-    )
+    outcome = models.CharField(max_length=20, choices=CallOutcome, default=CallOutcome.STARTED)
     started_at = models.DateTimeField(default=now)
     ended_at = models.DateTimeField(null=True, blank=True)
     request_id = models.CharField(max_length=100, blank=True, default="")

@@ -66,7 +66,7 @@ JOIN epics_project project ON project.id = run.project_id
 LEFT JOIN epics_epic epic ON epic.id = claimed.epic_id
 
 -- lane_finish --
--- Finish an epic (COMPLETED, FAILED or SKIPPED) and move its lane on, all in one: the epic, its
+-- Finish an epic (COMPLETED, FAILED, SKIPPED or CANCELLED) and move its lane on, all in one: the epic, its
 -- stories (replaced when completed), the call, the totals, the log, the lane's next epic.
 -- Returns the lane's new state; nothing when the lane belongs to a newer attempt by now.
 WITH lane AS (
@@ -165,6 +165,7 @@ SET state = CASE
     completed = runs_lane.completed + (%(status)s = 'COMPLETED')::int,
     failed = runs_lane.failed + (%(status)s = 'FAILED')::int,
     skipped = runs_lane.skipped + (%(status)s = 'SKIPPED')::int,
+    cancelled = runs_lane.cancelled + (%(status)s = 'CANCELLED')::int,
     stories = runs_lane.stories + %(story_count)s,
     input_tokens = runs_lane.input_tokens + %(input_tokens)s,
     output_tokens = runs_lane.output_tokens + %(output_tokens)s,
@@ -178,8 +179,8 @@ RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.state, runs_l
 
 -- lane_give_back --
 -- Give an epic back: GENERATING -> PENDING, without an outcome. Its lane keeps it and is parked
--- until it may go on; where the run stands still, the lane lets it go and is idle. The call is
--- booked as failed. Returns nothing when the lane belongs to a newer attempt by now.
+-- until it may go on; where the run stands still, the lane lets it go and is idle; where the
+-- epic was to be cancelled, it is CANCELLED. The call is booked as failed. Returns nothing when the lane belongs to a newer attempt by now.
 WITH lane AS (
     SELECT lane.id, lane.run_id, run.status
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
@@ -189,14 +190,19 @@ WITH lane AS (
     FOR UPDATE OF lane
 ), back AS (
     UPDATE runs_runepic
-    SET status = 'PENDING', stage = '',
-        lane_id = CASE WHEN lane.status IN ('QUEUED', 'RUNNING') THEN lane.id END,
+    SET status = CASE WHEN cancel_requested THEN 'CANCELLED' ELSE 'PENDING' END,
+        completed_at = CASE WHEN cancel_requested THEN clock_timestamp() END,
+        stage = '',
+        lane_id = CASE WHEN lane.status IN ('QUEUED', 'RUNNING') OR cancel_requested
+            THEN lane.id END,
         attempt = attempt - %(refund)s
     FROM lane
     WHERE runs_runepic.id = %(run_epic_id)s
       AND runs_runepic.lane_id = lane.id
       AND runs_runepic.status = 'GENERATING'
-    RETURNING runs_runepic.epic_code
+    RETURNING runs_runepic.epic_code, runs_runepic.status,
+              lane.status IN ('QUEUED', 'RUNNING')
+                  AND runs_runepic.status = 'PENDING' AS waits
 ), call AS (
     UPDATE runs_providercall
     SET outcome = 'FAILED', ended_at = clock_timestamp(), request_id = %(request_id)s,
@@ -209,17 +215,18 @@ WITH lane AS (
     FROM lane, back
 )
 UPDATE runs_lane
-SET state = CASE WHEN lane.status IN ('QUEUED', 'RUNNING') THEN 'parked' ELSE 'idle' END,
-    wake_at = CASE WHEN lane.status IN ('QUEUED', 'RUNNING')
+SET state = CASE WHEN back.waits THEN 'parked' ELSE 'idle' END,
+    wake_at = CASE WHEN back.waits
         THEN clock_timestamp() + make_interval(secs => %(wait_s)s) END,
-    wait_reason = CASE WHEN lane.status IN ('QUEUED', 'RUNNING') THEN %(reason)s ELSE '' END,
+    wait_reason = CASE WHEN back.waits THEN %(reason)s ELSE '' END,
+    cancelled = runs_lane.cancelled + (back.status = 'CANCELLED')::int,
     strain = runs_lane.strain + %(strain)s,
     generation = runs_lane.generation + 1,
     worker_id = NULL,
     moved_at = clock_timestamp()
 FROM lane, back
 WHERE runs_lane.id = lane.id
-RETURNING runs_lane.state, runs_lane.run_id
+RETURNING runs_lane.state, runs_lane.run_id, back.status
 
 -- call_next --
 -- End one call and begin another of the same attempt (a repair, a larger cap): the first answer
@@ -402,23 +409,24 @@ WITH gone AS (
       )
     ORDER BY lane.id
     FOR UPDATE OF lane SKIP LOCKED
+), fate AS (
+    SELECT epic.id, gone.id AS lane_id, gone.run_id, epic.crashes + (NOT gone.orphan)::int AS crashes,
+           CASE
+               WHEN epic.cancel_requested THEN 'CANCELLED'
+               WHEN epic.crashes + (NOT gone.orphan)::int >= %(max_crashes)s THEN 'FAILED'
+               ELSE 'PENDING'
+           END AS status
+    FROM gone JOIN runs_runepic epic ON epic.lane_id = gone.id AND epic.status = 'GENERATING'
 ), back AS (
     UPDATE runs_runepic
-    SET crashes = crashes + (NOT gone.orphan)::int,
-        status = CASE WHEN crashes + (NOT gone.orphan)::int >= %(max_crashes)s
-            THEN 'FAILED' ELSE 'PENDING' END,
-        completed_at = CASE WHEN crashes + (NOT gone.orphan)::int >= %(max_crashes)s
-            THEN clock_timestamp() END,
-        error_code = CASE WHEN crashes + (NOT gone.orphan)::int >= %(max_crashes)s
-            THEN 'POISON' ELSE '' END,
-        error = CASE WHEN crashes + (NOT gone.orphan)::int >= %(max_crashes)s
-            THEN %(poison_message)s ELSE '' END,
-        stage = '',
-        lane_id = NULL
-    FROM gone
-    WHERE runs_runepic.lane_id = gone.id AND runs_runepic.status = 'GENERATING'
-    RETURNING runs_runepic.id, runs_runepic.epic_code, runs_runepic.status, gone.id AS lane_id,
-              gone.run_id
+    SET status = fate.status, crashes = fate.crashes, stage = '', lane_id = NULL,
+        completed_at = CASE WHEN fate.status <> 'PENDING' THEN clock_timestamp() END,
+        error_code = CASE WHEN fate.status = 'FAILED' THEN 'POISON' ELSE '' END,
+        error = CASE WHEN fate.status = 'FAILED' THEN %(poison_message)s ELSE '' END
+    FROM fate
+    WHERE runs_runepic.id = fate.id AND runs_runepic.status = 'GENERATING'
+    RETURNING runs_runepic.id, runs_runepic.epic_code, runs_runepic.status, fate.lane_id,
+              fate.run_id
 ), call AS (
     UPDATE runs_providercall
     SET outcome = 'LOST', ended_at = clock_timestamp(), error_code = 'WORKER_LOST',
@@ -435,10 +443,64 @@ WITH gone AS (
 UPDATE runs_lane
 SET state = 'idle', generation = runs_lane.generation + 1, worker_id = NULL,
     moved_at = clock_timestamp(),
-    failed = runs_lane.failed + (COALESCE(back.status, '') = 'FAILED')::int
+    failed = runs_lane.failed + (COALESCE(back.status, '') = 'FAILED')::int,
+    cancelled = runs_lane.cancelled + (COALESCE(back.status, '') = 'CANCELLED')::int
 FROM gone LEFT JOIN back ON back.lane_id = gone.id
 WHERE runs_lane.id = gone.id
 RETURNING runs_lane.run_id, back.epic_code, back.status
+
+-- run_move --
+-- Move a run from one of the given statuses to another; of several at the same time one does.
+-- Waits for claims under way, which hold the row FOR SHARE. Returns the status it came from.
+WITH before AS (
+    SELECT id, status FROM runs_run
+    WHERE id = %(run_id)s AND status = ANY(%(sources)s)
+    FOR NO KEY UPDATE
+)
+UPDATE runs_run
+SET status = %(to)s,
+    phase = CASE WHEN %(to)s = 'FAILED' THEN 'FAILED' ELSE phase END,
+    draining = %(to)s IN ('CANCELLED', 'FAILED'),
+    error_code = %(error_code)s, error = %(error)s,
+    version = version + 1
+FROM before
+WHERE runs_run.id = before.id
+RETURNING before.status
+
+-- epic_cancel --
+-- Cancel an epic that waits, and count it in a lane: its own, which is free then, or the run's
+-- first. Returns nothing when it does not wait, or was handed to another lane just now.
+WITH wanted AS (
+    SELECT epic.id, epic.run_id, epic.lane_id,
+           COALESCE(epic.lane_id, (
+               SELECT id FROM runs_lane WHERE run_id = epic.run_id ORDER BY index LIMIT 1
+           )) AS counting_lane_id
+    FROM runs_runepic epic
+    WHERE epic.id = %(run_epic_id)s AND epic.status = 'PENDING'
+), lane AS (
+    -- Lanes before epics, as everywhere: no deadlock.
+    SELECT runs_lane.id FROM runs_lane, wanted
+    WHERE runs_lane.id = wanted.counting_lane_id
+    FOR UPDATE OF runs_lane
+), cancelled AS (
+    UPDATE runs_runepic
+    SET status = 'CANCELLED', completed_at = clock_timestamp(), cancel_requested = true
+    FROM wanted, lane
+    WHERE runs_runepic.id = wanted.id
+      AND runs_runepic.status = 'PENDING'
+      AND runs_runepic.lane_id IS NOT DISTINCT FROM wanted.lane_id
+    RETURNING runs_runepic.lane_id, runs_runepic.run_id, runs_runepic.epic_code
+)
+UPDATE runs_lane
+SET cancelled = runs_lane.cancelled + 1,
+    state = CASE WHEN cancelled.lane_id IS NULL THEN state ELSE 'idle' END,
+    wake_at = CASE WHEN cancelled.lane_id IS NULL THEN wake_at END,
+    wait_reason = CASE WHEN cancelled.lane_id IS NULL THEN wait_reason ELSE '' END,
+    generation = generation + (cancelled.lane_id IS NOT NULL)::int,
+    moved_at = clock_timestamp()
+FROM lane, cancelled
+WHERE runs_lane.id = lane.id
+RETURNING cancelled.run_id, cancelled.epic_code
 
 -- run_finalize --
 -- End a run that has nothing left to do: RUNNING with every epic final, or final and drained.
@@ -547,7 +609,11 @@ WITH beat AS (
       AND runs_runepic.status = 'GENERATING'
 )
 SELECT lane.id AS lane_id, lane.generation,
-       EXTRACT(EPOCH FROM clock_timestamp() - lane.moved_at)::float AS age_s
+       EXTRACT(EPOCH FROM clock_timestamp() - lane.moved_at)::float AS age_s,
+       EXISTS (
+           SELECT FROM runs_runepic
+           WHERE lane_id = lane.id AND status = 'GENERATING' AND cancel_requested
+       ) AS cancel
 FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
 WHERE run.completed_at IS NULL AND lane.state = 'running' AND lane.worker_id = %(worker_id)s
 

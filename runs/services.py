@@ -4,8 +4,11 @@ Each function is one transaction, decided by the WHERE clause of an UPDATE or by
 """
 
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -20,16 +23,16 @@ from epics.models import Epic, Project
 from runs import messages
 from runs.lanes import lanes_dispatch, lanes_rest
 from runs.log import log_append
-from runs.models import Lane, Run, RunEpic, RunLog
+from runs.models import Lane, Run, RunAction, RunEpic, RunLog
 from runs.pacing import PROFILES
 from runs.queries import QUERIES
 from runs.states import (
     ACTIVE,
+    LaneState,
     Mode,
     Pacing,
     PersonaSet,
     Priority,
-    RunEpicStatus,
     RunPhase,
     RunStatus,
     RunType,
@@ -38,6 +41,8 @@ from runs.states import (
 
 log = logging.getLogger(__name__)
 
+#: Who acts where no person does.
+ENGINE = "batchgen"
 GENERATING_TYPES = (RunType.GENERATE_STORIES, RunType.GENERATE_ALL_STORIES)
 #: More lanes than a provider key or a worker fleet of any size here makes use of.
 MOST_LANES = 500
@@ -78,6 +83,13 @@ def run_start(
         )
         RunEpic.objects.bulk_create(_run_epics(run, epics), batch_size=2000)
         Lane.objects.bulk_create(Lane(run=run, index=i) for i in range(run.max_concurrency))
+        origin = {"retriedFrom": str(retried_from.id)} if retried_from else {}
+        action_append(
+            run_id=run.id,
+            kind=RunAction.Kind.START,
+            user=user,
+            details={"epics": len(epics), **origin},
+        )
         log_append(run_id=run.id, message=_start_line(run, user))
     run_dispatch(run_id=run.id)
     return run
@@ -94,7 +106,9 @@ def _epics_to_process(project: Project, options: RunOptions) -> list[Epic]:
     )
     if options.epic_ids is not None:
         epics = epics.filter(id__in=options.epic_ids)
-    found = list(epics.annotate(card_characters=Coalesce(Sum(Length("cards__statement")), 0)))
+    found: list[Epic] = list(
+        epics.annotate(card_characters=Coalesce(Sum(Length("cards__statement")), 0))
+    )
     unknown = set(options.epic_ids or ()) - {epic.id for epic in found}
     if unknown:
         raise ValidationFailed(
@@ -111,7 +125,12 @@ def _epics_to_process(project: Project, options: RunOptions) -> list[Epic]:
 
 
 def _run_create(
-    *, project: Project, user: User | None, options: RunOptions, total: int, retried_from: Run | None
+    *,
+    project: Project,
+    user: User | None,
+    options: RunOptions,
+    total: int,
+    retried_from: Run | None,
 ) -> Run:
     profile = PROFILES[options.pacing_profile]
     lanes = min(options.max_concurrency or profile.lanes, MOST_LANES)
@@ -194,29 +213,86 @@ def run_begin(*, run_id: UUID) -> bool:
     return bool(began)
 
 
-def run_halt(
-    *, run_id: UUID, to: RunStatus, message: str, error_code: str = "", level: str = "warning"
-) -> int | None:
-    """RUNNING (or where the table allows) -> PAUSED, CANCELLED or FAILED.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moved:
+    """A run's move to another status."""
 
-    Waits for claims under way, so that the number of epics being generated, which it returns, is
-    exact: no other provider call of this run starts after it. None when the run's status does
-    not allow it, or somebody else was first.
+    previous: RunStatus
+    status: RunStatus
+    at: datetime
+    #: Epics whose provider call had begun; no other call of the run starts once it stands still.
+    in_flight: int
+
+
+#: Statuses that lead there in their own way: QUEUED begins with its first epic (`run_begin`).
+_NOT_MOVED: dict[RunStatus, tuple[RunStatus, ...]] = defaultdict(
+    tuple, {RunStatus.RUNNING: (RunStatus.QUEUED,)}
+)
+
+
+def run_move(
+    *,
+    run_id: UUID,
+    to: RunStatus,
+    kind: RunAction.Kind,
+    user: User | None = None,
+    message: str,
+    error_code: str = "",
+) -> Moved | None:
+    """Move a run on, log it and keep who did it; None when its status does not allow it.
+
+    Where the run stands still afterwards, this waits for claims under way, so that `in_flight`
+    is exact; lanes that wait come to rest.
+
+    Args:
+        user: None where the engine itself decided.
+        error_code: why, where something went wrong.
     """
-    with transaction.atomic():
-        halted = Run.objects.filter(id=run_id, status__in=sources_of(to)).update(
-            status=to, error_code=error_code, error=message if error_code else "",
-            version=F("version") + 1,
-            draining=to != RunStatus.PAUSED,
-            **({"phase": RunPhase.FAILED} if to == RunStatus.FAILED else {}),
-        )
-        if not halted:
+    at = now()
+    params: dict[str, Any] = {
+        "run_id": run_id,
+        "to": to.value,
+        "sources": [source.value for source in sources_of(to) if source not in _NOT_MOVED[to]],
+        "error_code": error_code,
+        "error": message if error_code else "",
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(QUERIES["run_move"], params)
+        row = cursor.fetchone()
+        if row is None:
             return None
-        in_flight = RunEpic.objects.filter(run_id=run_id, status=RunEpicStatus.GENERATING).count()
-        log_append(run_id=run_id, message=message, level=level)
-    lanes_rest(run_id=run_id)
+        # A statement of its own: it sees the claims that the one before waited for.
+        in_flight = Lane.objects.filter(run_id=run_id, state=LaneState.RUNNING).count()
+        moved = Moved(previous=RunStatus(row[0]), status=to, at=at, in_flight=in_flight)
+        reason = {"reason": error_code} if error_code else {}
+        details = {"from": moved.previous, "to": to, "inFlight": in_flight, **reason}
+        action_append(run_id=run_id, kind=kind, user=user, at=at, details=details)
+        log_append(run_id=run_id, message=message, level="warning" if error_code else "info")
+    if to == RunStatus.RUNNING:
+        run_dispatch(run_id=run_id)
+    else:
+        messages.revoke(lanes_rest(run_id=run_id))
     run_finalize(run_id=run_id)
-    return in_flight
+    return moved
+
+
+def action_append(
+    *,
+    run_id: UUID,
+    kind: RunAction.Kind,
+    user: User | None,
+    details: Mapping[str, object],
+    at: datetime | None = None,
+) -> None:
+    """Add to the run's trail, inside the caller's transaction."""
+    RunAction.objects.create(
+        run_id=run_id,
+        kind=kind,
+        actor=user.get_username() if user else ENGINE,
+        actor_id=user.pk if user else None,
+        at=at or now(),
+        details=dict(details),
+    )
 
 
 def run_finalize(*, run_id: UUID) -> str | None:

@@ -29,8 +29,9 @@ from runs.lanes import (
     lane_give_back,
 )
 from runs.messages import Link
+from runs.models import RunAction
 from runs.pacing import PROFILES, PacingProfile, delay_after_rate_limit_ms
-from runs.services import run_begin, run_finalize, run_halt
+from runs.services import run_begin, run_finalize, run_move
 from runs.states import CallOutcome, RunEpicStage, RunEpicStatus, RunStatus
 from workers.generation import (
     CardInput,
@@ -45,7 +46,7 @@ from workers.generation import (
     Usage,
 )
 from workers.pipeline import run_pipeline
-from workers.provider.client import ProviderClient
+from workers.provider.client import Call, ProviderClient
 from workers.provider.errors import CallAborted, Effect, ProviderError
 from workers.provider.prices import cost_usd
 from workers.retry import RetryPolicy, unstated_wait_s
@@ -80,6 +81,8 @@ class Attempt:
         self._spend = _NO_SPEND
         self._answer: Completion | None = None
         self._moved: dict[str, Any] | None = None
+        self._call: Call | None = None
+        self._aborted = False
 
     def run(self) -> None:
         """Take the epic through the pipeline to an outcome, whatever happens on the way."""
@@ -97,7 +100,7 @@ class Attempt:
         except GenerationError as error:
             self._generation_failed(error)
         except CallAborted:
-            self._give_back("The call was given up; the epic goes to another worker.", "stopped")
+            self._give_back("The call was given up.", "stopped")
         except StandsStill:
             self._give_back("The run stands still; the answer so far is kept.", "stopped")
         except Overtaken:
@@ -109,6 +112,12 @@ class Attempt:
         except Exception:
             self._bug()
         self._move_on()
+
+    def abort(self) -> None:
+        """Give the epic up, from any thread: the call under way is aborted, none starts after."""
+        self._aborted = True
+        if self._call is not None:
+            self._call.abort()
 
     def complete(self, request: CompletionRequest) -> Completion:
         """Call the provider once, or answer with what an earlier attempt was already told.
@@ -128,7 +137,11 @@ class Attempt:
             )
         if self._answer is not None:
             self._begin_next_call(request, self._answer)
-        answer = self._client.start(request).result().completion
+        self._call = self._client.start(request)
+        if self._aborted:
+            # Asked for before there was a call to abort.
+            self._call.abort()
+        answer = self._call.result().completion
         self._answer, self._spend = answer, spend_of(answer)
         return answer
 
@@ -193,13 +206,13 @@ class Attempt:
             case Effect.FAIL_EPIC:
                 self._fail(error.code, error.message, error=error)
             case Effect.PAUSE_RUN | Effect.FAIL_RUN:
-                to = RunStatus.PAUSED if error.effect is Effect.PAUSE_RUN else RunStatus.FAILED
-                run_halt(
+                pause = error.effect is Effect.PAUSE_RUN
+                run_move(
                     run_id=self._claimed["run_id"],
-                    to=to,
+                    to=RunStatus.PAUSED if pause else RunStatus.FAILED,
+                    kind=RunAction.Kind.PAUSE if pause else RunAction.Kind.FAIL,
                     message=error.message,
                     error_code=error.code,
-                    level="error",
                 )
                 self._give_back(error.message, "stopped", error=error)
 

@@ -135,6 +135,11 @@ class WorkerProcess:
             lane_id: f"{attempt.hold.generation} {attempt.stage}"
             for lane_id, attempt in mine.items()
         }
+        held = {(row["lane_id"], row["generation"]) for row in rows if not row["cancel"]}
+        for attempt in mine.values():
+            if (attempt.hold.lane_id, attempt.hold.generation) not in held:
+                # To be cancelled, overtaken, or ending just now: then there is no call to abort.
+                attempt.abort()
         self._orphans = [
             message_id(row["lane_id"], row["generation"])
             for row in rows

@@ -23,7 +23,7 @@ ProviderError
 CallAborted                the caller gave the call up; no error of the provider
 """
 
-# ruff: noqa: N818  # the names say what happened; that these are errors, the tree says
+# the names say what happened; that these are errors, the tree says
 
 from enum import Enum
 from typing import ClassVar

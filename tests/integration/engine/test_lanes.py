@@ -15,9 +15,8 @@ from runs.lanes import (
     lanes_rest,
 )
 from runs.models import Lane, ProviderCall, Run, RunEpic, RunLog, Worker
-from runs.services import run_halt
 from runs.states import CallOutcome, LaneState, RunEpicStatus, RunStatus
-from tests.integration.engine.world import SPEND, World, assert_counted, race, worker_make
+from tests.integration.engine.world import SPEND, World, assert_counted, halt, race, worker_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -62,7 +61,7 @@ def test_a_halt_counts_exactly_the_epics_that_were_claimed_before_it() -> None:
         claims = [lambda w=world, hold=hold: w.claim(hold) for hold in world.holds()]
         *claimed, in_flight = race(
             *claims,
-            lambda run=world.run: run_halt(run_id=run.id, to=RunStatus.PAUSED, message="Paused."),
+            lambda run=world.run: halt(run_id=run.id, to=RunStatus.PAUSED, message="Paused."),
         )
         assert in_flight == sum(step is not None for step in claimed)
         assert RunEpic.objects.filter(run=world.run, status="GENERATING").count() == in_flight
@@ -135,9 +134,7 @@ def test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them() -> No
     ):
         again = World(run=world.run, worker=world.worker)
         Run.objects.filter(id=world.run.id).update(status="RUNNING")
-        RunEpic.objects.filter(run=world.run).update(
-            status="PENDING", completed_at=None, lane=None
-        )
+        RunEpic.objects.filter(run=world.run).update(status="PENDING", completed_at=None, lane=None)
         lanes_dispatch(run_id=world.run.id)
         step = again.claim()
         assert step
@@ -152,8 +149,10 @@ def test_two_runs_that_finish_one_epic_at_once_leave_one_set_of_stories() -> Non
     )
     steps = [world.claim() for world in worlds]
     ends = race(
-        *[lambda world=world, step=step: world.finish(step)  # type: ignore[misc]  # bound above
-          for world, step in zip(worlds, steps, strict=True)]
+        *[
+            lambda world=world, step=step: world.finish(step)  # type: ignore[misc]  # bound above
+            for world, step in zip(worlds, steps, strict=True)
+        ]
     )
     assert all(isinstance(end, dict) for end in ends), ends
     epic_id = RunEpic.objects.get(run=worlds[0].run).epic_id
@@ -174,7 +173,7 @@ def test_a_run_that_was_paused_meanwhile_keeps_the_result_and_its_lane_rests() -
     world = World.make(epics=3, lanes=1)
     step = world.claim()
     assert step
-    assert run_halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.") == 1
+    assert halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.") == 1
     moved = world.finish(step)
     assert moved
     assert moved["state"] == "idle"
@@ -213,8 +212,14 @@ def test_giving_back_parks_the_lane_with_its_epic(refund: bool, attempts: int) -
     step = world.claim()
     assert step
     given = lane_give_back(
-        hold=step.hold, call_id=step.call_id, reason="backoff", message="503", wait_s=0.1,
-        refund=refund, error_code="PROVIDER_FAILED", possibly_billed=True,
+        hold=step.hold,
+        call_id=step.call_id,
+        reason="backoff",
+        message="503",
+        wait_s=0.1,
+        refund=refund,
+        error_code="PROVIDER_FAILED",
+        possibly_billed=True,
     )
     assert given
     epic, lane = world.epic(step), world.lane(step)
@@ -222,7 +227,9 @@ def test_giving_back_parks_the_lane_with_its_epic(refund: bool, attempts: int) -
     assert (lane.state, lane.wait_reason) == ("parked", "backoff")
     call = ProviderCall.objects.get()
     assert (call.outcome, call.error_code, call.possibly_billed) == (
-        "FAILED", "PROVIDER_FAILED", True,
+        "FAILED",
+        "PROVIDER_FAILED",
+        True,
     )
     time.sleep(0.15)
     (link,) = lanes_dispatch(run_id=world.run.id)
@@ -234,7 +241,7 @@ def test_giving_back_in_a_paused_run_lets_the_epic_go() -> None:
     world = World.make(epics=1, lanes=1)
     step = world.claim()
     assert step
-    run_halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
+    halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
     assert lane_give_back(
         hold=step.hold, call_id=step.call_id, reason="stopped", message="", wait_s=0, refund=True
     )
@@ -250,16 +257,21 @@ def test_a_second_call_starts_only_while_the_run_runs() -> None:
 
     def begin(call_id: object) -> object:
         return call_next(
-            hold=step.hold, call_id=call_id, spend=SPEND, response=response,  # type: ignore[arg-type]  # ids
-            purpose="repair", model="m",
+            hold=step.hold,
+            call_id=call_id,
+            spend=SPEND,
+            response=response,  # type: ignore[arg-type]  # ids
+            purpose="repair",
+            model="m",
         )
 
     second = begin(step.call_id)
     assert second
-    run_halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
+    halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
     assert begin(second) is None
     assert list(ProviderCall.objects.order_by("started_at").values_list("purpose", "outcome")) == [
-        ("generate", "ANSWERED"), ("repair", "ANSWERED"),
+        ("generate", "ANSWERED"),
+        ("repair", "ANSWERED"),
     ]
     assert_counted(world.run)
 
@@ -270,8 +282,12 @@ def test_a_restarted_attempt_is_told_what_was_paid_for() -> None:
     assert step
     response = {"text": "first", "stopReason": "end_turn"}
     call_next(
-        hold=step.hold, call_id=step.call_id, spend=SPEND, response=response,
-        purpose="repair", model="m",
+        hold=step.hold,
+        call_id=step.call_id,
+        spend=SPEND,
+        response=response,
+        purpose="repair",
+        model="m",
     )
     Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
     lanes_reclaim()
@@ -336,7 +352,7 @@ class TestReclaim:
         for hold in world.holds():
             world.claim(hold)
         Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
-        rounds = race(*[lambda: lanes_reclaim()] * 6)
+        rounds = race(*[lanes_reclaim] * 6)
         assert sum(map(len, rounds)) == 8  # type: ignore[arg-type]  # lists of rows
         assert set(RunEpic.objects.values_list("crashes", flat=True)) == {1}
 
@@ -346,8 +362,11 @@ class TestDispatch:
         world = World.make(epics=30, lanes=1)
         Lane.objects.bulk_create(Lane(run=world.run, index=i) for i in range(1, 20))
         Run.objects.filter(id=world.run.id).update(max_concurrency=20)
-        sent = [link for links in race(*[lambda: lanes_dispatch(run_id=world.run.id)] * 8)
-                for link in links]  # type: ignore[attr-defined]  # lists of links
+        sent = [
+            link
+            for links in race(*[lambda: lanes_dispatch(run_id=world.run.id)] * 8)
+            for link in links
+        ]  # type: ignore[attr-defined]  # lists of links
         assert len(sent) == 19
         assert len({link.run_epic_id for link in sent}) == 19
 
@@ -362,7 +381,7 @@ class TestDispatch:
     def test_lanes_of_a_paused_run_rest_and_let_their_epics_go(self) -> None:
         world = World.make(epics=4, lanes=2)
         holds = world.holds()
-        run_halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
+        halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
         assert set(Lane.objects.values_list("state", flat=True)) == {"idle"}
         assert RunEpic.objects.filter(lane__isnull=False).count() == 0
         assert [world.claim(hold) for hold in holds] == [None, None]

@@ -46,10 +46,14 @@ def test_numbers_have_no_gap_and_no_repeat_with_many_readers_and_writers() -> No
         lambda i=i: [log_append(run_id=world.run.id, message=f"{i}.{j}") for j in range(20)]
         for i in range(4)
     ]
-    readers = [lambda: [list(log_after(run_id=world.run.id, seq=0, limit=5)) for _ in range(20)]] * 4
+    readers = [
+        lambda: [list(log_after(run_id=world.run.id, seq=0, limit=5)) for _ in range(20)]
+    ] * 4
     assert not [r for r in race(*actions, *readers) if isinstance(r, Exception)]
     _messages(world, 0)
-    numbers = list(RunLog.objects.filter(run=world.run).order_by("seq").values_list("seq", flat=True))
+    numbers = list(
+        RunLog.objects.filter(run=world.run).order_by("seq").values_list("seq", flat=True)
+    )
     assert numbers == list(range(1, len(numbers) + 1))
     for i in range(4):
         mine = RunLog.objects.filter(message__startswith=f"{i}.").order_by("seq")

@@ -12,9 +12,9 @@ from batchgen import redis
 from batchgen.celery import app
 from runs.messages import broker_content, send
 from runs.models import Lane, Run, RunEpic, Worker
-from runs.services import run_dispatch, run_halt
+from runs.services import run_dispatch
 from runs.states import Priority, RunStatus
-from tests.integration.engine.world import World, race, worker_make
+from tests.integration.engine.world import World, halt, race, worker_make
 from workers.reconciler import reconcile
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,7 +120,7 @@ def test_runs_that_are_done_are_ended() -> None:
 def test_a_cancelled_run_whose_worker_died_is_ended() -> None:
     world = World.make(epics=2, lanes=1)
     world.claim()
-    run_halt(run_id=world.run.id, to=RunStatus.CANCELLED, message="Cancelled.")
+    halt(run_id=world.run.id, to=RunStatus.CANCELLED, message="Cancelled.")
     assert reconcile().ended == 0
     Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
     reconcile()

@@ -10,9 +10,9 @@ from batchgen.errors import RunAlreadyActive, ValidationFailed
 from batchgen.ids import new_id
 from runs.lanes import lanes_dispatch
 from runs.models import Run, RunEpic, RunLog
-from runs.services import RunOptions, run_begin, run_finalize, run_halt, run_start
+from runs.services import RunOptions, run_begin, run_finalize, run_start
 from runs.states import ACTIVE, FINAL, TRANSITIONS, RunEpicStatus, RunStatus, sources_of
-from tests.integration.engine.world import World, assert_counted, project_make, race
+from tests.integration.engine.world import World, assert_counted, halt, project_make, race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +30,7 @@ def test_of_many_starts_at_once_one_wins_and_the_others_learn_which() -> None:
 
 def test_a_run_may_start_again_once_the_last_one_ended() -> None:
     world = World.make(epics=1)
-    run_halt(run_id=world.run.id, to=RunStatus.CANCELLED, message="Cancelled.")
+    halt(run_id=world.run.id, to=RunStatus.CANCELLED, message="Cancelled.")
     assert run_start(project=world.run.project, user=None, options=RunOptions())
 
 
@@ -40,7 +40,10 @@ def test_epics_are_taken_by_priority_then_by_their_place() -> None:
     project.epics.filter(code="E4").update(priority=2)
     run = run_start(project=project, user=None, options=RunOptions())
     assert list(run.run_epics.order_by("order").values_list("epic_code", flat=True)) == [
-        "E3", "E4", "E1", "E2",
+        "E3",
+        "E4",
+        "E1",
+        "E2",
     ]
 
 
@@ -73,7 +76,7 @@ def _runs_in(status: RunStatus) -> Iterator[Run]:
 def test_halting_follows_the_transition_table(source: RunStatus, target: RunStatus) -> None:
     (run,) = _runs_in(source)
     allowed = target in TRANSITIONS[source]
-    in_flight = run_halt(run_id=run.id, to=target, message="Halt.")
+    in_flight = halt(run_id=run.id, to=target, message="Halt.")
     assert (in_flight is not None) == allowed
     assert Run.objects.get(id=run.id).status == (target if allowed else source)
 
@@ -92,9 +95,7 @@ def test_sources_and_targets_say_the_same() -> None:
 
 def test_of_many_halts_at_once_one_wins() -> None:
     world = World.make()
-    halts = race(
-        *[lambda: run_halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Pause.")] * 16
-    )
+    halts = race(*[lambda: halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Pause.")] * 16)
     assert sum(halt is not None for halt in halts) == 1
     assert RunLog.objects.filter(message="Pause.").count() == 1
 
@@ -136,7 +137,7 @@ def test_of_many_that_end_a_run_one_wins() -> None:
 def test_a_cancelled_run_ends_with_its_last_call() -> None:
     world = World.make(epics=3, lanes=2)
     steps = [world.claim(hold) for hold in world.holds()]
-    assert run_halt(run_id=world.run.id, to=RunStatus.CANCELLED, message="Cancelled.") == 2
+    assert halt(run_id=world.run.id, to=RunStatus.CANCELLED, message="Cancelled.") == 2
     for step in steps:
         run = Run.objects.get(id=world.run.id)
         assert (run.status, run.draining, run.completed_at) == ("CANCELLED", True, None)

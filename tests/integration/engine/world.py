@@ -15,13 +15,11 @@ from django.utils.timezone import now
 from batchgen.ids import new_id
 from epics.models import Card, Epic, EpicCard, Project, Story
 from runs.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
-from runs.models import Lane, ProviderCall, Run, RunEpic, Worker
-from runs.services import RunOptions, run_begin, run_start
-from runs.states import LaneState, RunEpicStatus
+from runs.models import Lane, ProviderCall, Run, RunAction, RunEpic, Worker
+from runs.services import RunOptions, run_begin, run_move, run_start
+from runs.states import LaneState, RunEpicStatus, RunStatus
 
-SPEND = Spend(
-    input_tokens=700, output_tokens=900, cost_usd=Decimal("0.0104"), request_id="req_1"
-)
+SPEND = Spend(input_tokens=700, output_tokens=900, cost_usd=Decimal("0.0104"), request_id="req_1")
 
 
 def project_make(*, epics: int = 3, name: str = "Library") -> Project:
@@ -29,8 +27,15 @@ def project_make(*, epics: int = 3, name: str = "Library") -> Project:
     user, _ = User.objects.get_or_create(username="ada")
     project = Project.objects.create(name=name, created_by=user)
     cards = Card.objects.bulk_create(
-        Card(project=project, code=f"C{i}", order=i, title="lend a book", persona="Reader",
-             statement="As a Reader, I want to lend a book.", systems=["Desk"])
+        Card(
+            project=project,
+            code=f"C{i}",
+            order=i,
+            title="lend a book",
+            persona="Reader",
+            statement="As a Reader, I want to lend a book.",
+            systems=["Desk"],
+        )
         for i in range(2)
     )
     made = Epic.objects.bulk_create(
@@ -50,14 +55,23 @@ def worker_make(name: str = "w1@test", *, lease_s: float = 60) -> Worker:
     )
 
 
-def stories_make(count: int = 2, *, code: str = "E1", title: str = "Lend") -> list[dict[str, object]]:
+def stories_make(
+    count: int = 2, *, code: str = "E1", title: str = "Lend"
+) -> list[dict[str, object]]:
     """Rows as an attempt stores them."""
     return [
         {
-            "id": str(new_id()), "code": f"{code}-S{i}", "order": i, "title": f"{title} {i}",
+            "id": str(new_id()),
+            "code": f"{code}-S{i}",
+            "order": i,
+            "title": f"{title} {i}",
             "user_story": "As a reader, I want to lend a book, so that I can read it.",
-            "persona": "Reader", "acceptance_criteria": ["Given a book, when lent, then mine."],
-            "technical_notes": None, "priority": "high", "effort": "S", "quality_score": 95,
+            "persona": "Reader",
+            "acceptance_criteria": ["Given a book, when lent, then mine."],
+            "technical_notes": None,
+            "priority": "high",
+            "effort": "S",
+            "quality_score": 95,
             "defects": [],
         }
         for i in range(1, count + 1)
@@ -113,8 +127,13 @@ class World:
         return Step(hold=hold, call_id=call_id, epic_code=row["epic_code"]) if row else None
 
     def finish(
-        self, step: Step, *, status: RunEpicStatus = RunEpicStatus.COMPLETED, stories: int = 2,
-        title: str = "Lend", park_s: float = 0,
+        self,
+        step: Step,
+        *,
+        status: RunEpicStatus = RunEpicStatus.COMPLETED,
+        stories: int = 2,
+        title: str = "Lend",
+        park_s: float = 0,
     ) -> dict[str, object] | None:
         """End a step as a worker would."""
         rows = (
@@ -125,8 +144,13 @@ class World:
         return lane_finish(
             hold=step.hold,
             call_id=step.call_id,
-            outcome=Outcome(status=status, message=f"[{step.epic_code}] {status}", stories=rows,
-                            error_code="" if rows else "REFUSED", error="" if rows else "No."),
+            outcome=Outcome(
+                status=status,
+                message=f"[{step.epic_code}] {status}",
+                stories=rows,
+                error_code="" if rows else "REFUSED",
+                error="" if rows else "No.",
+            ),
             spend=SPEND,
             park_s=park_s,
         )
@@ -166,6 +190,13 @@ def assert_counted(run: Run) -> None:
             )
         ]
         assert len(set(booked)) == 1, (name, booked)
+
+
+def halt(*, run_id: UUID, to: RunStatus, message: str) -> int | None:
+    """Move a run to a status in which it stands still; its calls in flight, or None."""
+    kind = {"PAUSED": RunAction.Kind.PAUSE, "CANCELLED": RunAction.Kind.CANCEL}
+    moved = run_move(run_id=run_id, to=to, kind=kind.get(to, RunAction.Kind.FAIL), message=message)
+    return None if moved is None else moved.in_flight
 
 
 def race(*actions: Callable[[], object]) -> list[object]:

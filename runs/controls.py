@@ -1,0 +1,164 @@
+"""What people do to a run that is under way, or over. Each says who did it."""
+
+from typing import NoReturn
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F
+from django.utils.timezone import now
+
+from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
+from runs.log import log_append
+from runs.models import Lane, Run, RunAction, RunEpic
+from runs.queries import QUERIES
+from runs.services import (
+    Moved,
+    RunOptions,
+    action_append,
+    run_dispatch,
+    run_finalize,
+    run_move,
+    run_start,
+)
+from runs.states import ACTIVE, RunEpicStatus, RunStatus
+
+_CONTROLS = {
+    "pause": (RunStatus.PAUSED, RunAction.Kind.PAUSE, "paused"),
+    "resume": (RunStatus.RUNNING, RunAction.Kind.RESUME, "resumed"),
+    "cancel": (RunStatus.CANCELLED, RunAction.Kind.CANCEL, "cancelled"),
+}
+#: An epic may be handed out, given back or finished while its cancelling looks at it.
+_TRIES = 5
+
+
+def run_control(*, run: Run, action: str, user: User) -> Moved:
+    """pause, resume or cancel.
+
+    Raises:
+        InvalidTransition: the status does not allow it, or somebody else was first.
+    """
+    to, kind, done = _CONTROLS[action]
+    message = f"{done.capitalize()} by {user.get_username()}."
+    moved = run_move(run_id=run.id, to=to, kind=kind, user=user, message=message)
+    if moved is None:
+        _refuse(run, done)
+    return moved
+
+
+def _refuse(run: Run, done: str) -> NoReturn:
+    status = Run.objects.values_list("status", flat=True).get(id=run.id)
+    last = RunAction.objects.filter(run=run).order_by("-id").first()
+    word = status.lower().replace("_", " ")
+    article = "An" if word[0] in "aeiou" else "A"
+    message = f"{article} {word} run cannot be {done}."
+    if last:
+        seconds = max(0, round((now() - last.at).total_seconds()))
+        message += f" The last action was {last.kind} by {last.actor}, {seconds} s ago."
+    raise InvalidTransition(message, status=status)
+
+
+def run_change(
+    *, run: Run, user: User, version: int, priority: str | None, max_concurrency: int | None
+) -> None:
+    """Change the priority or the number of lanes, from the next dispatched epic on.
+
+    Raises:
+        VersionConflict: somebody changed the run in the meantime.
+        InvalidTransition: it is final.
+    """
+    changes: dict[str, object] = {}
+    if priority is not None:
+        changes["priority"] = priority
+    if max_concurrency is not None:
+        changes["max_concurrency"] = max_concurrency
+    with transaction.atomic():
+        changed = Run.objects.filter(id=run.id, version=version, status__in=ACTIVE).update(
+            **changes, version=F("version") + 1
+        )
+        if not changed:
+            if Run.objects.filter(id=run.id, status__in=ACTIVE).exists():
+                raise VersionConflict
+            _refuse(run, "changed")
+        # A lane that is there already is as good.
+        lanes = [Lane(run=run, index=index) for index in range(max_concurrency or 0)]
+        Lane.objects.bulk_create(lanes, ignore_conflicts=True)
+        action_append(run_id=run.id, kind=RunAction.Kind.CHANGE, user=user, details=changes)
+        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changes.items())
+        log_append(run_id=run.id, message=f"Changed by {user.get_username()}: {told}.")
+    run_dispatch(run_id=run.id)
+
+
+def run_epic_cancel(*, run_epic: RunEpic, user: User) -> None:
+    """Cancel one epic: at once when it waits; when it is generated, its call is aborted.
+
+    Raises:
+        InvalidTransition: it is final.
+    """
+    for _ in range(_TRIES):
+        if QUERIES.fetch("epic_cancel", {"run_epic_id": run_epic.id}) or _request_cancel(run_epic):
+            break
+        status = RunEpic.objects.values_list("status", flat=True).get(id=run_epic.id)
+        if status not in (RunEpicStatus.PENDING, RunEpicStatus.GENERATING):
+            raise InvalidTransition(f"This epic is {status.lower()} already.", status=status)
+    else:
+        raise InvalidTransition("This epic is being handed out this very moment. Try again.")
+    with transaction.atomic():
+        action_append(
+            run_id=run_epic.run_id,
+            kind=RunAction.Kind.CANCEL_EPIC,
+            user=user,
+            details={"runEpicId": str(run_epic.id), "epicCode": run_epic.epic_code},
+        )
+        log_append(
+            run_id=run_epic.run_id,
+            epic_code=run_epic.epic_code,
+            level="warning",
+            message=f"[{run_epic.epic_code}] Cancelled by {user.get_username()}.",
+        )
+    run_dispatch(run_id=run_epic.run_id)
+    run_finalize(run_id=run_epic.run_id)
+
+
+def _request_cancel(run_epic: RunEpic) -> bool:
+    generating = RunEpic.objects.filter(
+        id=run_epic.id, status=RunEpicStatus.GENERATING, cancel_requested=False
+    )
+    return bool(generating.update(cancel_requested=True))
+
+
+def run_retry(*, run: Run, user: User, include_pending: bool) -> Run:
+    """A new run over the failed epics of a final one, with its options.
+
+    Args:
+        include_pending: those that were not begun too, as a cancelled run leaves them.
+
+    Raises:
+        InvalidTransition: the run is not over, calls in flight included.
+        ValidationFailed: nothing to retry.
+        RunAlreadyActive: the project has an active run of this type.
+    """
+    if run.completed_at is None:
+        raise InvalidTransition(
+            "This run is not over. Wait for its end, or cancel it; calls in flight finish first.",
+            status=run.status,
+        )
+    statuses = [RunEpicStatus.FAILED] + [RunEpicStatus.PENDING] * include_pending
+    epic_ids: list[UUID] = list(
+        RunEpic.objects.filter(run=run, status__in=statuses, epic__isnull=False)
+        .order_by("order")
+        .values_list("epic_id", flat=True)
+    )
+    if not epic_ids:
+        raise ValidationFailed("There are no epics to retry in this run.")
+    options = RunOptions(
+        type=run.type,
+        mode=run.mode,
+        persona_set=run.persona_set,
+        pacing_profile=run.pacing_profile,
+        priority=run.priority,
+        epic_ids=epic_ids,
+        max_concurrency=run.max_concurrency,
+        skip_quality_check=run.skip_quality_check,
+    )
+    return run_start(project=run.project, user=user, options=options, retried_from=run)

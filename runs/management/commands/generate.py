@@ -1,0 +1,196 @@
+"""`manage.py generate PROJECT`: start a run and watch it in the terminal."""
+
+import sys
+from argparse import ArgumentTypeError
+from typing import IO, Any, cast
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
+from rich.console import Console
+from rich.text import Text
+
+from batchgen.errors import BatchgenError, RunAlreadyActive
+from epics.models import Epic, Project
+from runs.management.report import plain, report
+from runs.management.watch import NO_WORKER, watch
+from runs.models import Run
+from runs.selectors import active_runs, workers_alive
+from runs.services import MOST_LANES, RunOptions, run_start
+from runs.states import Mode, Pacing, PersonaSet, Priority, RunStatus, RunType
+
+_EXIT_CODES: dict[str, int] = {RunStatus.SUCCEEDED: 0, RunStatus.COMPLETED_WITH_ERRORS: 2}
+_INTERRUPTED = 130
+_NAMES_SHOWN = 10
+#: Columns where the output is a file or a pipe, which has no width of its own.
+_PLAIN_WIDTH = 140
+
+
+class Command(BaseCommand):
+    help = (
+        "Generates the stories of all epics of a project, or of some. With --watch or --attach "
+        "the exit code is 0 when all went well, 2 when some epics failed, else 1."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        defaults = RunOptions()
+        parser.add_argument("project", help="its id, its code or its whole name")
+        parser.add_argument("--mode", choices=Mode.values, default=defaults.mode)
+        parser.add_argument(
+            "--persona-set", choices=PersonaSet.values, default=defaults.persona_set
+        )
+        parser.add_argument("--pacing", choices=Pacing.values, default=defaults.pacing_profile)
+        parser.add_argument("--priority", choices=Priority.values, default=defaults.priority)
+        parser.add_argument(
+            "--max-concurrency",
+            type=_lanes,
+            metavar="N",
+            help="epics at the same time (default: as the pacing says)",
+        )
+        parser.add_argument(
+            "--epic",
+            nargs="+",
+            action="extend",
+            metavar="CODE",
+            help="only these epics (default: all)",
+        )
+        parser.add_argument("--skip-quality-check", action="store_true")
+        parser.add_argument("--user", help="who starts it, by user name")
+        parser.add_argument("--watch", action="store_true", help="show its progress to the end")
+        parser.add_argument(
+            "--attach",
+            action="store_true",
+            help="watch the project's active run; with --watch, start one where none is active",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        project = project_named(options["project"])
+        console = self._console()
+        run = active_runs(project=project).first() if options["attach"] else None
+        if run is not None:
+            console.print(Text(f"Run {run.pk} is {run.status}."))
+        elif options["attach"] and not options["watch"]:
+            raise CommandError(
+                f"{project} has no active run. Start one: manage.py generate {project.pk} --watch"
+            )
+        else:
+            run = _start(project, options)
+            console.print(Text(_started_line(project, run)))
+        if options["watch"] or options["attach"]:
+            self._watch(console, run)
+        else:
+            console.print(Text(f"Watch it: manage.py generate {project.pk} --attach"))
+            if not workers_alive().exists():
+                console.print(Text(NO_WORKER))
+
+    def _watch(self, console: Console, run: Run) -> None:
+        again = f"manage.py generate {run.project_id} --attach"
+        try:
+            progress = watch(console, run_id=run.pk)
+        except KeyboardInterrupt:
+            console.print(Text(f"\nThe run goes on without you. Look at it again: {again}"))
+            sys.exit(_INTERRUPTED)
+        except BatchgenError as error:
+            raise CommandError(error.message) from error
+        report(console, progress)
+        if code := _EXIT_CODES.get(progress.run.status, 1):
+            sys.exit(code)
+
+    def _console(self) -> Console:
+        self.stdout.ending = ""
+        terminal = self.stdout.isatty()
+        return Console(
+            file=cast("IO[str]", self.stdout),  # it is a text stream in all but name
+            force_terminal=terminal,
+            width=None if terminal else _PLAIN_WIDTH,
+            highlight=False,
+        )
+
+
+def project_named(name: str) -> Project:
+    """The project with this id, else this code, else this name.
+
+    Raises:
+        CommandError: none, or several; says which there are.
+    """
+    for wanted in _meanings(name):
+        found = list(Project.objects.filter(wanted).order_by("-created_at")[: _NAMES_SHOWN + 1])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise CommandError(f"Several projects are called {name}. Give an id:{_listed(found)}")
+    known = list(Project.objects.order_by("-created_at")[: _NAMES_SHOWN + 1])
+    there = f"There are:{_listed(known)}" if known else "Import one with import_backlog."
+    raise CommandError(f"No project has the id, code or name {name}. {there}")
+
+
+def _meanings(name: str) -> list[Q]:
+    meanings = [Q(code=name), Q(name=name)]
+    try:
+        return [Q(pk=UUID(name)), *meanings]
+    except ValueError:
+        return meanings
+
+
+def _listed(projects: list[Project]) -> str:
+    rows = [f"\n  {one.pk}  {one.code:<12} {plain(one.name)}" for one in projects]
+    return "".join(rows[:_NAMES_SHOWN]) + ("\n  …" if len(rows) > _NAMES_SHOWN else "")
+
+
+def _start(project: Project, options: dict[str, Any]) -> Run:
+    codes: list[str] | None = options["epic"]
+    one = codes is not None and len(set(codes)) == 1
+    try:
+        return run_start(
+            project=project,
+            user=_user(options["user"]),
+            options=RunOptions(
+                type=RunType.GENERATE_STORIES if one else RunType.GENERATE_ALL_STORIES,
+                mode=options["mode"],
+                persona_set=options["persona_set"],
+                pacing_profile=options["pacing"],
+                priority=options["priority"],
+                epic_ids=_epic_ids(project, codes),
+                max_concurrency=options["max_concurrency"],
+                skip_quality_check=options["skip_quality_check"],
+            ),
+        )
+    except RunAlreadyActive as error:
+        raise CommandError(
+            f"Run {error.details['runId']} of {project} is already active. "
+            f"Watch it: manage.py generate {project.pk} --attach"
+        ) from error
+    except BatchgenError as error:
+        raise CommandError(error.message) from error
+
+
+def _epic_ids(project: Project, codes: list[str] | None) -> list[UUID] | None:
+    if codes is None:
+        return None
+    found = dict(Epic.objects.filter(project=project, code__in=codes).values_list("code", "pk"))
+    if unknown := [code for code in codes if code not in found]:
+        raise CommandError(f"{project} has no epic {', '.join(unknown)}.")
+    return list(found.values())
+
+
+def _user(name: str | None) -> User | None:
+    if name is None:
+        return None
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        raise CommandError(f"There is no user {name}.")
+    return user
+
+
+def _started_line(project: Project, run: Run) -> str:
+    return (
+        f"{plain(project.name)}: run {run.pk} over {run.total_epics} epics, {run.mode}, "
+        f"{run.max_concurrency} at a time, {run.model} answered by {run.provider}."
+    )
+
+
+def _lanes(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_LANES:
+        raise ArgumentTypeError(f"give a whole number from 1 to {MOST_LANES}")
+    return int(text)

@@ -1,0 +1,160 @@
+"""Watching a run in the terminal: a live bar where there is one, else a line for each change."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, close_old_connections
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from runs.eta import duration_text
+from runs.models import RunEpic
+from runs.progress import RunProgress
+from runs.selectors import epics_generating, run_read, workers_alive
+from runs.states import RunStatus
+
+#: Between two looks into PostgreSQL.
+_LOOK_S = 0.3
+#: Between two lines where nobody watches live.
+_LINE_S = 1.0
+_EPICS_SHOWN = 3
+_BAR_WIDTH = 30
+NO_WORKER = "No worker is running: start one with `make up`."
+_AWAY = "The database is away; looking again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What one look found."""
+
+    progress: RunProgress
+    current: tuple[RunEpic, ...] = ()
+    #: What the person has to know, or do, for the run to go on.
+    notice: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will happen: the run has ended, or the engine paused it."""
+        run = self.progress.run
+        halted = run.status == RunStatus.PAUSED and run.error_code and not self.progress.generating
+        return run.completed_at is not None or bool(halted)
+
+
+def watch(console: Console, *, run_id: UUID) -> RunProgress:
+    """Show the run until it is over, and tell how it ended.
+
+    It is also over for us when the engine paused it, for a reason that somebody has to look at.
+
+    Raises:
+        KeyboardInterrupt: as it came; the run goes on.
+        NotFound: the run was deleted.
+    """
+    looks = _looks(run_id)
+    if console.is_terminal:
+        return _watch_live(console, looks)
+    return _watch_lines(console, looks)
+
+
+def tokens(spent: RunProgress | RunEpic) -> int:
+    """All that was read and written."""
+    read = spent.input_tokens + spent.cache_read_tokens + spent.cache_write_tokens
+    return read + spent.output_tokens
+
+
+def _figures_text(progress: RunProgress) -> str:
+    parts = [f"{progress.stories} stories"]
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    parts += [f"{tokens(progress):,} tokens", f"${progress.cost_usd:.4f}"]
+    return ", ".join(parts)
+
+
+def _looks(run_id: UUID) -> Iterator[Look]:
+    look = None
+    while look is None or not look.over:
+        if look is not None:
+            time.sleep(_LOOK_S)
+        try:
+            look = _look(run_id)
+        except (OperationalError, InterfaceError):
+            close_old_connections()
+            if look is None:
+                raise
+            look = Look(progress=look.progress, notice=_AWAY)
+        yield look
+
+
+def _look(run_id: UUID) -> Look:
+    progress = RunProgress.of(run_read(run_id=run_id))
+    current = () if progress.final else tuple(epics_generating(run_id=run_id)[:_EPICS_SHOWN])
+    return Look(progress=progress, current=current, notice=_notice(progress))
+
+
+def _notice(progress: RunProgress) -> str:
+    run = progress.run
+    if run.status == RunStatus.PAUSED:
+        return run.error or "The run is paused; it goes on when somebody resumes it."
+    if run.completed_at is None and not workers_alive().exists():
+        return NO_WORKER
+    return ""
+
+
+def _watch_live(console: Console, looks: Iterator[Look]) -> RunProgress:
+    with Live(console=console, auto_refresh=False) as live:
+        for look in looks:
+            live.update(_picture(look), refresh=True)
+    return look.progress
+
+
+def _picture(look: Look) -> Group:
+    progress = look.progress
+    bar = ProgressBar(
+        total=max(1, progress.total), completed=progress.total - progress.left, width=_BAR_WIDTH
+    )
+    line = Table.grid(padding=(0, 1))
+    line.add_row(
+        bar,
+        f"{progress.total - progress.left}/{progress.total}",
+        f"{progress.percent_complete} %",
+        _time_text(progress),
+    )
+    rows: list[Table | Text] = [line, Text(f"  {_figures_text(progress)}")]
+    rows += [Text(f"  {epic}  {epic.stage}", no_wrap=True, style="dim") for epic in look.current]
+    if look.notice:
+        rows.append(Text(look.notice, style="bold yellow"))
+    return Group(*rows)
+
+
+def _time_text(progress: RunProgress) -> str:
+    elapsed = duration_text(progress.elapsed_ms)
+    if progress.remaining_ms:
+        return f"{elapsed}, about {duration_text(progress.remaining_ms)} left"
+    return elapsed
+
+
+def _watch_lines(console: Console, looks: Iterator[Look]) -> RunProgress:
+    told, notice, at = None, "", 0.0
+    for look in looks:
+        progress = look.progress
+        state = (progress.run.status, progress.left, progress.generating > 0)
+        if look.notice and look.notice != notice:
+            console.print(Text(look.notice))
+        notice = look.notice
+        if state != told and (look.over or time.monotonic() - at >= _LINE_S):
+            told, at = state, time.monotonic()
+            console.print(Text(_line(look)))
+    return look.progress
+
+
+def _line(look: Look) -> str:
+    progress = look.progress
+    done = f"{progress.run.status}: {progress.total - progress.left}/{progress.total} epics"
+    line = f"{done}, {_figures_text(progress)}, {_time_text(progress)}"
+    if look.current:
+        line += f"; now {', '.join(epic.epic_code for epic in look.current)}"
+    return line

@@ -1,0 +1,181 @@
+"""What a run has done, what it is doing, and what may be done with it.
+
+Made from one row of `runs.selectors.runs_with_figures`; nothing here asks the database.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils.timezone import now
+
+from runs.eta import remaining_ms
+from runs.models import Run, RunEpic
+from runs.states import FINAL, LaneState, RunEpicStage, RunEpicStatus, RunStatus
+
+#: What a person may ask of a run in each status.
+CONTROLS: dict[str, tuple[str, ...]] = {
+    RunStatus.QUEUED: ("cancel",),
+    RunStatus.RUNNING: ("pause", "cancel"),
+    RunStatus.PAUSED: ("resume", "cancel"),
+    RunStatus.SUCCEEDED: (),
+    RunStatus.COMPLETED_WITH_ERRORS: ("retry-failed",),
+    RunStatus.FAILED: ("retry-failed",),
+    RunStatus.CANCELLED: ("retry-failed",),
+}
+_STAGE_PLACE = {stage.value: place for place, stage in enumerate(RunEpicStage, start=1)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """Why a pending epic does not start, and until when if that is known."""
+
+    reason: str
+    until_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunProgress:
+    """A run as people see it. The numbers are sums over its lanes, of one moment."""
+
+    run: Run
+    at: datetime = field(default_factory=now)
+
+    completed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+    generating: int = 0
+    stories: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    #: Why lanes are parked; empty when none is.
+    wait_reason: str = ""
+    #: {code, title, order} of the epic that began last and is being generated, or None.
+    current: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> "RunProgress":
+        """From a run with figures."""
+        figures = dict(vars(run)["figures"] or {})
+        cost_usd = Decimal(figures.pop("cost_usd", None) or 0)
+        wait_reason = figures.pop("wait_reason", None) or ""
+        return cls(
+            run=run,
+            cost_usd=cost_usd,
+            wait_reason=wait_reason,
+            current=vars(run)["current"],
+            **figures,
+        )
+
+    @property
+    def total(self) -> int:
+        return self.run.total_epics
+
+    @property
+    def done(self) -> int:
+        """Epics that a worker brought to an end."""
+        return self.completed + self.failed + self.skipped
+
+    @property
+    def left(self) -> int:
+        return self.total - self.done - self.cancelled
+
+    @property
+    def pending(self) -> int:
+        return self.left - self.generating
+
+    @property
+    def percent_complete(self) -> float:
+        return round(100 * (self.total - self.left) / self.total, 1) if self.total else 100.0
+
+    @property
+    def final(self) -> bool:
+        return self.run.status in FINAL
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Since the first epic began, pauses and all."""
+        if self.run.started_at is None:
+            return 0
+        elapsed = (self.run.completed_at or self.at) - self.run.started_at
+        return max(0, round(elapsed.total_seconds() * 1000))
+
+    @property
+    def duration_ms(self) -> int | None:
+        """`elapsed_ms` once the run has ended."""
+        return self.elapsed_ms if self.run.completed_at else None
+
+    @property
+    def remaining_ms(self) -> int | None:
+        """None before the first epic is done and while the run does not run."""
+        if self.run.status != RunStatus.RUNNING:
+            return None
+        return remaining_ms(done=self.done, left=self.left, elapsed_ms=self.elapsed_ms)
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """The actions that are allowed now; none while the last calls of a final run finish."""
+        return () if self.run.draining else CONTROLS[self.run.status]
+
+    @property
+    def error(self) -> dict[str, str] | None:
+        """{code, message} of what paused or ended the run."""
+        run = self.run
+        return {"code": run.error_code, "message": run.error} if run.error_code else None
+
+    @property
+    def phase_detail(self) -> str:
+        """One line on what is going on."""
+        place = f"({self.total - self.left}/{self.total})"
+        if self.final or self.run.status == RunStatus.PAUSED:
+            return self._standing_line(place)
+        if current := self.current:
+            return (
+                f"Processing {current['code']}: {current['title']} "
+                f"({current['order']}/{self.total})"
+            )
+        if self.wait_reason:
+            return f"Waiting: {self.wait_reason} {place}"
+        return f"Waiting for a worker {place}"
+
+    def _standing_line(self, place: str) -> str:
+        word = RunStatus(self.run.status).label.capitalize()
+        if self.generating:
+            return f"{word}; finishing {_epics(self.generating)} that had begun {place}"
+        if self.run.status == RunStatus.PAUSED:
+            return f"{word} {place}"
+        return f"{word}: {self.stories} stories from {_epics(self.completed)} {place}"
+
+
+def stage_percent(run_epic: RunEpic) -> int:
+    """How far its stage stands in the pipeline: 0 before the first, 100 in the last."""
+    return round(100 * _STAGE_PLACE.get(run_epic.stage, 0) / len(_STAGE_PLACE))
+
+
+def waiting_of(run_epic: RunEpic) -> Waiting | None:
+    """Why the epic waits, where it is more than its turn that has not come."""
+    lane = run_epic.lane
+    if run_epic.status != RunEpicStatus.PENDING:
+        return None
+    if run_epic.run.status == RunStatus.PAUSED:
+        return Waiting(reason="run-paused")
+    if lane is not None and lane.state == LaneState.PARKED:
+        return Waiting(reason=lane.wait_reason, until_at=lane.wake_at)
+    return None
+
+
+def duration_ms(run_epic: RunEpic) -> int | None:
+    """From the epic's first claim to its end, waits in between and all; None before."""
+    if run_epic.started_at is None or run_epic.completed_at is None:
+        return None
+    elapsed = run_epic.completed_at - run_epic.started_at
+    return max(0, round(elapsed.total_seconds() * 1000))
+
+
+def _epics(count: int) -> str:
+    return "1 epic" if count == 1 else f"{count} epics"

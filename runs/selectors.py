@@ -1,0 +1,139 @@
+"""Reads of runs; a list is one query, whatever stands in it."""
+
+from uuid import UUID
+
+from django.db.models import Avg, CharField, Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Cast, JSONObject, Now
+
+from batchgen.errors import NotFound
+from epics.access import Role, Somebody, project_require, projects_visible
+from epics.models import Membership, Project
+from runs.eta import TYPICAL_EPIC_MS, expected_ms
+from runs.models import Lane, Run, RunEpic, Worker
+from runs.pacing import PROFILES
+from runs.states import ACTIVE, LaneState, RunEpicStatus
+
+_COUNTED = (
+    "completed",
+    "failed",
+    "skipped",
+    "cancelled",
+    "stories",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+)
+#: Epics of the last run that tell how long one takes.
+_OBSERVED_EPICS = 200
+
+
+def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
+    """Each with what `RunProgress.of` reads: `figures` and `current`."""
+    lanes = Lane.objects.filter(run=OuterRef("pk")).order_by()
+    figures = lanes.values("run").annotate(
+        figures=JSONObject(
+            **{name: Sum(name) for name in _COUNTED},
+            cost_usd=Cast(Sum("cost_usd"), CharField()),
+            generating=Count("pk", filter=Q(state=LaneState.RUNNING)),
+            wait_reason=Min("wait_reason", filter=Q(state=LaneState.PARKED)),
+        )
+    )
+    moved_last = (
+        Lane.objects.filter(run=OuterRef(OuterRef("pk")), state=LaneState.RUNNING)
+        .order_by("-moved_at")
+        .values("pk")[:1]
+    )
+    generating = RunEpic.objects.filter(
+        status=RunEpicStatus.GENERATING, lane=Subquery(moved_last)
+    ).order_by()
+    current = generating.values(
+        json=JSONObject(code="epic_code", title="epic_title", order="order")
+    )
+    return runs.annotate(figures=Subquery(figures.values("figures")), current=Subquery(current[:1]))
+
+
+def runs_list(
+    *,
+    user: Somebody,
+    project_id: UUID | None = None,
+    status: str | None = None,
+    type: str | None = None,  # noqa: A002  # the contract's word for it
+) -> "QuerySet[Run]":
+    """The runs of the projects that the user may read, with figures."""
+    runs = runs_with_figures(Run.objects.filter(project__in=projects_visible(user=user)))
+    if project_id:
+        runs = runs.filter(project=project_id)
+    if status:
+        runs = runs.filter(status=status)
+    if type:
+        runs = runs.filter(type=type)
+    return runs
+
+
+def run_for(*, user: Somebody, run_id: UUID, role: Membership.Role = Role.VIEWER) -> Run:
+    """The run with figures and its project, where the user has at least this role in that.
+
+    Raises:
+        NotFound, Forbidden: as `epics.access.project_require`.
+    """
+    run = run_read(run_id=run_id)
+    project_require(user=user, project=run.project, role=role)
+    return run
+
+
+def run_read(*, run_id: UUID) -> Run:
+    """The run with figures and its project.
+
+    Raises:
+        NotFound: there is none.
+    """
+    runs = runs_with_figures(Run.objects.select_related("project"))
+    run = runs.filter(pk=run_id).first()
+    if run is None:
+        raise NotFound
+    return run
+
+
+def run_epics(*, run: Run) -> "QuerySet[RunEpic]":
+    """The run's epics with their lanes; each knows its run."""
+    return run.run_epics.select_related("lane")
+
+
+def epics_generating(*, run_id: UUID) -> "QuerySet[RunEpic]":
+    """What is being generated right now, the latest first."""
+    return RunEpic.objects.filter(
+        status=RunEpicStatus.GENERATING, lane__run=run_id, lane__state=LaneState.RUNNING
+    ).order_by("-lane__moved_at")
+
+
+def active_runs(*, project: Project) -> "QuerySet[Run]":
+    """The project's runs that are not final, the newest first."""
+    return Run.objects.filter(project=project, status__in=ACTIVE).order_by("-created_at", "-id")
+
+
+def workers_alive() -> "QuerySet[Worker]":
+    """Workers that hold a lease."""
+    return Worker.objects.filter(lease_until__gt=Now(), stopped_at__isnull=True)
+
+
+def run_expected_ms(*, run: Run) -> int:
+    """What the run may need, judged by the last ended run of its provider and model."""
+    return expected_ms(
+        epics=run.total_epics,
+        lanes=run.max_concurrency,
+        delay_ms=PROFILES[run.pacing_profile].delay_ms,
+        epic_ms=_observed_epic_ms(run) or TYPICAL_EPIC_MS,
+    )
+
+
+def _observed_epic_ms(run: Run) -> int | None:
+    ended = Run.objects.filter(
+        provider=run.provider, model=run.model, completed_at__isnull=False
+    ).order_by("-created_at", "-id")
+    observed = RunEpic.objects.filter(
+        run=Subquery(ended.values("pk")[:1]),
+        order__lte=_OBSERVED_EPICS,
+        status=RunEpicStatus.COMPLETED,
+    ).aggregate(mean=Avg(F("completed_at") - F("started_at")))["mean"]
+    return None if observed is None else round(observed.total_seconds() * 1000)

@@ -1,0 +1,251 @@
+"""The runs' JSON."""
+# ruff: noqa: N815 - a field's name is its key in the JSON
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from batchgen.api import StrictSerializer
+from epics.limits import MAX_EPICS
+from runs.models import RunEpic, RunLog
+from runs.progress import RunProgress, duration_ms, stage_percent, waiting_of
+from runs.services import MOST_LANES
+from runs.states import (
+    Mode,
+    Pacing,
+    PersonaSet,
+    Priority,
+    RunEpicStage,
+    RunEpicStatus,
+    RunPhase,
+    RunStatus,
+    RunType,
+)
+
+
+class EmptyAsNull(serializers.CharField):
+    """A text that is null where there is none."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_null=True, **kwargs)
+
+    def to_representation(self, value: Any) -> Any:
+        return super().to_representation(value) if value else None
+
+
+class UsageOutput(serializers.Serializer[Any]):
+    inputTokens = serializers.IntegerField(source="input_tokens", help_text="Uncached ones.")
+    outputTokens = serializers.IntegerField(source="output_tokens")
+    cacheReadTokens = serializers.IntegerField(source="cache_read_tokens")
+    cacheWriteTokens = serializers.IntegerField(source="cache_write_tokens")
+    costUsd = serializers.DecimalField(source="cost_usd", max_digits=14, decimal_places=4)
+
+
+class RunErrorOutput(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+# What a RunProgress shows.
+class RunOutput(serializers.Serializer[Any]):
+    runId = serializers.UUIDField(source="run.id")
+    projectId = serializers.UUIDField(source="run.project_id")
+    type = serializers.ChoiceField(RunType.choices, source="run.type")
+    status = serializers.ChoiceField(RunStatus.choices, source="run.status")
+    phase = serializers.ChoiceField(RunPhase.choices, source="run.phase")
+    phaseDetail = serializers.CharField(source="phase_detail")
+    mode = serializers.ChoiceField(Mode.choices, source="run.mode")
+    personaSet = serializers.ChoiceField(PersonaSet.choices, source="run.persona_set")
+    pacingProfile = serializers.ChoiceField(Pacing.choices, source="run.pacing_profile")
+    priority = serializers.ChoiceField(Priority.choices, source="run.priority")
+    maxConcurrency = serializers.IntegerField(source="run.max_concurrency")
+    totalEpics = serializers.IntegerField(source="total")
+    pendingEpics = serializers.IntegerField(source="pending")
+    generatingEpics = serializers.IntegerField(source="generating")
+    completedEpics = serializers.IntegerField(source="completed")
+    failedEpics = serializers.IntegerField(source="failed")
+    skippedEpics = serializers.IntegerField(source="skipped")
+    cancelledEpics = serializers.IntegerField(source="cancelled")
+    percentComplete = serializers.FloatField(source="percent_complete")
+    totalStories = serializers.IntegerField(source="stories")
+    usage = UsageOutput(source="*")
+    createdAt = serializers.DateTimeField(source="run.created_at")
+    startedAt = serializers.DateTimeField(source="run.started_at", allow_null=True)
+    completedAt = serializers.DateTimeField(source="run.completed_at", allow_null=True)
+    elapsedMs = serializers.IntegerField(source="elapsed_ms")
+    durationMs = serializers.IntegerField(
+        source="duration_ms", allow_null=True, help_text="Null until the run has ended."
+    )
+    estimatedRemainingMs = serializers.IntegerField(
+        source="remaining_ms",
+        allow_null=True,
+        help_text="At the pace so far; null until one epic is done, and unless it is RUNNING.",
+    )
+    controls = serializers.ListField(
+        child=serializers.ChoiceField(["pause", "resume", "cancel", "retry-failed"]),
+        help_text="The actions that the status allows now.",
+    )
+    retriedFromRunId = serializers.UUIDField(source="run.retried_from_id", allow_null=True)
+    provider = serializers.CharField(
+        source="run.provider", help_text="What answers the calls: `anthropic` or `simulator`."
+    )
+    error = RunErrorOutput(allow_null=True)
+    version = serializers.IntegerField(source="run.version")
+
+
+class WarningOutput(serializers.Serializer[Any]):
+    code = serializers.ChoiceField(["MANY_EPICS"])
+    message = serializers.CharField()
+    expectedDurationMs = serializers.IntegerField()
+
+
+class RunStartedOutput(RunOutput):
+    warnings = WarningOutput(many=True)
+
+
+class WaitingOutput(serializers.Serializer[Any]):
+    reason = serializers.CharField(
+        help_text="`pacing`, `backoff`, `rate-limit`, `stopped` or `run-paused`."
+    )
+    untilAt = serializers.DateTimeField(source="until_at", allow_null=True)
+
+
+# A row of `runs.selectors.run_epics`.
+class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
+    runEpicId = serializers.UUIDField(source="id")
+    epicId = serializers.UUIDField(
+        source="epic_id", allow_null=True, help_text="Null once the epic was deleted."
+    )
+    epicCode = serializers.CharField(source="epic_code")
+    epicTitle = serializers.CharField(source="epic_title")
+    status = serializers.ChoiceField(RunEpicStatus.choices)
+    stage = serializers.SerializerMethodField()
+    stagePercent = serializers.SerializerMethodField()
+    storiesCreated = serializers.IntegerField(source="stories_created")
+    usage = UsageOutput(source="*")
+    errorCode = EmptyAsNull(source="error_code")
+    error = EmptyAsNull()
+    waiting = serializers.SerializerMethodField()
+    startedAt = serializers.DateTimeField(source="started_at", allow_null=True)
+    completedAt = serializers.DateTimeField(source="completed_at", allow_null=True)
+    durationMs = serializers.SerializerMethodField()
+
+    class Meta:
+        model = RunEpic
+        fields = (
+            "runEpicId",
+            "epicId",
+            "epicCode",
+            "epicTitle",
+            "order",
+            "status",
+            "stage",
+            "stagePercent",
+            "attempt",
+            "storiesCreated",
+            "usage",
+            "errorCode",
+            "error",
+            "waiting",
+            "startedAt",
+            "completedAt",
+            "durationMs",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(RunEpicStage.choices, allow_null=True))
+    def get_stage(self, run_epic: RunEpic) -> str | None:
+        return run_epic.stage or None
+
+    def get_stagePercent(self, run_epic: RunEpic) -> int:  # noqa: N802  # get_ + the field's name
+        return stage_percent(run_epic)
+
+    @extend_schema_field(WaitingOutput(allow_null=True))
+    def get_waiting(self, run_epic: RunEpic) -> dict[str, Any] | None:
+        waiting = waiting_of(run_epic)
+        return dict(WaitingOutput(waiting).data) if waiting else None
+
+    def get_durationMs(self, run_epic: RunEpic) -> int | None:  # noqa: N802  # as above
+        return duration_ms(run_epic)
+
+
+class ProgressOutput(RunOutput):
+    epics = RunEpicOutput(many=True)
+
+
+class RunLogOutput(serializers.ModelSerializer[RunLog]):
+    level = serializers.ChoiceField(RunLog.Level.choices)
+    epicCode = EmptyAsNull(source="epic_code")
+
+    class Meta:
+        model = RunLog
+        fields = ("seq", "at", "level", "epicCode", "message")
+        read_only_fields = fields
+
+
+class OptionsInput(StrictSerializer):
+    skipQualityCheck = serializers.BooleanField(default=False)
+
+
+# Becomes the arguments of RunOptions.
+class RunInput(StrictSerializer):
+    type = serializers.ChoiceField(RunType.choices, default=RunType.GENERATE_ALL_STORIES)
+    mode = serializers.ChoiceField(Mode.choices, default=Mode.STANDARD)
+    personaSet = serializers.ChoiceField(
+        PersonaSet.choices, default=PersonaSet.CORE, source="persona_set"
+    )
+    pacingProfile = serializers.ChoiceField(
+        Pacing.choices, default=Pacing.NORMAL, source="pacing_profile"
+    )
+    priority = serializers.ChoiceField(
+        Priority.choices, default=Priority.NORMAL, allow_null=True, help_text="Null: computed."
+    )
+    epicIds = serializers.ListField(
+        child=serializers.UUIDField(),
+        default=None,
+        allow_null=True,
+        max_length=MAX_EPICS,
+        source="epic_ids",
+        help_text="Null: all epics of the project. GENERATE_STORIES needs exactly one.",
+    )
+    maxConcurrency = serializers.IntegerField(
+        default=None,
+        allow_null=True,
+        min_value=1,
+        max_value=MOST_LANES,
+        source="max_concurrency",
+        help_text="Epics at the same time; null: as the pacing profile says.",
+    )
+    options = OptionsInput(default=dict)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        options = attrs.pop("options")
+        return {**attrs, "skip_quality_check": options.get("skipQualityCheck", False)}
+
+
+class RunsQuery(serializers.Serializer[Any]):
+    project = serializers.UUIDField(required=False)
+    status = serializers.ChoiceField(RunStatus.choices, required=False)
+    type = serializers.ChoiceField(RunType.choices, required=False)
+
+
+class LogQuery(serializers.Serializer[Any]):
+    after = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="The `seq` of the last line that you have; `page.next` is the next one to give.",
+    )
+    cursor = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="`page.next`; the same as `after`.",
+    )
+    limit = serializers.IntegerField(default=200, min_value=1, max_value=1000)
+
+
+def run_json(progress: RunProgress) -> dict[str, Any]:
+    """The run as every answer and event shows it."""
+    return dict(RunOutput(progress).data)

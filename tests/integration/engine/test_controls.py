@@ -1,0 +1,262 @@
+"""Pause, resume, cancel, change, retry: one wins, the trail says who, nothing is lost."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import InternalError, ProgrammingError
+
+from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
+from runs.controls import run_change, run_control, run_epic_cancel, run_retry
+from runs.lanes import lane_give_back, lanes_reclaim
+from runs.models import Lane, Run, RunAction, RunEpic, Worker
+from runs.services import Moved, run_finalize
+from runs.states import RunEpicStatus, RunStatus
+from tests.integration.engine.world import World, assert_counted, race
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def dana() -> User:
+    return User.objects.create(username="dana")
+
+
+def _read(world: World) -> Run:
+    return Run.objects.get(id=world.run.id)
+
+
+def test_of_50_equal_requests_at_once_exactly_one_wins(dana: User) -> None:
+    world = World.make(epics=20, lanes=8)
+    for hold in world.holds()[:3]:
+        world.claim(hold)
+    for action, to in (("pause", "PAUSED"), ("resume", "RUNNING"), ("cancel", "CANCELLED")):
+        results = race(*[lambda a=action: run_control(run=world.run, action=a, user=dana)] * 50)
+        (moved,) = [result for result in results if isinstance(result, Moved)]
+        assert sum(isinstance(result, InvalidTransition) for result in results) == 49
+        assert (moved.status, moved.in_flight) == (to, 3)
+        assert RunAction.objects.filter(kind=action, actor="dana").count() == 1
+
+
+def test_a_refusal_says_what_the_status_is_and_who_was_first(dana: User) -> None:
+    world = World.make()
+    run_control(run=world.run, action="pause", user=dana)
+    with pytest.raises(InvalidTransition) as caught:
+        run_control(run=world.run, action="pause", user=dana)
+    assert caught.value.message.startswith("A paused run cannot be paused. The last action was")
+    assert "pause by dana, 0 s ago" in caught.value.message
+    assert caught.value.details == {"status": "PAUSED"}
+
+
+def test_resume_goes_on_with_the_pending_epics(dana: User) -> None:
+    world = World.make(epics=4, lanes=2)
+    step = world.claim()
+    assert step
+    run_control(run=world.run, action="pause", user=dana)
+    assert world.finish(step)
+    assert world.holds() == []
+    run_control(run=world.run, action="resume", user=dana)
+    assert len(world.holds()) == 2
+    while holds := world.holds():
+        again = world.claim(holds[0])
+        assert again
+        world.finish(again)
+    assert run_finalize(run_id=world.run.id) == RunStatus.SUCCEEDED
+    assert set(RunEpic.objects.values_list("attempt", flat=True)) == {1}
+
+
+def test_a_run_whose_last_epics_ended_while_it_was_paused_ends_when_resumed(dana: User) -> None:
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    run_control(run=world.run, action="pause", user=dana)
+    world.finish(step)
+    assert run_finalize(run_id=world.run.id) is None
+    run_control(run=world.run, action="resume", user=dana)
+    assert _read(world).status == RunStatus.SUCCEEDED
+
+
+def test_a_cancelled_run_keeps_its_pending_epics(dana: User) -> None:
+    world = World.make(epics=4, lanes=2)
+    run_control(run=world.run, action="cancel", user=dana)
+    run = _read(world)
+    assert (run.status, run.draining) == ("CANCELLED", False)
+    assert RunEpic.objects.filter(status="PENDING", lane=None).count() == 4
+
+
+class TestCancelOfOneEpic:
+    def test_one_that_waits_is_cancelled_at_once(self, dana: User) -> None:
+        world = World.make(epics=3, lanes=1)
+        for code in ("E3", "E1"):  # not handed out; handed out
+            run_epic_cancel(run_epic=RunEpic.objects.get(epic_code=code), user=dana)
+        assert RunEpic.objects.filter(status="CANCELLED").count() == 2
+        (hold,) = world.holds()
+        assert RunEpic.objects.get(id=hold.run_epic_id).epic_code == "E2"
+        step = world.claim()
+        assert step
+        world.finish(step)
+        assert run_finalize(run_id=world.run.id) == RunStatus.SUCCEEDED
+        assert_counted(world.run)
+
+    def test_its_message_claims_nothing_any_more(self, dana: User) -> None:
+        world = World.make(epics=1, lanes=1)
+        (hold,) = world.holds()
+        run_epic_cancel(run_epic=RunEpic.objects.get(), user=dana)
+        assert world.claim(hold) is None
+        assert _read(world).status == RunStatus.QUEUED or _read(world).completed_at
+
+    def test_one_that_is_generated_is_cancelled_by_its_worker(self, dana: User) -> None:
+        world = World.make(epics=1, lanes=1)
+        step = world.claim()
+        assert step
+        run_epic_cancel(run_epic=world.epic(step), user=dana)
+        assert world.epic(step).status == RunEpicStatus.GENERATING
+        assert lane_give_back(
+            hold=step.hold,
+            call_id=step.call_id,
+            reason="stopped",
+            message="",
+            wait_s=0,
+            refund=True,
+        )
+        assert world.epic(step).status == RunEpicStatus.CANCELLED
+        assert world.lane(step).state == "idle"
+        assert_counted(world.run)
+
+    def test_or_by_the_reconciler_when_its_worker_is_gone(self, dana: User) -> None:
+        world = World.make(epics=1, lanes=1)
+        step = world.claim()
+        assert step
+        run_epic_cancel(run_epic=world.epic(step), user=dana)
+        Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+        lanes_reclaim()
+        assert world.epic(step).status == RunEpicStatus.CANCELLED
+        assert run_finalize(run_id=world.run.id) == RunStatus.CANCELLED
+        assert_counted(world.run)
+
+    def test_one_that_is_final_is_refused(self, dana: User) -> None:
+        world = World.make(epics=2, lanes=1)
+        step = world.claim()
+        assert step
+        world.finish(step)
+        with pytest.raises(InvalidTransition, match="completed already"):
+            run_epic_cancel(run_epic=world.epic(step), user=dana)
+        assert not RunAction.objects.filter(kind="cancel-epic").exists()
+
+    def test_of_many_at_once_one_wins(self, dana: User) -> None:
+        world = World.make(epics=2, lanes=1)
+        epic = RunEpic.objects.get(epic_code="E1")
+        results = race(*[lambda: run_epic_cancel(run_epic=epic, user=dana)] * 10)
+        assert sum(isinstance(result, InvalidTransition) for result in results) == 9
+        assert RunAction.objects.filter(kind="cancel-epic").count() == 1
+        assert_counted(world.run)
+
+    def test_against_a_claim_one_of_the_two_wins(self, dana: User) -> None:
+        for _ in range(10):
+            world = World.make(epics=2, lanes=1)
+            (hold,) = world.holds()
+            epic = RunEpic.objects.get(id=hold.run_epic_id)
+            claimed, refused = race(
+                lambda w=world, h=hold: w.claim(h),
+                lambda e=epic: run_epic_cancel(run_epic=e, user=dana),
+            )
+            epic.refresh_from_db()
+            assert refused is None
+            assert epic.cancel_requested
+            assert epic.status == ("GENERATING" if claimed else "CANCELLED")
+            assert_counted(world.run)
+
+
+class TestChange:
+    def test_more_lanes_start_at_once(self, dana: User) -> None:
+        world = World.make(epics=9, lanes=1)
+        version = _read(world).version
+        run_change(
+            run=world.run, user=dana, version=version, priority="HIGH", max_concurrency=4
+        )
+        run = _read(world)
+        assert (run.priority, run.max_concurrency, run.version) == ("HIGH", 4, version + 1)
+        assert len(world.holds()) == 4
+        assert RunAction.objects.get(kind="change").details == {
+            "priority": "HIGH",
+            "max_concurrency": 4,
+        }
+
+    def test_fewer_lanes_rest_after_their_epics(self, dana: User) -> None:
+        world = World.make(epics=9, lanes=3)
+        steps = [world.claim(hold) for hold in world.holds()]
+        run_change(
+            run=world.run,
+            user=dana,
+            version=_read(world).version,
+            priority=None,
+            max_concurrency=1,
+        )
+        for step in steps:
+            assert step
+            world.finish(step)
+        assert Lane.objects.filter(state="sent").count() == 1
+
+    def test_a_stale_version_is_refused(self, dana: User) -> None:
+        world = World.make()
+        with pytest.raises(VersionConflict):
+            run_change(
+                run=world.run, user=dana, version=1, priority="LOW", max_concurrency=None
+            )
+
+    def test_a_final_run_is_refused(self, dana: User) -> None:
+        world = World.make()
+        run_control(run=world.run, action="cancel", user=dana)
+        with pytest.raises(InvalidTransition):
+            run_change(
+                run=world.run,
+                user=dana,
+                version=_read(world).version,
+                priority="LOW",
+                max_concurrency=None,
+            )
+
+
+class TestRetry:
+    def _cancelled(self, dana: User) -> World:
+        world = World.make(epics=4, lanes=1)
+        for status in (RunEpicStatus.COMPLETED, RunEpicStatus.FAILED):
+            step = world.claim()
+            assert step
+            world.finish(step, status=status)
+        run_control(run=world.run, action="cancel", user=dana)
+        world.run.refresh_from_db()
+        return world
+
+    @pytest.mark.parametrize(
+        ("include_pending", "codes"), [(False, ["E2"]), (True, ["E2", "E3", "E4"])]
+    )
+    def test_it_is_a_new_run_over_what_is_missing(
+        self, dana: User, include_pending: bool, codes: list[str]
+    ) -> None:
+        world = self._cancelled(dana)
+        retry = run_retry(run=world.run, user=dana, include_pending=include_pending)
+        assert retry.retried_from_id == world.run.id
+        epics = RunEpic.objects.filter(run=retry).order_by("order")
+        assert [epic.epic_code for epic in epics] == codes
+        assert RunEpic.objects.filter(run=world.run, status="FAILED").exists()
+
+    def test_a_run_that_is_not_over_is_refused(self, dana: User) -> None:
+        world = World.make()
+        with pytest.raises(InvalidTransition, match="not over"):
+            run_retry(run=world.run, user=dana, include_pending=True)
+
+    def test_without_failures_there_is_nothing_to_retry(self, dana: User) -> None:
+        world = World.make(epics=1, lanes=1)
+        step = world.claim()
+        assert step
+        world.finish(step)
+        run_finalize(run_id=world.run.id)
+        world.run.refresh_from_db()
+        with pytest.raises(ValidationFailed, match="no epics to retry"):
+            run_retry(run=world.run, user=dana, include_pending=True)
+
+
+def test_the_trail_cannot_be_changed(dana: User) -> None:
+    world = World.make()
+    run_control(run=world.run, action="pause", user=dana)
+    with pytest.raises((InternalError, ProgrammingError), match="append-only"):
+        RunAction.objects.filter(run=world.run).update(actor="nobody")

@@ -1,0 +1,368 @@
+"""GET of runs, their epics and their logs: every field, whatever the run's state."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
+
+from runs.lanes import lane_give_back
+from runs.models import Lane, Run, RunAction, RunEpic
+from runs.services import run_finalize, run_move
+from runs.states import RunEpicStatus, RunStatus
+from tests.integration.engine.world import World
+from tests.integration.runs_api.world import ANYBODY, client_of, get, owner
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+_RUN_FIELDS = [
+    "runId", "projectId", "type", "status", "phase", "phaseDetail", "mode", "personaSet",
+    "pacingProfile", "priority", "maxConcurrency", "totalEpics", "pendingEpics",
+    "generatingEpics", "completedEpics", "failedEpics", "skippedEpics", "cancelledEpics",
+    "percentComplete", "totalStories", "usage", "createdAt", "startedAt", "completedAt",
+    "elapsedMs", "durationMs", "estimatedRemainingMs", "controls", "retriedFromRunId", "provider",
+    "error", "version",
+]  # fmt: skip
+_EPIC_FIELDS = [
+    "runEpicId", "epicId", "epicCode", "epicTitle", "order", "status", "stage", "stagePercent",
+    "attempt", "storiesCreated", "usage", "errorCode", "error", "waiting", "startedAt",
+    "completedAt", "durationMs",
+]  # fmt: skip
+
+
+def read(world: World) -> dict[str, Any]:
+    data = get(owner(world), f"/runs/{world.run.pk}")["data"]
+    assert isinstance(data, dict)
+    return data
+
+
+def epics_of(world: World) -> list[dict[str, Any]]:
+    return list(get(owner(world), f"/runs/{world.run.pk}/epics")["data"])
+
+
+def generate_all(world: World) -> None:
+    while world.holds():
+        step = world.claim()
+        assert step
+        world.finish(step)
+    run_finalize(run_id=world.run.pk)
+
+
+def test_a_queued_run() -> None:
+    world = World.make(epics=3, begin=False)
+    data = read(world)
+    assert list(data) == _RUN_FIELDS
+    assert (data["status"], data["phase"]) == ("QUEUED", "QUEUEING_EPICS")
+    assert data["phaseDetail"] == "Waiting for a worker (0/3)"
+    assert data["controls"] == ["cancel"]
+    assert (data["elapsedMs"], data["startedAt"], data["percentComplete"]) == (0, None, 0.0)
+
+
+def test_every_field_of_a_running_run() -> None:
+    world = World.make(epics=6, lanes=3)
+    done, failed = world.claim(), world.claim()
+    assert done
+    assert failed
+    world.finish(done, stories=3)
+    world.finish(failed, status=RunEpicStatus.FAILED)
+    world.claim()
+    latest = world.claim()
+    assert latest
+    Run.objects.filter(pk=world.run.pk).update(started_at=now() - timedelta(seconds=10))
+    world.run.refresh_from_db()
+    data = read(world)
+
+    elapsed_ms = data.pop("elapsedMs")
+    assert 10_000 <= elapsed_ms < 15_000
+    assert abs(data.pop("estimatedRemainingMs") - elapsed_ms * 2) <= 1
+    order = world.epic(latest).order
+    assert data == {
+        "runId": str(world.run.pk),
+        "projectId": str(world.run.project_id),
+        "type": "GENERATE_ALL_STORIES",
+        "status": "RUNNING",
+        "phase": "GENERATING_STORIES",
+        "phaseDetail": f"Processing {latest.epic_code}: Lending {order} ({order}/6)",
+        "mode": "standard",
+        "personaSet": "core",
+        "pacingProfile": "adaptive",
+        "priority": "NORMAL",
+        "maxConcurrency": 3,
+        "totalEpics": 6,
+        "pendingEpics": 2,
+        "generatingEpics": 2,
+        "completedEpics": 1,
+        "failedEpics": 1,
+        "skippedEpics": 0,
+        "cancelledEpics": 0,
+        "percentComplete": 33.3,
+        "totalStories": 3,
+        "usage": {
+            "inputTokens": 1400,
+            "outputTokens": 1800,
+            "cacheReadTokens": 0,
+            "cacheWriteTokens": 0,
+            "costUsd": "0.0208",
+        },
+        "createdAt": _iso(world.run.created_at),
+        "startedAt": _iso(world.run.started_at),
+        "completedAt": None,
+        "durationMs": None,
+        "controls": ["pause", "cancel"],
+        "retriedFromRunId": None,
+        "provider": world.run.provider,
+        "error": None,
+        "version": 2,
+    }
+
+
+def test_nothing_is_estimated_before_an_epic_is_done() -> None:
+    world = World.make()
+    world.claim()
+    assert read(world)["estimatedRemainingMs"] is None
+
+
+def test_a_run_that_succeeded() -> None:
+    world = World.make(epics=3)
+    generate_all(world)
+    data = read(world)
+    assert (data["status"], data["phase"], data["controls"]) == ("SUCCEEDED", "COMPLETED", [])
+    assert (data["percentComplete"], data["pendingEpics"], data["totalStories"]) == (100.0, 0, 6)
+    assert data["phaseDetail"] == "Succeeded: 6 stories from 3 epics (3/3)"
+    assert data["durationMs"] == data["elapsedMs"]
+    assert data["completedAt"].endswith("Z")
+    assert data["estimatedRemainingMs"] is None
+
+
+def test_a_run_in_which_every_epic_failed_says_why() -> None:
+    world = World.make(epics=1)
+    step = world.claim()
+    assert step
+    world.finish(step, status=RunEpicStatus.FAILED)
+    run_finalize(run_id=world.run.pk)
+    data = read(world)
+    assert (data["status"], data["controls"]) == ("FAILED", ["retry-failed"])
+    assert data["error"]["code"] == "ALL_EPICS_FAILED"
+    assert "retry-failed" in data["error"]["message"]
+    (epic,) = epics_of(world)
+    assert (epic["status"], epic["errorCode"], epic["error"]) == ("FAILED", "REFUSED", "No.")
+
+
+def test_a_paused_run_tells_what_is_still_being_finished() -> None:
+    world = World.make(epics=3, lanes=1)
+    world.claim()
+    run_move(
+        run_id=world.run.pk,
+        to=RunStatus.PAUSED,
+        kind=RunAction.Kind.PAUSE,
+        message="Out of credit.",
+        error_code="BUDGET",
+    )
+    data = read(world)
+    assert data["controls"] == ["resume", "cancel"]
+    assert data["error"] == {"code": "BUDGET", "message": "Out of credit."}
+    assert data["phaseDetail"] == "Paused; finishing 1 epic that had begun (0/3)"
+    assert data["estimatedRemainingMs"] is None
+    waiting = [epic["waiting"] for epic in epics_of(world)]
+    assert waiting == [None, *[{"reason": "run-paused", "untilAt": None}] * 2]
+
+
+def test_a_parked_epic_says_why_it_waits_and_until_when() -> None:
+    world = World.make(epics=2, lanes=1)
+    step = world.claim()
+    assert step
+    lane_give_back(
+        hold=step.hold,
+        call_id=step.call_id,
+        reason="rate-limit",
+        message="429",
+        wait_s=30,
+        refund=True,
+    )
+    until = Lane.objects.get(pk=step.hold.lane_id).wake_at
+    first, second = epics_of(world)
+    assert first["waiting"] == {"reason": "rate-limit", "untilAt": _iso(until)}
+    assert second["waiting"] is None
+    assert read(world)["phaseDetail"] == "Waiting: rate-limit (0/2)"
+
+
+def test_every_field_of_an_epic() -> None:
+    world = World.make(epics=2, lanes=1)
+    step = world.claim()
+    assert step
+    world.finish(step, stories=3)
+    row = world.epic(step)
+    first, second = epics_of(world)
+    assert list(first) == _EPIC_FIELDS
+    assert first.pop("durationMs") >= 0
+    assert first == {
+        "runEpicId": str(row.pk),
+        "epicId": str(row.epic_id),
+        "epicCode": "E1",
+        "epicTitle": "Lending 1",
+        "order": 1,
+        "status": "COMPLETED",
+        "stage": "storage",
+        "stagePercent": 100,
+        "attempt": 1,
+        "storiesCreated": 3,
+        "usage": {
+            "inputTokens": 700,
+            "outputTokens": 900,
+            "cacheReadTokens": 0,
+            "cacheWriteTokens": 0,
+            "costUsd": "0.0104",
+        },
+        "errorCode": None,
+        "error": None,
+        "waiting": None,
+        "startedAt": _iso(row.started_at),
+        "completedAt": _iso(row.completed_at),
+    }
+    assert (second["status"], second["stage"], second["stagePercent"]) == ("PENDING", None, 0)
+    assert (second["startedAt"], second["durationMs"]) == (None, None)
+
+
+def test_progress_is_the_run_with_its_epics_and_a_cursor_past_200() -> None:
+    world = World.make(epics=203, lanes=1)
+    client = owner(world)
+    answer = get(client, f"/runs/{world.run.pk}/progress")
+    assert list(answer["data"]) == [*_RUN_FIELDS, "epics"]
+    assert [epic["order"] for epic in answer["data"]["epics"]] == list(range(1, 201))
+    rest = get(client, f"/runs/{world.run.pk}/progress", cursor=answer["page"]["next"])
+    assert [epic["order"] for epic in rest["data"]["epics"]] == [201, 202, 203]
+    assert rest["page"]["next"] is None
+
+
+def test_epics_come_in_pages() -> None:
+    world = World.make(epics=5)
+    client = owner(world)
+    answer = get(client, f"/runs/{world.run.pk}/epics", limit=3)
+    rest = get(client, f"/runs/{world.run.pk}/epics", limit=3, cursor=answer["page"]["next"])
+    codes = [epic["epicCode"] for epic in [*answer["data"], *rest["data"]]]
+    assert codes == ["E1", "E2", "E3", "E4", "E5"]
+
+
+def test_the_list_is_newest_first_filtered_and_only_of_what_one_may_see() -> None:
+    first, second = World.make(), World.make()
+    generate_all(first)
+    client = owner(first)
+    runs = get(client, "/runs")["data"]
+    assert [run["runId"] for run in runs] == [str(second.run.pk), str(first.run.pk)]
+    assert list(runs[0]) == _RUN_FIELDS
+    assert runs[1] == read(first)
+    by_project = get(client, "/runs", project=str(first.run.project_id))["data"]
+    assert [run["runId"] for run in by_project] == [str(first.run.pk)]
+    assert len(get(client, "/runs", status="SUCCEEDED")["data"]) == 1
+    assert len(get(client, "/runs", type="EXPORT")["data"]) == 0
+    page = get(client, "/runs", limit=1)
+    assert get(client, "/runs", limit=1, cursor=page["page"]["next"])["data"] == runs[1:]
+    member = client_of("vic", project=second.run.project, role="viewer")
+    assert [run["runId"] for run in get(member, "/runs")["data"]] == [str(second.run.pk)]
+    assert get(client_of("stranger"), "/runs")["data"] == []
+
+
+@pytest.mark.parametrize("query", [{"status": "DONE"}, {"project": "x"}, {"type": "x"}])
+def test_a_bad_filter_is_refused(query: dict[str, str]) -> None:
+    answer = client_of("ada").get("/api/v1/runs", query)
+    assert answer.status_code == 400
+    assert list(answer.json()["error"]["details"]) == list(query)
+
+
+def test_the_log_is_read_in_order_from_where_one_stood() -> None:
+    world = World.make(epics=2, lanes=1, begin=True)
+    client = owner(world)
+    path = f"/runs/{world.run.pk}/logs"
+    before = get(client, path)["data"]
+    assert [line["seq"] for line in before] == [1, 2]
+    assert list(before[0]) == ["seq", "at", "level", "epicCode", "message"]
+    assert (before[0]["level"], before[0]["epicCode"]) == ("info", None)
+    generate_all(world)
+    after = get(client, path, after=2)
+    assert [line["seq"] for line in after["data"]] == [3, 4, 5]
+    assert after["data"][0]["epicCode"] == "E1"
+    assert after["page"]["next"] is None
+    page = get(client, path, limit=4)
+    assert len(page["data"]) == 4
+    assert [line["seq"] for line in get(client, path, cursor=page["page"]["next"])["data"]] == [5]
+
+
+@pytest.mark.parametrize("query", [{"after": "x"}, {"after": -1}, {"limit": 0}, {"limit": 1001}])
+def test_a_bad_place_in_the_log_is_refused(query: dict[str, str | int]) -> None:
+    world = World.make()
+    response = owner(world).get(f"/api/v1/runs/{world.run.pk}/logs", query)
+    assert response.status_code == 400
+    assert list(response.json()["error"]["details"]) == list(query)
+
+
+@pytest.mark.parametrize("part", ["", "/progress", "/epics", "/logs"])
+def test_viewers_read_and_strangers_find_nothing(part: str) -> None:
+    world = World.make()
+    path = f"/runs/{world.run.pk}{part}"
+    assert get(client_of("vic", project=world.run.project, role="viewer"), path)["data"]
+    for client, where in ((client_of("stranger"), path), (owner(world), f"/runs/{ANYBODY}{part}")):
+        response = client.get(f"/api/v1{where}")
+        assert response.status_code == 404
+        assert response.json()["error"]["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("part", ["", "/progress", "/epics", "/logs"])
+def test_a_large_run_costs_as_many_queries_as_a_small_one(part: str) -> None:
+    small, large = World.make(epics=2, lanes=1), World.make(epics=120, lanes=20)
+    client = owner(small)
+    counts = []
+    for world in (small, large):
+        world.claim()
+        get(client, f"/runs/{world.run.pk}/logs")
+        with CaptureQueriesContext(connection) as queries:
+            get(client, f"/runs/{world.run.pk}{part}")
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert counts[0] <= 5
+
+
+def test_a_long_list_of_runs_costs_as_many_queries_as_a_short_one() -> None:
+    client = owner(World.make())
+    with CaptureQueriesContext(connection) as one:
+        get(client, "/runs")
+    for _ in range(5):
+        World.make(epics=2).claim()
+    with CaptureQueriesContext(connection) as six:
+        assert len(get(client, "/runs")["data"]) == 6
+    assert len(six) == len(one) == 3
+
+
+def test_an_epic_that_was_deleted_meanwhile_stays_in_the_run() -> None:
+    world = World.make(epics=1)
+    RunEpic.objects.filter(run=world.run).update(epic=None)
+    (epic,) = epics_of(world)
+    assert (epic["epicId"], epic["epicCode"]) == (None, "E1")
+
+
+def test_a_cancelled_run_is_retried_only_when_its_last_call_is_over() -> None:
+    world = World.make(epics=3, lanes=1)
+    step = world.claim()
+    assert step
+    run_move(
+        run_id=world.run.pk,
+        to=RunStatus.CANCELLED,
+        kind=RunAction.Kind.CANCEL,
+        message="Cancelled.",
+    )
+    draining = read(world)
+    assert (draining["status"], draining["controls"], draining["completedAt"]) == (
+        "CANCELLED",
+        [],
+        None,
+    )
+    world.finish(step)
+    run_finalize(run_id=world.run.pk)
+    over = read(world)
+    assert over["controls"] == ["retry-failed"]
+    assert (over["pendingEpics"], over["completedEpics"]) == (2, 1)
+
+
+def _iso(moment: Any) -> str:
+    return str(moment.isoformat()).replace("+00:00", "Z")

@@ -1,0 +1,66 @@
+"""What may be done with a run, and how long it takes."""
+
+import pytest
+
+from runs.eta import duration_text, expected_ms, remaining_ms
+from runs.models import RunEpic
+from runs.progress import CONTROLS, stage_percent
+from runs.states import FINAL, TRANSITIONS, RunEpicStage, RunStatus
+
+_TARGETS = {
+    "pause": RunStatus.PAUSED,
+    "resume": RunStatus.RUNNING,
+    "cancel": RunStatus.CANCELLED,
+}
+
+
+@pytest.mark.parametrize("status", RunStatus)
+def test_controls_are_moves_that_the_table_allows(status: RunStatus) -> None:
+    targets = {_TARGETS[action] for action in CONTROLS[status] if action in _TARGETS}
+    assert targets <= TRANSITIONS[status]
+    assert ("cancel" in CONTROLS[status]) == (RunStatus.CANCELLED in TRANSITIONS[status])
+    assert ("pause" in CONTROLS[status]) == (RunStatus.PAUSED in TRANSITIONS[status])
+    assert ("retry-failed" in CONTROLS[status]) == (
+        status in FINAL and status != RunStatus.SUCCEEDED
+    )
+
+
+def test_only_a_paused_run_is_resumed() -> None:
+    assert [status for status in RunStatus if "resume" in CONTROLS[status]] == [RunStatus.PAUSED]
+
+
+def test_the_seven_stages_lead_to_100() -> None:
+    percents = [stage_percent(RunEpic(stage=stage)) for stage in RunEpicStage]
+    assert percents == [14, 29, 43, 57, 71, 86, 100]
+    assert stage_percent(RunEpic()) == 0
+
+
+def test_what_is_left_goes_at_the_pace_so_far() -> None:
+    assert remaining_ms(done=0, left=12, elapsed_ms=5000) is None
+    assert remaining_ms(done=2, left=10, elapsed_ms=8000) == 40_000
+    assert remaining_ms(done=3, left=0, elapsed_ms=8000) == 0
+
+
+@pytest.mark.parametrize(
+    ("epics", "lanes", "expected"),
+    [(1, 1, 20_000), (2, 1, 43_000), (20, 1, 457_000), (16, 5, 89_000), (3, 10, 20_000)],
+)
+def test_a_runs_expected_duration(epics: int, lanes: int, expected: int) -> None:
+    found = expected_ms(epics=epics, lanes=lanes, delay_ms=3000, epic_ms=20_000)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "0.0 s"),
+        (749, "0.7 s"),
+        (10_400, "10 s"),
+        (99_000, "99 s"),
+        (100_000, "2 min"),
+        (3_599_000, "1 h 0 min"),
+        (7_800_000, "2 h 10 min"),
+    ],
+)
+def test_durations_in_words(milliseconds: int, text: str) -> None:
+    assert duration_text(milliseconds) == text
