@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.utils.timezone import now
 
@@ -179,3 +180,16 @@ def duration_ms(run_epic: RunEpic) -> int | None:
 
 def _epics(count: int) -> str:
     return "1 epic" if count == 1 else f"{count} epics"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EffectiveProgress(RunProgress):
+    """A run with its retries and what it retries: per epic the latest outcome."""
+
+    #: The family's runs, the oldest first.
+    run_ids: tuple[UUID, ...]
+    epics: int
+
+    @property
+    def total(self) -> int:
+        return self.epics

@@ -630,3 +630,16 @@ UPDATE runs_runlog SET seq = last.seq + fresh.place
 FROM fresh, last
 WHERE runs_runlog.id = fresh.id
 RETURNING runs_runlog.seq
+
+-- run_lineage --
+-- The run, those that it retries, and all retries of those: the oldest first.
+WITH RECURSIVE up AS (
+    SELECT id, retried_from_id FROM runs_run WHERE id = %(run_id)s
+    UNION ALL
+    SELECT run.id, run.retried_from_id FROM runs_run run JOIN up ON run.id = up.retried_from_id
+), family AS (
+    SELECT id FROM up WHERE retried_from_id IS NULL
+    UNION ALL
+    SELECT run.id FROM runs_run run JOIN family ON run.retried_from_id = family.id
+)
+SELECT run.id FROM runs_run run JOIN family USING (id) ORDER BY run.created_at, run.id

@@ -1,9 +1,22 @@
 """Reads of runs; a list is one query, whatever stands in it."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from django.db.models import Avg, CharField, Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
-from django.db.models.functions import Cast, JSONObject, Now
+from django.db.models import (
+    Avg,
+    CharField,
+    Count,
+    F,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.db.models.functions import Cast, Coalesce, JSONObject, Now
 
 from batchgen.errors import NotFound
 from epics.access import Role, Somebody, project_require, projects_visible
@@ -11,6 +24,8 @@ from epics.models import Membership, Project
 from runs.eta import TYPICAL_EPIC_MS, expected_ms
 from runs.models import Lane, Run, RunEpic, Worker
 from runs.pacing import PROFILES
+from runs.progress import EffectiveProgress
+from runs.queries import QUERIES
 from runs.states import ACTIVE, LaneState, RunEpicStatus
 
 _COUNTED = (
@@ -24,6 +39,7 @@ _COUNTED = (
     "cache_read_tokens",
     "cache_write_tokens",
 )
+_SPENT = _COUNTED[-4:]
 #: Epics of the last run that tell how long one takes.
 _OBSERVED_EPICS = 200
 
@@ -78,6 +94,15 @@ def run_for(*, user: Somebody, run_id: UUID, role: Membership.Role = Role.VIEWER
         NotFound, Forbidden: as `epics.access.project_require`.
     """
     run = run_read(run_id=run_id)
+    project_require(user=user, project=run.project, role=role)
+    return run
+
+
+def run_plain(*, user: Somebody, run_id: UUID, role: Membership.Role = Role.VIEWER) -> Run:
+    """The run with its project and nothing counted; raises as `run_for`."""
+    run = Run.objects.select_related("project").filter(pk=run_id).first()
+    if run is None:
+        raise NotFound
     project_require(user=user, project=run.project, role=role)
     return run
 
@@ -137,3 +162,42 @@ def _observed_epic_ms(run: Run) -> int | None:
         status=RunEpicStatus.COMPLETED,
     ).aggregate(mean=Avg(F("completed_at") - F("started_at")))["mean"]
     return None if observed is None else round(observed.total_seconds() * 1000)
+
+
+def run_lineage(*, run: Run) -> list[UUID]:
+    """The run, those that it retries, and all retries of those: the oldest first."""
+    return [row["id"] for row in QUERIES.fetch("run_lineage", {"run_id": run.pk})]
+
+
+def run_epics_effective(*, run_ids: Sequence[UUID]) -> "QuerySet[RunEpic]":
+    """Of each epic of these runs its part in the latest of them."""
+    latest = (
+        RunEpic.objects.filter(run__in=run_ids)
+        .order_by("epic_code", "-run__created_at", "-run_id")
+        .distinct("epic_code")
+    )
+    return RunEpic.objects.filter(pk__in=latest.values("pk")).select_related("lane", "run")
+
+
+def run_effective(*, run: Run) -> EffectiveProgress:
+    """The run's lineage as one: latest outcomes, and all that was spent on the way."""
+    run_ids = run_lineage(run=run)
+    epics = run_epics_effective(run_ids=run_ids)
+    outcomes = epics.aggregate(
+        epics=Count("pk"),
+        stories=Coalesce(Sum("stories_created"), 0),
+        **{
+            name: Count("pk", filter=Q(status=status))
+            for name, status in (
+                ("completed", RunEpicStatus.COMPLETED),
+                ("failed", RunEpicStatus.FAILED),
+                ("skipped", RunEpicStatus.SKIPPED),
+                ("cancelled", RunEpicStatus.CANCELLED),
+                ("generating", RunEpicStatus.GENERATING),
+            )
+        },
+    )
+    spent = Lane.objects.filter(run__in=run_ids).aggregate(
+        **{name: Coalesce(Sum(name), Value(0)) for name in _SPENT}, cost_usd=Sum("cost_usd")
+    )
+    return EffectiveProgress(run=run, run_ids=tuple(run_ids), **outcomes, **spent)

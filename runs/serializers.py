@@ -8,9 +8,9 @@ from rest_framework import serializers
 
 from batchgen.api import StrictSerializer
 from epics.limits import MAX_EPICS
-from runs.models import RunEpic, RunLog
+from runs.models import RunAction, RunEpic, RunLog
 from runs.progress import RunProgress, duration_ms, stage_percent, waiting_of
-from runs.services import MOST_LANES
+from runs.services import MOST_LANES, Moved
 from runs.states import (
     Mode,
     Pacing,
@@ -92,6 +92,14 @@ class RunOutput(serializers.Serializer[Any]):
     )
     error = RunErrorOutput(allow_null=True)
     version = serializers.IntegerField(source="run.version")
+
+
+class EffectiveRunOutput(RunOutput):
+    effectiveRunIds = serializers.ListField(
+        child=serializers.UUIDField(),
+        source="run_ids",
+        help_text="The lineage whose outcomes are merged, the oldest first.",
+    )
 
 
 class WarningOutput(serializers.Serializer[Any]):
@@ -222,6 +230,69 @@ class RunInput(StrictSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         options = attrs.pop("options")
         return {**attrs, "skip_quality_check": options.get("skipQualityCheck", False)}
+
+
+class RunQuery(serializers.Serializer[Any]):
+    effective = serializers.BooleanField(
+        default=False,
+        help_text="Merge the run with its retries and what it retries: the latest outcomes.",
+    )
+
+
+class RunChangeInput(StrictSerializer):
+    priority = serializers.ChoiceField(Priority.choices, required=False)
+    maxConcurrency = serializers.IntegerField(
+        required=False, min_value=1, max_value=MOST_LANES, source="max_concurrency"
+    )
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs) == 1:
+            raise serializers.ValidationError("Name priority or maxConcurrency.")
+        return attrs
+
+
+class RetryInput(StrictSerializer):
+    includePending = serializers.BooleanField(default=False)
+
+
+class RetryOutput(serializers.Serializer[Any]):
+    newRunId = serializers.UUIDField(source="id")
+    retriedEpicCount = serializers.IntegerField(source="total_epics")
+
+
+class NothingInput(StrictSerializer):
+    """A body without fields; it may be left out."""
+
+
+# What `runs.services.Moved` shows.
+class ControlOutput(serializers.Serializer[Any]):
+    batchId = serializers.UUIDField(source="run_id")
+    previousStatus = serializers.SerializerMethodField()
+    newStatus = serializers.SerializerMethodField()
+    action = serializers.CharField(source="kind")
+    timestamp = serializers.DateTimeField(source="at")
+    inFlight = serializers.IntegerField(
+        source="in_flight",
+        help_text="Epics whose call had begun: they finish and are kept. No other call starts.",
+    )
+
+    @extend_schema_field(serializers.ChoiceField([status.lower() for status in RunStatus]))
+    def get_previousStatus(self, moved: Moved) -> str:  # noqa: N802  # get_ + the field's name
+        return moved.previous.lower()
+
+    @extend_schema_field(serializers.ChoiceField(["running", "paused", "cancelled"]))
+    def get_newStatus(self, moved: Moved) -> str:  # noqa: N802  # as above
+        return moved.status.lower()
+
+
+class RunActionOutput(serializers.ModelSerializer[RunAction]):
+    action = serializers.ChoiceField(RunAction.Kind.choices, source="kind")
+
+    class Meta:
+        model = RunAction
+        fields = ("action", "actor", "at", "details")
+        read_only_fields = fields
 
 
 class RunsQuery(serializers.Serializer[Any]):

@@ -184,7 +184,7 @@ def _estimated_input_tokens(epic: Epic) -> int:
 
 
 def _start_line(run: Run, user: User | None) -> str:
-    who = user.get_username() if user else "the command line"
+    who = user.get_username() if user else ENGINE
     return (
         f"Started by {who}: {run.total_epics} epics, {run.mode}, personas {run.persona_set}, "
         f"pacing {run.pacing_profile}, {run.max_concurrency} lanes, "
@@ -217,6 +217,8 @@ def run_begin(*, run_id: UUID) -> bool:
 class Moved:
     """A run's move to another status."""
 
+    run_id: UUID
+    kind: RunAction.Kind
     previous: RunStatus
     status: RunStatus
     at: datetime
@@ -263,7 +265,14 @@ def run_move(
             return None
         # A statement of its own: it sees the claims that the one before waited for.
         in_flight = Lane.objects.filter(run_id=run_id, state=LaneState.RUNNING).count()
-        moved = Moved(previous=RunStatus(row[0]), status=to, at=at, in_flight=in_flight)
+        moved = Moved(
+            run_id=run_id,
+            kind=kind,
+            previous=RunStatus(row[0]),
+            status=to,
+            at=at,
+            in_flight=in_flight,
+        )
         reason = {"reason": error_code} if error_code else {}
         details = {"from": moved.previous, "to": to, "inFlight": in_flight, **reason}
         action_append(run_id=run_id, kind=kind, user=user, at=at, details=details)

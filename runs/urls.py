@@ -11,4 +11,15 @@ urlpatterns = [
     path("runs/<uuid:run_id>/progress", views.RunProgressView.as_view()),
     path("runs/<uuid:run_id>/epics", views.RunEpicsView.as_view()),
     path("runs/<uuid:run_id>/logs", views.RunLogsView.as_view()),
+    path("runs/<uuid:run_id>/actions", views.RunActionsView.as_view()),
+    path("runs/<uuid:run_id>/retry-failed", views.RunRetryView.as_view()),
+    path("runs/<uuid:run_id>/epics/<uuid:run_epic_id>/cancel", views.RunEpicCancelView.as_view()),
+    *(
+        path(
+            f"{family}/<uuid:run_id>/{action}",
+            views.control_view(action, name=f"{noun}{action.capitalize()}").as_view(),
+        )
+        for family, noun in (("runs", "run"), ("generation/batch", "batch"))
+        for action in ("pause", "resume", "cancel")
+    ),
 ]

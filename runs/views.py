@@ -6,26 +6,40 @@ from uuid import UUID
 from django.conf import settings
 from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import (
+    OpenApiParameter,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from batchgen.api import PageResponse, operation, page_response, signed_in, valid
+from batchgen.errors import NotFound
 from batchgen.paging import MAX_LIMIT, page_of
 from epics.access import Role, project_for
 from runs import selectors
+from runs.controls import run_change, run_control, run_epic_cancel, run_retry
 from runs.eta import duration_text
 from runs.log import log_after
 from runs.models import Run
 from runs.progress import RunProgress
 from runs.serializers import (
+    ControlOutput,
+    EffectiveRunOutput,
     LogQuery,
+    NothingInput,
     ProgressOutput,
+    RetryInput,
+    RetryOutput,
+    RunActionOutput,
+    RunChangeInput,
     RunEpicOutput,
     RunInput,
     RunLogOutput,
     RunOutput,
+    RunQuery,
     RunsQuery,
     RunStartedOutput,
     run_json,
@@ -80,10 +94,112 @@ class RunsView(APIView):
 
 
 class RunView(APIView):
-    @operation("runRead", "Read a run", tag="runs", response=RunOutput)
+    @operation(
+        "runRead",
+        "Read a run",
+        tag="runs",
+        query=[RunQuery],
+        response=PolymorphicProxySerializer(
+            "RunOrLineage", [RunOutput, EffectiveRunOutput], resource_type_field_name=None
+        ),
+    )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
+        if valid(RunQuery, request.query_params.dict())["effective"]:
+            return Response(EffectiveRunOutput(selectors.run_effective(run=run)).data)
         return Response(run_json(RunProgress.of(run)))
+
+    @operation(
+        "runChange",
+        "Change a run's priority or lanes",
+        tag="runs",
+        request=RunChangeInput,
+        response=RunOutput,
+        description="Takes effect from the next dispatched epic. A final run: 409.",
+    )
+    def patch(self, request: Request, run_id: UUID) -> Response:
+        run = selectors.run_for(user=request.user, run_id=run_id, role=Role.EDITOR)
+        changes = {"priority": None, "max_concurrency": None, **valid(RunChangeInput, request.data)}
+        run_change(run=run, user=signed_in(request), **changes)
+        return Response(run_json(RunProgress.of(selectors.run_read(run_id=run_id))))
+
+
+def control_view(action: str, *, name: str) -> type[APIView]:
+    """The view of pause, resume or cancel, with an operationId of its own."""
+
+    class RunControlView(APIView):
+        @operation(
+            name,
+            f"{action.capitalize()} a run",
+            tag="runs",
+            request=NothingInput,
+            response=ControlOutput,
+            description=(
+                "After a pause or a cancel no provider call starts but those that `inFlight` "
+                "counts; they finish and are kept. Of equal requests at the same time one gets "
+                "200, the others 409 INVALID_TRANSITION."
+            ),
+        )
+        def post(self, request: Request, run_id: UUID) -> Response:
+            valid(NothingInput, request.data)
+            run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+            moved = run_control(run=run, action=action, user=signed_in(request))
+            return Response(ControlOutput(moved).data)
+
+    return RunControlView
+
+
+class RunRetryView(APIView):
+    @operation(
+        "runRetry",
+        "Retry the failed epics of a final run, as a new run",
+        tag="runs",
+        request=RetryInput,
+        response=RetryOutput,
+        status=202,
+    )
+    def post(self, request: Request, run_id: UUID) -> Response:
+        options = valid(RetryInput, request.data)
+        run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+        retry = run_retry(
+            run=run, user=signed_in(request), include_pending=options["includePending"]
+        )
+        return Response(RetryOutput(retry).data, status=202)
+
+
+class RunEpicCancelView(APIView):
+    @operation(
+        "runEpicCancel",
+        "Cancel one epic of a run",
+        tag="runs",
+        request=NothingInput,
+        response=RunEpicOutput,
+        description=(
+            "One that waits is CANCELLED at once. One that is generated is within a second: "
+            "its call is aborted; it may still finish first."
+        ),
+    )
+    def post(self, request: Request, run_id: UUID, run_epic_id: UUID) -> Response:
+        valid(NothingInput, request.data)
+        run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+        run_epic = selectors.run_epics(run=run).filter(pk=run_epic_id).first()
+        if run_epic is None:
+            raise NotFound
+        run_epic_cancel(run_epic=run_epic, user=signed_in(request))
+        return Response(RunEpicOutput(selectors.run_epics(run=run).get(pk=run_epic_id)).data)
+
+
+class RunActionsView(APIView):
+    @operation(
+        "runActionList",
+        "Read who did what to a run, the latest first",
+        tag="runs",
+        response=RunActionOutput,
+        page=True,
+    )
+    def get(self, request: Request, run_id: UUID) -> Response:
+        run = selectors.run_plain(user=request.user, run_id=run_id)
+        return page_response(request, run.actions.all(), keys=("-id",), serializer=RunActionOutput)
 
 
 class RunProgressView(APIView):
@@ -113,12 +229,19 @@ class RunEpicsView(APIView):
         "runEpicList",
         "List a run's epics in their order",
         tag="runs",
+        query=[RunQuery],
         response=RunEpicOutput,
         page=True,
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
-        epics = selectors.run_epics(run=run)
+        if valid(RunQuery, {"effective": request.query_params.get("effective", False)})[
+            "effective"
+        ]:
+            run_ids = selectors.run_lineage(run=run)
+            epics = selectors.run_epics_effective(run_ids=run_ids)
+        else:
+            epics = selectors.run_epics(run=run)
         return page_response(request, epics, keys=_EPIC_KEYS, serializer=RunEpicOutput)
 
 

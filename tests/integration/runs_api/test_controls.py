@@ -1,0 +1,126 @@
+"""The controls over REST: both families of addresses, roles, answers and refusals."""
+
+import pytest
+
+from runs.models import Run, RunEpic
+from runs.services import run_finalize
+from runs.states import RunEpicStatus
+from tests.integration.engine.world import World, race
+from tests.integration.runs_api.world import ANYBODY, client_of, get, owner, post
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("family", ["runs", "generation/batch"])
+def test_pause_resume_and_cancel_answer_alike_in_both_families(family: str) -> None:
+    world = World.make(epics=5, lanes=3)
+    world.claim()
+    client = owner(world)
+    for action, before, after in (
+        ("pause", "running", "paused"),
+        ("resume", "paused", "running"),
+        ("cancel", "running", "cancelled"),
+    ):
+        data = post(client, f"/{family}/{world.run.pk}/{action}", {}, status=200)["data"]
+        assert data.pop("timestamp").endswith("Z")
+        assert data == {
+            "batchId": str(world.run.pk),
+            "previousStatus": before,
+            "newStatus": after,
+            "action": action,
+            "inFlight": 1,
+        }
+
+
+def test_what_the_status_does_not_allow_is_refused() -> None:
+    world = World.make()
+    error = post(owner(world), f"/runs/{world.run.pk}/resume", {}, status=409)["error"]
+    assert error["code"] == "INVALID_TRANSITION"
+    assert error["message"].startswith("A running run cannot be resumed.")
+
+
+def test_of_50_equal_requests_at_once_one_gets_200() -> None:
+    world = World.make(epics=9, lanes=3)
+    client = owner(world)
+    path = f"/api/v1/runs/{world.run.pk}/pause"
+    answers = race(
+        *[lambda: client.post(path, {}, content_type="application/json").status_code] * 50
+    )
+    assert sorted(answers) == [200] + [409] * 49  # type: ignore[type-var]  # statuses
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [(None, 404), ("viewer", 403), ("editor", 200), ("owner", 200)]
+)
+def test_a_viewer_may_not_control(role: str | None, status: int) -> None:
+    world = World.make()
+    client = client_of("dana", project=world.run.project, role=role)
+    post(client, f"/runs/{world.run.pk}/pause", {}, status=status)
+
+
+@pytest.mark.parametrize("path", ["pause", "resume", "cancel", "retry-failed"])
+def test_nobody_controls_what_is_not_there(path: str) -> None:
+    world = World.make()
+    post(owner(world), f"/runs/{ANYBODY}/{path}", {}, status=404)
+    post(owner(world), f"/runs/{world.run.pk}/{path}", {"typo": 1}, status=400)
+
+
+def test_the_trail_says_who_did_what() -> None:
+    world = World.make()
+    client = client_of("dana", project=world.run.project, role="editor")
+    post(client, f"/runs/{world.run.pk}/pause", {}, status=200)
+    trail = get(client, f"/runs/{world.run.pk}/actions")["data"]
+    assert [(row["action"], row["actor"]) for row in trail] == [("pause", "dana"), ("start", "ada")]
+    assert trail[0]["details"] == {"from": "RUNNING", "to": "PAUSED", "inFlight": 0}
+
+
+def test_one_epic_is_cancelled() -> None:
+    world = World.make(epics=3, lanes=1)
+    epic = RunEpic.objects.get(epic_code="E2")
+    path = f"/runs/{world.run.pk}/epics/{epic.pk}/cancel"
+    assert post(owner(world), path, {}, status=200)["data"]["status"] == "CANCELLED"
+    assert post(owner(world), path, {}, status=409)["error"]["code"] == "INVALID_TRANSITION"
+    post(owner(world), f"/runs/{world.run.pk}/epics/{ANYBODY}/cancel", {}, status=404)
+
+
+def test_priority_and_lanes_change_while_it_runs() -> None:
+    world = World.make(epics=9, lanes=1)
+    client, path = owner(world), f"/api/v1/runs/{world.run.pk}"
+    version = get(client, f"/runs/{world.run.pk}")["data"]["version"]
+    body = {"priority": "HIGH", "maxConcurrency": 3, "version": version}
+    for status, code in ((200, None), (409, "VERSION_CONFLICT")):
+        response = client.patch(path, body, content_type="application/json")
+        assert response.status_code == status
+        assert (response.json()["error"] or {"code": None})["code"] == code
+    data = get(client, f"/runs/{world.run.pk}")["data"]
+    assert (data["priority"], data["maxConcurrency"]) == ("HIGH", 3)
+    for bad in ({"version": 1}, {"maxConcurrency": 0, "version": 1}, {"priority": "HIGH"}):
+        response = client.patch(path, bad, content_type="application/json")
+        assert response.status_code == 400
+
+
+def test_a_lineage_is_merged_to_the_latest_outcomes() -> None:
+    world = World.make(epics=3, lanes=1)
+    for status in ("COMPLETED", "FAILED", "FAILED"):
+        step = world.claim()
+        assert step
+        world.finish(step, status=RunEpicStatus(status))
+    run_finalize(run_id=world.run.pk)
+    client = owner(world)
+    path = f"/runs/{world.run.pk}/retry-failed"
+    answer = post(client, path, {"includePending": False}, status=202)["data"]
+    assert answer["retriedEpicCount"] == 2
+    retry = World(run=Run.objects.get(pk=answer["newRunId"]), worker=world.worker)
+    assert post(client, path, {}, status=409)["error"]["details"]["runId"] == answer["newRunId"]
+    step = retry.claim()
+    assert step
+    retry.finish(step, stories=4)
+    for run_id in (world.run.pk, retry.run.pk):
+        data = get(client, f"/runs/{run_id}", effective="true")["data"]
+        assert data["effectiveRunIds"] == [str(world.run.pk), str(retry.run.pk)]
+        assert (data["totalEpics"], data["completedEpics"], data["failedEpics"]) == (3, 2, 0)
+        assert (data["pendingEpics"], data["totalStories"]) == (1, 6)
+        assert data["usage"]["inputTokens"] == 4 * 700
+        epics = get(client, f"/runs/{run_id}/epics", effective="true")["data"]
+        assert sorted(epic["status"] for epic in epics) == ["COMPLETED", "COMPLETED", "PENDING"]
+    assert get(client, f"/runs/{world.run.pk}")["data"]["failedEpics"] == 2
