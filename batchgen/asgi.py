@@ -6,4 +6,8 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 
-application = get_asgi_application()
+django = get_asgi_application()
+
+from batchgen.middleware import BodyLimit  # noqa: E402 - it needs Django to be set up
+
+application = BodyLimit(django)

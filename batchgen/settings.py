@@ -179,13 +179,18 @@ CELERY_BEAT_SCHEDULE = {
 
 #: A worker that has not renewed its lease for so long is dead; its epics go to others.
 WORKER_LEASE_S = env.number("BATCHGEN_WORKER_LEASE_S", 10, least=1, most=3600)
-#: How often a worker renews its lease and looks for work that was lost.
-HEARTBEAT_S = env.number("BATCHGEN_HEARTBEAT_S", 1, least=0.05, most=60)
+#: How often a worker renews its lease, and sees which of its epics are to be cancelled.
+HEARTBEAT_S = env.number("BATCHGEN_HEARTBEAT_S", 0.5, least=0.05, most=60)
 RECONCILE_S = env.number("BATCHGEN_RECONCILE_S", 0.25, least=0.05, most=60)
 #: A message that should be in the broker and is not counts as lost after so long.
 MESSAGE_LOST_S = env.number("BATCHGEN_MESSAGE_LOST_S", 2, least=0.2, most=3600)
 #: An epic that was being generated when its worker died so many times is given up: POISON.
 MAX_CRASHES = env.integer("BATCHGEN_MAX_CRASHES", 3, least=1, most=100)
+#: After so many like failures in a row a run is paused, for a person to look at.
+FAILURES_IN_A_ROW = env.integer("BATCHGEN_FAILURES_IN_A_ROW", 10, least=1, most=1000)
+#: How long a worker that was told to stop lets calls go on before it gives their epics back.
+#: Keep it below the grace that whatever stops the worker allows before it kills.
+STOP_GRACE_S = env.number("BATCHGEN_STOP_GRACE_S", 300, least=0, most=3600)
 #: Waits up to this long happen in the worker's slot, which keeps them exact; longer ones park.
 SLOT_WAIT_S = env.number("BATCHGEN_SLOT_WAIT_S", 1, least=0, most=60)
 #: More epics than this in one start get a warning that says how long it may take.

@@ -81,7 +81,8 @@ WITH lane AS (
     UPDATE runs_runepic
     SET status = %(status)s,
         stage = %(stage)s,
-        stories_created = %(story_count)s,
+        -- An epic that was deleted meanwhile has nowhere to keep stories.
+        stories_created = CASE WHEN epic_id IS NULL THEN 0 ELSE %(story_count)s END,
         input_tokens = input_tokens + %(input_tokens)s,
         output_tokens = output_tokens + %(output_tokens)s,
         cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
@@ -94,7 +95,7 @@ WITH lane AS (
     WHERE runs_runepic.id = %(run_epic_id)s
       AND runs_runepic.lane_id = lane.id
       AND runs_runepic.status = 'GENERATING'
-    RETURNING runs_runepic.epic_id, runs_runepic.epic_code,
+    RETURNING runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.stories_created,
               EXTRACT(EPOCH FROM clock_timestamp() - runs_runepic.started_at) AS seconds
 ), gone AS (
     DELETE FROM epics_story USING done
@@ -166,7 +167,7 @@ SET state = CASE
     failed = runs_lane.failed + (%(status)s = 'FAILED')::int,
     skipped = runs_lane.skipped + (%(status)s = 'SKIPPED')::int,
     cancelled = runs_lane.cancelled + (%(status)s = 'CANCELLED')::int,
-    stories = runs_lane.stories + %(story_count)s,
+    stories = runs_lane.stories + done.stories_created,
     input_tokens = runs_lane.input_tokens + %(input_tokens)s,
     output_tokens = runs_lane.output_tokens + %(output_tokens)s,
     cache_read_tokens = runs_lane.cache_read_tokens + %(cache_read_tokens)s,

@@ -18,7 +18,7 @@ from django.db.models import F, Sum
 from django.db.models.functions import Coalesce, Length
 from django.utils.timezone import now
 
-from batchgen.errors import RunAlreadyActive, ValidationFailed
+from batchgen.errors import NotFound, RunAlreadyActive, ValidationFailed
 from epics.models import Epic, Project
 from runs import messages
 from runs.lanes import lanes_dispatch, lanes_rest
@@ -33,6 +33,7 @@ from runs.states import (
     Pacing,
     PersonaSet,
     Priority,
+    RunEpicStatus,
     RunPhase,
     RunStatus,
     RunType,
@@ -75,9 +76,13 @@ def run_start(
     Raises:
         ValidationFailed: no epics to process, or options that do not fit together.
         RunAlreadyActive: the project has an active run of this type.
+        NotFound: the project was deleted just now.
     """
     epics = _epics_to_process(project, options)
     with transaction.atomic():
+        # Nobody deletes the project from here to the commit.
+        if not Project.objects.select_for_update(no_key=True).filter(pk=project.pk).exists():
+            raise NotFound
         run = _run_create(
             project=project, user=user, options=options, total=len(epics), retried_from=retried_from
         )
@@ -302,6 +307,31 @@ def action_append(
         at=at or now(),
         details=dict(details),
     )
+
+
+def run_break(*, run_id: UUID, error_code: str) -> bool:
+    """Pause the run if its last epics all failed alike and others are waiting for the same fate.
+
+    After a resume one more such failure pauses it again; any other outcome starts the count anew.
+    """
+    epics = RunEpic.objects.filter(run_id=run_id)
+    last = epics.filter(completed_at__isnull=False).order_by("-completed_at")
+    codes = list(last.values_list("error_code", flat=True)[: settings.FAILURES_IN_A_ROW])
+    if codes != [error_code] * settings.FAILURES_IN_A_ROW:
+        return False
+    if not epics.filter(status=RunEpicStatus.PENDING).exists():
+        return False
+    moved = run_move(
+        run_id=run_id,
+        to=RunStatus.PAUSED,
+        kind=RunAction.Kind.PAUSE,
+        message=(
+            f"{len(codes)} epics in a row failed with {error_code}. Look at their errors, mend "
+            "the cause, then resume; retry-failed runs the failed ones again at the end."
+        ),
+        error_code="FAILURES_IN_A_ROW",
+    )
+    return moved is not None
 
 
 def run_finalize(*, run_id: UUID) -> str | None:

@@ -31,7 +31,7 @@ from runs.lanes import (
 from runs.messages import Link
 from runs.models import RunAction
 from runs.pacing import PROFILES, PacingProfile, delay_after_rate_limit_ms
-from runs.services import run_begin, run_finalize, run_move
+from runs.services import run_begin, run_break, run_finalize, run_move
 from runs.states import CallOutcome, RunEpicStage, RunEpicStatus, RunStatus
 from workers.generation import (
     CardInput,
@@ -49,7 +49,7 @@ from workers.pipeline import run_pipeline
 from workers.provider.client import Call, ProviderClient
 from workers.provider.errors import CallAborted, Effect, ProviderError
 from workers.provider.prices import cost_usd
-from workers.retry import RetryPolicy, unstated_wait_s
+from workers.retry import UNSTATED_ERRORS_IN_A_ROW, RetryPolicy, unstated_wait_s
 
 log = logging.getLogger(__name__)
 
@@ -206,18 +206,24 @@ class Attempt:
             case Effect.FAIL_EPIC:
                 self._fail(error.code, error.message, error=error)
             case Effect.PAUSE_RUN | Effect.FAIL_RUN:
-                pause = error.effect is Effect.PAUSE_RUN
-                run_move(
-                    run_id=self._claimed["run_id"],
-                    to=RunStatus.PAUSED if pause else RunStatus.FAILED,
-                    kind=RunAction.Kind.PAUSE if pause else RunAction.Kind.FAIL,
-                    message=error.message,
-                    error_code=error.code,
-                )
-                self._give_back(error.message, "stopped", error=error)
+                self._stop_run(error)
+
+    def _stop_run(self, error: ProviderError) -> None:
+        fail = error.effect is Effect.FAIL_RUN
+        run_move(
+            run_id=self._claimed["run_id"],
+            to=RunStatus.FAILED if fail else RunStatus.PAUSED,
+            kind=RunAction.Kind.FAIL if fail else RunAction.Kind.PAUSE,
+            message=error.message,
+            error_code=error.code,
+        )
+        self._give_back(error.message, "stopped", error=error)
 
     def _wait(self, error: ProviderError) -> None:
         strain = self._claimed["strain"]
+        if error.retry_after_s is None and strain >= UNSTATED_ERRORS_IN_A_ROW:
+            self._stop_run(error)
+            return
         asked_s = error.retry_after_s or unstated_wait_s(errors=strain + 1, random=_RANDOM)
         paced_ms = delay_after_rate_limit_ms(self._profile.delay_ms, errors=strain + 1)
         self._give_back(
@@ -304,6 +310,9 @@ class Attempt:
             self._finish(outcome)
         except Overtaken:
             call_book(lane_id=self.hold.lane_id, call_id=self._call_id, spend=self._spend)
+            return
+        if status == RunEpicStatus.FAILED:
+            run_break(run_id=self._claimed["run_id"], error_code=code)
 
     def _move_on(self) -> None:
         moved = self._moved

@@ -93,12 +93,18 @@ class WorkerProcess:
                 del self._attempts[hold.lane_id]
 
     def drain(self) -> None:
-        """Take no new epics; those under way go on."""
+        """Take no new epics; those under way have the grace period to end, then are given back."""
         self._stopping.set()
+        threading.Thread(target=self._give_up, daemon=True).start()
+
+    def _give_up(self) -> None:
+        if not self._closed.wait(settings.STOP_GRACE_S):
+            for attempt in list(self._attempts.values()):
+                attempt.abort()
 
     def stop(self) -> None:
         """Say goodbye: what is still under way goes to other workers at once."""
-        self.drain()
+        self._stopping.set()
         self._closed.set()
         for thread in self._threads:
             thread.join(timeout=5)

@@ -10,6 +10,9 @@ UNSTATED_WAIT_S = (30.0, 60.0)
 #: They double at most this often, so that a lane never sleeps for hours.
 UNSTATED_DOUBLINGS = 4
 
+#: After so many in a row it is a limit that waiting does not lift.
+UNSTATED_ERRORS_IN_A_ROW = 5
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:

@@ -88,7 +88,9 @@ def demo(terminal: Terminal) -> int:
             _start_program(supervisor, environment, host, port)
             terminal.say(f"Web, worker and beat are up; their logs are in {LOCAL / 'log'}.")
             project = _load_sample(supervisor, environment)
-            generate = stack.manage(environment, "generate", project, "--watch", attached=True)
+            # A demo that was stopped in the middle goes on.
+            words = ("generate", project, "--watch", "--attach")
+            generate = stack.manage(environment, *words, attached=True)
             code = supervisor.run(generate, checked=False).code() or 0
         logs.close()
     terminal.say(f"Everything is stopped again, after {time.monotonic() - began:.0f} s.")

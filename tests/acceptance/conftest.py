@@ -4,12 +4,12 @@ Imports of Django's models stand inside: this file is read before Django is set 
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from tests.conftest import Simulator
 
@@ -25,15 +25,13 @@ def provider(simulator: Simulator) -> Simulator:
 
 
 @pytest.fixture
-def fleet(
-    transactional_db: None, provider: Simulator, tmp_path: Path
-) -> Iterator["Fleet"]:
+def fleet(transactional_db: None, provider: Simulator, tmp_path: Path) -> Iterator["Fleet"]:
     """Worker processes, started by the test and gone after it; an empty broker."""
     from batchgen import redis
     from tests.acceptance.fleet import Fleet
 
     redis.client().flushdb()
     logs = LogFiles(tmp_path / "log")
-    with Supervisor(logs.line, signals=False) as supervisor:
-        yield Fleet(supervisor=supervisor, provider_url=provider.url)
+    with ExitStack() as workers:
+        yield Fleet(stack=workers, sink=logs.line, provider_url=provider.url)
     logs.close()

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -46,9 +47,10 @@ def wait_until_ended(*runs: Run, timeout_s: float = 60) -> None:
 
 @dataclass
 class Fleet:
-    """Starts workers; the supervisor stops them at the end of the test."""
+    """Starts workers; leaving the stack stops them at the end of the test."""
 
-    supervisor: Supervisor
+    stack: ExitStack
+    sink: Callable[[str, str], None]
     provider_url: str
     #: Settings for the workers that are started from now on.
     environment: dict[str, str] = field(default_factory=dict)
@@ -56,12 +58,11 @@ class Fleet:
     def start(self, name: str = "w1", *, concurrency: int = 20) -> Running:
         """Start a worker and wait until it is on the books."""
         begun = now()
-        argv = [
-            sys.executable, "-m", "celery", "-A", "batchgen", "worker", "-P", "threads",
-            "-c", str(concurrency), "-n", f"{name}@test", "--without-gossip",
-            "--without-heartbeat", "-l", "WARNING",
-        ]
-        return self.supervisor.start(
+        options = f"-P threads -c {concurrency} -n {name}@test --without-gossip --without-heartbeat"
+        argv = [sys.executable, "-m", "celery", "-A", "batchgen", "worker", *options.split()]
+        # One supervisor each: a worker may end while another is started.
+        supervisor = self.stack.enter_context(Supervisor(self.sink, signals=False))
+        return supervisor.start(
             Child(
                 name=name,
                 argv=argv,

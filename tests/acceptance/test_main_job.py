@@ -123,8 +123,11 @@ def test_what_an_epic_costs_does_not_grow_with_the_run(fleet: Fleet) -> None:
             "AND query NOT LIKE '%%ONLY %%'",  # foreign keys' own checks
             [epics // 4],
         )
-        hot = {query.split("(", 1)[1][:60]: calls for query, calls in cursor.fetchall()
-               if query.startswith("WITH ")}
+        hot = {
+            query.split("(", 1)[1][:60]: calls
+            for query, calls in cursor.fetchall()
+            if query.startswith("WITH ")
+        }
     assert sorted(hot.values()) == [epics, epics], hot
     assert_counted(run)
 

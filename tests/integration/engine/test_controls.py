@@ -169,9 +169,7 @@ class TestChange:
     def test_more_lanes_start_at_once(self, dana: User) -> None:
         world = World.make(epics=9, lanes=1)
         version = _read(world).version
-        run_change(
-            run=world.run, user=dana, version=version, priority="HIGH", max_concurrency=4
-        )
+        run_change(run=world.run, user=dana, version=version, priority="HIGH", max_concurrency=4)
         run = _read(world)
         assert (run.priority, run.max_concurrency, run.version) == ("HIGH", 4, version + 1)
         assert len(world.holds()) == 4
@@ -198,9 +196,7 @@ class TestChange:
     def test_a_stale_version_is_refused(self, dana: User) -> None:
         world = World.make()
         with pytest.raises(VersionConflict):
-            run_change(
-                run=world.run, user=dana, version=1, priority="LOW", max_concurrency=None
-            )
+            run_change(run=world.run, user=dana, version=1, priority="LOW", max_concurrency=None)
 
     def test_a_final_run_is_refused(self, dana: User) -> None:
         world = World.make()

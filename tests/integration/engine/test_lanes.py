@@ -5,7 +5,7 @@ import time
 import pytest
 from django.db import IntegrityError
 
-from epics.models import Story
+from epics.models import Epic, Story
 from runs.lanes import (
     call_book,
     call_next,
@@ -140,6 +140,17 @@ def test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them() -> No
         assert step
         assert again.finish(step, status=status, stories=3, title="New")
         assert {story.title for story in Story.objects.all()} == titles
+
+
+def test_an_epic_that_is_deleted_meanwhile_is_finished_without_stories() -> None:
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    Epic.objects.all().delete()
+    assert world.finish(step)
+    epic = world.epic(step)
+    assert (epic.status, epic.stories_created, epic.epic_id) == ("COMPLETED", 0, None)
+    assert_counted(world.run)
 
 
 def test_two_runs_that_finish_one_epic_at_once_leave_one_set_of_stories() -> None:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 from django.db import IntegrityError
 from django.utils.timezone import now
+from pytest_django.fixtures import Settings
 
 from batchgen.errors import RunAlreadyActive, ValidationFailed
 from batchgen.ids import new_id
 from runs.lanes import lanes_dispatch
 from runs.models import Run, RunEpic, RunLog
-from runs.services import RunOptions, run_begin, run_finalize, run_start
+from runs.services import RunOptions, run_begin, run_break, run_finalize, run_start
 from runs.states import ACTIVE, FINAL, TRANSITIONS, RunEpicStatus, RunStatus, sources_of
 from tests.integration.engine.world import World, assert_counted, halt, project_make, race
 
@@ -164,3 +165,40 @@ def test_the_database_refuses_runs_that_contradict_themselves(wrong: dict[str, o
     run = World.make().run
     with pytest.raises(IntegrityError):
         Run.objects.filter(id=run.id).update(**wrong)
+
+
+def _fail(world: World, *codes: str) -> None:
+    for code in codes:
+        step = world.claim()
+        assert step
+        world.finish(step, status=RunEpicStatus.FAILED if code else RunEpicStatus.COMPLETED)
+        if code:
+            RunEpic.objects.filter(id=step.hold.run_epic_id).update(error_code=code)
+            run_break(run_id=world.run.id, error_code=code)
+
+
+@pytest.mark.parametrize(
+    ("codes", "paused"),
+    [
+        (["A", "A", "A"], True),
+        (["A", "A", "", "A"], False),
+        (["A", "A", "B"], False),
+        (["", "A", "A", "A"], True),
+    ],
+)
+def test_many_like_failures_in_a_row_pause_the_run(
+    codes: list[str], paused: bool, settings: Settings
+) -> None:
+    settings.FAILURES_IN_A_ROW = 3
+    world = World.make(epics=9, lanes=1)
+    _fail(world, *codes)
+    run = Run.objects.get(id=world.run.id)
+    assert (run.status == "PAUSED") == paused
+    assert run.error_code == ("FAILURES_IN_A_ROW" if paused else "")
+
+
+def test_a_run_without_epics_to_spare_ends_instead_of_pausing(settings: Settings) -> None:
+    settings.FAILURES_IN_A_ROW = 2
+    world = World.make(epics=2, lanes=1)
+    _fail(world, "A", "A")
+    assert run_finalize(run_id=world.run.id) == RunStatus.FAILED

@@ -1,0 +1,170 @@
+"""What every endpoint shares: the envelope, the parser, pages, and how an operation is declared."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Model, QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import NotAuthenticated, UnsupportedMediaType
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from batchgen.errors import PayloadTooLarge, ValidationFailed
+from batchgen.paging import DEFAULT_LIMIT, MAX_LIMIT, page_of
+from batchgen.strict_json import JSONRefused, strict_loads
+
+M = TypeVar("M", bound=Model)
+_View = TypeVar("_View", bound=Callable[..., Any])
+
+PAGE_PARAMETERS = (
+    OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_LIMIT}; {DEFAULT_LIMIT}."),
+    OpenApiParameter("cursor", description="`page.next` or `page.previous` of an earlier answer."),
+)
+
+
+class EnvelopeRenderer(JSONRenderer):
+    """`{data, error}`, and `page` for a PageResponse. Errors arrive as whole envelopes."""
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        response = (renderer_context or {}).get("response")
+        if response is not None and response.status_code == 204:
+            return b""
+        if response is None or not response.exception:
+            data = {"data": data, "error": None}
+            if isinstance(response, PageResponse):
+                data["page"] = response.page
+        rendered: bytes = super().render(data, accepted_media_type, renderer_context)
+        return rendered
+
+
+class PageResponse(Response):
+    """One page of a list."""
+
+    def __init__(self, data: object, page: dict[str, str | None]) -> None:
+        super().__init__(data)
+        self.page = page
+
+
+class StrictJSONParser(BaseParser):
+    """A body as `strict_loads` takes it; an empty one is an empty object."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Raises:
+        PayloadTooLarge: a body without a true Content-Length turned out too large.
+        ValidationFailed: not JSON as batchgen takes it.
+        """
+        charset = str((parser_context or {}).get("encoding") or "utf-8").lower()
+        if charset not in {"utf-8", "utf8", "us-ascii"}:
+            raise UnsupportedMediaType(media_type or "", f"JSON is UTF-8, not {charset[:40]}.")
+        raw = stream.read(settings.MAX_BODY_BYTES + 1)
+        if len(raw) > settings.MAX_BODY_BYTES:
+            raise PayloadTooLarge(limitBytes=settings.MAX_BODY_BYTES)
+        if not raw:
+            return {}
+        try:
+            return strict_loads(raw)
+        except JSONRefused as error:
+            raise ValidationFailed(f"The body was refused. {error}") from error
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Input whose unknown keys are refused, so that a misspelt one is seen."""
+
+    #: Keys that answers carry and that an object sent back may therefore have; not read.
+    ignored: tuple[str, ...] = ()
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = set(data) - set(self.fields) - set(self.ignored) if type(data) is dict else set()
+        if unknown:
+            raise serializers.ValidationError(
+                {str(key)[:100]: ["There is no such field here."] for key in sorted(unknown)}
+            )
+        return super().to_internal_value(data)
+
+
+def signed_in(request: Request) -> User:
+    """The user, where the view's permissions let nobody else through.
+
+    Raises:
+        NotAuthenticated: they let somebody through.
+    """
+    if not isinstance(request.user, User):
+        raise NotAuthenticated
+    return request.user
+
+
+def valid(
+    serializer: type[serializers.Serializer[Any]], data: Any, **kwargs: Any
+) -> dict[str, Any]:
+    """The data as the serializer reads it.
+
+    Raises:
+        rest_framework.exceptions.ValidationError: a 400 with the fields that are wrong.
+    """
+    bound = serializer(data=data, **kwargs)
+    bound.is_valid(raise_exception=True)
+    return dict(bound.validated_data)
+
+
+def page_response(
+    request: Request,
+    rows: "QuerySet[M]",
+    *,
+    keys: tuple[str, ...],
+    serializer: type[serializers.BaseSerializer[Any]],
+) -> PageResponse:
+    """The page of `rows` that the request asks for; see `page_of`."""
+    found, page = page_of(rows, keys=keys, query=request.query_params)
+    return PageResponse(serializer(found, many=True).data, page)
+
+
+def operation(
+    name: str,
+    summary: str,
+    *,
+    tag: str,
+    request: Any = None,
+    response: Any = None,
+    status: int = 200,
+    page: bool = False,
+    query: Sequence[OpenApiParameter | type[serializers.Serializer[Any]]] = (),
+    description: str | None = None,
+) -> Callable[[_View], _View]:
+    """Describe a view's method in the OpenAPI document.
+
+    Args:
+        name: the operationId.
+        request: a serializer or pydantic model of the body, None where there is none.
+        response: a serializer of `data`, None for 204.
+        page: the answer is a list in pages.
+    """
+    if page:
+        response = response(many=True)
+    decorate: Callable[[_View], _View] = extend_schema(
+        operation_id=name,
+        summary=summary,
+        description=description,
+        tags=[tag],
+        request=request,
+        responses={status: response},
+        parameters=[*query, *(PAGE_PARAMETERS if page else ())],
+    )
+    return decorate

@@ -1,0 +1,60 @@
+"""Is the process up, and is what it needs there? Each check is bounded in time."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+
+from batchgen import redis
+
+#: A check that takes longer counts as failed.
+CHECK_S = 2.0
+#: A check that hangs keeps its thread; with all of them hanging, every further check fails.
+_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
+
+
+def healthz(request: HttpRequest) -> JsonResponse:
+    """The process answers."""
+    return JsonResponse({"data": {"status": "ok"}, "error": None})
+
+
+def check_database() -> None:
+    """Raises an error where the database does not answer."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def check_migrations() -> None:
+    """Raises an error where migrations are missing."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise RuntimeError("there are migrations to apply")
+
+
+def check_redis() -> None:
+    """Raises an error where Redis does not answer."""
+    redis.client().ping()
+
+
+def missing(checks: Mapping[str, Callable[[], None]]) -> list[str]:
+    """The names of the checks that failed, or did not end within CHECK_S."""
+    futures = {name: _threads.submit(_run, check) for name, check in checks.items()}
+    wait_for(futures.values(), timeout=CHECK_S)
+    return [name for name, future in futures.items() if not _passed(future)]
+
+
+def _run(check: Callable[[], None]) -> None:
+    try:
+        check()
+    finally:
+        connection.close()
+
+
+def _passed(future: "Future[None]") -> bool:
+    if not future.done():
+        future.cancel()
+        return False
+    return future.exception() is None

@@ -1,0 +1,104 @@
+"""Cursor pagination by key: a page costs the same wherever it stands, and rows that come or go
+meanwhile are neither repeated nor skipped."""
+
+import base64
+import binascii
+import json
+from typing import Any, TypeVar
+
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db.models import Model, Q, QuerySet
+from django.http import QueryDict
+
+from batchgen.errors import ValidationFailed
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+_BAD_CURSOR = "Take the cursor from `page.next` or `page.previous` of an earlier answer."
+
+M = TypeVar("M", bound=Model)
+#: A cursor read: is it the way back, and the keys of the row it stands at.
+_Cursor = tuple[bool, list[Any]]
+
+
+def page_of(
+    rows: "QuerySet[M]", *, keys: tuple[str, ...], query: QueryDict
+) -> tuple[list[M], dict[str, str | None]]:
+    """One page of `rows`, and `{next, previous}`: the cursors of its neighbours or None.
+
+    Args:
+        keys: fields of the rows' own table, unique together, all with or all without `-`;
+            an index should name them.
+        query: `limit` (1 to MAX_LIMIT) and `cursor` are read from it.
+
+    Raises:
+        ValidationFailed: a limit or a cursor that batchgen did not hand out.
+    """
+    limit = _limit(query)
+    cursor = _cursor(rows.model, keys, query)
+    back = cursor is not None and cursor[0]
+    descending = keys[0].startswith("-") != back
+    names = [key.removeprefix("-") for key in keys]
+    if cursor is not None:
+        rows = rows.filter(_beyond(names, cursor[1], "lt" if descending else "gt"))
+    ordered = rows.order_by(*(f"-{name}" if descending else name for name in names))
+    found = list(ordered[: limit + 1])
+    more, found = len(found) > limit, found[:limit]
+    if back:
+        found.reverse()
+    has_next = bool(found) and (back or more)
+    has_previous = bool(found) and (more if back else cursor is not None)
+    return found, {
+        "next": _written(found[-1], names, back=False) if has_next else None,
+        "previous": _written(found[0], names, back=True) if has_previous else None,
+    }
+
+
+def _beyond(names: list[str], values: list[Any], than: str) -> Q:
+    """(a, b) > (x, y), said so that an index on (a, b) finds the place."""
+    condition = Q()
+    for place, name in enumerate(names):
+        same = Q(**dict(zip(names[:place], values[:place], strict=True)))
+        condition |= same & Q(**{f"{name}__{than}": values[place]})
+    return Q(**{f"{names[0]}__{than}e": values[0]}) & condition
+
+
+def _limit(query: QueryDict) -> int:
+    text = query.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MAX_LIMIT):
+        raise ValidationFailed(
+            "The limit is not valid.", limit=[f"Give a whole number from 1 to {MAX_LIMIT}."]
+        )
+    return int(text)
+
+
+def _cursor(model: type[Model], keys: tuple[str, ...], query: QueryDict) -> _Cursor | None:
+    text = query.get("cursor", "")
+    if not text:
+        return None
+    try:
+        back, *values = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
+        if not isinstance(back, bool):
+            raise TypeError("the direction is a boolean")
+        return back, [
+            _key(model, key.removeprefix("-"), value)
+            for key, value in zip(keys, values, strict=True)
+        ]
+    except (binascii.Error, ValueError, TypeError, RecursionError, ValidationError) as error:
+        raise ValidationFailed("The cursor is not valid.", cursor=[_BAD_CURSOR]) from error
+
+
+def _key(model: type[Model], name: str, value: object) -> Any:
+    if not isinstance(value, str) or "\x00" in value:
+        raise TypeError("keys travel as text")
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        raise AssertionError(f"{model.__name__} has no field {name}") from None
+    return field.to_python(value)  # type: ignore[union-attr]  # keys are plain columns
+
+
+def _written(row: Model, names: list[str], *, back: bool) -> str:
+    fields = (row._meta.get_field(name) for name in names)
+    values = [field.value_to_string(row) for field in fields]  # type: ignore[union-attr]  # as above
+    return base64.urlsafe_b64encode(json.dumps([back, *values]).encode()).decode()

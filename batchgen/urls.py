@@ -1,0 +1,29 @@
+"""Every address of the web process."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from batchgen.auth import TokenRefresh, TokenView
+from batchgen.health import healthz
+from runs.health import readyz
+
+schema = SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer, OpenApiYamlRenderer])
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("api/schema", schema, name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/auth/token", TokenView.as_view()),
+    path("api/v1/auth/token/refresh", TokenRefresh.as_view()),
+    path("api/v1/", include("epics.urls")),
+    path("api/v1/", include("runs.urls")),
+]
+
+handler400 = "batchgen.api_errors.bad_request"
+handler403 = "batchgen.api_errors.forbidden"
+handler404 = "batchgen.api_errors.not_found"
+handler500 = "batchgen.api_errors.server_error"

@@ -1,0 +1,68 @@
+"""Who may see and do what: the creator and staff own a project, members have a role in it."""
+
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from batchgen.errors import Forbidden, NotFound
+from epics.models import Membership, Project
+
+Role = Membership.Role
+Somebody = User | AnonymousUser
+
+_RANK = {Role.VIEWER: 1, Role.EDITOR: 2, Role.OWNER: 3}
+
+
+def projects_visible(*, user: Somebody) -> "QuerySet[Project]":
+    """The projects that the user may at least read."""
+    if is_staff(user):
+        return Project.objects.all()
+    if isinstance(user, AnonymousUser):
+        return Project.objects.none()
+    member = Membership.objects.filter(project=OuterRef("pk"), user=user)
+    return Project.objects.filter(Q(created_by_id=user.pk) | Exists(member))
+
+
+def project_role(*, user: Somebody, project: Project) -> str | None:
+    """The user's role in the project, None for a stranger."""
+    if is_staff(user) or project.created_by_id == user.pk:
+        return Role.OWNER
+    if isinstance(user, AnonymousUser):
+        return None
+    member = Membership.objects.filter(project=project, user=user)
+    return member.values_list("role", flat=True).first()
+
+
+def project_require(*, user: Somebody, project: Project, role: Membership.Role) -> None:
+    """Return where the user has at least this role in the project.
+
+    Raises:
+        NotFound: the user may not even see it.
+        Forbidden: the user sees it, but has a lesser role.
+    """
+    held = project_role(user=user, project=project)
+    if held is None:
+        raise NotFound
+    if _RANK[Role(held)] < _RANK[role]:
+        raise Forbidden(f"This needs the role {role.value} in the project; yours is {held}.")
+
+
+def project_for(
+    *, user: Somebody, project_id: UUID, role: Membership.Role = Role.VIEWER
+) -> Project:
+    """The project, where the user has at least this role in it.
+
+    Raises:
+        NotFound, Forbidden: as `project_require`.
+    """
+    project = Project.objects.filter(pk=project_id).first()
+    if project is None:
+        raise NotFound
+    project_require(user=user, project=project, role=role)
+    return project
+
+
+def is_staff(user: Somebody) -> bool:
+    """Staff may do everything in every project."""
+    return bool(user.is_active and user.is_staff)

@@ -1,0 +1,282 @@
+"""A backlog as one JSON document: its shape, its limits, and what must fit together in it."""
+
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from batchgen.errors import ValidationFailed
+from batchgen.strict_json import path_text
+from epics import limits
+
+#: More would not help anybody who repairs a document by hand.
+MAX_PROBLEMS = 50
+
+#: A path into the document, and what is wrong there.
+Problem = tuple[str, str]
+
+
+def _line(text: str) -> str:
+    return _printable(text, lines=False)
+
+
+def _text(text: str) -> str:
+    return _printable(text, lines=True)
+
+
+def _printable(text: str, *, lines: bool) -> str:
+    if found := limits.control_character(text, lines=lines):
+        raise ValueError(f"The control character {found} is not allowed here.")
+    return text
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("This must not be blank.")
+    return text
+
+
+def _empty_for_null(value: object) -> object:
+    return "" if value is None else value
+
+
+_Optional = BeforeValidator(_empty_for_null)
+_Filled = AfterValidator(_filled)
+_Line = AfterValidator(_line)
+_Text = AfterValidator(_text)
+
+Code = Annotated[str, Field(max_length=limits.CODE_CHARS), _Line, _Filled]
+Name = Annotated[str, Field(max_length=limits.NAME_CHARS), _Line, _Filled]
+Title = Annotated[str, Field(max_length=limits.TITLE_CHARS), _Line, _Filled]
+Text = Annotated[str, Field(max_length=limits.TEXT_CHARS), _Text]
+Criterion = Annotated[str, Field(max_length=limits.CRITERION_CHARS), _Text, _Filled]
+OptionalCode = Annotated[str, Field(max_length=limits.CODE_CHARS), _Line, _Optional]
+OptionalName = Annotated[str, Field(max_length=limits.NAME_CHARS), _Line, _Optional]
+OptionalText = Annotated[str, Field(max_length=limits.TEXT_CHARS), _Text, _Optional]
+OptionalContext = Annotated[str, Field(max_length=limits.CONTEXT_CHARS), _Text, _Optional]
+Grade = Annotated[str, Field(max_length=20), _Line, _Optional]
+Priority = Annotated[int, Field(ge=0, le=limits.MAX_PRIORITY)]
+Criteria = Annotated[list[Criterion], Field(max_length=limits.LIST_ENTRIES)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", strict=True, frozen=True, populate_by_name=False
+    )
+
+
+class BacklogProject(_Part):
+    """What the backlog is of."""
+
+    name: Name
+    code: OptionalCode = ""
+    description: OptionalText = ""
+    context: OptionalContext = ""
+    language: Annotated[str, Field(max_length=limits.CODE_CHARS), _Line, _Filled] = "English"
+
+
+class BacklogCard(_Part):
+    """One use case."""
+
+    code: Code
+    title: Title
+    persona: OptionalName = ""
+    statement: OptionalText = ""
+    problem: Text | None = None
+    systems: Annotated[list[Name], Field(max_length=limits.LIST_ENTRIES)] = []
+
+
+class BacklogQuality(_Part):
+    """What the quality check found in a story."""
+
+    score: Annotated[int, Field(ge=0, le=100)] | None = None
+    defects: Annotated[
+        list[dict[str, str | int | float | bool | None]], Field(max_length=limits.LIST_ENTRIES)
+    ] = []
+
+
+class BacklogStory(_Part):
+    """A story, as an export has it."""
+
+    code: Annotated[str, Field(max_length=60), _Line, _Filled]
+    title: Title
+    user_story: Annotated[str, Field(max_length=limits.TEXT_CHARS), _Text, _Filled]
+    persona: OptionalName = ""
+    acceptance_criteria: Criteria = []
+    technical_notes: Text | None = None
+    priority: Grade = ""
+    effort: Grade = ""
+    quality: BacklogQuality = BacklogQuality()
+
+
+class BacklogEpic(_Part):
+    """An epic, its cards and the epics that come before it by their codes."""
+
+    code: Code
+    title: Title
+    theme: OptionalName = ""
+    description: OptionalText = ""
+    business_value: OptionalText = ""
+    acceptance_criteria: Criteria = []
+    dependencies: Annotated[list[Code], Field(max_length=limits.LIST_ENTRIES)] = []
+    effort: OptionalCode = ""
+    impact: OptionalCode = ""
+    priority: Priority | None = None
+    cards: list[Code] = []
+    stories: Annotated[list[BacklogStory], Field(max_length=limits.MAX_STORIES_OF_EPIC)] = []
+    stories_outdated: bool = False
+
+
+class Backlog(_Part):
+    """A project with its cards and epics."""
+
+    project: BacklogProject
+    source: OptionalText = ""
+    cards: Annotated[list[BacklogCard], Field(max_length=limits.MAX_CARDS)]
+    epics: Annotated[list[BacklogEpic], Field(max_length=limits.MAX_EPICS)]
+
+
+def backlog_parse(document: object) -> Backlog:
+    """The document, checked as a whole.
+
+    Raises:
+        ValidationFailed: details have up to MAX_PROBLEMS problems, each under its path.
+    """
+    problems: list[Problem] = []
+    backlog = None
+    try:
+        backlog = Backlog.model_validate(document)
+    except ValidationError as error:
+        problems += [(path_text(found["loc"]), _told(found)) for found in error.errors()]
+    if isinstance(document, dict):
+        problems += _misfits(document)
+    if problems or backlog is None:
+        raise _refusal(problems)
+    return backlog
+
+
+def dependency_cycle(dependencies: dict[str, list[str]]) -> str | None:
+    """A cycle as `E1 → E2 → E1`, each depending on the next, or None.
+
+    Args:
+        dependencies: epic code -> codes of the epics that come first.
+    """
+    try:
+        TopologicalSorter(dependencies).prepare()
+    except CycleError as error:
+        cycle: list[str] = list(reversed(error.args[1]))
+        shown = cycle if len(cycle) <= 12 else [*cycle[:10], "…", cycle[-1]]
+        return " → ".join(shown)
+    return None
+
+
+def _refusal(problems: list[Problem]) -> ValidationFailed:
+    count = len(problems)
+    details: dict[str, list[str]] = {}
+    for path, message in problems[:MAX_PROBLEMS]:
+        details.setdefault(path[:200] or "document", []).append(message)
+    told = "one problem" if count == 1 else f"{count} problems"
+    more = f"; the first {MAX_PROBLEMS} are listed" if count > MAX_PROBLEMS else ""
+    return ValidationFailed(f"The backlog was not imported. It has {told}{more}.", **details)
+
+
+_SENTENCES = {
+    "missing": "This is missing.",
+    "extra_forbidden": "There is no such field here.",
+    "string_type": "This must be text.",
+    "int_type": "This must be a whole number.",
+    "bool_type": "This must be true or false.",
+    "list_type": "This must be a list.",
+    "dict_type": "This must be an object.",
+    "model_type": "This must be an object.",
+    "greater_than_equal": "The least is {ge}.",
+    "less_than_equal": "The most is {le}.",
+    "too_long": "This has {actual_length} entries; at most {max_length} are allowed.",
+}
+
+
+def _told(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    if error["type"] == "string_too_long":
+        most = context["max_length"]
+        return f"This has {len(error['input'])} characters; at most {most} are allowed."
+    if error["type"] == "value_error":
+        return str(context["error"])
+    sentence = _SENTENCES.get(error["type"])
+    return sentence.format(**context) if sentence else f"{error['msg']}."
+
+
+def _misfits(document: dict[str, Any]) -> list[Problem]:
+    """What does not fit together. The shape may be wrong too, so nothing is taken for granted."""
+    cards = list(_entries(document, "cards"))
+    epics = list(_entries(document, "epics"))
+    card_codes, epic_codes = _codes(cards), _codes(epics)
+    problems = [*_twice(cards, "cards"), *_twice(epics, "epics")]
+    places = 0
+    for index, epic in epics:
+        path = f"epics[{index}]"
+        places += sum(1 for _ in _texts(epic, "cards"))
+        problems += _references(epic, "cards", path, card_codes, "card")
+        problems += _references(epic, "dependencies", path, epic_codes, "epic")
+        problems += _twice(list(_entries(epic, "stories")), f"{path}.stories")
+    if places > limits.MAX_PLACES:
+        problems.append(
+            ("epics", f"They name {places} cards; at most {limits.MAX_PLACES} are allowed.")
+        )
+    return [*problems, *_cycles(epics)]
+
+
+def _entries(owner: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    values = owner.get(key)
+    if isinstance(values, list):
+        yield from ((i, value) for i, value in enumerate(values) if isinstance(value, dict))
+
+
+def _texts(owner: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
+    values = owner.get(key)
+    if isinstance(values, list):
+        yield from ((i, value) for i, value in enumerate(values) if isinstance(value, str))
+
+
+def _codes(entries: list[tuple[int, dict[str, Any]]]) -> set[str]:
+    return {entry["code"] for _, entry in entries if isinstance(entry.get("code"), str)}
+
+
+def _twice(entries: list[tuple[int, dict[str, Any]]], path: str) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, entry in entries:
+        code = entry.get("code")
+        if isinstance(code, str) and first.setdefault(code, index) != index:
+            yield (
+                f"{path}[{index}].code",
+                f"The code {_short(code)} is also that of {path}[{first[code]}].",
+            )
+
+
+def _references(
+    epic: dict[str, Any], key: str, path: str, known: set[str], kind: str
+) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, code in _texts(epic, key):
+        if code not in known:
+            yield f"{path}.{key}[{index}]", f"There is no {kind} with the code {_short(code)}."
+        elif code in seen:
+            yield f"{path}.{key}[{index}]", f"The {kind} {_short(code)} is named twice."
+        seen.add(code)
+
+
+def _cycles(epics: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    graph = {
+        epic["code"]: [code for _, code in _texts(epic, "dependencies")]
+        for _, epic in epics
+        if isinstance(epic.get("code"), str)
+    }
+    if cycle := dependency_cycle(graph):
+        yield "epics", f"The dependencies form a cycle: {cycle}."
+
+
+def _short(code: str) -> str:
+    return code if len(code) <= 60 else f"{code[:60]}…"

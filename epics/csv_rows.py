@@ -1,0 +1,47 @@
+"""CSV that no spreadsheet takes for a formula, and Jira's own text."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: Jira's limit for a summary.
+_SUMMARY_CHARS = 255
+
+
+def csv_rows(*groups: Iterable[list[Any]]) -> Iterator[str]:
+    """The rows as lines of CSV (RFC 4180), every cell safe."""
+    for row in chain(*groups):
+        line = io.StringIO()
+        csv.writer(line).writerow([safe_cell(value) for value in row])
+        yield line.getvalue()
+
+
+def safe_cell(value: Any) -> str:
+    """Text that stays text in a spreadsheet: an apostrophe stands before what would be a formula.
+
+    Lists become lines.
+    """
+    if value is None:
+        return ""
+    text = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
+
+
+def short_line(text: str) -> str:
+    """One line of at most 255 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= _SUMMARY_CHARS else f"{line[: _SUMMARY_CHARS - 1]}…"
+
+
+def plain_label(text: str) -> str:
+    """A Jira label: it cannot have spaces."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-")[:_SUMMARY_CHARS]
+
+
+def wiki_text(text: str) -> str:
+    """Text that Jira's wiki markup shows as it is: braces open macros, brackets open links."""
+    return re.sub(r"([{}\[\]])", r"\\\1", text)

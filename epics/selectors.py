@@ -1,0 +1,128 @@
+"""Reads of the backlog; a list is one query, whatever stands in it."""
+
+from typing import TypeVar
+from uuid import UUID
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, IntegerField, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from batchgen.errors import NotFound
+from epics.access import Role, Somebody, project_require, projects_visible
+from epics.models import Card, Epic, EpicCard, Membership, Project, Story
+
+P = TypeVar("P", Card, Epic, Story)
+
+
+def projects_list(*, user: Somebody, search: str = "") -> "QuerySet[Project]":
+    """What the user may see, with counts and the id of an active run."""
+    projects = projects_with_figures(projects_visible(user=user))
+    if search:
+        projects = projects.filter(Q(name__icontains=search) | Q(code__icontains=search))
+    return projects
+
+
+def project_read(*, project_id: UUID) -> Project:
+    """One project as `projects_list` has it.
+
+    Raises:
+        NotFound: it was deleted in the meantime.
+    """
+    project = projects_with_figures(Project.objects.filter(pk=project_id)).first()
+    if project is None:
+        raise NotFound
+    return project
+
+
+def cards_list(*, project: Project, search: str = "") -> "QuerySet[Card]":
+    cards = Card.objects.filter(project=project)
+    if search:
+        cards = cards.filter(Q(title__icontains=search) | Q(statement__icontains=search))
+    return cards
+
+
+def epics_list(*, project: Project, search: str = "") -> "QuerySet[Epic]":
+    """The project's epics with the codes of their cards and the number of their stories."""
+    epics = epics_with_figures(Epic.objects.filter(project=project))
+    if search:
+        epics = epics.filter(Q(title__icontains=search) | Q(description__icontains=search))
+    return epics
+
+
+def epic_read(*, epic_id: UUID) -> Epic:
+    """One epic as `epics_list` has it.
+
+    Raises:
+        NotFound: it was deleted in the meantime.
+    """
+    epic = epics_with_figures(Epic.objects.filter(pk=epic_id)).first()
+    if epic is None:
+        raise NotFound
+    return epic
+
+
+def stories_list(
+    *, project: Project, epic: UUID | str | None = None, persona: str = "", search: str = ""
+) -> "QuerySet[Story]":
+    """The project's stories.
+
+    Args:
+        epic: an epic's id or code.
+        persona: whole, in any case.
+        search: part of the title or the story, in any case.
+    """
+    stories = Story.objects.filter(project=project)
+    if isinstance(epic, UUID):
+        stories = stories.filter(epic_id=epic)
+    elif epic:
+        stories = stories.filter(epic__code=epic)
+    if persona:
+        stories = stories.filter(persona__iexact=persona)
+    if search:
+        stories = stories.filter(Q(title__icontains=search) | Q(user_story__icontains=search))
+    return stories
+
+
+def part_for(
+    model: type[P], *, part_id: UUID, user: Somebody, role: Membership.Role = Role.VIEWER
+) -> P:
+    """A card, epic or story with its project, where the user has at least this role in that.
+
+    Raises:
+        NotFound, Forbidden: as `epics.access.project_require`.
+    """
+    part = model._default_manager.select_related("project").filter(pk=part_id).first()
+    if part is None:
+        raise NotFound
+    project_require(user=user, project=part.project, role=role)
+    return part
+
+
+def epics_with_figures(epics: "QuerySet[Epic]") -> "QuerySet[Epic]":
+    """Each with `card_codes` and `story_count`."""
+    places = EpicCard.objects.filter(epic=OuterRef("pk")).order_by("order", "id")
+    return epics.annotate(
+        card_codes=ArraySubquery(places.values("card__code")),
+        story_count=_count(Story, "epic"),
+    )
+
+
+def projects_with_figures(projects: "QuerySet[Project]") -> "QuerySet[Project]":
+    """Each with `epic_count`, `card_count`, `story_count` and `active_run_id`."""
+    # An active run is one that has not ended and is not draining: its table's CHECK says so.
+    active = Project.objects.filter(
+        pk=OuterRef("pk"), runs__completed_at__isnull=True, runs__draining=False
+    ).order_by("-runs__created_at")
+    return projects.annotate(
+        epic_count=_count(Epic, "project"),
+        card_count=_count(Card, "project"),
+        story_count=_count(Story, "project"),
+        active_run_id=Subquery(active.values("runs__id")[:1]),
+    )
+
+
+def _count(model: type[Model], owner: str) -> Coalesce:
+    rows = model._default_manager.filter(**{owner: OuterRef("pk")}).order_by().values(owner)
+    return Coalesce(
+        Subquery(rows.annotate(n=Count("pk")).values("n")), 0, output_field=IntegerField()
+    )

@@ -1,0 +1,309 @@
+"""The backlog's JSON. Inputs state the same limits as an import."""
+# ruff: noqa: N815 - a field's name is its key in the JSON
+
+from typing import Any
+
+from rest_framework import serializers
+
+from batchgen.api import StrictSerializer
+from epics import limits
+from epics.models import Card, Epic, Project, Story
+
+
+class TextField(serializers.CharField):
+    """Text without control characters; `lines=True` allows tabs and line breaks."""
+
+    default_error_messages = {"control": "The control character {found} is not allowed here."}
+
+    def __init__(self, *, lines: bool = False, **kwargs: Any) -> None:
+        self._lines = lines
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if found := limits.control_character(data, lines=self._lines):
+            self.fail("control", found=found)
+        return super().to_internal_value(data)
+
+
+def _code() -> TextField:
+    return TextField(max_length=limits.CODE_CHARS)
+
+
+def _title() -> TextField:
+    return TextField(max_length=limits.TITLE_CHARS)
+
+
+def _line(chars: int = limits.NAME_CHARS, **kwargs: Any) -> TextField:
+    return TextField(max_length=chars, required=False, allow_blank=True, **kwargs)
+
+
+def _text(chars: int = limits.TEXT_CHARS, **kwargs: Any) -> TextField:
+    return TextField(max_length=chars, required=False, allow_blank=True, lines=True, **kwargs)
+
+
+def _texts(child: TextField, **kwargs: Any) -> serializers.ListField:
+    return serializers.ListField(
+        child=child, max_length=limits.LIST_ENTRIES, required=False, **kwargs
+    )
+
+
+def _criteria() -> serializers.ListField:
+    child = TextField(max_length=limits.CRITERION_CHARS, lines=True)
+    return _texts(child, source="acceptance_criteria")
+
+
+class VersionInput(StrictSerializer):
+    """The fields that every PATCH shares."""
+
+    version = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="The version that you read; another one now answers 409 VERSION_CONFLICT.",
+    )
+
+
+# Projects -------------------------------------------------------------------------------------
+
+
+class ProjectOutput(serializers.ModelSerializer[Project]):
+    epicCount = serializers.IntegerField(source="epic_count", read_only=True)
+    cardCount = serializers.IntegerField(source="card_count", read_only=True)
+    storyCount = serializers.IntegerField(source="story_count", read_only=True)
+    activeRunId = serializers.UUIDField(source="active_run_id", read_only=True, allow_null=True)
+    createdAt = serializers.DateTimeField(source="created_at", read_only=True)
+    updatedAt = serializers.DateTimeField(source="updated_at", read_only=True)
+
+    class Meta:
+        model = Project
+        fields = (
+            "id",
+            "name",
+            "code",
+            "description",
+            "context",
+            "language",
+            "source",
+            "epicCount",
+            "cardCount",
+            "storyCount",
+            "activeRunId",
+            "createdAt",
+            "updatedAt",
+            "version",
+        )
+        read_only_fields = fields
+
+
+class ProjectInput(StrictSerializer):
+    name = TextField(max_length=limits.NAME_CHARS)
+    code = _line(limits.CODE_CHARS)
+    description = _text()
+    context = _text(limits.CONTEXT_CHARS)  # type: ignore[assignment]  # declared fields leave the class
+    language = TextField(max_length=limits.CODE_CHARS, required=False)
+    source = _text()  # type: ignore[assignment]  # as above
+
+    ignored = ProjectOutput.Meta.fields
+
+
+class ProjectPatch(VersionInput, ProjectInput):
+    pass
+
+
+# Cards ----------------------------------------------------------------------------------------
+
+
+class CardOutput(serializers.ModelSerializer[Card]):
+    projectId = serializers.UUIDField(source="project_id", read_only=True)
+
+    class Meta:
+        model = Card
+        fields = (
+            "id",
+            "projectId",
+            "code",
+            "title",
+            "persona",
+            "statement",
+            "problem",
+            "systems",
+            "version",
+        )
+        read_only_fields = fields
+
+
+class CardInput(StrictSerializer):
+    code = TextField(
+        max_length=limits.CODE_CHARS, required=False, help_text="Default: the next free one."
+    )
+    title = _title()
+    persona = _line()
+    statement = _text()
+    problem = _text(allow_null=True)
+    systems = _texts(TextField(max_length=limits.NAME_CHARS))
+
+    ignored = CardOutput.Meta.fields
+
+
+class CardPatch(VersionInput, CardInput):
+    pass
+
+
+# Epics ----------------------------------------------------------------------------------------
+
+
+class EpicOutput(serializers.ModelSerializer[Epic]):
+    projectId = serializers.UUIDField(source="project_id", read_only=True)
+    businessValue = serializers.CharField(source="business_value", read_only=True)
+    acceptanceCriteria = serializers.ListField(
+        child=serializers.CharField(), source="acceptance_criteria", read_only=True
+    )
+    cardCodes = serializers.ListField(
+        child=serializers.CharField(), source="card_codes", read_only=True
+    )
+    storyCount = serializers.IntegerField(source="story_count", read_only=True)
+    storiesOutdated = serializers.BooleanField(source="stories_outdated", read_only=True)
+
+    class Meta:
+        model = Epic
+        fields = (
+            "id",
+            "projectId",
+            "code",
+            "title",
+            "theme",
+            "description",
+            "businessValue",
+            "acceptanceCriteria",
+            "dependencies",
+            "effort",
+            "impact",
+            "priority",
+            "cardCodes",
+            "storyCount",
+            "storiesOutdated",
+            "version",
+        )
+        read_only_fields = fields
+
+
+class EpicInput(StrictSerializer):
+    code = TextField(
+        max_length=limits.CODE_CHARS, required=False, help_text="Default: the next free one."
+    )
+    title = _title()
+    theme = _line()
+    description = _text()
+    businessValue = _text(source="business_value")
+    acceptanceCriteria = _criteria()
+    dependencies = _texts(
+        _code(), help_text="Codes of epics of the same project that come first; never a cycle."
+    )
+    effort = _line(limits.CODE_CHARS)
+    impact = _line(limits.CODE_CHARS)
+    priority = serializers.IntegerField(
+        min_value=0,
+        max_value=limits.MAX_PRIORITY,
+        required=False,
+        allow_null=True,
+        help_text="1 comes first; null comes last.",
+    )
+    cardCodes = serializers.ListField(
+        child=_code(),
+        max_length=limits.MAX_CARDS,
+        required=False,
+        source="card_codes",
+        help_text="All cards of the epic, in their order.",
+    )
+
+    ignored = EpicOutput.Meta.fields
+
+
+class EpicPatch(VersionInput, EpicInput):
+    pass
+
+
+# Stories --------------------------------------------------------------------------------------
+
+
+class QualityOutput(serializers.Serializer[Story]):
+    score = serializers.IntegerField(source="quality_score", allow_null=True)
+    defects = serializers.ListField(child=serializers.DictField())
+
+
+class StoryOutput(serializers.ModelSerializer[Story]):
+    epicId = serializers.UUIDField(source="epic_id", read_only=True)
+    userStory = serializers.CharField(source="user_story", read_only=True)
+    acceptanceCriteria = serializers.ListField(
+        child=serializers.CharField(), source="acceptance_criteria", read_only=True
+    )
+    technicalNotes = serializers.CharField(
+        source="technical_notes", read_only=True, allow_null=True
+    )
+    quality = QualityOutput(source="*", read_only=True)
+    runId = serializers.UUIDField(source="run_id", read_only=True, allow_null=True)
+    createdAt = serializers.DateTimeField(source="created_at", read_only=True)
+    editedAt = serializers.DateTimeField(source="edited_at", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Story
+        fields = (
+            "id",
+            "epicId",
+            "code",
+            "title",
+            "userStory",
+            "persona",
+            "acceptanceCriteria",
+            "technicalNotes",
+            "priority",
+            "effort",
+            "quality",
+            "runId",
+            "createdAt",
+            "editedAt",
+            "version",
+        )
+        read_only_fields = fields
+
+
+class StoryPatch(VersionInput):
+    title = _title()
+    userStory = TextField(max_length=limits.TEXT_CHARS, lines=True, source="user_story")
+    persona = _line()
+    acceptanceCriteria = _criteria()
+    technicalNotes = _text(source="technical_notes", allow_null=True)
+    priority = serializers.ChoiceField(["high", "medium", "low", ""], required=False)
+    effort = serializers.ChoiceField(["S", "M", "L", ""], required=False)
+
+    ignored = StoryOutput.Meta.fields
+
+
+class ImportOutput(serializers.Serializer[Any]):
+    projectId = serializers.UUIDField()
+    cardCount = serializers.IntegerField()
+    epicCount = serializers.IntegerField()
+
+
+# Filters --------------------------------------------------------------------------------------
+
+
+class SearchQuery(serializers.Serializer[Any]):
+    q = serializers.CharField(
+        required=False, allow_blank=True, max_length=200, help_text="Part of the text, in any case."
+    )
+
+
+class StoriesQuery(SearchQuery):
+    epic = serializers.CharField(
+        required=False, allow_blank=True, max_length=limits.CODE_CHARS, help_text="An id or a code."
+    )
+    persona = serializers.CharField(
+        required=False, allow_blank=True, max_length=limits.NAME_CHARS, help_text="In any case."
+    )
+
+
+class ExportQuery(serializers.Serializer[Any]):
+    format = serializers.ChoiceField(["json", "csv", "markdown", "jira"], default="json")

@@ -1,0 +1,248 @@
+"""Every write to the backlog but the import. Each service is one transaction.
+
+A write that has to look at the whole project (codes, places, dependencies) takes the project's
+row first, so that two of them cannot build together what neither would allow. A PATCH raises the
+version in the UPDATE that checks it and holds the row until commit.
+"""
+
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, Func, Value
+from django.utils.timezone import now
+
+from batchgen.errors import NotFound, RunAlreadyActive, ValidationFailed
+from epics import limits
+from epics.backlog_document import dependency_cycle
+from epics.models import Card, Epic, EpicCard, Project, Story
+from epics.writes import (
+    Changes,
+    mark_outdated,
+    next_place,
+    project_lock,
+    refuse_taken_code,
+    row_apply,
+    row_create,
+    row_take,
+)
+
+#: What a prompt says of an epic and of a card; other changes leave its stories up to date.
+EPIC_PROMPT = (
+    "title",
+    "theme",
+    "description",
+    "business_value",
+    "acceptance_criteria",
+    "dependencies",
+    "effort",
+    "impact",
+)
+CARD_PROMPT = ("title", "persona", "statement", "problem", "systems")
+#: What the quality check of a story looked at.
+_STORY_JUDGED = ("title", "user_story", "persona", "acceptance_criteria")
+
+
+@transaction.atomic
+def project_create(*, user: User, fields: Changes) -> Project:
+    """A new, empty project of the user."""
+    return Project.objects.create(created_by_id=user.pk, **fields)
+
+
+@transaction.atomic
+def project_update(*, project_id: UUID, changes: Changes, version: int | None = None) -> None:
+    """Raises:
+    VersionConflict, NotFound: as `row_take`.
+    """
+    changed = row_apply(row_take(Project, project_id, version), changes)
+    if "context" in changed:
+        mark_outdated(Epic.objects.filter(project_id=project_id))
+
+
+@transaction.atomic
+def project_delete(*, project_id: UUID) -> None:
+    """Delete the project with all that belongs to it, its past runs too.
+
+    Raises:
+        RunAlreadyActive: a run is active, or its last calls are still being finished.
+    """
+    # Not `no_key`: a run that starts now waits for this lock, and then finds no project.
+    project = Project.objects.select_for_update().filter(pk=project_id).first()
+    if project is None:
+        raise NotFound
+    open_runs = Project.objects.filter(pk=project_id, runs__completed_at__isnull=True)
+    run_id = open_runs.values_list("runs__id", flat=True).first()
+    if run_id is not None:
+        raise RunAlreadyActive(
+            "A run of this project is active. Cancel it and wait for its end.", runId=str(run_id)
+        )
+    Story.objects.filter(project_id=project_id).delete()
+    EpicCard.objects.filter(epic__project_id=project_id).delete()
+    project.delete()
+
+
+@transaction.atomic
+def card_create(*, project_id: UUID, fields: Changes) -> Card:
+    """A new last card.
+
+    Args:
+        fields: of the model; `code` may be missing.
+
+    Raises:
+        ValidationFailed: the code is taken, or the project is full.
+    """
+    project_lock(project_id)
+    place = next_place(Card, project_id, "C", limits.MAX_CARDS)
+    return row_create(Card(project_id=project_id, **place | fields))
+
+
+@transaction.atomic
+def card_update(*, card_id: UUID, changes: Changes, version: int | None = None) -> None:
+    """Change a card; the stories of its epics count as outdated.
+
+    Raises:
+        VersionConflict, NotFound, ValidationFailed: stale; gone; the code is taken.
+    """
+    if "code" in changes:
+        project_lock(_project_of(Card, card_id))
+    card = row_take(Card, card_id, version)
+    refuse_taken_code(card, changes)
+    if row_apply(card, changes) & set(CARD_PROMPT):
+        mark_outdated(Epic.objects.filter(epic_cards__card=card_id))
+
+
+@transaction.atomic
+def card_delete(*, card_id: UUID) -> None:
+    """Delete a card; the stories of its epics count as outdated."""
+    mark_outdated(Epic.objects.filter(epic_cards__card=card_id))
+    Card.objects.filter(pk=card_id).delete()
+
+
+@transaction.atomic
+def epic_create(*, project_id: UUID, fields: Changes, card_codes: list[str]) -> Epic:
+    """A new last epic; as `card_create`.
+
+    Raises:
+        ValidationFailed: also for an unknown card, an unknown dependency or a cycle of them.
+    """
+    project_lock(project_id)
+    place = next_place(Epic, project_id, "E", limits.MAX_EPICS)
+    epic = row_create(Epic(project_id=project_id, **place | fields))
+    _check_dependencies(epic)
+    _place_cards(epic, card_codes)
+    return epic
+
+
+@transaction.atomic
+def epic_update(
+    *,
+    epic_id: UUID,
+    changes: Changes,
+    card_codes: list[str] | None = None,
+    version: int | None = None,
+) -> None:
+    """Change an epic. A new code is also written where other epics depend on it.
+
+    Raises:
+        VersionConflict, NotFound: as `row_take`.
+        ValidationFailed: as `epic_create`.
+    """
+    project_lock(_project_of(Epic, epic_id))
+    epic = row_take(Epic, epic_id, version)
+    refuse_taken_code(epic, changes)
+    old_code = epic.code
+    changed = row_apply(epic, changes)
+    if "code" in changed:
+        _rewrite_dependents(epic.project_id, old_code, "array_replace", Value(epic.code))
+        epic.refresh_from_db(fields=["dependencies"])
+    if changed & {"dependencies", "code"}:
+        _check_dependencies(epic)
+    moved = card_codes is not None and _place_cards(epic, card_codes)
+    if moved or changed & set(EPIC_PROMPT):
+        mark_outdated(Epic.objects.filter(pk=epic_id))
+
+
+@transaction.atomic
+def epic_delete(*, epic_id: UUID) -> None:
+    """Delete an epic with its stories; no other epic depends on it any more."""
+    epic = Epic.objects.filter(pk=epic_id).first()
+    if epic is None:
+        return
+    project_lock(epic.project_id)
+    _rewrite_dependents(epic.project_id, epic.code, "array_remove")
+    epic.delete()
+
+
+@transaction.atomic
+def story_update(*, story_id: UUID, changes: Changes, version: int | None = None) -> None:
+    """A person's change. What the quality check said of the old text is dropped with it.
+
+    Raises:
+        VersionConflict, NotFound: as `row_take`.
+    """
+    story = row_take(Story, story_id, version)
+    changed = row_apply(story, changes)
+    if not changed:
+        return
+    edited: Changes = {"edited_at": now()}
+    if changed & set(_STORY_JUDGED):
+        edited |= {"quality_score": None, "defects": []}
+    row_apply(story, edited)
+
+
+@transaction.atomic
+def story_delete(*, story_id: UUID) -> None:
+    """Delete one story."""
+    Story.objects.filter(pk=story_id).delete()
+
+
+def _project_of(model: type[Card] | type[Epic], pk: UUID) -> UUID:
+    project_id = model._default_manager.filter(pk=pk).values_list("project_id", flat=True).first()
+    if project_id is None:
+        raise NotFound
+    return project_id
+
+
+def _check_dependencies(epic: Epic) -> None:
+    if not epic.dependencies:
+        return
+    rows = Epic.objects.filter(project_id=epic.project_id).values_list("code", "dependencies")
+    graph = dict(rows)
+    unknown = [code for code in epic.dependencies if code not in graph]
+    if unknown:
+        message = f"There is no epic with the code {', '.join(unknown)}."
+    elif len(set(epic.dependencies)) < len(epic.dependencies):
+        message = "An epic is named twice."
+    elif cycle := dependency_cycle(graph):
+        message = f"The dependencies form a cycle: {cycle}."
+    else:
+        return
+    raise ValidationFailed("The input is not valid.", dependencies=[message])
+
+
+def _place_cards(epic: Epic, codes: list[str]) -> bool:
+    """Put exactly these cards into the epic, in this order; False when they are there already."""
+    places = EpicCard.objects.filter(epic=epic).order_by("order", "id")
+    if list(places.values_list("card__code", flat=True)) == codes:
+        return False
+    cards = dict(
+        Card.objects.filter(project_id=epic.project_id, code__in=codes).values_list("code", "id")
+    )
+    unknown = [code for code in codes if code not in cards]
+    if unknown:
+        message = f"There is no card with the code {', '.join(unknown[:20])}."
+        raise ValidationFailed("The input is not valid.", cardCodes=[message])
+    if len(set(codes)) < len(codes):
+        raise ValidationFailed("The input is not valid.", cardCodes=["A card is named twice."])
+    places.delete()
+    EpicCard.objects.bulk_create(
+        EpicCard(epic=epic, card_id=cards[code], order=order) for order, code in enumerate(codes)
+    )
+    return True
+
+
+def _rewrite_dependents(project_id: UUID, code: str, function: str, *new: Value) -> None:
+    Epic.objects.filter(project_id=project_id, dependencies__contains=[code]).update(
+        dependencies=Func(F("dependencies"), Value(code), *new, function=function),
+        version=F("version") + 1,
+    )

@@ -1,0 +1,88 @@
+"""A whole backlog in and out over REST."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from batchgen.api import operation, signed_in, valid
+from batchgen.downloads import download
+from epics import selectors
+from epics.access import project_for
+from epics.backlog_document import Backlog
+from epics.backlog_export import FORMATS, export_name
+from epics.backlog_import import backlog_import
+from epics.serializers import ExportQuery, ImportOutput
+
+
+class ImportView(APIView):
+    @operation(
+        "projectImport",
+        "Import a backlog as a new project",
+        tag="projects",
+        request=Backlog,
+        response=ImportOutput,
+        status=201,
+        description="All or nothing. Every problem is told with its path, up to 50 at a time.",
+    )
+    def post(self, request: Request) -> Response:
+        imported = backlog_import(user=signed_in(request), document=request.data)
+        project = selectors.project_read(project_id=imported.pk)
+        output = {
+            "projectId": project.pk,
+            "cardCount": vars(project)["card_count"],
+            "epicCount": vars(project)["epic_count"],
+        }
+        return Response(ImportOutput(output).data, status=201)
+
+
+class _AnyAccept(BaseContentNegotiation):
+    """The query names the format, so `Accept` has nothing to say."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
+        return next(iter(parsers))
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
+
+
+class ExportView(APIView):
+    content_negotiation_class = _AnyAccept
+
+    @extend_schema(
+        operation_id="projectExport",
+        summary="Export a project's backlog with its stories",
+        description=(
+            "A file, without the envelope: `json` imports again unchanged; `csv` has a row for "
+            "each story; `jira` is for Jira's CSV importer; `markdown` is for people."
+        ),
+        tags=["projects"],
+        parameters=[ExportQuery],
+        responses={
+            (200, "application/json"): Backlog,
+            (200, "text/csv"): OpenApiTypes.STR,
+            (200, "text/markdown"): OpenApiTypes.STR,
+        },
+        extensions={"x-no-envelope": True},
+    )
+    def get(self, request: Request, project_id: UUID) -> HttpResponseBase:
+        project = project_for(user=request.user, project_id=project_id)
+        query = valid(ExportQuery, request.query_params.dict())
+        written = FORMATS[query["format"]]
+        return download(
+            request._request,
+            written.write(project),
+            name=export_name(project, written),
+            content_type=written.content_type,
+        )

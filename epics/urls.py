@@ -1,0 +1,19 @@
+"""Under /api/v1/."""
+
+from django.urls import path
+
+from epics import transfer_views, views
+
+urlpatterns = [
+    path("projects", views.ProjectsView.as_view()),
+    path("projects/import", transfer_views.ImportView.as_view()),
+    path("projects/<uuid:project_id>", views.ProjectView.as_view()),
+    path("projects/<uuid:project_id>/export", transfer_views.ExportView.as_view()),
+    path("projects/<uuid:project_id>/cards", views.CardsView.as_view()),
+    path("projects/<uuid:project_id>/epics", views.EpicsView.as_view()),
+    path("projects/<uuid:project_id>/stories", views.ProjectStoriesView.as_view()),
+    path("cards/<uuid:card_id>", views.CardView.as_view()),
+    path("epics/<uuid:epic_id>", views.EpicView.as_view()),
+    path("epics/<uuid:epic_id>/stories", views.EpicStoriesView.as_view()),
+    path("stories/<uuid:story_id>", views.StoryView.as_view()),
+]

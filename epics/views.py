@@ -1,0 +1,270 @@
+"""The backlog over REST: each method checks who asks, calls one service, and reads."""
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from batchgen.api import operation, page_response, signed_in, valid
+from epics import selectors, services
+from epics.access import Role, project_for
+from epics.models import Card, Epic, Story
+from epics.serializers import (
+    CardInput,
+    CardOutput,
+    CardPatch,
+    EpicInput,
+    EpicOutput,
+    EpicPatch,
+    ProjectInput,
+    ProjectOutput,
+    ProjectPatch,
+    SearchQuery,
+    StoriesQuery,
+    StoryOutput,
+    StoryPatch,
+)
+
+
+class ProjectsView(APIView):
+    @operation(
+        "projectList",
+        "List projects",
+        tag="projects",
+        query=[SearchQuery],
+        response=ProjectOutput,
+        page=True,
+    )
+    def get(self, request: Request) -> Response:
+        query = valid(SearchQuery, request.query_params.dict())
+        projects = selectors.projects_list(user=request.user, search=query.get("q", ""))
+        keys = ("-created_at", "-id")
+        return page_response(request, projects, keys=keys, serializer=ProjectOutput)
+
+    @operation(
+        "projectCreate",
+        "Create a project",
+        tag="projects",
+        request=ProjectInput,
+        response=ProjectOutput,
+        status=201,
+    )
+    def post(self, request: Request) -> Response:
+        fields = valid(ProjectInput, request.data)
+        project = services.project_create(user=signed_in(request), fields=fields)
+        return _project(project.pk, status=201)
+
+
+class ProjectView(APIView):
+    @operation("projectRead", "Read a project", tag="projects", response=ProjectOutput)
+    def get(self, request: Request, project_id: UUID) -> Response:
+        project_for(user=request.user, project_id=project_id)
+        return _project(project_id)
+
+    @operation(
+        "projectUpdate",
+        "Change a project",
+        tag="projects",
+        request=ProjectPatch,
+        response=ProjectOutput,
+    )
+    def patch(self, request: Request, project_id: UUID) -> Response:
+        project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
+        changes, version = _patch(ProjectPatch, request)
+        services.project_update(project_id=project_id, changes=changes, version=version)
+        return _project(project_id)
+
+    @operation(
+        "projectDelete", "Delete a project with all that belongs to it", tag="projects", status=204
+    )
+    def delete(self, request: Request, project_id: UUID) -> Response:
+        project_for(user=request.user, project_id=project_id, role=Role.OWNER)
+        services.project_delete(project_id=project_id)
+        return Response(status=204)
+
+
+class CardsView(APIView):
+    @operation(
+        "cardList",
+        "List a project's cards",
+        tag="cards",
+        query=[SearchQuery],
+        response=CardOutput,
+        page=True,
+    )
+    def get(self, request: Request, project_id: UUID) -> Response:
+        project = project_for(user=request.user, project_id=project_id)
+        query = valid(SearchQuery, request.query_params.dict())
+        cards = selectors.cards_list(project=project, search=query.get("q", ""))
+        return page_response(request, cards, keys=("order", "id"), serializer=CardOutput)
+
+    @operation(
+        "cardCreate",
+        "Add a card",
+        tag="cards",
+        request=CardInput,
+        response=CardOutput,
+        status=201,
+    )
+    def post(self, request: Request, project_id: UUID) -> Response:
+        project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
+        fields = valid(CardInput, request.data)
+        card = services.card_create(project_id=project_id, fields=fields)
+        return Response(CardOutput(card).data, status=201)
+
+
+class CardView(APIView):
+    @operation("cardRead", "Read a card", tag="cards", response=CardOutput)
+    def get(self, request: Request, card_id: UUID) -> Response:
+        card = selectors.part_for(Card, part_id=card_id, user=request.user)
+        return Response(CardOutput(card).data)
+
+    @operation("cardUpdate", "Change a card", tag="cards", request=CardPatch, response=CardOutput)
+    def patch(self, request: Request, card_id: UUID) -> Response:
+        card = selectors.part_for(Card, part_id=card_id, user=request.user, role=Role.EDITOR)
+        changes, version = _patch(CardPatch, request)
+        services.card_update(card_id=card_id, changes=changes, version=version)
+        card.refresh_from_db()
+        return Response(CardOutput(card).data)
+
+    @operation("cardDelete", "Delete a card", tag="cards", status=204)
+    def delete(self, request: Request, card_id: UUID) -> Response:
+        selectors.part_for(Card, part_id=card_id, user=request.user, role=Role.EDITOR)
+        services.card_delete(card_id=card_id)
+        return Response(status=204)
+
+
+class EpicsView(APIView):
+    @operation(
+        "epicList",
+        "List a project's epics",
+        tag="epics",
+        query=[SearchQuery],
+        response=EpicOutput,
+        page=True,
+    )
+    def get(self, request: Request, project_id: UUID) -> Response:
+        project = project_for(user=request.user, project_id=project_id)
+        query = valid(SearchQuery, request.query_params.dict())
+        epics = selectors.epics_list(project=project, search=query.get("q", ""))
+        return page_response(request, epics, keys=("order", "id"), serializer=EpicOutput)
+
+    @operation(
+        "epicCreate",
+        "Add an epic",
+        tag="epics",
+        request=EpicInput,
+        response=EpicOutput,
+        status=201,
+    )
+    def post(self, request: Request, project_id: UUID) -> Response:
+        project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
+        fields = valid(EpicInput, request.data)
+        codes = fields.pop("card_codes", [])
+        epic = services.epic_create(project_id=project_id, fields=fields, card_codes=codes)
+        return _epic(epic.pk, status=201)
+
+
+class EpicView(APIView):
+    @operation("epicRead", "Read an epic", tag="epics", response=EpicOutput)
+    def get(self, request: Request, epic_id: UUID) -> Response:
+        selectors.part_for(Epic, part_id=epic_id, user=request.user)
+        return _epic(epic_id)
+
+    @operation("epicUpdate", "Change an epic", tag="epics", request=EpicPatch, response=EpicOutput)
+    def patch(self, request: Request, epic_id: UUID) -> Response:
+        selectors.part_for(Epic, part_id=epic_id, user=request.user, role=Role.EDITOR)
+        changes, version = _patch(EpicPatch, request)
+        codes = changes.pop("card_codes", None)
+        services.epic_update(epic_id=epic_id, changes=changes, card_codes=codes, version=version)
+        return _epic(epic_id)
+
+    @operation("epicDelete", "Delete an epic with its stories", tag="epics", status=204)
+    def delete(self, request: Request, epic_id: UUID) -> Response:
+        selectors.part_for(Epic, part_id=epic_id, user=request.user, role=Role.EDITOR)
+        services.epic_delete(epic_id=epic_id)
+        return Response(status=204)
+
+
+class ProjectStoriesView(APIView):
+    @operation(
+        "storyList",
+        "List a project's stories",
+        tag="stories",
+        query=[StoriesQuery],
+        response=StoryOutput,
+        page=True,
+    )
+    def get(self, request: Request, project_id: UUID) -> Response:
+        project = project_for(user=request.user, project_id=project_id)
+        query = valid(StoriesQuery, request.query_params.dict())
+        stories = selectors.stories_list(
+            project=project,
+            epic=_id_or_code(query.get("epic", "")),
+            persona=query.get("persona", ""),
+            search=query.get("q", ""),
+        )
+        return page_response(request, stories, keys=("id",), serializer=StoryOutput)
+
+
+class EpicStoriesView(APIView):
+    @operation(
+        "epicStoryList",
+        "List an epic's stories",
+        tag="stories",
+        response=StoryOutput,
+        page=True,
+    )
+    def get(self, request: Request, epic_id: UUID) -> Response:
+        epic = selectors.part_for(Epic, part_id=epic_id, user=request.user)
+        stories = selectors.stories_list(project=epic.project, epic=epic_id)
+        return page_response(request, stories, keys=("order", "id"), serializer=StoryOutput)
+
+
+class StoryView(APIView):
+    @operation("storyRead", "Read a story", tag="stories", response=StoryOutput)
+    def get(self, request: Request, story_id: UUID) -> Response:
+        story = selectors.part_for(Story, part_id=story_id, user=request.user)
+        return Response(StoryOutput(story).data)
+
+    @operation(
+        "storyUpdate", "Change a story", tag="stories", request=StoryPatch, response=StoryOutput
+    )
+    def patch(self, request: Request, story_id: UUID) -> Response:
+        story = selectors.part_for(Story, part_id=story_id, user=request.user, role=Role.EDITOR)
+        changes, version = _patch(StoryPatch, request)
+        services.story_update(story_id=story_id, changes=changes, version=version)
+        story.refresh_from_db()
+        return Response(StoryOutput(story).data)
+
+    @operation("storyDelete", "Delete a story", tag="stories", status=204)
+    def delete(self, request: Request, story_id: UUID) -> Response:
+        selectors.part_for(Story, part_id=story_id, user=request.user, role=Role.EDITOR)
+        services.story_delete(story_id=story_id)
+        return Response(status=204)
+
+
+def _patch(
+    serializer: type[serializers.Serializer[Any]], request: Request
+) -> tuple[dict[str, Any], int | None]:
+    changes = valid(serializer, request.data, partial=True)
+    return changes, changes.pop("version", None)
+
+
+def _project(project_id: UUID, status: int = 200) -> Response:
+    project = selectors.project_read(project_id=project_id)
+    return Response(ProjectOutput(project).data, status=status)
+
+
+def _epic(epic_id: UUID, status: int = 200) -> Response:
+    return Response(EpicOutput(selectors.epic_read(epic_id=epic_id)).data, status=status)
+
+
+def _id_or_code(text: str) -> UUID | str:
+    try:
+        return UUID(text)
+    except ValueError:
+        return text

@@ -1,0 +1,101 @@
+"""Rows for tests, made as the program makes them."""
+
+from functools import cache
+from itertools import count
+from typing import Any
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from rest_framework.test import APIClient
+
+from epics.backlog_import import backlog_import
+from epics.models import Membership, Project
+
+_number = count(1)
+
+
+def user_make(name: str = "", **fields: Any) -> User:
+    """A user with the password `secret`; no superuser unless said so."""
+    name = name or f"user-{next(_number)}"
+    return User.objects.create(username=name, password=_hashed(), **fields)
+
+
+def member_make(project: Project, role: str) -> User:
+    """A user with this role in the project."""
+    user = user_make(f"{role}-{next(_number)}")
+    Membership.objects.create(project=project, user=user, role=role)
+    return user
+
+
+def client_of(user: User | None) -> APIClient:
+    """An API client, signed in unless it is for nobody. Errors come as answers."""
+    client = APIClient(raise_request_exception=False)
+    if user is not None:
+        client.force_authenticate(user)
+    return client
+
+
+def story_document(code: str = "E1-S1", **fields: Any) -> dict[str, Any]:
+    """A story as an import takes it."""
+    return {
+        "code": code,
+        "title": f"Story {code}",
+        "userStory": "As a skipper, I want to see the tide, so that I leave in time.",
+        "persona": "skipper",
+        "acceptanceCriteria": ["The tide of today is shown."],
+        "technicalNotes": None,
+        "priority": "high",
+        "effort": "S",
+        **fields,
+    }
+
+
+def backlog_document(*, epics: int = 2, cards: int = 3, stories: int = 0) -> dict[str, Any]:
+    """A backlog as an import takes it.
+
+    Args:
+        cards: of each epic.
+        stories: of each epic.
+    """
+    return {
+        "project": {"code": "T", "name": "Tides", "description": "Tide tables"},
+        "source": "made for a test",
+        "cards": [_card(number) for number in range(1, epics * cards + 1)],
+        "epics": [_epic(number, cards, stories) for number in range(1, epics + 1)],
+    }
+
+
+def project_make(user: User | None = None, **counts: int) -> Project:
+    """A project with the backlog of `backlog_document(**counts)`."""
+    return backlog_import(user=user or user_make(), document=backlog_document(**counts))
+
+
+@cache
+def _hashed() -> str:
+    """The hash of `secret`; making one takes a third of a second."""
+    return make_password("secret")
+
+
+def _card(number: int) -> dict[str, Any]:
+    return {
+        "code": f"C{number}",
+        "title": f"Card {number}",
+        "persona": "skipper",
+        "statement": f"As a skipper, I want thing {number}, so that I arrive.",
+        "problem": None,
+        "systems": ["tide table"],
+    }
+
+
+def _epic(number: int, cards: int, stories: int) -> dict[str, Any]:
+    first = (number - 1) * cards + 1
+    written = [story_document(f"E{number}-S{place}") for place in range(1, stories + 1)]
+    return {
+        "code": f"E{number}",
+        "title": f"Epic {number}",
+        "theme": "Sailing",
+        "description": f"The things of epic {number}",
+        "priority": number,
+        "cards": [f"C{card}" for card in range(first, first + cards)],
+        **({"stories": written} if written else {}),
+    }

@@ -1,0 +1,78 @@
+"""Bodies that are too large, over real connections to uvicorn."""
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from django.conf import settings
+
+from batchgen.asgi import application
+
+PATH = "/api/v1/auth/token"
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Where the application listens."""
+    config = uvicorn.Config(application, lifespan="off", log_level="error")
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+    thread.start()
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    thread.join(10)
+    listening.close()
+
+
+def answer_of(connection: http.client.HTTPConnection) -> tuple[int, Any]:
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())
+
+
+def assert_refused(status: int, body: Any) -> None:
+    assert (status, body["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+    assert body["error"]["details"] == {"limitBytes": settings.MAX_BODY_BYTES}
+
+
+def test_fifty_megabytes_with_a_length(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", PATH, b"x" * 50_000_000)
+    assert_refused(*answer_of(connection))
+    connection.close()
+
+
+def test_fifty_megabytes_in_chunks(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    chunks = iter([b"x" * 1_000_000] * 50)
+    connection.request("POST", PATH, chunks, encode_chunked=True)
+    assert_refused(*answer_of(connection))
+    connection.close()
+
+
+def test_a_client_that_asks_first_need_not_send(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        head = (
+            f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50000000\r\n"
+            "Expect: 100-continue\r\n\r\n"
+        )
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_within_the_limit_is_read(port: int, chunked: bool) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    text = b'{"username": ' + b" " * 9_000_000 + b'"a"}'
+    body: Any = iter([text[:4_000_000], text[4_000_000:]]) if chunked else text
+    headers = {"Content-Type": "application/json"}
+    connection.request("POST", PATH, body, headers, encode_chunked=chunked)
+    status, answer = answer_of(connection)
+    assert (status, list(answer["error"]["details"])) == (400, ["password"])
+    connection.close()

@@ -1,0 +1,75 @@
+"""The API describes itself."""
+
+import re
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from tests.factories import client_of
+
+METHODS = {"get", "post", "patch", "put", "delete"}
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return client_of(None).get("/api/schema").json()
+
+
+def operations(document: Any) -> list[tuple[str, str, Any]]:
+    return [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if method in METHODS
+    ]
+
+
+def test_the_document_is_valid() -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=StringIO())
+
+
+def test_it_is_openapi_3_1_and_complete(document: Any) -> None:
+    assert document["openapi"].startswith("3.1")
+    for path in ("/api/v1/projects", "/api/v1/auth/token", "/api/v1/stories/{story_id}"):
+        assert path in document["paths"]
+
+
+def test_every_operation_is_described(document: Any) -> None:
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(ids) == len(set(ids))
+    for path, method, operation in operations(document):
+        assert operation["summary"], path
+        assert operation["tags"], path
+        assert {"400", "401", "500", "503"} <= set(operation["responses"]), path
+        if method in {"post", "patch"}:
+            assert {"409", "413", "415"} <= set(operation["responses"]), path
+
+
+def test_answers_are_described_as_envelopes(document: Any) -> None:
+    for path, _, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            schema = answer.get("content", {}).get("application/json", {}).get("schema")
+            if schema and status < "300" and "x-no-envelope" not in operation:
+                assert {"data", "error"} <= set(schema["properties"]), path
+                is_list = schema["properties"]["data"].get("type") == "array"
+                assert "page" in schema["properties"] or not is_list, path
+
+
+def test_the_pages_load_nothing_from_elsewhere() -> None:
+    answer = client_of(None).get("/api/docs")
+    assert answer.status_code == 200
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+    assert loaded
+    assert all(url.startswith(("/", "data:")) for url in loaded), loaded
+    for url in loaded:
+        if url.startswith("/static/"):
+            asset = client_of(None).get(url)
+            assert asset.status_code == 200, url
+            asset.close()
+
+
+def test_yaml_for_who_asks() -> None:
+    answer = client_of(None).get("/api/schema", headers={"accept": "application/vnd.oai.openapi"})
+    assert answer.text.startswith("openapi: 3.1")
