@@ -9,7 +9,8 @@ import dj_database_url
 from batchgen import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-PRODUCTION = env.choice("BATCHGEN_ENV", "development", ("development", "production")) == "production"
+ENVIRONMENT = env.choice("BATCHGEN_ENV", "development", ("development", "production"))
+PRODUCTION = ENVIRONMENT == "production"
 DEBUG = False
 
 # Django ---------------------------------------------------------------------------------------

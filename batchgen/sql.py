@@ -40,7 +40,8 @@ class Queries:
 
     def __init__(self, path: Path) -> None:
         parts: list[str] = _NAME.split(path.read_text())
-        self._sql: dict[str, str] = dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
+        bodies = (part.strip() for part in parts[2::2])
+        self._sql: dict[str, str] = dict(zip(parts[1::2], bodies, strict=True))
 
     def __getitem__(self, name: str) -> str:
         return self._sql[name]

@@ -9,12 +9,13 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import django
 import httpx2
 import pytest
 from django.db import connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from batchgen.local import stack
 from batchgen.local.place import scratch
@@ -61,7 +62,7 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
 
     yield
     close_engine_pool()
-    connections["default"].close_pool()
+    cast("DatabaseWrapper", connections["default"]).close_pool()
 
 
 class Simulator:

@@ -1,5 +1,7 @@
 """Pause, resume, cancel, change, retry: one wins, the trail says who, nothing is lost."""
 
+from functools import partial
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import InternalError, ProgrammingError
@@ -29,7 +31,7 @@ def test_of_50_equal_requests_at_once_exactly_one_wins(dana: User) -> None:
     for hold in world.holds()[:3]:
         world.claim(hold)
     for action, to in (("pause", "PAUSED"), ("resume", "RUNNING"), ("cancel", "CANCELLED")):
-        results = race(*[lambda a=action: run_control(run=world.run, action=a, user=dana)] * 50)
+        results = race(*[partial(run_control, run=world.run, action=action, user=dana)] * 50)
         (moved,) = [result for result in results if isinstance(result, Moved)]
         assert sum(isinstance(result, InvalidTransition) for result in results) == 49
         assert (moved.status, moved.in_flight) == (to, 3)
@@ -155,8 +157,8 @@ class TestCancelOfOneEpic:
             (hold,) = world.holds()
             epic = RunEpic.objects.get(id=hold.run_epic_id)
             claimed, refused = race(
-                lambda w=world, h=hold: w.claim(h),
-                lambda e=epic: run_epic_cancel(run_epic=e, user=dana),
+                partial(world.claim, hold),
+                partial(run_epic_cancel, run_epic=epic, user=dana),
             )
             epic.refresh_from_db()
             assert refused is None

@@ -1,6 +1,8 @@
 """Lanes: who gets an epic, who may finish it, and what happens to whoever comes too late."""
 
 import time
+from functools import partial
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError
@@ -58,10 +60,10 @@ def test_a_run_that_stands_still_gives_no_epic(to: RunStatus) -> None:
 def test_a_halt_counts_exactly_the_epics_that_were_claimed_before_it() -> None:
     for _ in range(5):
         world = World.make(epics=12, lanes=12)
-        claims = [lambda w=world, hold=hold: w.claim(hold) for hold in world.holds()]
+        claims = [partial(world.claim, hold) for hold in world.holds()]
         *claimed, in_flight = race(
             *claims,
-            lambda run=world.run: halt(run_id=run.id, to=RunStatus.PAUSED, message="Paused."),
+            partial(halt, run_id=world.run.id, to=RunStatus.PAUSED, message="Paused."),
         )
         assert in_flight == sum(step is not None for step in claimed)
         assert RunEpic.objects.filter(run=world.run, status="GENERATING").count() == in_flight
@@ -158,23 +160,18 @@ def test_two_runs_that_finish_one_epic_at_once_leave_one_set_of_stories() -> Non
     RunEpic.objects.filter(run=worlds[1].run).update(
         epic=RunEpic.objects.get(run=worlds[0].run).epic
     )
-    steps = [world.claim() for world in worlds]
-    ends = race(
-        *[
-            lambda world=world, step=step: world.finish(step)  # type: ignore[misc]  # bound above
-            for world, step in zip(worlds, steps, strict=True)
-        ]
-    )
+    steps = [step for world in worlds if (step := world.claim())]
+    ends = race(*[partial(world.finish, step) for world, step in zip(worlds, steps, strict=True)])
     assert all(isinstance(end, dict) for end in ends), ends
-    epic_id = RunEpic.objects.get(run=worlds[0].run).epic_id
-    assert Story.objects.filter(epic_id=epic_id).count() == 2
+    epic = RunEpic.objects.get(run=worlds[0].run).epic
+    assert Story.objects.filter(epic=epic).count() == 2
 
 
 def test_lanes_that_move_on_at_once_never_take_the_same_epic() -> None:
     world = World.make(epics=40, lanes=10)
     while holds := world.holds():
-        steps = race(*[lambda hold=hold: world.claim(hold) for hold in holds])
-        ends = race(*[lambda step=step: world.finish(step, stories=1) for step in steps])
+        steps = race(*[partial(world.claim, hold) for hold in holds])
+        ends = race(*[partial(world.finish, step, stories=1) for step in steps])
         assert not [end for end in ends if isinstance(end, Exception)]
     assert RunEpic.objects.filter(run=world.run, status="COMPLETED", attempt=1).count() == 40
     assert_counted(world.run)
@@ -266,12 +263,12 @@ def test_a_second_call_starts_only_while_the_run_runs() -> None:
     assert step
     response = {"text": "{}", "stopReason": "end_turn"}
 
-    def begin(call_id: object) -> object:
+    def begin(call_id: UUID) -> UUID | None:
         return call_next(
             hold=step.hold,
             call_id=call_id,
             spend=SPEND,
-            response=response,  # type: ignore[arg-type]  # ids
+            response=response,
             purpose="repair",
             model="m",
         )
@@ -353,7 +350,7 @@ class TestReclaim:
             Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
             lanes_reclaim()
             lanes_dispatch(run_id=world.run.id)
-        epic = world.epic(step)
+        epic = RunEpic.objects.get(run=world.run)
         assert (epic.status, epic.error_code, epic.crashes) == ("FAILED", "POISON", 3)
         assert "retry" in epic.error
         assert_counted(world.run)
@@ -364,7 +361,7 @@ class TestReclaim:
             world.claim(hold)
         Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
         rounds = race(*[lanes_reclaim] * 6)
-        assert sum(map(len, rounds)) == 8  # type: ignore[arg-type]  # lists of rows
+        assert sum(map(len, rounds)) == 8
         assert set(RunEpic.objects.values_list("crashes", flat=True)) == {1}
 
 
@@ -377,7 +374,7 @@ class TestDispatch:
             link
             for links in race(*[lambda: lanes_dispatch(run_id=world.run.id)] * 8)
             for link in links
-        ]  # type: ignore[attr-defined]  # lists of links
+        ]
         assert len(sent) == 19
         assert len({link.run_epic_id for link in sent}) == 19
 

@@ -1,6 +1,7 @@
 """The run log: a reader that follows it sees every line, once, in order."""
 
 import threading
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -15,6 +16,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _messages(world: World, after: int) -> tuple[list[str], int]:
     lines = list(log_after(run_id=world.run.id, seq=after, limit=1000))
     return [line.message for line in lines], max([after, *(line.seq or 0 for line in lines)])
+
+
+def _write(world: World, writer: int) -> None:
+    for line in range(20):
+        log_append(run_id=world.run.id, message=f"{writer}.{line}")
 
 
 def test_a_line_that_is_committed_late_is_not_missed() -> None:
@@ -42,10 +48,7 @@ def test_a_line_that_is_committed_late_is_not_missed() -> None:
 
 def test_numbers_have_no_gap_and_no_repeat_with_many_readers_and_writers() -> None:
     world = World.make(begin=False)
-    actions = [
-        lambda i=i: [log_append(run_id=world.run.id, message=f"{i}.{j}") for j in range(20)]
-        for i in range(4)
-    ]
+    actions = [partial(_write, world, i) for i in range(4)]
     readers = [
         lambda: [list(log_after(run_id=world.run.id, seq=0, limit=5)) for _ in range(20)]
     ] * 4

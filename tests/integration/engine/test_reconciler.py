@@ -135,7 +135,7 @@ def test_of_rounds_at_once_one_does_the_work() -> None:
         Lane.objects.update(state="idle")
         RunEpic.objects.update(lane=None)
         (other,) = race(reconcile)
-        assert not any(other.as_dict().values())  # type: ignore[attr-defined]  # a Round
+        assert not any(other.as_dict().values())
         cursor.execute("SELECT pg_advisory_unlock(7102)")
     assert reconcile().sent == 2
 

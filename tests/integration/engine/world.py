@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -199,10 +200,10 @@ def halt(*, run_id: UUID, to: RunStatus, message: str) -> int | None:
     return None if moved is None else moved.in_flight
 
 
-def race(*actions: Callable[[], object]) -> list[object]:
+def race(*actions: Callable[[], object]) -> list[Any]:
     """Do all at the same moment, each in its own thread; their results, or errors, in order."""
     barrier = threading.Barrier(len(actions))
-    results: list[object] = [None] * len(actions)
+    results: list[Any] = [None] * len(actions)
 
     def runner(place: int, action: Callable[[], object]) -> None:
         try:

@@ -46,7 +46,7 @@ def test_of_50_equal_requests_at_once_one_gets_200() -> None:
     answers = race(
         *[lambda: client.post(path, {}, content_type="application/json").status_code] * 50
     )
-    assert sorted(answers) == [200] + [409] * 49  # type: ignore[type-var]  # statuses
+    assert sorted(answers) == [200] + [409] * 49
 
 
 @pytest.mark.parametrize(
