@@ -68,6 +68,8 @@ class WorkerProcess:
             concurrency=self._concurrency,
             lease_until=now() + timedelta(seconds=settings.WORKER_LEASE_S),
         )
+        # A claimed epic's call must begin at once: a pause counts on it.
+        self._client.open()
         for thread in self._threads:
             thread.start()
 

@@ -77,6 +77,14 @@ class ProviderClient:
         self._closed = False
         self._lock = threading.Lock()
 
+    def open(self) -> None:
+        """Build what the first call would build, a second's work; not before a fork.
+
+        Raises:
+            RuntimeError: the client is closed.
+        """
+        self._open_session()
+
     def start(self, request: CompletionRequest) -> Call:
         """Send a request and return at once.
 
