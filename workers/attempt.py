@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import psycopg
@@ -46,10 +46,12 @@ from workers.generation import (
     Usage,
 )
 from workers.pipeline import run_pipeline
-from workers.provider.client import Call, ProviderClient
 from workers.provider.errors import CallAborted, Effect, ProviderError
 from workers.provider.prices import cost_usd
 from workers.retry import UNSTATED_ERRORS_IN_A_ROW, RetryPolicy, unstated_wait_s
+
+if TYPE_CHECKING:
+    from workers.provider.client import Call, ProviderClient
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ class Attempt:
     """A claimed lane, its epic, and the call that is under way."""
 
     def __init__(
-        self, *, hold: Hold, call_id: UUID, claimed: dict[str, Any], client: ProviderClient
+        self, *, hold: Hold, call_id: UUID, claimed: dict[str, Any], client: "ProviderClient"
     ) -> None:
         self.hold = hold
         self.stage: str = RunEpicStage.VALIDATION
@@ -325,7 +327,7 @@ class Attempt:
             run_finalize(run_id=moved["run_id"])
 
 
-def attempt_begin(*, hold: Hold, worker_id: UUID, client: ProviderClient) -> Attempt | None:
+def attempt_begin(*, hold: Hold, worker_id: UUID, client: "ProviderClient") -> Attempt | None:
     """Claim the hold's epic; None when its message is late, doubled, or the run stands still."""
     call_id = new_id()
     claimed = lane_claim(hold=hold, worker_id=worker_id, call_id=call_id)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import psycopg
@@ -25,8 +26,10 @@ from runs.messages import message_id
 from runs.models import Worker
 from runs.queries import QUERIES
 from workers.attempt import Attempt, attempt_begin
-from workers.provider.client import ProviderClient
 from workers.reconciler import reconcile
+
+if TYPE_CHECKING:
+    from workers.provider.client import ProviderClient
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ class Stopping(Exception):
 class WorkerProcess:
     """This process as a worker. Celery's signals make it, start it and stop it."""
 
-    def __init__(self, *, name: str, concurrency: int, client: ProviderClient) -> None:
+    def __init__(self, *, name: str, concurrency: int, client: "ProviderClient") -> None:
         self.id: UUID = new_id()
         self.name = name
         self._concurrency = concurrency

@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import signals
 from django.conf import settings
@@ -11,7 +11,9 @@ from django.db import Error as DjangoDatabaseError
 
 from workers import process
 from workers.process import WorkerProcess
-from workers.provider.client import ProviderClient
+
+if TYPE_CHECKING:
+    from workers.provider.client import ProviderClient
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,19 @@ _START_AGAIN_S = 2
 _SWITCH_INTERVAL_S = 0.001
 
 
+def provider_client(*, max_connections: int) -> "ProviderClient":
+    """The client of this process's calls, as the settings say."""
+    # Importing the SDK takes a second, which beat spares itself.
+    from workers.provider.client import ProviderClient  # noqa: PLC0415  # see above
+
+    return ProviderClient(
+        api_key=settings.ANTHROPIC_API_KEY,
+        base_url=settings.ANTHROPIC_BASE_URL or None,
+        timeout_s=settings.PROVIDER_TIMEOUT_S,
+        max_connections=max_connections,
+    )
+
+
 @signals.worker_init.connect
 def start(sender: Any = None, **_: object) -> None:
     """Before the first message: be on the books, and wait for PostgreSQL where it is away."""
@@ -28,12 +43,7 @@ def start(sender: Any = None, **_: object) -> None:
     worker = WorkerProcess(
         name=sender.hostname,
         concurrency=sender.concurrency,
-        client=ProviderClient(
-            api_key=settings.ANTHROPIC_API_KEY,
-            base_url=settings.ANTHROPIC_BASE_URL or None,
-            timeout_s=settings.PROVIDER_TIMEOUT_S,
-            max_connections=sender.concurrency + 8,
-        ),
+        client=provider_client(max_connections=sender.concurrency + 8),
     )
     while True:
         try:

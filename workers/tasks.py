@@ -8,7 +8,10 @@ from celery.exceptions import Reject
 from batchgen.celery import app
 from runs.lanes import Hold
 from runs.messages import TASK_NAME
-from workers import process
+from workers import (
+    process,
+    signals,  # noqa: F401  # whoever has the tasks is started and stopped by these
+)
 from workers.process import Stopping
 from workers.reconciler import reconcile
 

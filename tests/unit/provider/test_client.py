@@ -439,7 +439,8 @@ def test_a_process_that_ends_or_forks_without_closing_stays_quiet(
     wire: Wire, what: str, calls: int
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", PROGRAM, wire.url, what],
+        # Not -X dev: it also reports callbacks that a busy machine made slow.
+        [sys.executable, "-W", "error", "-c", PROGRAM, wire.url, what],
         capture_output=True,
         text=True,
         timeout=30,
