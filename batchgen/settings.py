@@ -115,7 +115,14 @@ DATABASES: dict[str, Any] = {
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             **_DATABASE.get("OPTIONS", {}),
-            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
+            # A try to connect at least every two seconds while the server is away: by itself the
+            # pool waits twice as long each time.
+            "pool": {
+                "min_size": 1,
+                "max_size": DATABASE_POOL_SIZE,
+                "timeout": 5,
+                "reconnect_timeout": 4,
+            },
             "application_name": "batchgen",
             "connect_timeout": 5,
         },
@@ -132,11 +139,11 @@ REDIS_PREFIX = env.text("BATCHGEN_REDIS_PREFIX", "batchgen:")
 
 WORKER_CONCURRENCY = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, most=1000)
 CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT = "batchgen.broker:Transport"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
-    # Redelivery is not how a dead worker's epic comes back (the lease is), so it must never fire.
-    "visibility_timeout": 1800,
-    "unacked_restore_interval": 10,
-    "unacked_restore_throttle": 1,
+    # Kombu's own books of unacknowledged messages lose some at every kill and give others back
+    # after minutes. The lease and the reconciler are sooner and exact, so the books are spared.
+    "ack_emulation": False,
     "priority_steps": [0, 3, 6, 9],
     "queue_order_strategy": "priority",
     "global_keyprefix": REDIS_PREFIX,
@@ -149,7 +156,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
 CELERY_BROKER_POOL_LIMIT = WORKER_CONCURRENCY + 10
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A Redis that refuses writes (out of memory, read-only) is one to wait for, not a reason to end.
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_TASK_DEFAULT_QUEUE = "epics"
+# Late, so that a worker takes no more messages than it has threads: priorities stay exact.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_ACKS_ON_FAILURE = True

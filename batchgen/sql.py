@@ -24,6 +24,7 @@ from psycopg_pool import ConnectionPool
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 #: Errors after which the same statement may well succeed at once.
 _PASSING = (
     psycopg.errors.DeadlockDetected,
@@ -42,6 +43,7 @@ class Queries:
         parts: list[str] = _NAME.split(path.read_text())
         bodies = (part.strip() for part in parts[2::2])
         self._sql: dict[str, str] = dict(zip(parts[1::2], bodies, strict=True))
+        self._numbered = {name: _numbered(sql) for name, sql in self._sql.items()}
 
     def __getitem__(self, name: str) -> str:
         return self._sql[name]
@@ -52,11 +54,12 @@ class Queries:
         Raises:
             psycopg.Error: as the server said, after a few tries where another may help.
         """
-        sql = self._sql[name]
+        sql, names = self._numbered[name]
+        values = [params[name] for name in names]
         for tries in range(1, _TRIES + 1):
             try:
                 with engine_pool().connection() as connection:
-                    return connection.execute(sql, params, prepare=True).fetchall()
+                    return connection.execute(sql, values, prepare=True).fetchall()
             except (psycopg.OperationalError, *_PASSING) as error:
                 if tries == _TRIES:
                     raise
@@ -67,6 +70,15 @@ class Queries:
         raise AssertionError("the loop returns or raises")
 
 
+def _numbered(sql: str) -> tuple[str, list[str]]:
+    """The statement with PostgreSQL's own $1, $2 …, and the parameters' names in that order.
+
+    Psycopg translates named parameters anew for every execution of a statement this long.
+    """
+    names = list(dict.fromkeys(_PARAMETER.findall(sql)))
+    return _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", sql), names
+
+
 @cache
 def engine_pool() -> ConnectionPool[psycopg.Connection[Row]]:
     """This process's pool for named SQL; connections are in autocommit."""
@@ -74,7 +86,7 @@ def engine_pool() -> ConnectionPool[psycopg.Connection[Row]]:
     options = database.settings_dict["OPTIONS"]["pool"]
     parameters = {
         **database.get_connection_params(),
-        "cursor_factory": psycopg.Cursor,
+        "cursor_factory": psycopg.RawCursor,
         "row_factory": dict_row,
         "autocommit": True,
         "prepare_threshold": 0,

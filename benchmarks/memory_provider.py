@@ -1,0 +1,63 @@
+"""A provider that answers from memory: 8 stories, always the same."""
+
+import json
+
+from workers.generation import Completion, CompletionRequest, Usage
+from workers.provider.client import Answer
+
+
+def _story(number: int) -> dict[str, object]:
+    return {
+        "title": f"See report {number}",
+        "persona": "Analyst",
+        "userStory": f"As an analyst, I want to see report number {number}, "
+        f"so that I can decide what to do in area {number}.",
+        "acceptanceCriteria": [
+            f"Given report {number}, when it opens, then {number + 3} rows are shown.",
+            f"Given no data, when report {number} opens, then a hint is shown.",
+        ],
+        "technicalNotes": None,
+        "priority": "high",
+        "effort": "S",
+    }
+
+
+ANSWER = json.dumps({"stories": [_story(number) for number in range(1, 9)]})
+
+
+class MemoryCall:
+    """A call that is over before it began."""
+
+    def __init__(self, request: CompletionRequest) -> None:
+        self._model = request.model
+
+    def result(self) -> Answer:
+        """The answer."""
+        completion = Completion(
+            text=ANSWER,
+            stop_reason="end_turn",
+            usage=Usage(input_tokens=900, output_tokens=1200),
+            model=self._model,
+            request_id="req_memory",
+        )
+        return Answer(completion=completion, limits=None, latency_s=0.0)
+
+    def abort(self) -> None:
+        """Nothing is under way."""
+
+
+class MemoryProvider:
+    """Stands in for `workers.provider.client.ProviderClient`."""
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def start(self, request: CompletionRequest) -> MemoryCall:
+        """Answer at once."""
+        return MemoryCall(request)
+
+    def open(self) -> None:
+        """Nothing to open."""
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,157 @@
+"""W0: what the engine itself costs. 2,000 epics, 10 lanes, one worker, answers from memory.
+
+Paired with bare Celery in the same run: engine, peer, engine, peer …
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+
+from django.db import connection
+
+from batchgen.ids import new_id
+from batchgen.local.supervisor import Child
+from benchmarks import runs
+from benchmarks.backlogs import project_create
+from benchmarks.bench import ROOT, Bench, python
+from benchmarks.counters import counters
+from benchmarks.peers import bare_celery
+from benchmarks.rows import Rows, Value, side_by_side, spread
+from epics.models import Project
+
+_EPICS = 2000
+_LANES = 10
+_WARM_UP = 200
+_LEAST_PAIRS = 3
+_OURS = "batchgen"
+_Measure = Callable[[Bench, Project, int], runs.Window]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Round:
+    """One measurement: the window after the warm-up, and what was counted over all epics."""
+
+    window: runs.Window
+    counted: dict[str, float]
+
+
+def run(bench: Bench) -> Rows:
+    """Engine and peers in turns, at least three times each."""
+    repeats = 1 if bench.quick else max(bench.repeats, _LEAST_PAIRS)
+    measures: dict[str, _Measure] = {
+        _OURS: _engine,
+        "bare Celery, same SQL": partial(_peer, variant=bare_celery.SAME),
+        "bare Celery, least SQL": partial(_peer, variant=bare_celery.LEAST),
+    }
+    rounds = [
+        {name: _counted(measure, bench) for name, measure in measures.items()}
+        for _ in range(repeats)
+    ]
+    columns = {name: [each[name] for each in rounds] for name in measures}
+    return Rows(
+        name="W0",
+        title=f"{bench.epics(_EPICS)} epics, {_LANES} lanes, answers from memory, one worker",
+        rows=side_by_side("per epic", {name: _figures(found) for name, found in columns.items()}),
+        notes=[
+            "CPU wanted of ours: at most 4.5 ms; epics/s: at least 0.9 x bare Celery, same SQL",
+            *(_paired(name, columns) for name in measures if name != _OURS),
+            "A peer's sender is paid too: its clock starts with the first message.",
+        ],
+    )
+
+
+def _paired(peer: str, columns: dict[str, list[_Round]]) -> str:
+    pairs = list(zip(columns[_OURS], columns[peer], strict=True))
+    rates = [ours.window.epics_per_s / theirs.window.epics_per_s for ours, theirs in pairs]
+    costs = [ours.window.cpu_ms() / theirs.window.cpu_ms() for ours, theirs in pairs]
+    return f"{peer}, paired: {spread(rates)} x its epics/s, {spread(costs)} x its CPU"
+
+
+def _counted(measure: _Measure, bench: Bench) -> _Round:
+    bench.empty()
+    total = _WARM_UP + bench.epics(_EPICS)
+    project = project_create(epics=total)
+    before = counters()
+    window = measure(bench, project, total)
+    return _Round(window=window, counted=(counters() - before).per(total))
+
+
+def _engine(bench: Bench, project: Project, total: int) -> runs.Window:
+    with bench.worker(threads=_LANES, entry="benchmarks.memory_worker") as worker:
+        run = runs.start(project, lanes=_LANES)
+        window = runs.window(
+            lambda: runs.done(run),
+            warm_up=_WARM_UP,
+            total=total,
+            trees={"worker": worker, **bench.servers()},
+        )
+        runs.finished(run)
+    return window
+
+
+def _peer(bench: Bench, project: Project, total: int, *, variant: str) -> runs.Window:
+    run_id, ids = _peer_prepare(project)
+    options = ("-P", "threads", "-c", str(_LANES), "-n", "bare@%h")
+    quiet = ("-E", "--without-gossip", "--without-heartbeat", "-l", "WARNING")
+    kept = {k: v for k, v in bench.environment.items() if k != "DJANGO_SETTINGS_MODULE"}
+    child = Child(
+        name="bare-celery",
+        argv=python("celery", "-A", bare_celery.__name__, "worker", *options, *quiet),
+        env={**kept, "BARE_VARIANT": variant},
+        cwd=ROOT,
+    )
+    with bench.process(child) as worker:
+        # The worker is up once it has done one; the rest is sent while it works.
+        _peer_send(ids[:1], project)
+        runs.await_count(lambda: _peer_done(run_id), 1)
+        sender = threading.Thread(target=_peer_send, args=(ids[1:], project))
+        sender.start()
+        window = runs.window(
+            lambda: _peer_done(run_id),
+            warm_up=_WARM_UP,
+            total=total,
+            trees={"worker": worker, **bench.servers()},
+        )
+        sender.join()
+    return window
+
+
+def _peer_prepare(project: Project) -> tuple[str, list[str]]:
+    run_id = str(new_id())
+    with connection.cursor() as cursor:
+        cursor.execute(bare_celery.TABLES)
+        cursor.execute("INSERT INTO bare_run (id) VALUES (%s)", [run_id])
+        cursor.execute(bare_celery.ITEMS, [run_id, project.id])
+        return run_id, [str(epic_id) for (epic_id,) in cursor.fetchall()]
+
+
+def _peer_send(ids: list[str], project: Project) -> None:
+    for epic_id in ids:
+        bare_celery.generate_epic.delay(epic_id, str(project.id))
+
+
+def _peer_done(run_id: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(bare_celery.DONE, [run_id])
+        (done,) = cursor.fetchone()
+    return int(done)
+
+
+def _figures(rounds: list[_Round]) -> dict[str, Value]:
+    windows = [each.window for each in rounds]
+    counted = {what: median(each.counted[what] for each in rounds) for what in rounds[0].counted}
+    return {
+        "epics/s": spread([each.epics_per_s for each in windows], 0),
+        "CPU, ms": spread([each.cpu_ms() for each in windows]),
+        **{
+            f"- {name}, ms": spread([each.cpu_ms(name) for each in windows])
+            for name in windows[0].cpu_s
+        },
+        "transactions": counted["commits"],
+        "rows written": counted["rows_written"],
+        "messages": counted["messages"],
+        "Redis round trips": counted["redis_reads"],
+        "Redis commands": counted["redis_commands"],
+    }
