@@ -9,8 +9,10 @@ to run twice: each names the generation of the lane it belongs to.
 
 import logging
 import re
+import time
 from collections.abc import Mapping
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -48,23 +50,28 @@ class Queries:
     def __getitem__(self, name: str) -> str:
         return self._sql[name]
 
-    def fetch(self, name: str, params: Mapping[str, object]) -> list[Row]:
+    def fetch(self, name: str, params: Mapping[str, object], *, patience_s: float = 0) -> list[Row]:
         """Run a block as one transaction and return its rows, each a dict by column name.
+
+        Args:
+            patience_s: how long to go on trying while the server is away.
 
         Raises:
             psycopg.Error: as the server said, after a few tries where another may help.
         """
         sql, names = self._numbered[name]
         values = [params[name] for name in names]
-        for tries in range(1, _TRIES + 1):
+        deadline = time.monotonic() + patience_s
+        for tries in count(1):
             try:
                 with engine_pool().connection() as connection:
                     return connection.execute(sql, values, prepare=True).fetchall()
             except (psycopg.OperationalError, *_PASSING) as error:
-                if tries == _TRIES:
+                away = not isinstance(error, _PASSING)
+                if tries >= _TRIES and not (away and time.monotonic() < deadline):
                     raise
                 log.warning("%s: %s; once more", name, type(error).__name__)
-                if not isinstance(error, _PASSING):
+                if away:
                     # A server that restarted took all of the pool's connections with it.
                     engine_pool().check()
         raise AssertionError("the loop returns or raises")

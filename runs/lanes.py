@@ -5,7 +5,7 @@ the lane has moved on, nothing happens and the answer says so.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,11 @@ from runs.messages import Link
 from runs.queries import QUERIES
 from runs.states import CallOutcome, RunEpicStage, RunEpicStatus
 
+#: A worker that missed so many heartbeats, and was started again, is not the one that runs.
+_BEATS_MISSED = 2
+#: What a call brought is paid for: where PostgreSQL is away, its worker waits so long to store it.
+#: Nobody loses a lease meanwhile.
+_PATIENCE_S = 600.0
 _POISON_MESSAGE = (
     "Given up: the worker died each of the last times this epic was generated. "
     "Look at the worker's log for what its cards do to it, then retry."
@@ -33,6 +38,10 @@ class Hold:
     generation: int
     run_epic_id: UUID
 
+    def params(self) -> dict[str, object]:
+        """As the lane queries name them. (`asdict` copies deeply, at ten times the cost.)"""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spend:
@@ -44,6 +53,10 @@ class Spend:
     cache_write_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     request_id: str = ""
+
+    def params(self) -> dict[str, object]:
+        """As the lane queries name them."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +77,9 @@ class Outcome:
 
 def lane_claim(*, hold: Hold, worker_id: UUID, call_id: UUID) -> dict[str, Any] | None:
     """Claim the hold's epic and write the call's intent; all that the attempt needs, or None."""
-    rows = QUERIES.fetch("lane_claim", {**asdict(hold), "worker_id": worker_id, "call_id": call_id})
+    rows = QUERIES.fetch(
+        "lane_claim", {**hold.params(), "worker_id": worker_id, "call_id": call_id}
+    )
     return rows[0] if rows else None
 
 
@@ -80,8 +95,8 @@ def lane_finish(
     rows = QUERIES.fetch(
         "lane_finish",
         {
-            **asdict(hold),
-            **asdict(spend),
+            **hold.params(),
+            **spend.params(),
             "call_id": call_id,
             "status": outcome.status.value,
             "stage": outcome.stage,
@@ -99,7 +114,9 @@ def lane_finish(
             "level": level,
             "message": outcome.message,
             "park_s": float(park_s),
+            "last_chance": _last_chance(),
         },
+        patience_s=_PATIENCE_S,
     )
     return rows[0] if rows else None
 
@@ -127,7 +144,7 @@ def lane_give_back(
     rows = QUERIES.fetch(
         "lane_give_back",
         {
-            **asdict(hold),
+            **hold.params(),
             "call_id": call_id,
             "reason": reason,
             "message": message,
@@ -138,6 +155,7 @@ def lane_give_back(
             "request_id": request_id,
             "possibly_billed": possibly_billed,
         },
+        patience_s=_PATIENCE_S,
     )
     return bool(rows)
 
@@ -150,27 +168,38 @@ def call_next(
     (row,) = QUERIES.fetch(
         "call_next",
         {
-            **asdict(hold),
-            **asdict(spend),
+            **hold.params(),
+            **spend.params(),
             "call_id": call_id,
             "next_call_id": next_call_id,
             "response": Jsonb(response),
             "purpose": purpose,
             "model": model,
         },
+        patience_s=_PATIENCE_S,
     )
     return next_call_id if row["begun"] else None
 
 
 def call_book(*, lane_id: int, call_id: UUID, spend: Spend) -> None:
     """Book what an overtaken attempt spent; its result counts for nothing else."""
-    QUERIES.fetch("call_book", {**asdict(spend), "lane_id": lane_id, "call_id": call_id})
+    params = {**spend.params(), "lane_id": lane_id, "call_id": call_id}
+    QUERIES.fetch("call_book", params, patience_s=_PATIENCE_S)
 
 
 def lanes_dispatch(*, run_id: UUID, lost_lane_ids: Iterable[int] = ()) -> list[Link]:
     """Give the run's free lanes their next epics; the messages to send."""
-    params = {"run_id": run_id, "lost_lane_ids": list(lost_lane_ids)}
+    params = {
+        "run_id": run_id,
+        "lost_lane_ids": list(lost_lane_ids),
+        "last_chance": _last_chance(),
+    }
     return [Link.of(row) for row in QUERIES.fetch("lanes_dispatch", params)]
+
+
+def _last_chance() -> int:
+    """Crashes after which an epic's next one is its last; those epics go out one at a time."""
+    return max(1, settings.MAX_CRASHES - 1)
 
 
 def lanes_rest(*, run_id: UUID) -> list[dict[str, Any]]:
@@ -178,18 +207,22 @@ def lanes_rest(*, run_id: UUID) -> list[dict[str, Any]]:
     return QUERIES.fetch("lanes_rest", {"run_id": run_id})
 
 
-def lanes_reclaim(*, orphans: Iterable[str] = ()) -> list[dict[str, Any]]:
+def lanes_reclaim(*, orphans: Iterable[str] = (), judge: bool = True) -> list[dict[str, Any]]:
     """Take epics back from workers that are gone; a row for each lane.
 
     Args:
         orphans: `lane.generation` of claims that the calling worker holds by the books but does
             not run.
+        judge: a lease that ran out means that its worker is dead.
     """
     return QUERIES.fetch(
         "lanes_reclaim",
         {
             "orphans": list(orphans),
+            "judge": judge,
             "max_crashes": settings.MAX_CRASHES,
+            "lease_s": float(settings.WORKER_LEASE_S),
+            "silent_s": _BEATS_MISSED * settings.HEARTBEAT_S,
             "poison_message": _POISON_MESSAGE,
             "lost_message": _LOST_MESSAGE,
         },

@@ -28,7 +28,8 @@ WITH run AS (
         started_at = COALESCE(started_at, clock_timestamp())
     FROM lane
     WHERE runs_runepic.id = %(run_epic_id)s AND runs_runepic.status = 'PENDING'
-    RETURNING runs_runepic.id, runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.attempt
+    RETURNING runs_runepic.id, runs_runepic.epic_id, runs_runepic.epic_code,
+              runs_runepic.attempt, runs_runepic.output_tokens
 ), call AS (
     INSERT INTO runs_providercall (
         id, run_epic_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
@@ -54,7 +55,8 @@ SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set, ru
            FROM epics_epiccard place JOIN epics_card card ON card.id = place.card_id
            WHERE place.epic_id = claimed.epic_id
        ) AS cards,
-       CASE WHEN claimed.attempt > 1 THEN (
+       -- Answers that were paid for and did not finish the epic.
+       CASE WHEN claimed.output_tokens > 0 THEN (
            SELECT jsonb_agg(answered.response ORDER BY answered.started_at)
            FROM runs_providercall answered
            WHERE answered.run_epic_id = claimed.id AND answered.response IS NOT NULL
@@ -68,6 +70,8 @@ LEFT JOIN epics_epic epic ON epic.id = claimed.epic_id
 -- lane_finish --
 -- Finish an epic (COMPLETED, FAILED, SKIPPED or CANCELLED) and move its lane on, all in one: the epic, its
 -- stories (replaced when completed), the call, the totals, the log, the lane's next epic.
+-- Of epics that may be given up at their next crash, one at a time is handed out: an epic that
+-- kills its workers takes no other with it to the end.
 -- Returns the lane's new state; nothing when the lane belongs to a newer attempt by now.
 WITH lane AS (
     SELECT lane.id, lane.index, lane.run_id, run.status, run.max_concurrency, run.priority,
@@ -142,6 +146,15 @@ WITH lane AS (
         SELECT id, epic_code, epic_title
         FROM runs_runepic
         WHERE run_id = lane.run_id AND status = 'PENDING' AND lane_id IS NULL
+          AND (
+              crashes < %(last_chance)s
+              OR NOT EXISTS (
+                  SELECT FROM runs_runepic suspect
+                  WHERE suspect.run_id = lane.run_id AND suspect.lane_id IS NOT NULL
+                    AND suspect.status IN ('PENDING', 'GENERATING')
+                    AND suspect.crashes >= %(last_chance)s AND suspect.id <> %(run_epic_id)s
+              )
+          )
         ORDER BY "order"
         LIMIT 1
         FOR UPDATE SKIP LOCKED
@@ -231,24 +244,35 @@ RETURNING runs_lane.state, runs_lane.run_id, back.status
 
 -- call_next --
 -- End one call and begin another of the same attempt (a repair, a larger cap): the first answer
--- is kept for a later attempt, its spend is booked, the second call's intent is written. Returns
--- nothing when the run stands still or the lane belongs to a newer attempt: then no call starts.
+-- is kept for a later attempt, its spend is booked, the second call's intent is written. Says no
+-- when the run stands still or the lane belongs to a newer attempt: then no call starts. A second
+-- time it changes nothing and says the same.
 WITH run AS (
     SELECT id, status FROM runs_run
     WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)
     FOR SHARE
 ), lane AS (
+    SELECT id FROM runs_lane
+    WHERE id = %(lane_id)s AND generation = %(generation)s AND state = 'running'
+    FOR UPDATE
+), ended AS (
+    UPDATE runs_providercall
+    SET outcome = 'ANSWERED', ended_at = clock_timestamp(), request_id = %(request_id)s,
+        input_tokens = %(input_tokens)s, output_tokens = %(output_tokens)s,
+        cache_read_tokens = %(cache_read_tokens)s, cache_write_tokens = %(cache_write_tokens)s,
+        cost_usd = %(cost_usd)s, response = %(response)s
+    FROM lane, run
+    WHERE runs_providercall.id = %(call_id)s AND runs_providercall.outcome = 'STARTED'
+    RETURNING runs_providercall.id
+), counted AS (
     UPDATE runs_lane
     SET input_tokens = input_tokens + %(input_tokens)s,
         output_tokens = output_tokens + %(output_tokens)s,
         cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
         cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
         cost_usd = cost_usd + %(cost_usd)s
-    FROM run
+    FROM ended
     WHERE runs_lane.id = %(lane_id)s
-      AND runs_lane.generation = %(generation)s
-      AND runs_lane.state = 'running'
-    RETURNING runs_lane.id
 ), epic AS (
     UPDATE runs_runepic
     SET input_tokens = input_tokens + %(input_tokens)s,
@@ -256,17 +280,9 @@ WITH run AS (
         cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
         cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
         cost_usd = cost_usd + %(cost_usd)s
-    FROM lane
+    FROM ended
     WHERE runs_runepic.id = %(run_epic_id)s
     RETURNING runs_runepic.id, runs_runepic.attempt
-), ended AS (
-    UPDATE runs_providercall
-    SET outcome = 'ANSWERED', ended_at = clock_timestamp(), request_id = %(request_id)s,
-        input_tokens = %(input_tokens)s, output_tokens = %(output_tokens)s,
-        cache_read_tokens = %(cache_read_tokens)s, cache_write_tokens = %(cache_write_tokens)s,
-        cost_usd = %(cost_usd)s, response = %(response)s
-    FROM epic
-    WHERE runs_providercall.id = %(call_id)s AND runs_providercall.outcome = 'STARTED'
 ), begun AS (
     INSERT INTO runs_providercall (
         id, run_epic_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
@@ -278,7 +294,8 @@ WITH run AS (
     WHERE run.status = 'RUNNING'
     RETURNING id
 )
-SELECT EXISTS (SELECT FROM lane) AS mine, EXISTS (SELECT FROM begun) AS begun
+SELECT EXISTS (SELECT FROM begun)
+       OR EXISTS (SELECT FROM runs_providercall WHERE id = %(next_call_id)s) AS begun
 
 -- call_book --
 -- Book the spend of a call whose epic belongs to a newer attempt by now: nothing else of it counts.
@@ -336,10 +353,23 @@ WITH run AS (
     SELECT due.id AS lane_id, ROW_NUMBER() OVER (ORDER BY due.index) AS place
     FROM due LEFT JOIN held ON held.lane_id = due.id
     WHERE held.id IS NULL
+), suspect AS (
+    -- Of epics that may be given up at their next crash, the first, if none is handed out.
+    SELECT id FROM runs_runepic
+    WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
+      AND crashes >= %(last_chance)s
+      AND NOT EXISTS (
+          SELECT FROM runs_runepic other
+          WHERE other.run_id = (SELECT id FROM run) AND other.lane_id IS NOT NULL
+            AND other.status IN ('PENDING', 'GENERATING') AND other.crashes >= %(last_chance)s
+      )
+    ORDER BY "order"
+    LIMIT 1
 ), free AS (
     SELECT id, "order"
     FROM runs_runepic
     WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
+      AND (crashes < %(last_chance)s OR id = (SELECT id FROM suspect))
     ORDER BY "order"
     LIMIT (SELECT COUNT(*) FROM empty)
     FOR UPDATE SKIP LOCKED
@@ -387,8 +417,8 @@ WHERE runs_lane.id = waiting.id
 RETURNING runs_lane.id AS lane_id, runs_lane.generation - 1 AS generation
 
 -- lanes_reclaim --
--- Take epics back from lanes whose worker is gone: its lease ran out, it said goodbye, or a newer
--- start of the same name is alive; or from lanes that the worker itself no longer knows. The
+-- Take epics back from lanes whose worker is gone: its lease ran out, it said goodbye, or it is
+-- silent and was started anew under its name; or from lanes that the worker itself no longer knows. The
 -- epic is PENDING again, or FAILED when it took too many workers with it. Its call may have been billed.
 WITH gone AS (
     SELECT lane.id, lane.run_id, lane.generation, run.status AS run_status,
@@ -402,10 +432,18 @@ WITH gone AS (
           lane.id || '.' || lane.generation = ANY(%(orphans)s)
           OR worker.id IS NULL
           OR worker.stopped_at IS NOT NULL
-          OR worker.lease_until < clock_timestamp()
-          OR EXISTS (
-              SELECT FROM runs_worker newer
-              WHERE newer.name = worker.name AND newer.started_at > worker.started_at
+          OR (
+              %(judge)s AND worker.lease_until < clock_timestamp()
+              -- Nobody could renew a lease while this server was away.
+              AND pg_postmaster_start_time()
+                  < clock_timestamp() - make_interval(secs => %(lease_s)s)
+          )
+          OR (
+              worker.heartbeat_at < clock_timestamp() - make_interval(secs => %(silent_s)s)
+              AND EXISTS (
+                  SELECT FROM runs_worker newer
+                  WHERE newer.name = worker.name AND newer.started_at > worker.started_at
+              )
           )
       )
     ORDER BY lane.id

@@ -16,7 +16,7 @@ import psycopg
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from django.db import close_old_connections
-from django.utils.timezone import now
+from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
 from batchgen.ids import new_id
@@ -26,7 +26,7 @@ from runs.messages import message_id
 from runs.models import Worker
 from runs.queries import QUERIES
 from workers.attempt import Attempt, attempt_begin
-from workers.reconciler import reconcile
+from workers.reconciler import Round, reconcile
 
 if TYPE_CHECKING:
     from workers.provider.client import ProviderClient
@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 #: A claim is on the books a moment before its attempt is in ours.
 _ORPHAN_AFTER_S = 2.0
+#: Heartbeats without a gap after which this worker may say of others that they missed theirs.
+_STEADY_BEATS = 3
 
 
 class Stopping(Exception):
@@ -52,6 +54,7 @@ class WorkerProcess:
         self._attempts: dict[int, Attempt] = {}
         self._reported: dict[int, str] = {}
         self._orphans: list[str] = []
+        self._beaten_at = self._steady_since = float("-inf")
         self._stopping = threading.Event()
         self._closed = threading.Event()
         self._threads = [
@@ -65,11 +68,14 @@ class WorkerProcess:
         Raises:
             django.db.Error: PostgreSQL is away.
         """
+        # By the database's clock, as everything that is compared: this host's may be wrong.
         Worker.objects.create(
             id=self.id,
             name=self.name,
             concurrency=self._concurrency,
-            lease_until=now() + timedelta(seconds=settings.WORKER_LEASE_S),
+            started_at=Now(),
+            heartbeat_at=Now(),
+            lease_until=Now() + timedelta(seconds=settings.WORKER_LEASE_S),
         )
         # A claimed epic's call must begin at once: a pause counts on it.
         self._client.open()
@@ -114,7 +120,7 @@ class WorkerProcess:
         for thread in self._threads:
             thread.join(timeout=5)
         self._client.close()
-        Worker.objects.filter(id=self.id).update(stopped_at=now())
+        Worker.objects.filter(id=self.id).update(stopped_at=Now())
         close_engine_pool()
 
     def beat(self) -> None:
@@ -142,6 +148,7 @@ class WorkerProcess:
                 ),
             },
         )
+        self._note_beat()
         self._reported = {
             lane_id: f"{attempt.hold.generation} {attempt.stage}"
             for lane_id, attempt in mine.items()
@@ -157,11 +164,29 @@ class WorkerProcess:
             if row["age_s"] > _ORPHAN_AFTER_S and row["lane_id"] not in self._attempts
         ]
 
-    def tend(self) -> None:
+    def tend(self) -> Round:
         """One round of the reconciler."""
-        reconcile(orphans=self._orphans)
+        return reconcile(orphans=self._orphans, judge=self._is_steady())
 
-    def _every(self, step: Callable[[], None], interval_s: float) -> None:
+    def _note_beat(self) -> None:
+        now = time.monotonic()
+        if now - self._beaten_at > settings.WORKER_LEASE_S / 2:
+            self._steady_since = now
+        self._beaten_at = now
+
+    def _is_steady(self) -> bool:
+        """Whether a lease that ran out tells of a death.
+
+        After a pause of everything (a machine that slept, a database that hung) all leases have
+        run out, and each worker needs a heartbeat to renew its own.
+        """
+        now = time.monotonic()
+        return (
+            now - self._beaten_at < settings.WORKER_LEASE_S / 2
+            and now - self._steady_since >= _STEADY_BEATS * settings.HEARTBEAT_S
+        )
+
+    def _every(self, step: Callable[[], object], interval_s: float) -> None:
         while not self._closed.wait(interval_s):
             try:
                 step()

@@ -40,8 +40,12 @@ class Round:
         return asdict(self)
 
 
-def reconcile(*, orphans: Iterable[str] = ()) -> Round:
+def reconcile(*, orphans: Iterable[str] = (), judge: bool = True) -> Round:
     """One round, unless another process is in the middle of one.
+
+    Args:
+        orphans: claims that the calling worker holds by the books but does not run.
+        judge: a lease that ran out means that its worker is dead.
 
     Raises:
         django.db.Error, psycopg.Error: PostgreSQL is away; the next round tries again.
@@ -52,14 +56,14 @@ def reconcile(*, orphans: Iterable[str] = ()) -> Round:
         (turn,) = cursor.fetchone() or (False,)
         if not turn:
             return Round()
-        done = _round(orphans)
+        done = _round(orphans, judge=judge)
     if any(done.as_dict().values()):
         log.info("reconciled: %s", done)
     return done
 
 
-def _round(orphans: Iterable[str]) -> Round:
-    reclaimed = lanes_reclaim(orphans=orphans)
+def _round(orphans: Iterable[str], *, judge: bool) -> Round:
+    reclaimed = lanes_reclaim(orphans=orphans, judge=judge)
     lost = _lost_lanes()
     sent = rested = ended = 0
     for run_id, lane_ids in lost.items():

@@ -13,7 +13,6 @@ from workers import (
     signals,  # noqa: F401  # whoever has the tasks is started and stopped by these
 )
 from workers.process import Stopping
-from workers.reconciler import reconcile
 
 
 @app.task(name=TASK_NAME)
@@ -32,4 +31,4 @@ def generate_epic(
 @app.task(name="workers.reconcile")
 def reconcile_round() -> dict[str, Any]:
     """One round of the reconciler, from beat, beside those of every worker."""
-    return reconcile().as_dict()
+    return process.current().tend().as_dict()

@@ -1,12 +1,21 @@
 """Lanes: who gets an epic, who may finish it, and what happens to whoever comes too late."""
 
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
+from django.utils.timezone import now
+from psycopg.types.json import Jsonb
+from pytest_django.fixtures import Settings
 
+from batchgen.ids import new_id
 from epics.models import Epic, Story
 from runs.lanes import (
     call_book,
@@ -17,6 +26,7 @@ from runs.lanes import (
     lanes_rest,
 )
 from runs.models import Lane, ProviderCall, Run, RunEpic, RunLog, Worker
+from runs.queries import QUERIES
 from runs.states import CallOutcome, LaneState, RunEpicStatus, RunStatus
 from tests.integration.engine.world import SPEND, World, assert_counted, halt, race, worker_make
 
@@ -67,6 +77,97 @@ def test_a_halt_counts_exactly_the_epics_that_were_claimed_before_it() -> None:
         )
         assert in_flight == sum(step is not None for step in claimed)
         assert RunEpic.objects.filter(run=world.run, status="GENERATING").count() == in_flight
+
+
+def test_a_halt_waits_for_a_claim_and_a_second_call_under_way() -> None:
+    for query in ("lane_claim", "call_next"):
+        world = World.make(epics=1, lanes=1)
+        (hold,) = world.holds()
+        step = world.claim(hold) if query == "call_next" else None
+        params = {
+            **asdict(hold),
+            **asdict(SPEND),
+            "worker_id": world.worker.id,
+            "call_id": step.call_id if step else new_id(),
+            "next_call_id": new_id(),
+            "response": Jsonb({}),
+            "purpose": "repair",
+            "model": "m",
+        }
+        halted: list[int | None] = []
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(QUERIES[query], params)
+            thread = _elsewhere(partial(_pause, world, halted))
+            thread.join(0.3)
+            assert halted == []
+        thread.join(10)
+        assert halted == [1]
+
+
+def _pause(world: World, answers: list[int | None]) -> None:
+    answers.append(halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused."))
+
+
+def _elsewhere(action: Callable[[], object]) -> threading.Thread:
+    """The action, begun in a thread with a connection of its own."""
+
+    def runner() -> None:
+        try:
+            action()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=runner)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("locked", ["the next epic", "a free epic", "a lane", "a dead lane"])
+def test_nobody_waits_for_what_another_one_takes(locked: str) -> None:
+    world = World.make(epics=4, lanes=2)
+    step = world.claim()
+    assert step
+    if locked == "a dead lane":
+        Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+    elif locked != "the next epic":
+        RunEpic.objects.filter(status="PENDING").update(lane=None)
+        Lane.objects.filter(state=LaneState.SENT).update(state=LaneState.IDLE)
+    actions: dict[str, tuple[QuerySet[Any], Callable[[], object], object]] = {
+        "the next epic": (
+            RunEpic.objects.filter(epic_code="E3"),
+            lambda: (world.finish(step) or {})["epic_code"],
+            "E4",
+        ),
+        "a free epic": (
+            RunEpic.objects.filter(epic_code="E2"),
+            lambda: [link.epic_code for link in lanes_dispatch(run_id=world.run.id)],
+            ["E3"],
+        ),
+        "a lane": (
+            Lane.objects.filter(state=LaneState.IDLE),
+            lambda: lanes_dispatch(run_id=world.run.id),
+            [],
+        ),
+        "a dead lane": (Lane.objects.filter(id=step.hold.lane_id), lanes_reclaim, []),
+    }
+    rows, action, expected = actions[locked]
+    results: list[object] = []
+    with transaction.atomic():
+        assert len(rows.order_by("pk").select_for_update()) == 1
+        thread = _elsewhere(lambda: results.append(action()))
+        thread.join(5)
+        assert results == [expected]
+    thread.join(10)
+
+
+def test_an_epic_that_is_not_generated_any_more_is_not_finished() -> None:
+    world = World.make(epics=2, lanes=1)
+    step = world.claim()
+    assert step
+    RunEpic.objects.filter(id=step.hold.run_epic_id).update(status="CANCELLED", completed_at=now())
+    assert world.finish(step) is None
+    assert Story.objects.count() == 0
+    assert world.epic(step).status == RunEpicStatus.CANCELLED
 
 
 def test_finishing_stores_counts_logs_and_moves_the_lane_on() -> None:
@@ -284,6 +385,27 @@ def test_a_second_call_starts_only_while_the_run_runs() -> None:
     assert_counted(world.run)
 
 
+def test_a_second_call_that_is_begun_twice_is_begun_once() -> None:
+    """As when the connection breaks between a commit and its answer."""
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    params = {
+        **asdict(step.hold),
+        **asdict(SPEND),
+        "call_id": step.call_id,
+        "next_call_id": new_id(),
+        "response": Jsonb({"text": "{}", "stopReason": "end_turn"}),
+        "purpose": "repair",
+        "model": "m",
+    }
+    answers = [QUERIES.fetch("call_next", params) for _ in range(2)]
+    assert answers == [[{"begun": True}]] * 2
+    assert ProviderCall.objects.count() == 2
+    assert world.epic(step).input_tokens == SPEND.input_tokens
+    assert_counted(world.run)
+
+
 def test_a_restarted_attempt_is_told_what_was_paid_for() -> None:
     world = World.make(epics=1, lanes=1)
     step = world.claim()
@@ -325,6 +447,7 @@ class TestReclaim:
             Worker.objects.update(stopped_at="2000-01-01T00:00:00Z")
         else:
             worker_make(world.worker.name)
+            Worker.objects.filter(id=world.worker.id).update(heartbeat_at="2000-01-01T00:00:00Z")
         assert len(lanes_reclaim()) == 1
         epic, lane = world.epic(step), world.lane(step)
         assert (epic.status, epic.lane_id, epic.crashes) == ("PENDING", None, 1)
@@ -332,6 +455,19 @@ class TestReclaim:
         call = ProviderCall.objects.get()
         assert (call.outcome, call.possibly_billed) == ("LOST", True)
         assert_counted(world.run)
+
+    def test_while_the_server_was_away_nobody_could_renew_a_lease(self, settings: Settings) -> None:
+        world = World.make()
+        assert world.claim()
+        Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+        settings.WORKER_LEASE_S = 1e6  # the server has not been up for so long
+        assert lanes_reclaim() == []
+
+    def test_two_live_workers_of_one_name_leave_each_other_alone(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        assert world.claim()
+        worker_make(world.worker.name)
+        assert lanes_reclaim() == []
 
     def test_an_orphan_is_taken_back_without_a_crash(self) -> None:
         world = World.make(epics=1, lanes=1)
@@ -353,6 +489,23 @@ class TestReclaim:
         epic = RunEpic.objects.get(run=world.run)
         assert (epic.status, epic.error_code, epic.crashes) == ("FAILED", "POISON", 3)
         assert "retry" in epic.error
+        assert_counted(world.run)
+
+    def test_an_epic_that_kills_its_workers_takes_no_other_with_it(self) -> None:
+        world = World.make(epics=12, lanes=5)
+        while holds := world.holds():
+            steps = [step for hold in holds if (step := world.claim(hold))]
+            if "E3" in [step.epic_code for step in steps]:
+                Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+                lanes_reclaim()
+                world.worker = worker_make("next@test")
+            else:
+                for step in steps:
+                    world.finish(step)
+            lanes_dispatch(run_id=world.run.id)
+        failed = RunEpic.objects.filter(run=world.run, status=RunEpicStatus.FAILED)
+        assert [(epic.epic_code, epic.error_code) for epic in failed] == [("E3", "POISON")]
+        assert RunEpic.objects.filter(run=world.run, status=RunEpicStatus.COMPLETED).count() == 11
         assert_counted(world.run)
 
     def test_two_at_once_take_an_epic_back_once(self) -> None:

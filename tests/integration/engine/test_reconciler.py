@@ -63,16 +63,13 @@ def test_messages_that_redis_lost_are_sent_again() -> None:
     assert len(broker_content().waiting) == 2
 
 
-def test_a_message_that_a_worker_took_counts_as_there_for_a_lease() -> None:
+def test_a_message_that_a_worker_took_and_did_not_claim_is_sent_again() -> None:
     world = World.make(lanes=1)
-    with app.connection_for_read() as channel_owner:
-        queue = channel_owner.SimpleQueue(settings.CELERY_TASK_DEFAULT_QUEUE)
-        queue.get(timeout=5)  # taken, never acknowledged
-        assert len(broker_content().taken) == 1
-        Lane.objects.update(moved_at=now())
-        time.sleep(0.2)
-        assert reconcile().sent == 0
-        _age()  # longer than a lease: its worker is dead
+    with app.connection_for_read() as connection_to_redis:
+        queue = connection_to_redis.SimpleQueue(settings.CELERY_TASK_DEFAULT_QUEUE)
+        queue.get(timeout=5)
+        assert reconcile().sent == 0  # it may be claimed any moment
+        _age()
         assert reconcile().sent == 1
     assert world.holds()[0].generation == 2
 

@@ -1,0 +1,203 @@
+"""Attempts against the simulator: what each kind of answer does to epic, lane, run and books."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from epics.models import Epic, EpicCard, Story
+from runs.lanes import lanes_dispatch, lanes_reclaim
+from runs.models import Lane, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
+from runs.services import run_move
+from runs.states import RunEpicStatus, RunStatus
+from tests.conftest import Simulator
+from tests.integration.engine.world import World, assert_counted, halt
+from workers.attempt import Attempt, attempt_begin
+from workers.provider.client import ProviderClient
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def client(simulator: Simulator) -> Iterator[ProviderClient]:
+    simulator.reset()
+    client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=5, max_connections=8)
+    yield client
+    client.close()
+
+
+def _attempt(world: World, client: ProviderClient) -> Attempt:
+    attempt = attempt_begin(hold=world.holds()[0], worker_id=world.worker.id, client=client)
+    assert attempt
+    return attempt
+
+
+def _answer(
+    world: World, client: ProviderClient, simulator: Simulator, *actions: dict[str, Any]
+) -> RunEpic:
+    """One attempt at E1, whose calls are answered in this way, one after the other."""
+    simulator.faults([{"match": {"epic": "E1"}, "times": 1, "action": a} for a in actions])
+    _attempt(world, client).run()
+    return RunEpic.objects.get(run=world.run, epic_code="E1")
+
+
+def test_stories_are_stored_and_the_lane_goes_on(client: ProviderClient) -> None:
+    world = World.make(epics=2, lanes=1, begin=False)
+    _attempt(world, client).run()
+    epic = RunEpic.objects.get(run=world.run, epic_code="E1")
+    assert (epic.status, epic.attempt) == ("COMPLETED", 1)
+    assert epic.stories_created == Story.objects.count() > 0
+    assert epic.output_tokens > 0
+    assert epic.cost_usd > 0
+    assert set(epic.stage_ms) >= {"validation", "component-generation", "post-processing"}
+    assert Run.objects.get().status == RunStatus.RUNNING
+    assert world.holds()[0].run_epic_id == RunEpic.objects.get(epic_code="E2").id
+    assert_counted(world.run)
+
+
+@pytest.mark.parametrize(
+    ("action", "reason", "code", "attempts"),
+    [
+        (
+            {"type": "error", "status": 429, "retry_after_s": 3},
+            "rate-limit", "RATE_LIMITED", 0,
+        ),
+        ({"type": "error", "status": 529}, "backoff", "PROVIDER_OVERLOADED", 1),
+        ({"type": "error", "status": 500}, "backoff", "PROVIDER_FAILED", 1),
+        ({"type": "reset"}, "backoff", "PROVIDER_UNREACHABLE", 1),
+        ({"type": "bad_http_json"}, "backoff", "PROVIDER_UNREADABLE", 1),
+    ],
+)  # fmt: skip
+def test_what_may_pass_parks_the_lane_with_its_epic(
+    client: ProviderClient,
+    simulator: Simulator,
+    *,
+    action: dict[str, Any],
+    reason: str,
+    code: str,
+    attempts: int,
+) -> None:
+    world = World.make(epics=2, lanes=1)
+    epic = _answer(world, client, simulator, action)
+    lane = Lane.objects.get()
+    assert (epic.status, epic.attempt, epic.lane_id) == ("PENDING", attempts, lane.pk)
+    assert (lane.state, lane.wait_reason) == ("parked", reason)
+    assert lane.strain == (reason == "rate-limit")
+    call = ProviderCall.objects.get()
+    assert (call.outcome, call.error_code) == ("FAILED", code)
+    assert RunLog.objects.filter(level="warning", epic_code="E1").count() == 1
+    assert_counted(world.run)
+
+
+def test_a_rate_limit_waits_as_long_as_the_provider_says(
+    client: ProviderClient, simulator: Simulator
+) -> None:
+    world = World.make(epics=1, lanes=1)
+    _answer(world, client, simulator, {"type": "error", "status": 429, "retry_after_s": 7})
+    lane = Lane.objects.get()
+    assert lane.wake_at
+    assert (lane.wake_at - lane.moved_at).total_seconds() >= 7
+
+
+def test_retries_that_are_used_up_fail_the_epic(
+    client: ProviderClient, simulator: Simulator
+) -> None:
+    world = World.make(epics=2, lanes=1)
+    for attempt in range(1, 5):  # adaptive: three retries
+        epic = _answer(world, client, simulator, {"type": "error", "status": 500})
+        assert epic.status == ("FAILED" if attempt == 4 else "PENDING")
+        Lane.objects.filter(state="parked").update(wake_at="2000-01-01T00:00:00Z")
+        lanes_dispatch(run_id=world.run.id)
+    assert (epic.error_code, epic.attempt) == ("PROVIDER_FAILED", 4)
+    assert world.holds()[0].run_epic_id == RunEpic.objects.get(epic_code="E2").id
+    assert_counted(world.run)
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "code"),
+    [
+        ({"type": "error", "status": 401}, "FAILED", "KEY_REJECTED"),
+        ({"type": "error", "status": 404}, "FAILED", "MODEL_UNKNOWN"),
+        (
+            {"type": "error", "status": 400, "kind": "own_limit"},
+            "PAUSED", "SPEND_LIMIT_REACHED",
+        ),
+        ({"type": "error", "status": 402}, "PAUSED", "CREDIT_EXHAUSTED"),
+    ],
+)  # fmt: skip
+def test_what_no_epic_can_help_stops_the_run_and_burns_none(
+    client: ProviderClient, simulator: Simulator, action: dict[str, Any], status: str, code: str
+) -> None:
+    world = World.make(epics=3, lanes=2)
+    epic = _answer(world, client, simulator, action)
+    run = Run.objects.get()
+    assert (run.status, run.error_code, run.draining) == (status, code, False)
+    assert run.error
+    assert (epic.status, epic.attempt, epic.lane_id) == ("PENDING", 0, None)
+    assert set(Lane.objects.values_list("state", flat=True)) == {"idle"}
+    assert_counted(run)
+
+
+def test_an_epic_with_nothing_to_go_by_is_skipped_without_a_call(
+    client: ProviderClient, simulator: Simulator
+) -> None:
+    world = World.make(epics=1, lanes=1)
+    EpicCard.objects.all().delete()
+    Epic.objects.update(description="")
+    epic = _answer(world, client, simulator)
+    assert (epic.status, epic.error_code) == ("SKIPPED", "NOTHING_TO_GENERATE")
+    assert ProviderCall.objects.get().outcome == "NOT_MADE"
+    assert simulator.stats()["calls"] == []
+    assert Run.objects.get().status == RunStatus.SUCCEEDED
+
+
+def test_weak_stories_are_repaired_once_and_both_calls_are_on_the_books(
+    client: ProviderClient, simulator: Simulator
+) -> None:
+    world = World.make(epics=1, lanes=1)
+    simulator.faults([{"match": {"epic": "E1"}, "action": {"type": "weak_stories"}}])
+    _attempt(world, client).run()
+    calls = ProviderCall.objects.order_by("started_at")
+    assert [(call.purpose, call.outcome) for call in calls] == [
+        ("generate", "ANSWERED"),
+        ("repair", "ANSWERED"),
+    ]
+    assert len(simulator.stats()["calls"]) == 2
+    assert RunEpic.objects.get().status == "COMPLETED"
+    assert_counted(world.run)
+
+
+def test_a_repair_does_not_start_in_a_paused_run_and_its_answer_is_kept(
+    client: ProviderClient, simulator: Simulator
+) -> None:
+    world = World.make(epics=1, lanes=1)
+    simulator.faults([{"match": {"epic": "E1"}, "action": {"type": "weak_stories"}}])
+    attempt = _attempt(world, client)
+    halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
+    attempt.run()
+    epic = RunEpic.objects.get()
+    assert (epic.status, epic.lane_id) == ("PENDING", None)
+    assert len(simulator.stats()["calls"]) == 1
+    run_move(run_id=world.run.id, to=RunStatus.RUNNING, kind=RunAction.Kind.RESUME, message="On.")
+    _attempt(world, client).run()
+    epic.refresh_from_db()
+    assert epic.status == RunEpicStatus.COMPLETED
+    # The first answer was not paid for again.
+    assert len(simulator.stats()["calls"]) == 2
+    assert_counted(world.run)
+
+
+def test_an_overtaken_attempt_books_what_it_spent_and_stores_nothing(
+    client: ProviderClient, simulator: Simulator
+) -> None:
+    world = World.make(epics=1, lanes=1)
+    late = _attempt(world, client)
+    Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+    lanes_reclaim()
+    late.run()
+    assert Story.objects.count() == 0
+    epic = RunEpic.objects.get()
+    assert (epic.status, epic.crashes) == ("PENDING", 1)
+    assert epic.output_tokens > 0
+    assert ProviderCall.objects.get().outcome == "ANSWERED"
+    assert_counted(world.run)

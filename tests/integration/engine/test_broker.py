@@ -1,0 +1,26 @@
+"""Kombu's transport as batchgen mends it."""
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from batchgen import redis
+from batchgen.celery import app
+
+
+def test_a_channel_whose_connection_was_closed_says_so() -> None:
+    """As when Redis went away under a busy worker: Celery waits for it after this error alone."""
+    redis.client().flushdb()
+    with app.connection_for_read() as connection:
+        channel: Any = connection.default_channel
+        queue = connection.SimpleQueue(settings.CELERY_TASK_DEFAULT_QUEUE)
+        queue.put("work")
+        queue.get(timeout=5)
+        channel.connection.client = None
+        channel.__dict__.pop("_pool", None)
+        channel._pool = channel._kept = None
+        with pytest.raises(RedisConnectionError, match="was closed"):
+            channel._size(settings.CELERY_TASK_DEFAULT_QUEUE)
+    assert RedisConnectionError in app.connection_for_read().connection_errors

@@ -1,0 +1,179 @@
+"""A worker process, one beat and one round at a time."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from celery.exceptions import Reject
+from django.utils.timezone import now
+from pytest_django.fixtures import Settings
+
+from batchgen import redis
+from runs.lanes import Hold
+from runs.messages import broker_content
+from runs.models import Lane, RunEpic, Worker
+from runs.states import RunEpicStatus
+from tests.conftest import Simulator
+from tests.integration.engine.world import World
+from workers import process
+from workers.process import Stopping, WorkerProcess
+from workers.provider.client import ProviderClient
+from workers.tasks import generate_epic
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+_LONG_AGO = "2000-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def client(simulator: Simulator) -> Iterator[ProviderClient]:
+    simulator.reset()
+    client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=20, max_connections=8)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def worker(client: ProviderClient, settings: Settings) -> Iterator[WorkerProcess]:
+    """On the books, with beats and rounds that the test makes itself."""
+    settings.HEARTBEAT_S = settings.RECONCILE_S = 3600
+    redis.client().flushdb()
+    worker = WorkerProcess(name="w1@test", concurrency=4, client=client)
+    worker.start()
+    process.become(worker)
+    yield worker
+    process.become(None)
+    worker.stop()
+
+
+def _world(worker: WorkerProcess, *, epics: int = 2, lanes: int = 1) -> World:
+    world = World.make(epics=epics, lanes=lanes)
+    world.worker.delete()
+    world.worker = Worker.objects.get(id=worker.id)
+    return world
+
+
+def test_a_beat_renews_the_lease(worker: WorkerProcess) -> None:
+    Worker.objects.update(lease_until=_LONG_AGO, heartbeat_at=_LONG_AGO)
+    worker.beat()
+    row = Worker.objects.get()
+    assert row.lease_until > now()
+    assert (now() - row.heartbeat_at).total_seconds() < 5
+
+
+def test_a_claim_that_nobody_here_runs_goes_back_without_a_crash(worker: WorkerProcess) -> None:
+    """As when the connection breaks between a claim's commit and its answer."""
+    world = _world(worker)
+    step = world.claim()
+    assert step
+    worker.beat()
+    worker.tend()
+    assert world.epic(step).status == RunEpicStatus.GENERATING  # it may be about to begin
+    Lane.objects.update(moved_at=_LONG_AGO)
+    worker.beat()
+    worker.tend()
+    epic = world.epic(step)
+    assert (epic.status, epic.crashes) == (RunEpicStatus.PENDING, 0)
+    assert world.holds()[0].run_epic_id == epic.id
+
+
+def test_every_worker_tends_to_what_died(client: ProviderClient, settings: Settings) -> None:
+    settings.RECONCILE_S = 0.05
+    settings.HEARTBEAT_S = 0.05
+    redis.client().flushdb()
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    Worker.objects.update(lease_until=_LONG_AGO)
+    worker = WorkerProcess(name="w2@test", concurrency=1, client=client)
+    worker.start()
+    try:
+        deadline = time.monotonic() + 5
+        while not world.holds() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        worker.stop()
+    assert world.epic(step).crashes == 1
+    assert [hold.run_epic_id for hold in world.holds()] == [step.hold.run_epic_id]
+
+
+def test_after_a_pause_of_everything_others_get_time_to_renew_their_leases(
+    worker: WorkerProcess, settings: Settings
+) -> None:
+    settings.HEARTBEAT_S = 0.1
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    Worker.objects.filter(id=world.worker.id).update(lease_until=_LONG_AGO)
+    worker.beat()
+    assert worker.tend().reclaimed == 0
+    time.sleep(0.35)
+    worker.beat()
+    time.sleep(settings.WORKER_LEASE_S)  # the pause
+    assert worker.tend().reclaimed == 0
+    worker.beat()
+    assert worker.tend().reclaimed == 0
+    time.sleep(0.35)
+    worker.beat()
+    assert worker.tend().reclaimed == 1
+
+
+def test_a_worker_that_stops_claims_nothing_and_gives_the_message_back(
+    worker: WorkerProcess,
+) -> None:
+    world = _world(worker)
+    (hold,) = world.holds()
+    worker.drain()
+    with pytest.raises(Stopping):
+        worker.work(hold, due_at=None)
+    with pytest.raises(Reject) as caught:
+        generate_epic(str(hold.run_epic_id), hold.lane_id, hold.generation)
+    assert caught.value.requeue  # type: ignore[attr-defined]  # not in the stubs
+    assert world.holds() == [hold]
+
+
+def test_a_call_is_aborted_when_its_lane_was_taken_back(
+    worker: WorkerProcess, simulator: Simulator
+) -> None:
+    """A worker that was frozen for longer than its lease, after it thawed."""
+    simulator.faults([{"match": {}, "times": 1, "action": {"type": "stall"}}])
+    world = _world(worker, epics=1)
+    (hold,) = world.holds()
+    thread = threading.Thread(target=worker.work, args=(hold,), kwargs={"due_at": None})
+    thread.start()
+    while not simulator.stats()["calls"]:
+        time.sleep(0.02)
+    Lane.objects.update(state="idle", generation=hold.generation + 1, worker=None)
+    RunEpic.objects.update(status=RunEpicStatus.PENDING, lane=None)
+    worker.beat()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert RunEpic.objects.get().status == RunEpicStatus.PENDING
+    assert simulator.stats()["calls"][0]["status"] == "aborted"
+
+
+def test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none(
+    worker: WorkerProcess,
+) -> None:
+    world = _world(worker, epics=3)
+    (hold,) = world.holds()
+    redis.client().flushdb()
+    worker.work(hold, due_at=None)
+    (after,) = world.holds()
+    assert broker_content().waiting == {f"{after.lane_id}.{after.generation}"}
+    redis.client().flushdb()
+    worker.work(hold, due_at=None)
+    assert broker_content().waiting == frozenset()
+    assert world.holds() == [after]
+
+
+@pytest.mark.parametrize(("due_in_s", "least_s", "most_s"), [(3600, 0.3, 1), (-3600, 0, 0.25)])
+def test_a_clock_that_is_off_changes_a_wait_by_a_slots_wait_at_most(
+    worker: WorkerProcess, settings: Settings, *, due_in_s: float, least_s: float, most_s: float
+) -> None:
+    settings.SLOT_WAIT_S = 0.3
+    nobody = Hold(lane_id=1, generation=1, run_epic_id=worker.id)
+    begun = time.monotonic()
+    worker.work(nobody, due_at=time.time() + due_in_s)
+    assert least_s <= time.monotonic() - begun < most_s
