@@ -107,6 +107,9 @@ def _configure(connection: psycopg.Connection[Row]) -> None:
     # By default the size of a number chooses its SQL type, and each choice of types of all of a
     # statement's parameters would be prepared apart.
     connection.adapters.register_dumper(int, Int8Dumper)
+    # Every statement has its index. A plan made while a table was empty reads it whole, and is
+    # kept until the table's next ANALYZE.
+    connection.execute("SET enable_seqscan = off")
     # Django leaves JSON to its model fields; here rows come as they are.
     connection.adapters.register_loader("jsonb", JsonbLoader)
 

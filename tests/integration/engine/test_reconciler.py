@@ -1,11 +1,8 @@
 """The reconciler, one round at a time, with the real broker."""
 
-import time
-
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
 from batchgen import redis
