@@ -1,0 +1,305 @@
+"""What the database and the provider's own book of calls say after a schedule (I1 to I11)."""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count
+
+from epics.models import Epic, Story
+from runs.messages import broker_content
+from runs.models import Lane, ProviderCall, Run, RunEpic
+from runs.states import ACTIVE, CallOutcome, LaneState, RunEpicStatus, RunStatus
+from tests.acceptance.faults.bed import LEASE_S, NotInTime, wait_for
+from tests.acceptance.faults.journal import Control, Journal, Step
+from tests.acceptance.faults.scene import Scene
+from tests.integration.engine.world import assert_counted
+
+#: No call starts later than this after a pause or a cancel was answered (I7).
+LATE_S = 0.1
+#: Crashes and retries that an epic may go through (3 each at most), three calls each.
+_MOST_CALLS = 3 * (3 + 4)
+_REST_S = 15.0
+#: A thawed worker learns at its next heartbeat that its calls are not its own any more.
+_ZOMBIE_S = 2.0
+_OPEN = (RunEpicStatus.PENDING, RunEpicStatus.GENERATING)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeenCall:
+    """A call as the provider saw it; times are monotonic seconds."""
+
+    marker: str
+    begun: float
+    ended: float
+    status: object
+    fault: str | None
+
+
+@dataclass(kw_only=True)
+class Books:
+    """Everything that is known after a schedule."""
+
+    journal: Journal
+    runs: list[Run]
+    calls: dict[str, list[SeenCall]]
+    epics: list[RunEpic]
+    lost: set[str]
+    doubled: set[str]
+    #: Calls that had been made before, by when they started.
+    extra: list[SeenCall]
+    seconds: float
+
+    @property
+    def violations(self) -> list[str]:
+        """What did not hold; empty when all is well."""
+        return self.journal.violations
+
+    def recovery_s(self, step: Step) -> float | None:
+        """Seconds from the end of the faults to the next call, where one could start."""
+        if step.allowed_s is None:
+            return None
+        return recovery_s(step, self._all_calls(), lanes=self.runs[0].max_concurrency)
+
+    def _all_calls(self) -> list[SeenCall]:
+        return sorted((c for calls in self.calls.values() for c in calls), key=lambda c: c.begun)
+
+
+def books_of(scene: Scene, *, complete: bool = True) -> Books:
+    """Check every invariant; what does not hold is in the journal's violations.
+
+    Args:
+        complete: the last run was to end by itself, with every epic of the project final.
+    """
+    journal = scene.journal
+    runs = list(Run.objects.filter(id__in=[run.id for run in scene.runs]).order_by("created_at"))
+    _check_rest(journal)
+    calls = _seen(scene.bed.provider.calls())
+    epics = list(RunEpic.objects.filter(run__in=runs).order_by("run__created_at", "order"))
+    lost = _lost(scene, runs, epics) if complete else set()
+    doubled = _doubled(journal, epics)
+    _check_counters(journal, runs)
+    extra = _extra(calls)
+    _check_calls(journal, calls, extra)
+    _check_concurrency(journal, runs, calls, {str(epic.id): epic.run_id for epic in epics})
+    _check_controls(journal, calls, {str(epic.id): epic.run_id for epic in epics})
+    books = Books(
+        journal=journal,
+        runs=runs,
+        calls=calls,
+        epics=epics,
+        lost=lost,
+        doubled=doubled,
+        extra=extra,
+        seconds=time.monotonic() - journal.begun,
+    )
+    _check_recovery(books)
+    return books
+
+
+def _seen(calls: Iterable[dict[str, Any]]) -> dict[str, list[SeenCall]]:
+    """The calls of each epic of a run, in order."""
+    seen = defaultdict(list)
+    for call in calls:
+        ended = call["end_monotonic"]
+        seen[call["marker"]].append(
+            SeenCall(
+                marker=call["marker"],
+                begun=call["start_monotonic"],
+                ended=time.monotonic() if ended is None else ended,
+                status=call["status"],
+                fault=call["fault"],
+            )
+        )
+    return seen
+
+
+def _lost(scene: Scene, runs: list[Run], epics: list[RunEpic]) -> set[str]:
+    """I1: epics that are not final in an ended run, and epics of the project in no last run."""
+    journal = scene.journal
+    status_of = {run.id: run.status for run in runs}
+    for run in runs:
+        if run.status in ACTIVE or run.completed_at is None:
+            journal.violate("I1", f"run {run.id} is {run.status}, ended at {run.completed_at}")
+    last = {epic.epic_id: epic for epic in epics}  # in the order of their runs
+    lost = {str(epic.id) for epic in last.values() if epic.status in _OPEN}
+    lost |= {
+        str(epic.id)
+        for epic in epics
+        if epic.status in _OPEN and status_of[epic.run_id] != RunStatus.CANCELLED
+    }
+    known = [epic_id for epic_id in last if epic_id]
+    missing = Epic.objects.filter(project=scene.project).exclude(id__in=known).count()
+    if lost or missing:
+        journal.violate("I1", f"{len(lost)} epics are not final, {missing} are in no run")
+    return lost
+
+
+def _doubled(journal: Journal, epics: list[RunEpic]) -> set[str]:
+    """I2: epics whose stories are not exactly those of the run that completed them last."""
+    completed = {e.epic_id: e for e in epics if e.status == RunEpicStatus.COMPLETED}
+    counts: dict[UUID, Counter[UUID | None]] = defaultdict(Counter)
+    orders: dict[UUID, set[int]] = defaultdict(set)
+    rows = Story.objects.filter(epic__in=[epic.epic_id for epic in epics])
+    for epic_id, run_id, order in rows.values_list("epic_id", "run_id", "order"):
+        counts[epic_id][run_id] += 1
+        orders[epic_id].add(order)
+    wrong = {
+        str(epic.id)
+        for epic_id, epic in completed.items()
+        if epic_id is not None
+        and (
+            counts[epic_id] != {epic.run_id: epic.stories_created}
+            or orders[epic_id] != set(range(1, epic.stories_created + 1))
+        )
+    }
+    unasked = counts.keys() - completed.keys()
+    if wrong or unasked:
+        journal.violate("I2", f"{len(wrong)} epics with wrong stories, {len(unasked)} without end")
+    return wrong
+
+
+def _check_counters(journal: Journal, runs: list[Run]) -> None:
+    """I3."""
+    for run in runs:
+        try:
+            # Whose stories stand is I2's question: a later run may have replaced a run's.
+            assert_counted(run, stories_kept=False)
+        except AssertionError as error:
+            journal.violate("I3", f"run {run.id}: {error}")
+
+
+def _extra(calls: dict[str, list[SeenCall]]) -> list[SeenCall]:
+    """Calls beyond the first of an epic that no failure of the provider's own explains."""
+    extra = []
+    for mine in calls.values():
+        excused = 1
+        for call in mine:
+            if excused:
+                excused -= 1
+            else:
+                extra.append(call)
+            excused += call.fault is not None
+    return extra
+
+
+def _check_calls(journal: Journal, calls: dict[str, list[SeenCall]], extra: list[SeenCall]) -> None:
+    """I4."""
+    allowed = journal.in_flight_at_losses()
+    if len(extra) > allowed:
+        journal.violate("I4", f"{len(extra)} extra calls, {allowed} were in flight at the kills")
+    intents = Counter(
+        str(marker)
+        for marker in ProviderCall.objects.exclude(outcome=CallOutcome.NOT_MADE).values_list(
+            "run_epic_id", flat=True
+        )
+    )
+    for marker, mine in calls.items():
+        if len(mine) > intents[marker]:
+            journal.violate("I4", f"{marker}: {len(mine)} calls, {intents[marker]} on the books")
+        counted = [call for call in mine if call.status != 429]
+        if len(counted) > _MOST_CALLS:
+            journal.violate("I4", f"{marker}: {len(counted)} calls, the cap is {_MOST_CALLS}")
+
+
+def _check_concurrency(
+    journal: Journal,
+    runs: list[Run],
+    calls: dict[str, list[SeenCall]],
+    run_of: dict[str, UUID],
+) -> None:
+    """I5: calls at the same time; while a worker that lost its lease is frozen, its calls too."""
+    by_run: dict[UUID, list[SeenCall]] = defaultdict(list)
+    for marker, mine in calls.items():
+        by_run[run_of[marker]] += mine
+    for run in runs:
+        edges = sorted(
+            [(call.ended, -1) for call in by_run[run.id]]
+            + [(call.begun, 1) for call in by_run[run.id]]
+        )
+        now = 0
+        for at, change in edges:
+            now += change
+            zombies = sum(
+                freeze.held
+                for freeze in journal.freezes
+                if freeze.at + LEASE_S / 2 <= at <= freeze.thawed + _ZOMBIE_S
+            )
+            if change > 0 and now > run.max_concurrency + zombies:
+                journal.violate("I5", f"{now} calls at once at {at - journal.begun:.2f} s")
+
+
+def _check_controls(
+    journal: Journal, calls: dict[str, list[SeenCall]], run_of: dict[str, UUID]
+) -> None:
+    """I7: what started late. Calls that a frozen worker was about to make are its thaw's."""
+    for control in journal.controls:
+        if _frozen(journal, control):
+            continue
+        begun = [
+            call.begun
+            for marker, mine in calls.items()
+            if run_of[marker] == control.run_id
+            for call in mine
+        ]
+        after = [at for at in begun if control.answered < at < control.until]
+        late = [at - control.answered for at in after if at > control.answered + LATE_S]
+        if late:
+            journal.violate("I7", f"calls {max(late):.3f} s after a {control.action}")
+        if len(after) > control.in_flight:
+            journal.violate("I7", f"{len(after)} calls begun, {control.in_flight} in flight")
+
+
+def _frozen(journal: Journal, control: Control) -> bool:
+    return any(f.at < control.until and control.asked < f.thawed for f in journal.freezes)
+
+
+def recovery_s(step: Step, calls: list[SeenCall], *, lanes: int) -> float | None:
+    """Seconds until a call started, from the first moment at which a lane was free for one."""
+    open_ = sorted(c.ended for c in calls if c.begun <= step.lifted < c.ended)
+    free = step.lifted if len(open_) < lanes else open_[0]
+    starts = [call.begun for call in calls if call.begun > free]
+    return min(starts) - free if starts else None
+
+
+def _check_recovery(books: Books) -> None:
+    """I8."""
+    journal = books.journal
+    for step in journal.steps:
+        kinds = " & ".join(step.kinds)
+        if step.allowed_s is not None:
+            took_s = books.recovery_s(step)
+            if took_s is None or took_s > step.allowed_s:
+                told = "never" if took_s is None else f"{took_s:.1f} s"
+                journal.violate("I8", f"{kinds}: {told}, allowed {step.allowed_s:g} s")
+        if step.no_pause_s is not None and step.allowed_s is not None:
+            starts = [c.begun for c in books._all_calls() if step.holds(c.begun, c.begun)]
+            edges = [step.begun, *starts, step.ended]
+            longest = max(b - a for a, b in pairwise(edges))
+            if longest > step.no_pause_s:
+                journal.violate("I8", f"{kinds}: no call for {longest:.1f} s")
+
+
+def _check_rest(journal: Journal) -> None:
+    """I9."""
+    try:
+        wait_for(lambda: not _unrest(journal), "rest", timeout_s=_REST_S)
+    except NotInTime:
+        journal.violate("I9", "; ".join(_unrest(journal)))
+
+
+def _unrest(journal: Journal) -> list[str]:
+    content = broker_content()
+    states = Lane.objects.exclude(state=LaneState.IDLE).aggregate(number=Count("id"))["number"]
+    found = {
+        "messages wait": len(content.waiting),
+        "messages are with a worker": len(content.taken - journal.left_taken),
+        "lanes are not idle": states,
+        "epics are generated": RunEpic.objects.filter(status=RunEpicStatus.GENERATING).count(),
+        "calls have no end": ProviderCall.objects.filter(outcome=CallOutcome.STARTED).count(),
+    }
+    return [f"{number} {what}" for what, number in found.items() if number]

@@ -1,0 +1,116 @@
+"""Drives the program through a schedule, and lets the books be checked."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from tests.acceptance.faults.bed import Bed, NotInTime, wait_for
+from tests.acceptance.faults.books import Books, books_of
+from tests.acceptance.faults.journal import Journal, Step
+from tests.acceptance.faults.monitor import watched
+from tests.acceptance.faults.scene import Scene
+from tests.acceptance.faults.schedule import PlannedStep
+from tests.integration.engine.world import project_make
+
+#: A program that does not recover in time is given so much longer before the next fault.
+_AT_MOST_S = 30.0
+_END_S = 240.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What the program is busy with while things go wrong."""
+
+    epics: int
+    lanes: int
+    latency_ms: float
+    workers: int = 2
+    #: No more faults from then on; the work goes on to its end.
+    at_most_s: float = 3600.0
+
+
+def drive(bed: Bed, load: Load, steps: Sequence[PlannedStep], *, seed: int, say: Say) -> Books:
+    """Start a run, let everything go wrong, wait for the end; what the books say then."""
+    scene = scene_make(bed, load, seed=seed)
+    with watched(scene):
+        for planned in steps:
+            if time.monotonic() - scene.journal.begun > load.at_most_s:
+                break
+            _step(scene, planned, say)
+        bed.provider.config(latency_ms=min(load.latency_ms, 300), jitter_ms=100)
+        scene.await_ends(timeout_s=_END_S)
+    return books_of(scene)
+
+
+def scene_make(
+    bed: Bed, load: Load, *, seed: int, poison: str = "", clock_step_s: float | None = None
+) -> Scene:
+    """Workers, a provider that takes its time, and a run that has begun.
+
+    Args:
+        poison: code of an epic that kills its worker each time.
+        clock_step_s: one worker more, whose clock is wrong by so much.
+    """
+    bed.clear()
+    bed.poison = poison
+    bed.provider.config(latency_ms=load.latency_ms, jitter_ms=load.latency_ms / 6, seed=seed)
+    for _ in range(load.workers):
+        bed.start_worker()
+    if clock_step_s is not None:
+        bed.start_worker(clock_step_s=clock_step_s)
+    project = project_make(epics=load.epics)
+    scene = Scene(
+        bed=bed,
+        journal=Journal(),
+        project=project,
+        user=project.created_by,
+        lanes=load.lanes,
+        random=Random(seed),
+    )
+    scene.start_run()
+    calls = bed.provider.calls
+    wait_for(calls, "the first call", timeout_s=20)
+    return scene
+
+
+def _step(scene: Scene, planned: PlannedStep, say: Say) -> None:
+    time.sleep(planned.after_s)
+    scene.replace_the_dead()
+    scene.go_on()
+    scene.engaged.clear()
+    say(f"{time.monotonic() - scene.journal.begun:7.1f} s  {planned}")
+    faults = planned.faults()
+    step = Step(kinds=planned.kinds, begun=time.monotonic())
+    # Services go last and come back first: what a fault needs to know is read before.
+    for fault in sorted(faults, key=lambda fault: fault.lift_first):
+        fault.inject(scene)
+    time.sleep(planned.hold_s)
+    for fault in sorted(faults, key=lambda fault: not fault.lift_first):
+        fault.lift(scene)
+    scene.replace_the_dead()
+    runnable = scene.is_runnable()
+    step.lifted = time.monotonic()
+    if runnable:
+        step.allowed_s = max(fault.allowed_s for fault in faults)
+    step.no_pause_s = max((fault.no_pause_s or 0 for fault in faults), default=0) or None
+    if runnable:
+        _await_call(scene, step)
+    step.ended = time.monotonic()
+    scene.journal.steps.append(step)
+
+
+def _await_call(scene: Scene, step: Step) -> None:
+    """Do not disturb the program before it makes calls again; the checks look at when it did."""
+    provider = scene.bed.provider
+    try:
+        wait_for(
+            lambda: provider.starts_since(step.lifted) or not scene.is_runnable(),
+            "a call starts",
+            timeout_s=_AT_MOST_S,
+        )
+    except NotInTime:
+        kinds = " & ".join(step.kinds)
+        scene.journal.violate("I8", f"no call within {_AT_MOST_S:g} s of {kinds}")

@@ -1,0 +1,195 @@
+"""What can be run: mixed faults, pauses and cancels at random moments, a poisonous epic."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import Random
+
+from rich.console import Console
+
+from runs.models import RunEpic
+from tests.acceptance.faults.bed import Bed
+from tests.acceptance.faults.books import LATE_S, Books, books_of
+from tests.acceptance.faults.drive import Load, drive, scene_make
+from tests.acceptance.faults.journal import Control
+from tests.acceptance.faults.report import show
+from tests.acceptance.faults.scene import Scene
+from tests.acceptance.faults.schedule import schedule
+
+_POISON = "E7"
+_END_S = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the command line asks of a scenario."""
+
+    seed: int
+    faults: int
+    epics: int
+    minutes: float
+    kinds: tuple[str, ...]
+
+
+def mixed(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """All kinds of faults, alone and together, during a big run."""
+    load = Load(epics=asked.epics, lanes=20, latency_ms=1200, at_most_s=asked.minutes * 60)
+    return _mixed(bed, asked, load, console)
+
+
+def short(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """A few faults during a small run: what `make test` can afford."""
+    load = Load(epics=300, lanes=8, latency_ms=400, at_most_s=asked.minutes * 60)
+    return _mixed(bed, asked, load, console)
+
+
+def messages(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """F5 alone: messages copied, reordered and dropped, with the lanes' count of calls watched."""
+    kinds = ("F5 messages copied", "F5 messages reordered", "F5 messages dropped")
+    load = Load(epics=120, lanes=6, latency_ms=300)
+    return _mixed(bed, replace(asked, faults=4, kinds=kinds), load, console)
+
+
+def clock(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """A worker whose clock is an hour ahead dies; the next one of its name has the right time."""
+    load = Load(epics=80, lanes=6, latency_ms=300, workers=0)
+    scene = scene_make(bed, load, seed=asked.seed, clock_step_s=3600.0)
+    time.sleep(1)
+    (worker,) = bed.workers.values()
+    scene.kill(worker)
+    bed.start_worker(worker.name)
+    scene.await_reclaim(since=time.monotonic(), same_name=True)
+    scene.await_ends(timeout_s=_END_S)
+    books = books_of(scene)
+    told = ", ".join(sorted({epic.status for epic in books.epics}))
+    console.print(f"Two clocks under one name: {told}, {len(books.extra)} extra calls.")
+    _tell_violations(books, console)
+    return books.violations
+
+
+def _mixed(bed: Bed, asked: Asked, load: Load, console: Console) -> list[str]:
+    steps = schedule(seed=asked.seed, faults=asked.faults, kinds=asked.kinds)
+    books = drive(
+        bed,
+        load,
+        steps,
+        seed=asked.seed,
+        say=lambda line: console.print(line, style="dim", markup=False, highlight=False),
+    )
+    show(books, console, title=f"{asked.faults} faults, seed {asked.seed}")
+    return books.violations
+
+
+def controls(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """200 pauses and cancels at random moments, nothing else: I7 and I11, exactly."""
+    load = Load(epics=2000, lanes=20, latency_ms=500)
+    return _controls(bed, asked, load, console, number=200)
+
+
+def short_controls(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """A dozen of them."""
+    load = Load(epics=150, lanes=8, latency_ms=200)
+    return _controls(bed, asked, load, console, number=12)
+
+
+def _controls(bed: Bed, asked: Asked, load: Load, console: Console, *, number: int) -> list[str]:
+    scene = scene_make(bed, load, seed=asked.seed)
+    random = Random(asked.seed)
+    made: list[Control] = []
+    exact = in_flight = 0
+    while len(made) < number:
+        time.sleep(random.uniform(0.02, 0.6))
+        scene.go_on()
+        action = random.choices(("pause", "cancel"), (4, 1))[0]
+        before = _ended(scene)
+        control = scene.control(action)
+        after = _ended(scene)
+        if control is None:
+            continue
+        scene.await_drain()
+        at_rest = _ended(scene)
+        in_flight += control.in_flight
+        exact += at_rest - before == at_rest - after
+        if not at_rest - after <= control.in_flight <= at_rest - before:
+            told = f"{at_rest - after} to {at_rest - before} ended, not {control.in_flight}"
+            scene.journal.violate("I7", f"{action}: {told}")
+        made.append(control)
+        control.until = time.monotonic()
+        if action == "pause":
+            scene.control("resume")
+        else:
+            scene.retry()
+    scene.control("cancel")
+    scene.await_ends(timeout_s=_END_S)
+    books = books_of(scene, complete=False)
+    _tell_controls(books, made, console, in_flight=in_flight, exact=exact)
+    return books.violations
+
+
+def _ended(scene: Scene) -> int:
+    """Epics that are committed as ended: counts taken round the answer enclose its moment."""
+    return RunEpic.objects.filter(run=scene.run, status__in=("COMPLETED", "FAILED")).count()
+
+
+def _tell_controls(
+    books: Books, made: list[Control], console: Console, *, in_flight: int, exact: int
+) -> None:
+    answers_ms = sorted((control.answered - control.asked) * 1000 for control in made)
+    starts = sorted(call.begun for calls in books.calls.values() for call in calls)
+    late_ms = [
+        (begun - control.answered) * 1000
+        for control in made
+        for begun in starts
+        if control.answered < begun < control.until
+    ]
+    console.print(
+        f"{len(made)} pauses and cancels, {in_flight} calls in flight by their answers, and as "
+        f"many epics ended after them (in {exact} nothing ended during the request itself, so that "
+        f"the number is exact; in the rest it lies within what ended meanwhile). Answers: median "
+        f"{answers_ms[len(answers_ms) // 2]:.0f} ms, longest {answers_ms[-1]:.0f} ms with six "
+        f"equal requests at once. {len(late_ms)} of those calls began after the answer, the last "
+        f"{max(late_ms, default=0):.0f} ms after it ({LATE_S * 1000:.0f} ms are allowed)."
+    )
+    _tell_violations(books, console)
+
+
+def _tell_violations(books: Books, console: Console) -> None:
+    for violation in books.violations:
+        console.print(f"VIOLATED {violation}", style="red", markup=False)
+
+
+def poison(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """F9: one epic kills its worker each time; it is given up after three, and only it."""
+    load = Load(epics=40, lanes=8, latency_ms=250, workers=1)
+    scene = scene_make(bed, load, seed=asked.seed, poison=_POISON)
+    scene.await_ends(timeout_s=_END_S)
+    books = books_of(scene)
+    _check_poison(scene, books)
+    deaths = len(books.journal.losses)
+    failed = [epic.epic_code for epic in books.epics if epic.status == "FAILED"]
+    console.print(f"{_POISON} killed {deaths} workers. Failed: {', '.join(failed)}.")
+    _tell_violations(books, console)
+    return books.violations
+
+
+def _check_poison(scene: Scene, books: Books) -> None:
+    failed = {epic.epic_code: epic for epic in books.epics if epic.status == "FAILED"}
+    if set(failed) != {_POISON}:
+        scene.journal.violate("F9", f"failed: {sorted(failed)}, poisonous is {_POISON} alone")
+    elif (failed[_POISON].error_code, failed[_POISON].crashes) != ("POISON", 3):
+        scene.journal.violate("F9", f"{failed[_POISON].error_code}, {failed[_POISON].crashes}")
+    if len(books.journal.losses) != 3:
+        scene.journal.violate("F9", f"{len(books.journal.losses)} workers died of it")
+
+
+Scenario = Callable[[Bed, Asked, Console], list[str]]
+
+SCENARIOS: dict[str, Scenario] = {
+    "mixed": mixed,
+    "controls": controls,
+    "poison": poison,
+    "short": short,
+    "short-controls": short_controls,
+    "messages": messages,
+    "clock": clock,
+}

@@ -1,0 +1,79 @@
+"""A schedule: what goes wrong, together with what, and when. The same seed gives the same one."""
+
+from dataclasses import dataclass
+from random import Random
+
+from tests.acceptance.faults.kinds import KINDS, Fault
+
+#: A step has so many faults, with these weights.
+_TOGETHER = (1, 2, 3)
+_WEIGHTS = (6, 3, 1)
+_GAP_S = (0.1, 1.0)
+#: Not at the same time: a control's caller needs the database.
+_NEVER_TOGETHER = ({"control", "truth"}, {"reconciler", "truth"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedStep:
+    """Faults that are injected together."""
+
+    #: Seconds after the end of the step before.
+    after_s: float
+    kinds: tuple[str, ...]
+    #: How long they hold, in seconds.
+    hold_s: float
+    seed: int
+
+    def __str__(self) -> str:
+        return f"+{self.after_s:.2f} s, for {self.hold_s:.2f} s: {' & '.join(self.kinds)}"
+
+    def faults(self) -> list[Fault]:
+        """The faults, ready to inject."""
+        random = Random(self.seed)
+        return [KINDS[kind](Random(random.random())) for kind in self.kinds]
+
+
+def schedule(*, seed: int, faults: int, kinds: tuple[str, ...] = ()) -> list[PlannedStep]:
+    """So many faults, in steps.
+
+    Kinds are drawn from a pack that is shuffled anew when it is used up: a schedule of as many
+    faults as there are kinds has each kind about once.
+
+    Args:
+        kinds: only these; all by default.
+    """
+    random = Random(seed)
+    pack: list[str] = []
+    steps = []
+    while faults:
+        wanted = min(faults, random.choices(_TOGETHER, _WEIGHTS)[0])
+        if len(pack) < len(_TOGETHER):
+            pack = random.sample(kinds or tuple(KINDS), len(kinds or KINDS)) + pack
+        chosen = _draw(pack, wanted)
+        holds = [random.uniform(*KINDS[kind].hold_s) for kind in chosen]
+        step = PlannedStep(
+            after_s=random.uniform(*_GAP_S),
+            kinds=tuple(chosen),
+            hold_s=max(holds),
+            seed=random.getrandbits(32),
+        )
+        steps.append(step)
+        faults -= len(chosen)
+    return steps
+
+
+def _draw(pack: list[str], wanted: int) -> list[str]:
+    """Take up to so many off the pack that can go on together; at least one."""
+    chosen = [pack.pop()]
+    for kind in reversed(pack.copy()):
+        if len(chosen) == wanted or KINDS[chosen[0]].alone:
+            break
+        if KINDS[kind].alone:
+            continue
+        targets = {KINDS[each].target for each in chosen}
+        target = KINDS[kind].target
+        together = targets | {target}
+        if target not in targets and not any(never <= together for never in _NEVER_TOGETHER):
+            pack.remove(kind)
+            chosen.append(kind)
+    return chosen

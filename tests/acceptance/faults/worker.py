@@ -1,0 +1,251 @@
+"""Celery's own command line, in a process that dies where it is told to.
+
+The product has no hooks for this: the points are wrapped round its functions, and round kombu's,
+from outside. A point is armed by a file `WORKER.POINT` in the directory FAULTS_ARMED; the first
+thread that passes removes it, and the process is gone.
+
+Workers are forked off a process that has everything imported, which takes seconds; it is told what
+to start by lines of JSON, tells of births and deaths in lines of its own, and ends with its input.
+FAULTS_POISON names the epic that kills its worker in the middle of its provider call, each time.
+FAULTS_CLOCK_STEP_S puts the wall clock of all workers of this process forward, or back.
+"""
+
+import json
+import os
+import random
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+#: Long enough for a call that was just started to reach the provider.
+_IN_CALL_S = 0.1
+_REAP_EVERY_S = 0.02
+#: Imported before the first fork, as a worker would import it anyway.
+_NEEDED = (
+    "celery.bin.celery",
+    "celery.apps.worker",
+    "celery.concurrency.thread",
+    "kombu.transport.redis",
+    "workers.signals",
+    "workers.tasks",
+)
+
+Function = Callable[..., Any]
+
+#: Crash points before and after a function returns, by what they mean for an epic's way.
+BEFORE = {
+    "before-claim": "workers.attempt.lane_claim",
+    "before-call": "workers.provider.client.ProviderClient.start",
+    "before-next-call": "workers.attempt.call_next",
+    "before-finish": "workers.attempt.lane_finish",
+    "before-publish": "runs.messages.send",
+    "before-ack": "kombu.message.Message.ack",
+}
+AFTER = {
+    "after-claim": "workers.attempt.lane_claim",
+    "after-response": "workers.provider.client.Call.result",
+    "after-stored-response": "workers.attempt.call_next",
+    "after-finish": "workers.attempt.lane_finish",
+    "after-publish": "runs.messages.send",
+}
+#: The message is out of the queue and on nobody's books.
+AFTER_BRPOP = "after-brpop"
+IN_CALL = "in-call"
+#: Files that change what is sent while they exist.
+COPIED, LATE, DROPPED = "messages.copied", "messages.late", "messages.dropped"
+_COPIES = 3
+_LATE_S = (0.05, 0.8)
+POINTS = (AFTER_BRPOP, IN_CALL, *BEFORE, *AFTER)
+
+
+def die() -> None:
+    """As an out-of-memory killer would: nothing is closed, nothing is flushed."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _soon(action: Callable[[], None]) -> None:
+    timer = threading.Timer(_IN_CALL_S, action)
+    timer.daemon = True
+    timer.start()
+
+
+def _path(point: str) -> Path:
+    return Path(os.environ["FAULTS_ARMED"], f"{os.environ['FAULTS_NAME']}.{point}")
+
+
+def _die_if_armed(point: str) -> None:
+    try:
+        _path(point).unlink()
+    except FileNotFoundError:
+        return
+    die()
+
+
+def _before(point: str, function: Function) -> Function:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        _die_if_armed(point)
+        return function(*args, **kwargs)
+
+    return wrapped
+
+
+def _after(point: str, function: Function) -> Function:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        _die_if_armed(point)
+        return result
+
+    return wrapped
+
+
+def _on_delivery(deliver: Function) -> Function:
+    def wrapped(transport: Any, message: Any, queue: str) -> Any:
+        if message["headers"].get("task") == "workers.generate_epic":
+            _die_if_armed(AFTER_BRPOP)
+        return deliver(transport, message, queue)
+
+    return wrapped
+
+
+def _on_sending(put: Function) -> Function:
+    def wrapped(channel: Any, queue: str, message: Any, **kwargs: Any) -> None:
+        orders = {name for name in (COPIED, LATE, DROPPED) if _order(name).exists()}
+        if not orders or message["headers"].get("task") != "workers.generate_epic":
+            put(channel, queue, message, **kwargs)
+            return
+        if DROPPED in orders and random.random() < 0.5:
+            return
+        if orders & {COPIED, LATE}:
+            _put_late(channel, queue, message)
+        if LATE not in orders:
+            for _ in range(_COPIES if COPIED in orders else 1):
+                put(channel, queue, message, **kwargs)
+
+    return wrapped
+
+
+def _put_late(channel: Any, queue: str, message: Any) -> None:
+    redis = import_module("batchgen.redis")
+    key = redis.key(channel._q_for_pri(queue, channel._get_message_priority(message)))
+    raw = import_module("kombu.utils.json").dumps(message)
+    timer = threading.Timer(random.uniform(*_LATE_S), lambda: redis.client().lpush(key, raw))
+    timer.daemon = True
+    timer.start()
+
+
+def _order(name: str) -> Path:
+    return Path(os.environ["FAULTS_ARMED"], name)
+
+
+def _in_call(start: Function) -> Function:
+    def wrapped(client: Any, request: Any) -> Any:
+        call = start(client, request)
+        poison = os.environ["FAULTS_POISON"]
+        if poison and f'<epic>{{"code":"{poison}"' in request.user:
+            _soon(die)
+        if _path(IN_CALL).exists():
+            _soon(lambda: _die_if_armed(IN_CALL))
+        return call
+
+    return wrapped
+
+
+def _wrap(target: str, make: Callable[[Function], Function]) -> None:
+    owner_name, _, name = target.rpartition(".")
+    try:
+        owner: Any = import_module(owner_name)
+    except ModuleNotFoundError:
+        module_name, _, class_name = owner_name.rpartition(".")
+        owner = getattr(import_module(module_name), class_name)
+    patch.object(owner, name, make(getattr(owner, name))).start()
+
+
+def _step_the_clock(step_s: float) -> None:
+    """Before anything else is imported, so that `from time import time` finds the stepped one."""
+    real = time.time
+    patch.object(time, "time", lambda: real() + step_s).start()
+    timezone = import_module("django.utils.timezone")
+    real_now = timezone.now
+
+    def now() -> datetime:
+        stepped: datetime = real_now() + timedelta(seconds=step_s)
+        return stepped
+
+    patch.object(timezone, "now", now).start()
+
+
+def _prepare() -> None:
+    """Import what a worker needs and wrap what is to be wrapped."""
+    if step_s := float(os.environ.get("FAULTS_CLOCK_STEP_S", "0")):
+        _step_the_clock(step_s)
+    import_module("django").setup()
+    for name in _NEEDED:
+        import_module(name)
+    for point, target in BEFORE.items():
+        _wrap(target, lambda function, point=point: _before(point, function))  # type: ignore[misc]
+    for point, target in AFTER.items():
+        _wrap(target, lambda function, point=point: _after(point, function))  # type: ignore[misc]
+    _wrap("workers.provider.client.ProviderClient.start", _in_call)
+    _wrap("kombu.transport.virtual.base.Transport._deliver", _on_delivery)
+    _wrap("kombu.transport.redis.Channel._put", _on_sending)
+
+
+def _become(order: dict[str, Any]) -> None:
+    """In the forked child: be the worker that was ordered, to its end."""
+    os.setsid()
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ.update(order["env"])
+    sys.argv = ["celery", *order["argv"]]
+    import_module("celery.__main__").main()
+
+
+def _reap(living: set[int]) -> None:
+    for pid in tuple(living):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            living.remove(pid)
+            _tell(died=pid, code=os.waitstatus_to_exitcode(status))
+
+
+def _tell(**words: object) -> None:
+    sys.stdout.write(json.dumps(words) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Fork workers as ordered until the input ends, then kill those that are left."""
+    _prepare()
+    living: set[int] = set()
+    _tell(ready=True)
+    while True:
+        readable, _, _ = select.select([sys.stdin], [], [], _REAP_EVERY_S)
+        _reap(living)
+        if not readable:
+            continue
+        line = sys.stdin.readline()
+        if not line:
+            break
+        if (pid := os.fork()) == 0:
+            _become(json.loads(line))
+            return
+        living.add(pid)
+        _tell(born=pid)
+    for pid in living:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

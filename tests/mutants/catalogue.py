@@ -1,0 +1,436 @@
+"""The mutants: which guard is taken away, where, and which tests are to notice."""
+
+from dataclasses import dataclass
+
+_ENGINE = "tests/integration/engine/"
+LANES = f"{_ENGINE}test_lanes.py::"
+RUNS = f"{_ENGINE}test_runs.py::"
+CONTROLS = f"{_ENGINE}test_controls.py::"
+RECONCILER = f"{_ENGINE}test_reconciler.py::"
+WORKER = f"{_ENGINE}test_worker_process.py::"
+LOG = f"{_ENGINE}test_log.py::"
+BROKER = "tests/integration/engine/test_broker.py::"
+FAULTS = "tests/acceptance/faults/test_faults.py::"
+SQL = "runs/queries.sql"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A guard that is taken away: each pair of texts stands in the file exactly once."""
+
+    guard: str
+    file: str
+    changes: tuple[tuple[str, str], ...]
+    #: All of them have to pass without the change; at least one has to fail with it.
+    tests: tuple[str, ...]
+    #: The change is to a migration: the test database is made anew.
+    schema: bool = False
+
+
+def _mutant(guard: str, file: str, old: str, new: str, *tests: str, schema: bool = False) -> Mutant:
+    return Mutant(guard=guard, file=file, changes=((old, new),), tests=tests, schema=schema)
+
+
+_CLAIM_LANE = """      AND runs_lane.generation = %(generation)s
+      AND runs_lane.state = 'sent'
+      AND run.status IN ('QUEUED', 'RUNNING')
+      AND EXISTS (
+          SELECT FROM runs_runepic
+          WHERE id = %(run_epic_id)s AND lane_id = %(lane_id)s AND status = 'PENDING'
+      )
+    RETURNING runs_lane.id, runs_lane.strain
+"""
+_CLAIM_EPIC = "WHERE runs_runepic.id = %(run_epic_id)s AND runs_runepic.status = 'PENDING'\n"
+
+CLAIMING = (
+    _mutant(
+        "claim: the message's generation",
+        SQL,
+        "      AND runs_lane.generation = %(generation)s\n      AND runs_lane.state = 'sent'\n",
+        "      AND runs_lane.state = 'sent'\n",
+        f"{LANES}test_a_message_of_an_older_generation_claims_nothing",
+    ),
+    Mutant(
+        guard="claim: lane sent and epic PENDING (either alone is enough)",
+        file=SQL,
+        changes=(
+            (
+                _CLAIM_LANE,
+                _CLAIM_LANE.replace("AND runs_lane.state = 'sent'", "").replace(
+                    " AND status = 'PENDING'", ""
+                ),
+            ),
+            (_CLAIM_EPIC, "WHERE runs_runepic.id = %(run_epic_id)s\n"),
+        ),
+        tests=(f"{LANES}test_a_message_is_claimed_once_however_often_it_comes",),
+    ),
+    Mutant(
+        guard="the same, seen from outside: copied messages, calls at the same time",
+        file=SQL,
+        changes=(
+            (
+                _CLAIM_LANE,
+                _CLAIM_LANE.replace("AND runs_lane.state = 'sent'", "")
+                .replace(" AND status = 'PENDING'", "")
+                .replace("AND runs_lane.generation = %(generation)s", ""),
+            ),
+            (_CLAIM_EPIC, "WHERE runs_runepic.id = %(run_epic_id)s\n"),
+        ),
+        tests=(f"{FAULTS}test_copied_dropped_and_reordered_messages_change_nothing",),
+    ),
+    _mutant(
+        "claim: the run's status right before the call",
+        SQL,
+        "      AND run.status IN ('QUEUED', 'RUNNING')\n      AND EXISTS (\n",
+        "      AND EXISTS (\n",
+        f"{LANES}test_a_run_that_stands_still_gives_no_epic",
+    ),
+    _mutant(
+        "claim: FOR SHARE, which a pause waits for",
+        SQL,
+        "           skip_quality_check\n    FROM runs_run\n"
+        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n    FOR SHARE\n",
+        "           skip_quality_check\n    FROM runs_run\n"
+        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n",
+        f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
+    ),
+    _mutant(
+        "second call: FOR SHARE",
+        SQL,
+        "    SELECT id, status FROM runs_run\n"
+        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n    FOR SHARE\n",
+        "    SELECT id, status FROM runs_run\n"
+        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n",
+        f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
+    ),
+    _mutant(
+        "second call: the run's status",
+        SQL,
+        "    FROM epic, run\n    WHERE run.status = 'RUNNING'\n",
+        "    FROM epic, run\n",
+        f"{LANES}test_a_second_call_starts_only_while_the_run_runs",
+    ),
+    _mutant(
+        "second call: begun twice counts once",
+        SQL,
+        "    FROM lane, run\n"
+        "    WHERE runs_providercall.id = %(call_id)s AND runs_providercall.outcome = 'STARTED'\n",
+        "    FROM lane, run\n    WHERE runs_providercall.id = %(call_id)s\n",
+        f"{LANES}test_a_second_call_that_is_begun_twice_is_begun_once",
+    ),
+    _mutant(
+        "SKIP LOCKED, giving out epics",
+        SQL,
+        """    LIMIT (SELECT COUNT(*) FROM empty)
+    FOR UPDATE SKIP LOCKED
+""",
+        """    LIMIT (SELECT COUNT(*) FROM empty)
+    FOR UPDATE
+""",
+        f"{LANES}test_nobody_waits_for_what_another_one_takes[a free epic]",
+    ),
+    _mutant(
+        "SKIP LOCKED, giving out lanes",
+        SQL,
+        "    ORDER BY lane.index\n    FOR UPDATE OF lane SKIP LOCKED\n",
+        "    ORDER BY lane.index\n    FOR UPDATE OF lane\n",
+        f"{LANES}test_nobody_waits_for_what_another_one_takes[a lane]",
+    ),
+    _mutant(
+        "a lane carries one epic (unique index)",
+        "runs/migrations/0001_initial.py",
+        """        migrations.AddConstraint(
+            model_name="runepic",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ("PENDING", "GENERATING"))),
+                fields=("lane",),
+                name="lane_carries_one_epic",
+            ),
+        ),
+""",
+        "",
+        f"{LANES}test_the_database_refuses_two_open_epics_in_one_lane",
+        schema=True,
+    ),
+)
+
+FINISHING = (
+    _mutant(
+        "finish: the lane's generation",
+        SQL,
+        """           run.project_id
+    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
+    WHERE lane.id = %(lane_id)s
+      AND lane.generation = %(generation)s
+""",
+        """           run.project_id
+    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
+    WHERE lane.id = %(lane_id)s
+""",
+        f"{LANES}test_an_attempt_whose_lane_was_taken_back_stores_nothing_but_its_spend",
+    ),
+    _mutant(
+        "finish: the epic is GENERATING",
+        SQL,
+        """      AND runs_runepic.status = 'GENERATING'
+    RETURNING runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.stories_created,
+""",
+        """    RETURNING runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.stories_created,
+""",
+        f"{LANES}test_an_epic_that_is_not_generated_any_more_is_not_finished",
+    ),
+    _mutant(
+        "finish: the old stories go in the same transaction",
+        SQL,
+        "    WHERE epics_story.epic_id = done.epic_id AND %(status)s = 'COMPLETED'\n",
+        "    WHERE epics_story.epic_id = done.epic_id AND %(status)s = 'COMPLETED' AND false\n",
+        f"{LANES}test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them",
+    ),
+    _mutant(
+        "finish: a failed regeneration keeps the old stories",
+        SQL,
+        "    WHERE epics_story.epic_id = done.epic_id AND %(status)s = 'COMPLETED'\n",
+        "    WHERE epics_story.epic_id = done.epic_id AND %(status)s <> ''\n",
+        f"{LANES}test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them",
+    ),
+    _mutant(
+        "finish: SKIP LOCKED for the next epic",
+        SQL,
+        """        LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ) pending
+""",
+        """        LIMIT 1
+        FOR UPDATE
+    ) pending
+""",
+        f"{LANES}test_nobody_waits_for_what_another_one_takes[the next epic]",
+    ),
+    _mutant(
+        "finish: a run that was paused gets no next epic",
+        SQL,
+        "    WHERE lane.status = 'RUNNING' AND lane.index < lane.max_concurrency\n",
+        "    WHERE lane.index < lane.max_concurrency\n",
+        f"{LANES}test_a_run_that_was_paused_meanwhile_keeps_the_result_and_its_lane_rests",
+    ),
+    _mutant(
+        "a late answer's spend is booked once",
+        SQL,
+        "    WHERE id = %(call_id)s AND outcome <> 'ANSWERED'\n",
+        "    WHERE id = %(call_id)s\n",
+        f"{LANES}test_an_attempt_whose_lane_was_taken_back_stores_nothing_but_its_spend",
+    ),
+    _mutant(
+        "given back: an epic that is to be cancelled is",
+        SQL,
+        "    SET status = CASE WHEN cancel_requested THEN 'CANCELLED' ELSE 'PENDING' END,\n"
+        "        completed_at = CASE WHEN cancel_requested THEN clock_timestamp() END,\n",
+        "    SET status = 'PENDING',\n",
+        f"{CONTROLS}TestCancelOfOneEpic::test_one_that_is_generated_is_cancelled_by_its_worker",
+    ),
+    _mutant(
+        "a refused message sends no other",
+        "workers/process.py",
+        '            log.debug("late or doubled: lane %s.%s", hold.lane_id, hold.generation)\n'
+        "            return\n",
+        "            from runs.messages import Link, send\n\n"
+        "            send([Link(run_id=self.id, run_epic_id=hold.run_epic_id, lane_id=hold.lane_id,"
+        ' generation=hold.generation + 1, priority="NORMAL", epic_code="", epic_title="")])\n'
+        "            return\n",
+        f"{WORKER}test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none",
+    ),
+)
+
+RUN_STATUS = (
+    _mutant(
+        "pause, cancel: FOR NO KEY UPDATE",
+        SQL,
+        "    WHERE id = %(run_id)s AND status = ANY(%(sources)s)\n    FOR NO KEY UPDATE\n",
+        "    WHERE id = %(run_id)s AND status = ANY(%(sources)s)\n",
+        f"{CONTROLS}test_of_50_equal_requests_at_once_exactly_one_wins",
+    ),
+    _mutant(
+        "pause, cancel: the statuses they may come from",
+        SQL,
+        "    WHERE id = %(run_id)s AND status = ANY(%(sources)s)\n",
+        "    WHERE id = %(run_id)s\n",
+        f"{CONTROLS}test_of_50_equal_requests_at_once_exactly_one_wins",
+    ),
+    Mutant(
+        guard="a run ends once (neither open nor RUNNING: either alone is enough)",
+        file=SQL,
+        changes=(
+            (
+                "WHERE runs_run.id = %(run_id)s\n  AND runs_run.completed_at IS NULL\n",
+                "WHERE runs_run.id = %(run_id)s\n",
+            ),
+            (
+                "          runs_run.status = 'RUNNING'\n          AND NOT EXISTS (\n",
+                "          runs_run.status <> 'PAUSED'\n          AND NOT EXISTS (\n",
+            ),
+        ),
+        tests=(f"{RUNS}test_of_many_that_end_a_run_one_wins",),
+    ),
+    _mutant(
+        "one active run of a project (unique index)",
+        "runs/migrations/0001_initial.py",
+        """        migrations.AddConstraint(
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ("QUEUED", "RUNNING", "PAUSED"))),
+                fields=("project", "type"),
+                name="run_active_once",
+            ),
+        ),
+""",
+        "",
+        f"{RUNS}test_of_many_starts_at_once_one_wins_and_the_others_learn_which",
+        schema=True,
+    ),
+    _mutant(
+        "the log is numbered by one at a time",
+        "runs/log.py",
+        '        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", '
+        "[_LOCK_SPACE, str(run_id)])\n",
+        "",
+        f"{LOG}test_numbers_have_no_gap_and_no_repeat_with_many_readers_and_writers",
+    ),
+)
+
+RECOVERY = (
+    _mutant(
+        "the reconciler, in every worker",
+        "workers/process.py",
+        "((self.beat, settings.HEARTBEAT_S), (self.tend, settings.RECONCILE_S))",
+        "((self.beat, settings.HEARTBEAT_S),)",
+        f"{WORKER}test_every_worker_tends_to_what_died",
+    ),
+    _mutant(
+        "the reconciler's advisory lock",
+        "workers/reconciler.py",
+        "        if not turn:\n",
+        "        if turn is None:\n",
+        f"{RECONCILER}test_of_rounds_at_once_one_does_the_work",
+    ),
+    _mutant(
+        "the lease's heartbeat",
+        SQL,
+        "    SET heartbeat_at = clock_timestamp(), stopped_at = NULL,\n"
+        "        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s)\n",
+        "    SET heartbeat_at = clock_timestamp(), stopped_at = NULL,\n"
+        "        lease_until = lease_until + make_interval(secs => %(lease_s)s) * 0\n",
+        f"{WORKER}test_a_beat_renews_the_lease",
+    ),
+    _mutant(
+        "a lease that ran out",
+        SQL,
+        "              %(judge)s AND worker.lease_until < clock_timestamp()\n",
+        "              %(judge)s AND worker.lease_until < '-infinity'\n",
+        f"{LANES}TestReclaim::test_a_worker_that_is_gone_loses_them",
+    ),
+    _mutant(
+        "leases are not judged right after the server was away",
+        SQL,
+        """              AND pg_postmaster_start_time()
+                  < clock_timestamp() - make_interval(secs => %(lease_s)s)
+""",
+        "              AND %(lease_s)s > 0\n",
+        f"{LANES}TestReclaim::test_while_the_server_was_away_nobody_could_renew_a_lease",
+    ),
+    _mutant(
+        "leases are not judged right after a pause of everything",
+        "workers/process.py",
+        "judge=self._is_steady())",
+        "judge=True)",
+        f"{WORKER}test_after_a_pause_of_everything_others_get_time_to_renew_their_leases",
+    ),
+    _mutant(
+        "a newer start of the same name",
+        SQL,
+        "WHERE newer.name = worker.name AND newer.started_at > worker.started_at\n",
+        "WHERE newer.name = worker.name AND newer.started_at IS NULL\n",
+        f"{LANES}TestReclaim::test_a_worker_that_is_gone_loses_them",
+    ),
+    _mutant(
+        "a live worker keeps its epics though its name was given twice",
+        SQL,
+        "              worker.heartbeat_at < clock_timestamp() "
+        "- make_interval(secs => %(silent_s)s)\n",
+        "              %(silent_s)s > 0\n",
+        f"{LANES}TestReclaim::test_two_live_workers_of_one_name_leave_each_other_alone",
+    ),
+    _mutant(
+        "workers' starts by the database's clock",
+        "workers/process.py",
+        "            started_at=Now(),\n            heartbeat_at=Now(),\n"
+        "            lease_until=Now() + timedelta(seconds=settings.WORKER_LEASE_S),\n",
+        "            lease_until=__import__('django.utils.timezone').utils.timezone.now()"
+        " + timedelta(seconds=settings.WORKER_LEASE_S),\n",
+        f"{FAULTS}test_workers_may_have_any_clock",
+    ),
+    _mutant(
+        "a worker finds claims that it does not run",
+        "workers/process.py",
+        '            if row["age_s"] > _ORPHAN_AFTER_S and row["lane_id"] not in self._attempts\n',
+        '            if row["age_s"] < 0\n',
+        f"{WORKER}test_a_claim_that_nobody_here_runs_goes_back_without_a_crash",
+    ),
+    _mutant(
+        "a call is aborted once its lane was taken back",
+        "workers/process.py",
+        "then there is no call to abort.\n                attempt.abort()\n",
+        "then there is no call to abort.\n                pass\n",
+        f"{WORKER}test_a_call_is_aborted_when_its_lane_was_taken_back",
+    ),
+    _mutant(
+        "a worker that stops gives its messages back",
+        "workers/tasks.py",
+        "        raise Reject(error, requeue=True) from error\n",
+        "        del error\n",
+        f"{WORKER}test_a_worker_that_stops_claims_nothing_and_gives_the_message_back",
+    ),
+    _mutant(
+        "lost messages are noticed",
+        "workers/reconciler.py",
+        "    if not overdue:\n        return {}\n",
+        "    if overdue is not None:\n        return {}\n",
+        f"{RECONCILER}test_messages_that_redis_lost_are_sent_again",
+    ),
+    _mutant(
+        "messages that wait are not lost",
+        "workers/reconciler.py",
+        "        if name not in broker.waiting",
+        "        if name not in set()",
+        f"{RECONCILER}test_a_message_that_waits_long_is_left_alone",
+    ),
+    _mutant(
+        "taken back: SKIP LOCKED",
+        SQL,
+        "    ORDER BY lane.id\n    FOR UPDATE OF lane SKIP LOCKED\n",
+        "    ORDER BY lane.id\n    FOR UPDATE OF lane\n",
+        f"{LANES}test_nobody_waits_for_what_another_one_takes[a dead lane]",
+    ),
+    _mutant(
+        "poison is given up",
+        SQL,
+        "WHEN epic.crashes + (NOT gone.orphan)::int >= %(max_crashes)s THEN 'FAILED'\n",
+        "WHEN %(max_crashes)s < 0 THEN 'FAILED'\n",
+        f"{LANES}TestReclaim::test_an_epic_that_kills_three_workers_is_poison",
+    ),
+    _mutant(
+        "poison takes no other epic with it",
+        SQL,
+        "      AND (crashes < %(last_chance)s OR id = (SELECT id FROM suspect))\n",
+        "",
+        f"{LANES}TestReclaim::test_an_epic_that_kills_its_workers_takes_no_other_with_it",
+    ),
+    _mutant(
+        "the worker outlives its broker (closed connection)",
+        "batchgen/broker.py",
+        "        if self.connection is None or self.connection.client is None:\n",
+        "        if False:\n",
+        f"{BROKER}test_a_channel_whose_connection_was_closed_says_so",
+    ),
+)
+
+MUTANTS = (*CLAIMING, *FINISHING, *RUN_STATUS, *RECOVERY)
