@@ -120,7 +120,18 @@ def _changed(text: str, mutant: Mutant) -> str:
 def _tests(
     copy: Path, environment: dict[str, str], tests: Sequence[str], *, fresh: bool
 ) -> "subprocess.CompletedProcess[str]":
-    argv = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider"]
+    argv = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "--no-header",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "",
+    ]
     argv += ["--create-db" if fresh else "--reuse-db", f"--timeout={_TEST_S}", *tests]
     if fresh:
         argv.insert(-len(tests), "--reuse-db")

@@ -206,6 +206,9 @@ class PostgresRestarted(Fault):
 
     def lift(self, scene: Scene) -> None:
         scene.bed.postgres.start_again()
+        # This process's own connection was lost too.
+        scene.patiently(connection.ensure_connection)
+        scene.is_runnable()
 
 
 class PostgresAway(PostgresRestarted):
