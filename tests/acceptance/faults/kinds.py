@@ -10,7 +10,7 @@ import time
 from random import Random
 from typing import Any, ClassVar
 
-from django.db import close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection
 
 from batchgen import redis
 from runs.services import run_dispatch
@@ -377,7 +377,11 @@ class MoreReconcilers(Fault):
 
     def _reconcile(self) -> None:
         while not self._stop.wait(0.01):
-            reconcile()
+            try:
+                reconcile()
+            except DatabaseError:
+                # Connections that an earlier fault broke; a worker's own would try again too.
+                close_old_connections()
         connection.close()
 
 

@@ -10,6 +10,7 @@ FAULTS_POISON names the epic that kills its worker in the middle of its provider
 FAULTS_CLOCK_STEP_S puts the wall clock of all workers of this process forward, or back.
 """
 
+import ctypes
 import json
 import os
 import random
@@ -29,6 +30,7 @@ from unittest.mock import patch
 #: Long enough for a call that was just started to reach the provider.
 _IN_CALL_S = 0.1
 _REAP_EVERY_S = 0.02
+_PR_SET_PDEATHSIG = 1
 #: Imported before the first fork, as a worker would import it anyway.
 _NEEDED = (
     "celery.bin.celery",
@@ -202,6 +204,9 @@ def _prepare() -> None:
 def _become(order: dict[str, Any]) -> None:
     """In the forked child: be the worker that was ordered, to its end."""
     os.setsid()
+    if sys.platform == "linux":
+        # Killed with its parent, should that be killed itself.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(log, 1)
