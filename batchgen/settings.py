@@ -215,6 +215,14 @@ ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL")
 PROVIDER_NAME = env.choice("BATCHGEN_PROVIDER_NAME", "anthropic", ("anthropic", "simulator"))
 MODEL = env.text("BATCHGEN_MODEL", "claude-sonnet-5-5")
 PROVIDER_TIMEOUT_S = env.number("BATCHGEN_PROVIDER_TIMEOUT_S", 300, least=0.1, most=3600)
+#: Ceilings of the key, per minute and model; 0 is no limit. The provider's headers may say less.
+LIMIT_REQUESTS_PER_MINUTE = env.integer("BATCHGEN_LIMIT_REQUESTS_PER_MINUTE", 1_000)
+LIMIT_INPUT_TOKENS_PER_MINUTE = env.integer("BATCHGEN_LIMIT_INPUT_TOKENS_PER_MINUTE", 2_000_000)
+LIMIT_OUTPUT_TOKENS_PER_MINUTE = env.integer("BATCHGEN_LIMIT_OUTPUT_TOKENS_PER_MINUTE", 400_000)
+#: Calls at the same time, over all workers; 0 is no limit.
+LIMIT_CONCURRENCY = env.integer("BATCHGEN_LIMIT_CONCURRENCY", 0)
+#: What a bucket holds, in seconds of its refill.
+LIMIT_BURST_S = env.number("BATCHGEN_LIMIT_BURST_S", 1, least=0.1, most=60)
 
 # REST ------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ _FIXED = {
     "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
     "BATCHGEN_PROVIDER_NAME": "simulator",
     "BATCHGEN_REDIS_PREFIX": "benchmark:",
+    **stack.UNLIMITED,
     "DJANGO_SETTINGS_MODULE": "batchgen.settings",
 }
 _NOT_OURS = ("DATABASE_URL", "REDIS_URL", "BATCHGEN_ENV")

@@ -83,6 +83,17 @@ def lane_claim(*, hold: Hold, worker_id: UUID, call_id: UUID) -> dict[str, Any] 
     return rows[0] if rows else None
 
 
+def lane_park(*, hold: Hold, reason: str, wait_s: float) -> bool:
+    """Let a lane that was sent wait outside of the worker; False when its message is late."""
+    params = {
+        "lane_id": hold.lane_id,
+        "generation": hold.generation,
+        "reason": reason,
+        "wait_s": float(wait_s),
+    }
+    return bool(QUERIES.fetch("lane_park", params))
+
+
 def lane_finish(
     *, hold: Hold, call_id: UUID, outcome: Outcome, spend: Spend, park_s: float
 ) -> dict[str, Any] | None:

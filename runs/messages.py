@@ -37,6 +37,11 @@ class Link:
     lane_id: int
     generation: int
     priority: str
+    model: str
+    mode: str
+    persona_set: str
+    max_tokens: int
+    estimated_input_tokens: int
     epic_code: str
     epic_title: str
 
@@ -44,6 +49,19 @@ class Link:
     def of(cls, row: dict[str, Any]) -> "Link":
         """From a row of the lane queries."""
         return cls(**{name: row[name] for name in cls.__slots__})
+
+    @property
+    def want(self) -> dict[str, object]:
+        """What the limiter has to know of the epic's call before the epic is claimed."""
+        return {
+            "run": str(self.run_id),
+            "priority": self.priority,
+            "model": self.model,
+            "mode": self.mode,
+            "personaSet": self.persona_set,
+            "inputTokens": self.estimated_input_tokens,
+            "outputCap": self.max_tokens,
+        }
 
     @property
     def message_id(self) -> str:
@@ -67,7 +85,7 @@ def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
             app.send_task(
                 TASK_NAME,
                 (str(link.run_epic_id), link.lane_id, link.generation),
-                {"due_at": due_at} if due_at else None,
+                {"want": link.want, "due_at": due_at},
                 task_id=link.message_id,
                 priority=MESSAGE_PRIORITY[link.priority],
                 argsrepr=f"{link.epic_code}: {link.epic_title} | run {link.run_id}",

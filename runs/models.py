@@ -283,6 +283,18 @@ class RunLog(models.Model):
         return self.message
 
 
+class Closure(models.Model):
+    """Until when a provider key and model take no calls: what Redis may forget."""
+
+    #: As in `runs.limits.gate_name`.
+    gate = models.CharField(max_length=150, primary_key=True)
+    until = models.DateTimeField()
+    reason = models.CharField(max_length=50)
+
+    def __str__(self) -> str:
+        return f"{self.gate} until {self.until:%H:%M:%S}: {self.reason}"
+
+
 class RunAction(models.Model):
     """Who did what to a run, and when. Rows are only ever added: a trigger refuses changes.
 

@@ -75,7 +75,7 @@ LEFT JOIN epics_epic epic ON epic.id = claimed.epic_id
 -- Returns the lane's new state; nothing when the lane belongs to a newer attempt by now.
 WITH lane AS (
     SELECT lane.id, lane.index, lane.run_id, run.status, run.max_concurrency, run.priority,
-           run.project_id
+           run.project_id, run.model, run.mode, run.persona_set, run.max_tokens
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
       AND lane.generation = %(generation)s
@@ -141,9 +141,9 @@ WITH lane AS (
            %(message)s || ' (' || ROUND(done.seconds * 1000) || ' ms)'
     FROM lane, done
 ), next AS (
-    SELECT pending.id, pending.epic_code, pending.epic_title
+    SELECT pending.id, pending.epic_code, pending.epic_title, pending.estimated_input_tokens
     FROM lane, done, LATERAL (
-        SELECT id, epic_code, epic_title
+        SELECT id, epic_code, epic_title, estimated_input_tokens
         FROM runs_runepic
         WHERE run_id = lane.run_id AND status = 'PENDING' AND lane_id IS NULL
           AND (
@@ -189,7 +189,8 @@ SET state = CASE
 FROM lane CROSS JOIN done LEFT JOIN next ON true
 WHERE runs_lane.id = lane.id
 RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.state, runs_lane.run_id,
-          lane.priority, next.id AS run_epic_id, next.epic_code, next.epic_title
+          lane.priority, lane.model, lane.mode, lane.persona_set, lane.max_tokens,
+          next.id AS run_epic_id, next.epic_code, next.epic_title, next.estimated_input_tokens
 
 -- lane_give_back --
 -- Give an epic back: GENERATING -> PENDING, without an outcome. Its lane keeps it and is parked
@@ -332,7 +333,7 @@ RETURNING runs_lane.id
 -- due, and those whose message is known to be lost. A lane that has an epic keeps it. Returns the
 -- messages to send.
 WITH run AS (
-    SELECT id, max_concurrency, priority FROM runs_run
+    SELECT id, max_concurrency, priority, model, mode, persona_set, max_tokens FROM runs_run
     WHERE id = %(run_id)s AND status IN ('QUEUED', 'RUNNING')
     FOR SHARE
 ), due AS (
@@ -347,7 +348,8 @@ WITH run AS (
     ORDER BY lane.index
     FOR UPDATE OF lane SKIP LOCKED
 ), held AS (
-    SELECT due.id AS lane_id, epic.id, epic.epic_code, epic.epic_title
+    SELECT due.id AS lane_id, epic.id, epic.epic_code, epic.epic_title,
+           epic.estimated_input_tokens
     FROM due JOIN runs_runepic epic ON epic.lane_id = due.id AND epic.status = 'PENDING'
 ), empty AS (
     SELECT due.id AS lane_id, ROW_NUMBER() OVER (ORDER BY due.index) AS place
@@ -379,11 +381,11 @@ WITH run AS (
     JOIN empty USING (place)
     WHERE runs_runepic.id = numbered.id
     RETURNING runs_runepic.lane_id, runs_runepic.id, runs_runepic.epic_code,
-              runs_runepic.epic_title
+              runs_runepic.epic_title, runs_runepic.estimated_input_tokens
 ), carried AS (
-    SELECT lane_id, id, epic_code, epic_title FROM held
+    SELECT lane_id, id, epic_code, epic_title, estimated_input_tokens FROM held
     UNION ALL
-    SELECT lane_id, id, epic_code, epic_title FROM given
+    SELECT lane_id, id, epic_code, epic_title, estimated_input_tokens FROM given
 )
 UPDATE runs_lane
 SET state = 'sent', generation = generation + 1, wake_at = NULL, wait_reason = '',
@@ -391,7 +393,18 @@ SET state = 'sent', generation = generation + 1, wake_at = NULL, wait_reason = '
 FROM carried CROSS JOIN run
 WHERE runs_lane.id = carried.lane_id
 RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.run_id, run.priority,
-          carried.id AS run_epic_id, carried.epic_code, carried.epic_title
+          run.model, run.mode, run.persona_set, run.max_tokens,
+          carried.id AS run_epic_id, carried.epic_code, carried.epic_title,
+          carried.estimated_input_tokens
+
+-- lane_park --
+-- Let a lane whose message has come wait for its turn outside of the worker: sent -> parked.
+-- Nothing when the message is late or doubled.
+UPDATE runs_lane
+SET state = 'parked', wake_at = clock_timestamp() + make_interval(secs => %(wait_s)s),
+    wait_reason = %(reason)s, generation = generation + 1, moved_at = clock_timestamp()
+WHERE id = %(lane_id)s AND generation = %(generation)s AND state = 'sent'
+RETURNING id
 
 -- lanes_rest --
 -- Stand still: lanes that wait (sent, parked) let their epics go and are idle. Messages that are

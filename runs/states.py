@@ -135,6 +135,9 @@ EPIC_TRANSITIONS: dict[RunEpicStatus, frozenset[RunEpicStatus]] = {
 }
 EPIC_FINAL = tuple(status for status, targets in EPIC_TRANSITIONS.items() if not targets)
 
+#: The limiter's ranks: a lower one goes first.
+PRIORITY_RANK: dict[str, int] = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
+
 #: Celery's message priority on Redis, where 0 is served first.
 MESSAGE_PRIORITY: dict[str, int] = {Priority.HIGH: 0, Priority.NORMAL: 3, Priority.LOW: 6}
 

@@ -29,6 +29,7 @@ _FIXED = {
     "ANTHROPIC_API_KEY": "none",
     "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
     "BATCHGEN_REDIS_PREFIX": "batchgen-test:",
+    **stack.UNLIMITED,
 }
 
 

@@ -45,10 +45,11 @@ from workers.generation import (
     StoryDraft,
     Usage,
 )
+from workers.permits import FirstCall, Leave, Permits
 from workers.pipeline import run_pipeline
 from workers.provider.errors import CallAborted, Effect, ProviderError
 from workers.provider.prices import cost_usd
-from workers.retry import UNSTATED_ERRORS_IN_A_ROW, RetryPolicy, unstated_wait_s
+from workers.retry import UNSTATED_ERRORS_IN_A_ROW, RetryPolicy
 
 if TYPE_CHECKING:
     from workers.provider.client import Call, ProviderClient
@@ -71,12 +72,23 @@ class Attempt:
     """A claimed lane, its epic, and the call that is under way."""
 
     def __init__(
-        self, *, hold: Hold, call_id: UUID, claimed: dict[str, Any], client: "ProviderClient"
+        self,
+        *,
+        hold: Hold,
+        call_id: UUID,
+        claimed: dict[str, Any],
+        client: "ProviderClient",
+        permits: Permits,
+        first: FirstCall,
+        leave: Leave,
     ) -> None:
         self.hold = hold
         self.stage: str = RunEpicStage.VALIDATION
         self._claimed = claimed
         self._client = client
+        self._permits = permits
+        self._first = first
+        self._leave: Leave | None = leave
         self._profile: PacingProfile = PROFILES[claimed["pacing_profile"]]
         self._kept: Iterator[dict[str, str]] = iter(claimed["responses"] or ())
         self._call_id = call_id
@@ -85,6 +97,9 @@ class Attempt:
         self._moved: dict[str, Any] | None = None
         self._call: Call | None = None
         self._aborted = False
+        #: For how long the last call's refusal closed the gate, and the refusals in a row.
+        self._closed_s: float | None = None
+        self._closings = 0
 
     def run(self) -> None:
         """Take the epic through the pipeline to an outcome, whatever happens on the way."""
@@ -113,6 +128,9 @@ class Attempt:
             raise
         except Exception:
             self._bug()
+        finally:
+            if self._leave is not None:
+                self._leave.unused()
         self._move_on()
 
     def abort(self) -> None:
@@ -137,13 +155,14 @@ class Attempt:
                 model=request.model,
                 request_id="",
             )
+        if self._leave is None:
+            self._leave = self._permits.next(request, self._first, given_up=lambda: self._aborted)
+            if self._leave is None:
+                raise CallAborted
         if self._answer is not None:
             self._begin_next_call(request, self._answer)
-        self._call = self._client.start(request)
-        if self._aborted:
-            # Asked for before there was a call to abort.
-            self._call.abort()
-        answer = self._call.result().completion
+        leave, self._leave = self._leave, None
+        answer = self._ask(request, leave)
         self._answer, self._spend = answer, spend_of(answer)
         return answer
 
@@ -169,6 +188,24 @@ class Attempt:
 
     def _enter(self, stage: str) -> None:
         self.stage = stage
+
+    def _ask(self, request: CompletionRequest, leave: Leave) -> Completion:
+        """Make the one call that is given leave, and tell the limiter how it ended."""
+        self._call = self._client.start(request)
+        if self._aborted:
+            # Asked for before there was a call to abort.
+            self._call.abort()
+        try:
+            answer = self._call.result()
+        except ProviderError as error:
+            self._closed_s = leave.failed(error)
+            self._closings = leave.closings
+            raise
+        except CallAborted:
+            leave.aborted()
+            raise
+        leave.answered(answer.completion.usage, answer.limits)
+        return answer.completion
 
     def _begin_next_call(self, request: CompletionRequest, answer: Completion) -> None:
         next_call_id = call_next(
@@ -222,16 +259,16 @@ class Attempt:
         self._give_back(error.message, "stopped", error=error)
 
     def _wait(self, error: ProviderError) -> None:
-        strain = self._claimed["strain"]
-        if error.retry_after_s is None and strain >= UNSTATED_ERRORS_IN_A_ROW:
+        if error.retry_after_s is None and self._closings >= UNSTATED_ERRORS_IN_A_ROW:
             self._stop_run(error)
             return
-        asked_s = error.retry_after_s or unstated_wait_s(errors=strain + 1, random=_RANDOM)
-        paced_ms = delay_after_rate_limit_ms(self._profile.delay_ms, errors=strain + 1)
+        paced_ms = delay_after_rate_limit_ms(
+            self._profile.delay_ms, errors=self._claimed["strain"] + 1
+        )
         self._give_back(
             error.message,
             "rate-limit",
-            wait_s=max(asked_s, paced_ms / 1000) + _RANDOM.uniform(0, 0.5),
+            wait_s=max(self._closed_s or 0, paced_ms / 1000) + _RANDOM.uniform(0, 0.5),
             error=error,
             strain=True,
         )
@@ -327,13 +364,38 @@ class Attempt:
             run_finalize(run_id=moved["run_id"])
 
 
-def attempt_begin(*, hold: Hold, worker_id: UUID, client: "ProviderClient") -> Attempt | None:
-    """Claim the hold's epic; None when its message is late, doubled, or the run stands still."""
+def attempt_begin(
+    *,
+    hold: Hold,
+    worker_id: UUID,
+    client: "ProviderClient",
+    permits: Permits,
+    first: FirstCall,
+    leave: Leave,
+) -> Attempt | None:
+    """Claim the hold's epic; None when its message is late, doubled, or the run stands still.
+
+    Args:
+        leave: for the first call; given back where there is no attempt, or no call.
+    """
     call_id = new_id()
-    claimed = lane_claim(hold=hold, worker_id=worker_id, call_id=call_id)
+    try:
+        claimed = lane_claim(hold=hold, worker_id=worker_id, call_id=call_id)
+    except psycopg.Error:
+        leave.unused()
+        raise
     if claimed is None:
+        leave.unused()
         return None
-    return Attempt(hold=hold, call_id=call_id, claimed=claimed, client=client)
+    return Attempt(
+        hold=hold,
+        call_id=call_id,
+        claimed=claimed,
+        client=client,
+        permits=permits,
+        first=first,
+        leave=leave,
+    )
 
 
 def generation_input(hold: Hold, row: dict[str, Any]) -> GenerationInput:

@@ -21,11 +21,13 @@ from psycopg.types.json import Jsonb
 
 from batchgen.ids import new_id
 from batchgen.sql import close_engine_pool
-from runs.lanes import Hold
+from runs.lanes import Hold, lane_park
 from runs.messages import message_id
 from runs.models import Worker
 from runs.queries import QUERIES
 from workers.attempt import Attempt, attempt_begin
+from workers.limiter.desk import Wait
+from workers.permits import FirstCall, Permits
 from workers.reconciler import Round, reconcile
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class WorkerProcess:
         self.name = name
         self._concurrency = concurrency
         self._client = client
+        self._permits = Permits(process=self.id)
         self._attempts: dict[int, Attempt] = {}
         self._reported: dict[int, str] = {}
         self._orphans: list[str] = []
@@ -79,11 +82,14 @@ class WorkerProcess:
         )
         # A claimed epic's call must begin at once: a pause counts on it.
         self._client.open()
+        self._permits.open(settings.MODEL)
         for thread in self._threads:
             thread.start()
 
-    def work(self, hold: Hold, *, due_at: float | None) -> None:
+    def work(self, hold: Hold, first: FirstCall, *, due_at: float | None) -> None:
         """Do one link of a lane's chain; nothing when its message is late or doubled.
+
+        Where the limiter has no permit for the first call soon, the lane is parked.
 
         Raises:
             Stopping: the worker stops; nothing was claimed.
@@ -92,7 +98,21 @@ class WorkerProcess:
             self._stopping.wait(min(due_at - time.time(), settings.SLOT_WAIT_S))
         if self._stopping.is_set():
             raise Stopping
-        attempt = attempt_begin(hold=hold, worker_id=self.id, client=self._client)
+        leave = self._permits.first(first, patience_s=settings.SLOT_WAIT_S)
+        if isinstance(leave, Wait):
+            lane_park(hold=hold, reason=leave.reason, wait_s=leave.seconds)
+            return
+        if self._stopping.is_set():
+            leave.unused()
+            raise Stopping
+        attempt = attempt_begin(
+            hold=hold,
+            worker_id=self.id,
+            client=self._client,
+            permits=self._permits,
+            first=first,
+            leave=leave,
+        )
         if attempt is None:
             log.debug("late or doubled: lane %s.%s", hold.lane_id, hold.generation)
             return
@@ -165,7 +185,8 @@ class WorkerProcess:
         ]
 
     def tend(self) -> Round:
-        """One round of the reconciler."""
+        """One round of the reconciler, and what the limiter was not told yet."""
+        self._permits.flush()
         return reconcile(orphans=self._orphans, judge=self._is_steady())
 
     def _note_beat(self) -> None:

@@ -12,17 +12,23 @@ from workers import (
     process,
     signals,  # noqa: F401  # whoever has the tasks is started and stopped by these
 )
+from workers.permits import FirstCall
 from workers.process import Stopping
 
 
 @app.task(name=TASK_NAME)
 def generate_epic(
-    run_epic_id: str, lane_id: int, generation: int, due_at: float | None = None
+    run_epic_id: str,
+    lane_id: int,
+    generation: int,
+    *,
+    want: dict[str, Any],
+    due_at: float | None = None,
 ) -> None:
     """One link of a lane's chain: one epic."""
     hold = Hold(lane_id=lane_id, generation=generation, run_epic_id=UUID(run_epic_id))
     try:
-        process.current().work(hold, due_at=due_at)
+        process.current().work(hold, FirstCall.of(want), due_at=due_at)
     except Stopping as error:
         # Nothing was claimed: the message goes back for another worker.
         raise Reject(error, requeue=True) from error

@@ -26,6 +26,13 @@ def base_environment() -> Environment:
     return {**os.environ, **proxies, "PYTHONUNBUFFERED": "1"}
 
 
+#: For tests and benchmarks of everything but the limiter.
+UNLIMITED = {
+    f"BATCHGEN_LIMIT_{dimension}_PER_MINUTE": "0"
+    for dimension in ("REQUESTS", "INPUT_TOKENS", "OUTPUT_TOKENS")
+}
+
+
 @contextmanager
 def servers(
     supervisor: Supervisor, directory: Path, environment: Environment, *, durable: bool

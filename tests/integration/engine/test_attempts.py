@@ -11,8 +11,8 @@ from runs.models import Lane, ProviderCall, Run, RunAction, RunEpic, RunLog, Wor
 from runs.services import run_move
 from runs.states import RunEpicStatus, RunStatus
 from tests.conftest import Simulator
-from tests.integration.engine.world import World, assert_counted, halt
-from workers.attempt import Attempt, attempt_begin
+from tests.integration.engine.world import World, assert_counted, attempt_make, halt
+from workers.attempt import Attempt
 from workers.provider.client import ProviderClient
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,7 +27,7 @@ def client(simulator: Simulator) -> Iterator[ProviderClient]:
 
 
 def _attempt(world: World, client: ProviderClient) -> Attempt:
-    attempt = attempt_begin(hold=world.holds()[0], worker_id=world.worker.id, client=client)
+    attempt = attempt_make(world, client)
     assert attempt
     return attempt
 

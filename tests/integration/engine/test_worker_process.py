@@ -15,7 +15,7 @@ from runs.messages import broker_content
 from runs.models import Lane, RunEpic, Worker
 from runs.states import RunEpicStatus
 from tests.conftest import Simulator
-from tests.integration.engine.world import World
+from tests.integration.engine.world import FIRST, WANT, World
 from workers import process
 from workers.process import Stopping, WorkerProcess
 from workers.provider.client import ProviderClient
@@ -126,9 +126,9 @@ def test_a_worker_that_stops_claims_nothing_and_gives_the_message_back(
     (hold,) = world.holds()
     worker.drain()
     with pytest.raises(Stopping):
-        worker.work(hold, due_at=None)
+        worker.work(hold, FIRST, due_at=None)
     with pytest.raises(Reject) as caught:
-        generate_epic(str(hold.run_epic_id), hold.lane_id, hold.generation)
+        generate_epic(str(hold.run_epic_id), hold.lane_id, hold.generation, want=WANT)
     assert caught.value.requeue  # type: ignore[attr-defined]  # not in the stubs
     assert world.holds() == [hold]
 
@@ -140,7 +140,7 @@ def test_a_call_is_aborted_when_its_lane_was_taken_back(
     simulator.faults([{"match": {}, "times": 1, "action": {"type": "stall"}}])
     world = _world(worker, epics=1)
     (hold,) = world.holds()
-    thread = threading.Thread(target=worker.work, args=(hold,), kwargs={"due_at": None})
+    thread = threading.Thread(target=worker.work, args=(hold, FIRST), kwargs={"due_at": None})
     thread.start()
     while not simulator.stats()["calls"]:
         time.sleep(0.02)
@@ -159,11 +159,11 @@ def test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none(
     world = _world(worker, epics=3)
     (hold,) = world.holds()
     redis.client().flushdb()
-    worker.work(hold, due_at=None)
+    worker.work(hold, FIRST, due_at=None)
     (after,) = world.holds()
     assert broker_content().waiting == {f"{after.lane_id}.{after.generation}"}
     redis.client().flushdb()
-    worker.work(hold, due_at=None)
+    worker.work(hold, FIRST, due_at=None)
     assert broker_content().waiting == frozenset()
     assert world.holds() == [after]
 
@@ -175,5 +175,5 @@ def test_a_clock_that_is_off_changes_a_wait_by_a_slots_wait_at_most(
     settings.SLOT_WAIT_S = 0.3
     nobody = Hold(lane_id=1, generation=1, run_epic_id=worker.id)
     begun = time.monotonic()
-    worker.work(nobody, due_at=time.time() + due_in_s)
+    worker.work(nobody, FIRST, due_at=time.time() + due_in_s)
     assert least_s <= time.monotonic() - begun < most_s

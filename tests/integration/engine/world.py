@@ -19,7 +19,21 @@ from runs.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
 from runs.models import Lane, ProviderCall, Run, RunAction, RunEpic, Worker
 from runs.services import RunOptions, run_begin, run_move, run_start
 from runs.states import LaneState, RunEpicStatus, RunStatus
+from workers.attempt import Attempt, attempt_begin
+from workers.permits import FirstCall, Leave, Permits
+from workers.provider.client import ProviderClient
 
+#: What a message says of its epic's first call.
+WANT: dict[str, Any] = {
+    "run": "00000000-0000-0000-0000-000000000000",
+    "priority": "NORMAL",
+    "model": "claude-sonnet-5-5",
+    "mode": "standard",
+    "personaSet": "core",
+    "inputTokens": 1200,
+    "outputCap": 8000,
+}
+FIRST = FirstCall.of(WANT)
 SPEND = Spend(input_tokens=700, output_tokens=900, cost_usd=Decimal("0.0104"), request_id="req_1")
 
 
@@ -163,6 +177,22 @@ class World:
     def lane(self, step: Step) -> Lane:
         """The step's lane, read again."""
         return Lane.objects.get(id=step.hold.lane_id)
+
+
+def attempt_make(world: World, client: ProviderClient) -> Attempt | None:
+    """Begin an attempt at the first message's epic, as a worker does."""
+    permits = Permits(process=world.worker.id)
+    permits.open(FIRST.model)
+    leave = permits.first(FIRST, patience_s=5)
+    assert isinstance(leave, Leave)
+    return attempt_begin(
+        hold=world.holds()[0],
+        worker_id=world.worker.id,
+        client=client,
+        permits=permits,
+        first=FIRST,
+        leave=leave,
+    )
 
 
 def assert_counted(run: Run, *, stories_kept: bool = True) -> None:

@@ -1,0 +1,386 @@
+-- One provider key and model, for all workers: who may call now, and when the others ask again.
+--
+-- Atomic, on the server's clock. Amounts are requests or tokens; times are seconds. ARGV[1] is a
+-- workers.limiter.gate.Report as JSON; the answer is a workers.limiter.gate.Verdict as JSON.
+--
+-- A bucket holds `burst` seconds of refill less a margin, so that it runs dry before the
+-- provider's. What is missing counts as empty. Who gets the next permit: the class (0 HIGH,
+-- 1 NORMAL, 2 LOW), within it the run whose last turn is longest ago, whichever process asks.
+
+local GATE, LINES, ALIVE, WANTS, OFFERS, WAITED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local TURNS = { [0] = KEYS[7], KEYS[8], KEYS[9] }
+local DIMENSIONS = { 'requests', 'input', 'output' }
+
+local KEPT_S = 86400          -- a gate that nobody asked for so long is forgotten
+local WAITED_KEPT_S = 3600    -- so long a run that left keeps its place
+local MARGIN_S = 0.1          -- of refill; so much arrives out of step with the grants
+local WARIEST = 4             -- the margin grows to so many times its length after refusals
+local CALM_S = 30             -- and shrinks by its length in so long
+local DRAG_MOST = 0.9         -- of the rate, taken off for other users of the key
+local DRAG_FADES_S = 2
+local OFFER_S = 0.1           -- a turn that its process does not take goes to the next
+local AGE_S = 10              -- a class waits so long for each class above it ...
+local AGED_EVERY = 10         -- ... and then gets one of so many permits
+local LOOK_AHEAD = 16         -- runs of a class looked at for a turn
+local POLL_S = 0.05           -- until a slot is free, or a turn was not taken
+local ASK_AT_LEAST_S = 0.5    -- who waits is heard from so often
+local QUANTILE = 0.7          -- of the outputs seen, reserved for the next call
+local LEARNING = 0.1
+
+local report = cjson.decode(ARGV[1])
+local now = report.now
+if now == cjson.null or not now then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+end
+
+local state = {}
+local flat = redis.call('HGETALL', GATE)
+for i = 1, #flat, 2 do state[flat[i]] = flat[i + 1] end
+local fresh = next(state) == nil
+local function number(name, default) return tonumber(state[name]) or default end
+
+local closed_until = number('closed_until', 0)
+local closed_reason = state['closed_reason'] or ''
+local closings = number('closings', 0)
+local closed_at = number('closed_at', 0)
+local wary = math.max(1, number('wary', 1) - math.max(0, now - number('at', now)) / CALM_S)
+local window = number('window', 0)
+local eased_at = number('eased_at', 0)
+local eased_from = number('eased_from', 0)
+
+-- The buckets, refilled to now.
+local since = number('at', now)
+if since > now and closed_until <= now then since = now end
+local elapsed = math.max(0, now - since)
+local buckets = {}
+for _, name in ipairs(DIMENSIONS) do
+  local told = report.limits ~= cjson.null and report.limits and report.limits[name]
+  if told then state['told_' .. name] = told[1] end
+  local ceiling = report.ceilings[name]
+  local allowed = number('told_' .. name, 0)
+  if ceiling > 0 and (allowed <= 0 or ceiling < allowed) then allowed = ceiling end
+  if allowed > 0 then
+    local rate = allowed / 60
+    local margin = rate * MARGIN_S * wary
+    local drag = math.min(number('drag_' .. name, 0), rate * DRAG_MOST)
+    local full = math.max(1, rate * report.burst - margin)
+    buckets[name] = {
+      rate = rate, full = full, drag = drag, margin = margin, limit = allowed,
+      level = math.min(full, number('level_' .. name, 0) + elapsed * (rate - drag)),
+    }
+  end
+end
+local function charge(name, amount)
+  local bucket = buckets[name]
+  if bucket then bucket.level = math.min(bucket.full, bucket.level - amount) end
+end
+
+-- What calls really used: [reserved {r,i,o}, used {r,i,o}, raw input, kind, granted at].
+for _, call in ipairs(report.settled) do
+  for i, name in ipairs(DIMENSIONS) do charge(name, call[2][i] - call[1][i]) end
+  local used, kind = call[2], call[4]
+  if call[6] then
+    local seen = number('ratio_' .. kind, nil)
+    local ratio = used[2] / math.max(1, call[3])
+    state['ratio_' .. kind] = seen and seen + LEARNING * (ratio - seen) or ratio
+    local output = number('output_' .. kind, nil)
+    if not output then
+      output = used[3]
+    elseif used[3] > output then
+      output = output + LEARNING * QUANTILE * math.max(output, 1)
+    else
+      output = output - LEARNING * (1 - QUANTILE) * output
+    end
+    state['output_' .. kind] = output
+    if call[5] > closed_at then closings = 0 end
+    if window > 0 then
+      window = window + 1 / window
+      if window > 2 * eased_from then window = 0 end
+    end
+  end
+end
+
+-- The provider's own count, `age` seconds old: ours stays a margin below it. What it misses that
+-- we did not take, others took; the rate makes room for them.
+if report.limits ~= cjson.null and report.limits then
+  local shortage_since = math.max(0.001, now - number('heard_at', now))
+  for _, name in ipairs(DIMENSIONS) do
+    local told, bucket = report.limits[name], buckets[name]
+    if told and bucket then
+      local theirs = told[2] + told[3] + (bucket.rate - bucket.drag) * report.limits.age
+      local short = bucket.level + bucket.margin / 2 - theirs
+      if short > 0 then
+        bucket.level = bucket.level - short
+        if short > told[3] then bucket.drag = math.min(bucket.rate * DRAG_MOST, bucket.drag + short) end
+      else
+        bucket.drag = bucket.drag * math.exp(-shortage_since / DRAG_FADES_S)
+      end
+    end
+  end
+  state['heard_at'] = now
+end
+
+-- Refusals: [seconds, reason, granted at, counts as one in a row].
+local refused = report.closed ~= cjson.null and report.closed
+if refused then
+  if refused[3] > closed_at or fresh then
+    closings = closings + 1
+    wary = math.min(WARIEST, wary * 2)
+    closed_at = now
+  end
+  if now + refused[1] > closed_until then
+    closed_until = now + refused[1]
+    closed_reason = refused[2]
+  end
+end
+local at = now
+if closed_until > now then
+  -- It opens with empty buckets: nobody stampedes.
+  at = closed_until
+  for _, bucket in pairs(buckets) do bucket.level = math.min(bucket.level, 0) end
+end
+
+-- Lines of processes that are gone, then the asking one's.
+local function join(run, class, count)
+  local total = redis.call('HINCRBY', WANTS, run, count)
+  if total == count then
+    local place = redis.call('ZSCORE', WAITED, run)
+    if not place then
+      place = now
+      redis.call('ZADD', WAITED, now, run)
+    end
+    redis.call('ZADD', TURNS[class], place, run)
+  end
+end
+local function leave(run, class, count)
+  if redis.call('HINCRBY', WANTS, run, -count) <= 0 then
+    redis.call('HDEL', WANTS, run)
+    redis.call('HDEL', OFFERS, run)
+    redis.call('ZREM', TURNS[class], run)
+  end
+end
+local held = number('held', 0)
+for _, process in ipairs(redis.call('ZRANGEBYSCORE', ALIVE, '-inf', now, 'LIMIT', 0, 4)) do
+  local past = redis.call('HGET', LINES, process)
+  if past and process ~= report.process then
+    past = cjson.decode(past)
+    for run, line in pairs(past.lines) do leave(run, line[1], line[2]) end
+    held = held - past.held
+    redis.call('HDEL', LINES, process)
+    redis.call('ZREM', ALIVE, process)
+  end
+end
+redis.call('ZREMRANGEBYSCORE', WAITED, '-inf', now - WAITED_KEPT_S)
+local past = redis.call('HGET', LINES, report.process)
+past = past and cjson.decode(past) or { lines = {}, held = 0 }
+held = math.max(0, held - past.held + report.held)
+if report.overloaded > eased_at then
+  eased_from = math.max(1, held)
+  window = math.max(1, math.floor(held / 2))
+  eased_at = now
+end
+local mine = {}
+local waiting_here = 0
+for _, line in ipairs(report.lines) do
+  local run, class, wants = line[1], line[2], line[3]
+  mine[run] = { class = class, wants = wants, served = 0 }
+  waiting_here = waiting_here + #wants
+  local before = past.lines[run]
+  if before and before[1] ~= class then
+    leave(run, before[1], before[2])
+    before = nil
+  end
+  if not before then
+    join(run, class, #wants)
+  elseif #wants ~= before[2] then
+    redis.call('HINCRBY', WANTS, run, #wants - before[2])
+  end
+end
+for run, line in pairs(past.lines) do
+  if not mine[run] then leave(run, line[1], line[2]) end
+end
+
+-- What a want costs: [raw input, output cap, kind].
+local function cost_of(want)
+  local output = number('output_' .. want[3], nil)
+  return {
+    1,
+    math.ceil(want[1] * number('ratio_' .. want[3], 1)),
+    output and math.min(want[2], math.ceil(output)) or want[2],
+  }
+end
+local function wait_for(cost)
+  local wait, reason = 0, ''
+  for i, name in ipairs(DIMENSIONS) do
+    local bucket = buckets[name]
+    if bucket then
+      local missing = math.min(cost[i], bucket.full) - bucket.level
+      if missing > 1e-6 and missing / (bucket.rate - bucket.drag) > wait then
+        wait, reason = missing / (bucket.rate - bucket.drag), name
+      end
+    end
+  end
+  return wait, reason
+end
+local function step_of(cost)
+  local step = 0
+  for i, name in ipairs(DIMENSIONS) do
+    local bucket = buckets[name]
+    if bucket then step = math.max(step, cost[i] / (bucket.rate - bucket.drag)) end
+  end
+  return step
+end
+
+local since_aged = number('since_aged', 0)
+local function candidates()
+  local order = {}
+  for class = 2, 1, -1 do
+    local head = redis.call('ZRANGE', TURNS[class], 0, 0, 'WITHSCORES')
+    if head[1] and since_aged >= AGED_EVERY - 1 and now - tonumber(head[2]) > AGE_S * class then
+      order[#order + 1] = { head[1], true }
+    end
+  end
+  for class = 0, 2 do
+    for _, run in ipairs(redis.call('ZRANGE', TURNS[class], 0, LOOK_AHEAD - 1)) do
+      order[#order + 1] = { run, false }
+    end
+  end
+  return order
+end
+
+local slots = report.slots
+if window > 0 and (slots == 0 or window < slots) then slots = math.floor(window) end
+local granted, wait, reason, step = {}, 0, '', 0
+local function grant_one()
+  if closed_until > now then
+    wait, reason = closed_until - now, 'gate-closed'
+    return false
+  end
+  if slots > 0 and held >= slots then
+    wait, reason = POLL_S, 'concurrency'
+    return false
+  end
+  for _, candidate in ipairs(candidates()) do
+    local run, aged = candidate[1], candidate[2]
+    local line = mine[run]
+    if line and line.served < #line.wants then
+      local cost = cost_of(line.wants[line.served + 1])
+      step = step_of(cost)
+      wait, reason = wait_for(cost)
+      if wait > 0 then return false end
+      for i, name in ipairs(DIMENSIONS) do charge(name, cost[i]) end
+      line.served = line.served + 1
+      held = held + 1
+      since_aged = aged and 0 or since_aged + 1
+      granted[#granted + 1] = { run, cost }
+      redis.call('ZREM', WAITED, run)
+      redis.call('HDEL', OFFERS, run)
+      if redis.call('HINCRBY', WANTS, run, -1) <= 0 then
+        redis.call('HDEL', WANTS, run)
+        redis.call('ZREM', TURNS[line.class], run)
+      else
+        redis.call('ZADD', TURNS[line.class], now, run)
+      end
+      return true
+    end
+    if not line then
+      local offered = tonumber(redis.call('HGET', OFFERS, run))
+      if not offered then
+        wait, reason = wait_for({ 1, 0, 0 })
+        if wait == 0 then
+          redis.call('HSET', OFFERS, run, now)
+          wait, reason = POLL_S, 'turn'
+        end
+        return false
+      elseif now - offered < OFFER_S then
+        wait, reason = POLL_S, 'turn'
+        return false
+      end
+    end
+  end
+  return false
+end
+local left = waiting_here
+if fresh then
+  -- Whoever asks looks first whether the gate was closed before Redis lost it.
+  wait, reason = POLL_S, 'requests'
+else
+  while left > 0 and grant_one() do left = left - 1 end
+end
+
+-- When to ask again: processes of a class take turns, so that each permit is asked for once.
+local processes = redis.call('ZCARD', ALIVE)
+if left > 0 then
+  if closed_until <= now then
+    local class = 2
+    for _, line in pairs(mine) do
+      if line.served < #line.wants then class = math.min(class, line.class) end
+    end
+    local pace = math.min(math.max(step, 0.002), ASK_AT_LEAST_S)
+    if processes > 1 then
+      local due = math.max(now + wait, number('ask_' .. class, 0))
+      due = math.min(due, now + wait + processes * pace)
+      state['ask_' .. class] = due + pace
+      wait = due - now
+    end
+    wait = math.min(wait, ASK_AT_LEAST_S)
+  end
+else
+  wait, reason = 0, ''
+end
+
+local lines, remains = {}, false
+for run, line in pairs(mine) do
+  if line.served < #line.wants then
+    lines[run] = { line.class, #line.wants - line.served }
+    remains = true
+  end
+end
+local holding = report.held + #granted
+if remains or holding > 0 then
+  redis.call('HSET', LINES, report.process,
+    cjson.encode({ lines = remains and lines or {}, held = holding }))
+  redis.call('ZADD', ALIVE, now + report.lease, report.process)
+else
+  redis.call('HDEL', LINES, report.process)
+  redis.call('ZREM', ALIVE, report.process)
+end
+
+local total = 0
+for _, count in ipairs(redis.call('HVALS', WANTS)) do total = total + tonumber(count) end
+
+for name, bucket in pairs(buckets) do
+  state['level_' .. name] = bucket.level
+  state['drag_' .. name] = bucket.drag
+  state['limit_' .. name] = bucket.limit
+  state['full_' .. name] = bucket.full
+end
+state['at'] = at
+state['closed_until'] = closed_until
+state['closed_reason'] = closed_reason
+state['closed_at'] = closed_at
+state['closings'] = closings
+state['wary'] = wary
+state['window'] = window
+state['eased_at'] = eased_at
+state['eased_from'] = eased_from
+state['held'] = held
+state['since_aged'] = since_aged
+local written = {}
+for name, value in pairs(state) do
+  written[#written + 1] = name
+  written[#written + 1] = type(value) == 'number' and string.format('%.17g', value) or value
+end
+redis.call('HSET', GATE, unpack(written))
+for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, KEPT_S) end
+
+return cjson.encode({
+  granted = #granted > 0 and granted or nil,
+  now = string.format('%.6f', now),
+  wait = wait,
+  reason = reason,
+  queue = total * step,
+  closings = closings,
+  fresh = fresh,
+})
