@@ -2,10 +2,11 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import django
 import psutil
@@ -75,6 +76,7 @@ class Bench:
         entry: str = "celery",
         provider_url: str = "",
         name: str = "w1@%h",
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> Iterator[Tree]:
         """Run one worker, started as `make up` starts it, until the end of the block.
 
@@ -82,8 +84,13 @@ class Bench:
             entry: the module to run instead of Celery's own.
             provider_url: whom it asks; by default nobody.
             name: its node name.
+            settings: variables of its own.
         """
-        environment = {**self.environment, "BATCHGEN_WORKER_CONCURRENCY": str(threads)}
+        environment = {
+            **self.environment,
+            "BATCHGEN_WORKER_CONCURRENCY": str(threads),
+            **settings,
+        }
         if provider_url:
             environment["ANTHROPIC_BASE_URL"] = provider_url
         usual = stack.worker(environment, web_address="")

@@ -10,6 +10,7 @@ from benchmarks.rows import Rows
 WORKLOADS: dict[str, str] = {
     "W0": "benchmarks.w0_memory",
     "W1": "benchmarks.w1_latency",
+    "W2": "benchmarks.w2_limits",
     "W3": "benchmarks.w3_controls",
     "W4": "benchmarks.w4_kill",
     "W6": "benchmarks.w6_growth",

@@ -15,7 +15,10 @@ from django.utils.timezone import now
 from batchgen import redis
 from runs.models import Closure
 
-_KEYS = ("gate", "lines", "alive", "wants", "offers", "waited", "turns0", "turns1", "turns2")
+_KEYS = (
+    *("gate", "lines", "alive", "wants", "offers", "waited", "turns0", "turns1", "turns2"),
+    *("warm", "warming"),
+)
 #: Before any closure.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Families whose versions share one limit; later ones have a limit each.

@@ -33,6 +33,7 @@ class Link:
     """One link of a lane's chain: an epic for a generation of the lane."""
 
     run_id: UUID
+    context_key: str
     run_epic_id: UUID
     lane_id: int
     generation: int
@@ -55,6 +56,7 @@ class Link:
         """What the limiter has to know of the epic's call before the epic is claimed."""
         return {
             "run": str(self.run_id),
+            "context": self.context_key,
             "priority": self.priority,
             "model": self.model,
             "mode": self.mode,

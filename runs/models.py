@@ -41,6 +41,8 @@ class Run(models.Model):
     provider = models.CharField(max_length=20)
     model = models.CharField(max_length=100)
     max_tokens = models.PositiveIntegerField()
+    #: A digest of the project's texts in every prompt: calls that share them share a cache.
+    context_key = models.CharField(max_length=16, default="")
     total_epics = models.PositiveIntegerField()
     #: Final, but calls that had begun are still being finished; they end with `completed_at`.
     draining = models.BooleanField(default=False)

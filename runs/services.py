@@ -3,6 +3,7 @@
 Each function is one transaction, decided by the WHERE clause of an UPDATE or by a constraint.
 """
 
+import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -153,6 +154,7 @@ def _run_create(
                 provider=settings.PROVIDER_NAME,
                 model=settings.MODEL,
                 max_tokens=profile.max_tokens,
+                context_key=_context_key(project),
                 total_epics=total,
                 phase=RunPhase.QUEUEING_EPICS,
                 retried_from=retried_from,
@@ -166,6 +168,11 @@ def _run_create(
             "This project already has an active run of this type. Wait for it, or cancel it.",
             runId=str(active.values_list("id", flat=True).first()),
         ) from error
+
+
+def _context_key(project: Project) -> str:
+    texts = (project.name, project.description, project.context, project.language)
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
 def _run_epics(run: Run, epics: Sequence[Epic]) -> list[RunEpic]:

@@ -39,6 +39,8 @@ class FirstCall:
     """What a message says of its epic's first call."""
 
     run: str
+    #: The same for calls whose prompts have the same project's texts.
+    context: str
     priority: str
     model: str
     mode: str
@@ -51,6 +53,7 @@ class FirstCall:
         """From a message."""
         return cls(
             run=want["run"],
+            context=want["context"],
             priority=want["priority"],
             model=want["model"],
             mode=want["mode"],
@@ -58,6 +61,11 @@ class FirstCall:
             input_tokens=want["inputTokens"],
             output_cap=want["outputCap"],
         )
+
+    @property
+    def prefix(self) -> str:
+        """What the epic's calls have in common with others: the instructions and the project."""
+        return f"{self.context}:{self.mode}:{self.persona_set}"
 
     def kind(self, purpose: str) -> str:
         """The kind of the epic's calls for a purpose."""
@@ -69,6 +77,7 @@ class FirstCall:
             run=self.run,
             rank=PRIORITY_RANK[self.priority],
             kind=self.kind("generate"),
+            prefix=self.prefix,
             input_tokens=self.input_tokens,
             output_cap=self.output_cap,
         )
@@ -102,6 +111,7 @@ class Permits:
             run=first.run,
             rank=PRIORITY_RANK[first.priority],
             kind=first.kind(request.purpose),
+            prefix=first.prefix,
             input_tokens=round(characters / _CHARACTERS_PER_TOKEN),
             output_cap=request.max_tokens,
         )

@@ -9,6 +9,7 @@
 
 local GATE, LINES, ALIVE, WANTS, OFFERS, WAITED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local TURNS = { [0] = KEYS[7], KEYS[8], KEYS[9] }
+local WARM, WARMING = KEYS[10], KEYS[11]
 local DIMENSIONS = { 'requests', 'input', 'output' }
 
 local KEPT_S = 86400          -- a gate that nobody asked for so long is forgotten
@@ -24,6 +25,9 @@ local AGED_EVERY = 10         -- ... and then gets one of so many permits
 local LOOK_AHEAD = 16         -- runs of a class looked at for a turn
 local POLL_S = 0.05           -- until a slot is free, or a turn was not taken
 local ASK_AT_LEAST_S = 0.5    -- who waits is heard from so often
+local WARM_S = 300            -- so long the provider keeps a prompt's beginning after its last use
+local WARMING_S = 3           -- the first call with it has it ready by then, answered or not
+local WARMING_POLL_S = 0.1
 local QUANTILE = 0.7          -- of the outputs seen, reserved for the next call
 local LEARNING = 0.1
 
@@ -76,11 +80,13 @@ local function charge(name, amount)
   if bucket then bucket.level = math.min(bucket.full, bucket.level - amount) end
 end
 
--- What calls really used: [reserved {r,i,o}, used {r,i,o}, raw input, kind, granted at].
+-- What calls really used: [reserved {r,i,o}, used {r,i,o}, raw input, kind, prefix, granted at, learn].
 for _, call in ipairs(report.settled) do
   for i, name in ipairs(DIMENSIONS) do charge(name, call[2][i] - call[1][i]) end
-  local used, kind = call[2], call[4]
-  if call[6] then
+  local used, kind, prefix = call[2], call[4], call[5]
+  if call[7] then
+    redis.call('ZADD', WARM, now + WARM_S, prefix)
+    redis.call('ZREM', WARMING, prefix)
     local seen = number('ratio_' .. kind, nil)
     local ratio = used[2] / math.max(1, call[3])
     state['ratio_' .. kind] = seen and seen + LEARNING * (ratio - seen) or ratio
@@ -93,7 +99,7 @@ for _, call in ipairs(report.settled) do
       output = output - LEARNING * (1 - QUANTILE) * output
     end
     state['output_' .. kind] = output
-    if call[5] > closed_at then closings = 0 end
+    if call[6] > closed_at then closings = 0 end
     if window > 0 then
       window = window + 1 / window
       if window > 2 * eased_from then window = 0 end
@@ -201,12 +207,20 @@ for run, line in pairs(past.lines) do
   if not mine[run] then leave(run, line[1], line[2]) end
 end
 
--- What a want costs: [raw input, output cap, kind].
+-- A prompt's beginning that the provider does not keep is sent by one call first: those after it
+-- read it, at a tenth of the price and outside of the limit.
+redis.call('ZREMRANGEBYSCORE', WARM, '-inf', now)
+redis.call('ZREMRANGEBYSCORE', WARMING, '-inf', now)
+local function is_warm(want) return redis.call('ZSCORE', WARM, want[4]) end
+
+-- What a want costs: [raw input, output cap, kind, prefix].
 local function cost_of(want)
   local output = number('output_' .. want[3], nil)
+  local ratio = number('ratio_' .. want[3], 1)
+  if not is_warm(want) then ratio = math.max(1, ratio) end
   return {
     1,
-    math.ceil(want[1] * number('ratio_' .. want[3], 1)),
+    math.ceil(want[1] * ratio),
     output and math.min(want[2], math.ceil(output)) or want[2],
   }
 end
@@ -264,12 +278,16 @@ local function grant_one()
   for _, candidate in ipairs(candidates()) do
     local run, aged = candidate[1], candidate[2]
     local line = mine[run]
-    if line and line.served < #line.wants then
-      local cost = cost_of(line.wants[line.served + 1])
+    local want = line and line.wants[line.served + 1]
+    if want and redis.call('ZSCORE', WARMING, want[4]) then
+      wait, reason = WARMING_POLL_S, 'cache'
+    elseif want then
+      local cost = cost_of(want)
       step = step_of(cost)
       wait, reason = wait_for(cost)
       if wait > 0 then return false end
       for i, name in ipairs(DIMENSIONS) do charge(name, cost[i]) end
+      if not is_warm(want) then redis.call('ZADD', WARMING, now + WARMING_S, want[4]) end
       line.served = line.served + 1
       held = held + 1
       since_aged = aged and 0 or since_aged + 1
@@ -284,7 +302,7 @@ local function grant_one()
       end
       return true
     end
-    if not line then
+    if not want then
       local offered = tonumber(redis.call('HGET', OFFERS, run))
       if not offered then
         wait, reason = wait_for({ 1, 0, 0 })

@@ -49,6 +49,8 @@ class Want:
     run: str
     rank: int
     kind: str
+    #: Calls with the same one begin with the same text, which the provider keeps for a while.
+    prefix: str
     #: By the prompt's length; corrected by what the provider counted for its kind.
     input_tokens: int
     #: The answer's cap, reserved until the first answer of its kind is known.
@@ -164,7 +166,11 @@ class Gate:
             },
             "held": report.held,
             "lines": [
-                (run, wants[0].rank, [(w.input_tokens, w.output_cap, w.kind) for w in wants])
+                (
+                    run,
+                    wants[0].rank,
+                    [(w.input_tokens, w.output_cap, w.kind, w.prefix) for w in wants],
+                )
                 for run, wants in report.lines.items()
             ],
             "settled": [
@@ -173,6 +179,7 @@ class Gate:
                     done.used,
                     done.permit.want.input_tokens,
                     done.permit.want.kind,
+                    done.permit.want.prefix,
                     done.permit.at,
                     done.learn,
                 )

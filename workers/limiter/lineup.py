@@ -121,7 +121,7 @@ class Lineup:
         return done
 
     def _give_back(self, run: str, reserved: Amounts, at: float) -> None:
-        want = Want(run=run, rank=0, kind="", input_tokens=0, output_cap=0)
+        want = Want(run=run, rank=0, kind="", prefix="", input_tokens=0, output_cap=0)
         permit = Permit(want=want, reserved=reserved, at=at)
         self.settle(Settled(permit=permit, used=Amounts(), learn=False))
 

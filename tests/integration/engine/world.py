@@ -26,6 +26,7 @@ from workers.provider.client import ProviderClient
 #: What a message says of its epic's first call.
 WANT: dict[str, Any] = {
     "run": "00000000-0000-0000-0000-000000000000",
+    "context": "0123456789abcdef",
     "priority": "NORMAL",
     "model": "claude-sonnet-5-5",
     "mode": "standard",
