@@ -11,8 +11,10 @@ WORKLOADS: dict[str, str] = {
     "W0": "benchmarks.w0_memory",
     "W1": "benchmarks.w1_latency",
     "W2": "benchmarks.w2_limits",
+    "W2P": "benchmarks.w2p_turns",
     "W3": "benchmarks.w3_controls",
     "W4": "benchmarks.w4_kill",
+    "W5": "benchmarks.w5_fleet",
     "W6": "benchmarks.w6_growth",
 }
 

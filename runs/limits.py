@@ -16,7 +16,8 @@ from batchgen import redis
 from runs.models import Closure
 
 _KEYS = (
-    *("gate", "lines", "alive", "wants", "offers", "waited", "turns0", "turns1", "turns2"),
+    *("gate", "lines", "alive", "wants", "offers", "waited"),
+    *("turns0", "turns1", "turns2", "places0", "places1", "places2"),
     *("warm", "warming"),
 )
 #: Before any closure.

@@ -5,23 +5,27 @@
 --
 -- A bucket holds `burst` seconds of refill less a margin, so that it runs dry before the
 -- provider's. What is missing counts as empty. Who gets the next permit: the class (0 HIGH,
--- 1 NORMAL, 2 LOW), within it the run whose last turn is longest ago, whichever process asks.
+-- 1 NORMAL, 2 LOW), within it the run that had the fewest turns, whichever process asks. A turn
+-- moves a run's place on by one; the class's place is that of the last turn. Who comes starts
+-- there, and who was away is behind it by what it missed, up to a bound.
 
 local GATE, LINES, ALIVE, WANTS, OFFERS, WAITED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local TURNS = { [0] = KEYS[7], KEYS[8], KEYS[9] }
-local WARM, WARMING = KEYS[10], KEYS[11]
+local PLACES = { [0] = KEYS[10], KEYS[11], KEYS[12] }
+local WARM, WARMING = KEYS[13], KEYS[14]
 local DIMENSIONS = { 'requests', 'input', 'output' }
 
 local KEPT_S = 86400          -- a gate that nobody asked for so long is forgotten
-local WAITED_KEPT_S = 3600    -- so long a run that left keeps its place
+local WAITED_KEPT_S = 3600    -- so long it counts since when a run that left has waited
+local CREDIT = 10             -- turns that a run that was away may catch up with
 local MARGIN_S = 0.1          -- of refill; so much arrives out of step with the grants
 local WARIEST = 4             -- the margin grows to so many times its length after refusals
 local CALM_S = 30             -- and shrinks by its length in so long
 local DRAG_MOST = 0.9         -- of the rate, taken off for other users of the key
 local DRAG_FADES_S = 2
 local OFFER_S = 0.1           -- a turn that its process does not take goes to the next
-local AGE_S = 10              -- a class waits so long for each class above it ...
-local AGED_EVERY = 10         -- ... and then gets one of so many permits
+local AGE_S = 5               -- a class waits so long for each class above it ...
+local AGED_EVERY = 20         -- ... and then gets one of so many permits
 local LOOK_AHEAD = 16         -- runs of a class looked at for a turn
 local POLL_S = 0.05           -- until a slot is free, or a turn was not taken
 local ASK_AT_LEAST_S = 0.5    -- who waits is heard from so often
@@ -151,12 +155,10 @@ end
 local function join(run, class, count)
   local total = redis.call('HINCRBY', WANTS, run, count)
   if total == count then
-    local place = redis.call('ZSCORE', WAITED, run)
-    if not place then
-      place = now
-      redis.call('ZADD', WAITED, now, run)
-    end
-    redis.call('ZADD', TURNS[class], place, run)
+    local here = number('place_' .. class, 0)
+    local place = tonumber(redis.call('ZSCORE', PLACES[class], run)) or here
+    redis.call('ZADD', TURNS[class], math.max(place, here - CREDIT), run)
+    redis.call('ZADD', WAITED, 'NX', now, run)
   end
 end
 local function leave(run, class, count)
@@ -250,9 +252,10 @@ local since_aged = number('since_aged', 0)
 local function candidates()
   local order = {}
   for class = 2, 1, -1 do
-    local head = redis.call('ZRANGE', TURNS[class], 0, 0, 'WITHSCORES')
-    if head[1] and since_aged >= AGED_EVERY - 1 and now - tonumber(head[2]) > AGE_S * class then
-      order[#order + 1] = { head[1], true }
+    local head = redis.call('ZRANGE', TURNS[class], 0, 0)[1]
+    local waited = head and tonumber(redis.call('ZSCORE', WAITED, head)) or now
+    if since_aged >= AGED_EVERY - 1 and now - waited > AGE_S * class then
+      order[#order + 1] = { head, true }
     end
   end
   for class = 0, 2 do
@@ -261,6 +264,23 @@ local function candidates()
     end
   end
   return order
+end
+
+local function take_turn(run, class)
+  local place = tonumber(redis.call('ZSCORE', TURNS[class], run))
+  local here = math.max(place, number('place_' .. class, 0))
+  state['place_' .. class] = here
+  redis.call('ZADD', PLACES[class], place + 1, run)
+  redis.call('ZREMRANGEBYSCORE', PLACES[class], '-inf', here - CREDIT)
+  redis.call('HDEL', OFFERS, run)
+  if redis.call('HINCRBY', WANTS, run, -1) > 0 then
+    redis.call('ZADD', TURNS[class], place + 1, run)
+    redis.call('ZADD', WAITED, now, run)
+  else
+    redis.call('HDEL', WANTS, run)
+    redis.call('ZREM', TURNS[class], run)
+    redis.call('ZREM', WAITED, run)
+  end
 end
 
 local slots = report.slots
@@ -292,14 +312,7 @@ local function grant_one()
       held = held + 1
       since_aged = aged and 0 or since_aged + 1
       granted[#granted + 1] = { run, cost }
-      redis.call('ZREM', WAITED, run)
-      redis.call('HDEL', OFFERS, run)
-      if redis.call('HINCRBY', WANTS, run, -1) <= 0 then
-        redis.call('HDEL', WANTS, run)
-        redis.call('ZREM', TURNS[line.class], run)
-      else
-        redis.call('ZADD', TURNS[line.class], now, run)
-      end
+      take_turn(run, line.class)
       return true
     end
     if not want then
