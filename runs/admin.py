@@ -15,7 +15,7 @@ from batchgen.errors import RunAlreadyActive, ValidationFailed
 from epics.admin import ModelAdmin, ProjectAdmin, TabularInline
 from epics.models import Project
 from runs.eta import duration_text
-from runs.models import Lane, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
+from runs.models import Lane, PacingProfile, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
 from runs.progress import RunProgress, duration_ms
 from runs.selectors import runs_with_figures
 from runs.services import RunOptions, run_start
@@ -336,6 +336,20 @@ class WorkerAdmin(ReadOnlyAdmin):
     @admin.display(description="epics now", ordering="running")
     def busy(self, worker: Worker) -> int:
         return int(vars(worker)["running"])
+
+
+@admin.register(PacingProfile)
+class PacingProfileAdmin(ModelAdmin):
+    """The numbers of the four profiles. Runs that have started keep theirs."""
+
+    list_display = ("name", "delay_ms", "max_tokens", "max_retries", "retry_wait_ms", "lanes")
+    readonly_fields = ("name",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
 
 
 admin.site.unregister(Project)

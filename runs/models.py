@@ -1,12 +1,14 @@
 """What a run is: itself, its epics, its lanes, its log, its provider calls and its workers."""
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
 
 from batchgen.ids import new_id
 from epics.models import Epic, Project
+from runs.pacing import MOST_LANES
 from runs.states import (
     ACTIVE,
     FINAL,
@@ -36,11 +38,18 @@ class Run(models.Model):
     persona_set = models.CharField(max_length=20, choices=PersonaSet, default=PersonaSet.CORE)
     pacing_profile = models.CharField(max_length=20, choices=Pacing, default=Pacing.NORMAL)
     priority = models.CharField(max_length=10, choices=Priority, default=Priority.NORMAL)
+    #: Why the priority was chosen, where it was computed: [{factor, points, message}].
+    priority_reasons = models.JSONField(default=list, blank=True)
+    deadline = models.DateTimeField(null=True, blank=True)
     max_concurrency = models.PositiveIntegerField()
     skip_quality_check = models.BooleanField(default=False)
     provider = models.CharField(max_length=20)
     model = models.CharField(max_length=100)
+    # The pacing profile's numbers as they were at the start.
     max_tokens = models.PositiveIntegerField()
+    delay_ms = models.PositiveIntegerField(default=0)
+    max_retries = models.PositiveIntegerField(default=0)
+    retry_wait_ms = models.PositiveIntegerField(default=0)
     #: A digest of the project's texts in every prompt: calls that share them share a cache.
     context_key = models.CharField(max_length=16, default="")
     total_epics = models.PositiveIntegerField()
@@ -84,6 +93,36 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
+
+
+class PacingProfile(models.Model):
+    """One pacing profile's numbers; a run keeps those that it started with."""
+
+    name = models.CharField(max_length=20, choices=Pacing, primary_key=True)
+    delay_ms = models.PositiveIntegerField(
+        help_text="Wait between two epics of a lane; none before its first."
+    )
+    max_tokens = models.PositiveIntegerField(
+        validators=[MinValueValidator(256), MaxValueValidator(16_000)],
+        help_text="Cap of one answer's output.",
+    )
+    max_retries = models.PositiveIntegerField(
+        validators=[MaxValueValidator(20)],
+        help_text="Tries after the first, for an error that may pass.",
+    )
+    retry_wait_ms = models.PositiveIntegerField(
+        help_text="Wait before the first of them; it doubles from there."
+    )
+    lanes = models.PositiveIntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_LANES)],
+        help_text="Epics at the same time, where the run does not say.",
+    )
+
+    class Meta:
+        ordering = ["-delay_ms"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Worker(models.Model):
@@ -238,6 +277,12 @@ class RunEpic(models.Model):
                 fields=["run", "order"],
                 condition=Q(status__in=(RunEpicStatus.PENDING, RunEpicStatus.GENERATING)),
                 name="run_epic_open",
+            ),
+            models.Index(  # the last hour's throughput, without a look at the rows
+                fields=["completed_at"],
+                include=["status", "run"],
+                condition=Q(completed_at__isnull=False),
+                name="run_epic_ended",
             ),
         ]
 

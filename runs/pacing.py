@@ -1,10 +1,10 @@
 """Pacing profiles: how fast one run goes, on top of what the limiter allows. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PacingProfile:
+class Pace:
     """One profile's numbers."""
 
     #: Wait between two epics of a lane; none before its first.
@@ -18,23 +18,22 @@ class PacingProfile:
     #: Lanes, where the run does not say.
     lanes: int
 
+    def as_dict(self) -> dict[str, int]:
+        """By name."""
+        return asdict(self)
 
-PROFILES: dict[str, PacingProfile] = {
-    "safe": PacingProfile(
-        delay_ms=3000, max_tokens=2000, max_retries=3, retry_wait_ms=10_000, lanes=1
-    ),
-    "normal": PacingProfile(
-        delay_ms=1000, max_tokens=4000, max_retries=2, retry_wait_ms=5000, lanes=2
-    ),
-    "fast": PacingProfile(
-        delay_ms=500, max_tokens=4000, max_retries=2, retry_wait_ms=3000, lanes=5
-    ),
+
+#: What the profiles are until somebody changes them in the admin.
+PROFILES: dict[str, Pace] = {
+    "safe": Pace(delay_ms=3000, max_tokens=2000, max_retries=3, retry_wait_ms=10_000, lanes=1),
+    "normal": Pace(delay_ms=1000, max_tokens=4000, max_retries=2, retry_wait_ms=5000, lanes=2),
+    "fast": Pace(delay_ms=500, max_tokens=4000, max_retries=2, retry_wait_ms=3000, lanes=5),
     # No delay of its own: the limiter alone paces.
-    "adaptive": PacingProfile(
-        delay_ms=0, max_tokens=8000, max_retries=3, retry_wait_ms=1000, lanes=10
-    ),
+    "adaptive": Pace(delay_ms=0, max_tokens=8000, max_retries=3, retry_wait_ms=1000, lanes=10),
 }
 
+#: More lanes than a provider key or a worker fleet of any size here makes use of.
+MOST_LANES = 500
 #: A delay grows to so many times its own length, however often the provider said no.
 _MOST_GROWTH = 8
 

@@ -4,8 +4,8 @@
 -- nothing when the message is late or doubled, or the run stands still. FOR SHARE makes a pause
 -- or a cancel wait for claims under way, so that its count of calls in flight is exact.
 WITH run AS (
-    SELECT id, project_id, status, mode, persona_set, pacing_profile, priority, model, max_tokens,
-           skip_quality_check
+    SELECT id, project_id, status, mode, persona_set, priority, model, max_tokens,
+           skip_quality_check, delay_ms, max_retries, retry_wait_ms
     FROM runs_run
     WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)
     FOR SHARE
@@ -39,8 +39,9 @@ WITH run AS (
            clock_timestamp(), '', 0, 0, 0, 0, 0, '', false
     FROM claimed, run
 )
-SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set, run.pacing_profile,
-       run.priority, run.model, run.max_tokens, run.skip_quality_check,
+SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set,
+       run.priority, run.model, run.max_tokens, run.skip_quality_check, run.delay_ms,
+       run.max_retries, run.retry_wait_ms,
        lane.strain, claimed.attempt, claimed.epic_code,
        project.name AS project_name, project.description AS project_description,
        project.context AS project_context, project.language AS project_language,
@@ -698,3 +699,50 @@ WITH RECURSIVE up AS (
     SELECT run.id FROM runs_run run JOIN family ON run.retried_from_id = family.id
 )
 SELECT run.id FROM runs_run run JOIN family USING (id) ORDER BY run.created_at, run.id
+
+-- queue_counts --
+-- What waits, is generated and was done lately, in the projects of the caller's share. What
+-- waits is what the lanes have not counted yet: no look at the epics themselves.
+WITH open AS (
+    SELECT run.id, run.priority, run.status, run.total_epics
+    FROM runs_run run
+    WHERE run.completed_at IS NULL
+      AND (%(everything)s OR run.project_id = ANY(%(project_ids)s))
+), lanes AS (
+    SELECT open.id,
+           SUM(lane.completed + lane.failed + lane.skipped + lane.cancelled) AS done,
+           COUNT(*) FILTER (WHERE lane.state = 'running') AS running
+    FROM open JOIN runs_lane lane ON lane.run_id = open.id
+    GROUP BY open.id
+), waiting AS (
+    SELECT open.priority, SUM(open.total_epics - lanes.done - lanes.running) AS epics
+    FROM open JOIN lanes ON lanes.id = open.id
+    WHERE open.status IN ('QUEUED', 'RUNNING', 'PAUSED')
+    GROUP BY open.priority
+), ended AS (
+    SELECT epic.status, epic.completed_at
+    FROM runs_runepic epic JOIN runs_run run ON run.id = epic.run_id
+    WHERE epic.completed_at > clock_timestamp() - interval '1 hour'
+      AND (%(everything)s OR run.project_id = ANY(%(project_ids)s))
+)
+SELECT COALESCE((SELECT epics FROM waiting WHERE priority = 'HIGH'), 0)::int AS high,
+       COALESCE((SELECT epics FROM waiting WHERE priority = 'NORMAL'), 0)::int AS normal,
+       COALESCE((SELECT epics FROM waiting WHERE priority = 'LOW'), 0)::int AS low,
+       COALESCE((SELECT SUM(running) FROM lanes), 0)::int AS processing,
+       COUNT(*) FILTER (WHERE ended.status = 'COMPLETED')::int AS completed_last_hour,
+       COUNT(*) FILTER (WHERE ended.status = 'FAILED')::int AS failed_last_hour,
+       COUNT(*) FILTER (
+           WHERE ended.status = 'COMPLETED'
+             AND ended.completed_at > clock_timestamp() - make_interval(mins => %(minutes)s::int)
+       )::int AS recent
+FROM ended
+
+-- queue_current --
+-- What each worker is doing, and whether it is in the caller's share.
+SELECT lane.worker_id, epic.id AS run_epic_id, epic.epic_code, lane.moved_at AS since,
+       (%(everything)s OR run.project_id = ANY(%(project_ids)s)) AS visible
+FROM runs_run run
+JOIN runs_lane lane ON lane.run_id = run.id AND lane.state = 'running'
+JOIN runs_runepic epic ON epic.lane_id = lane.id AND epic.status = 'GENERATING'
+WHERE run.completed_at IS NULL
+ORDER BY lane.moved_at

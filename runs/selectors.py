@@ -23,7 +23,6 @@ from epics.access import Role, Somebody, project_require, projects_visible
 from epics.models import Membership, Project
 from runs.eta import TYPICAL_EPIC_MS, expected_ms
 from runs.models import Lane, Run, RunEpic, Worker
-from runs.pacing import PROFILES
 from runs.progress import EffectiveProgress
 from runs.queries import QUERIES
 from runs.states import ACTIVE, LaneState, RunEpicStatus
@@ -147,7 +146,7 @@ def run_expected_ms(*, run: Run) -> int:
     return expected_ms(
         epics=run.total_epics,
         lanes=run.max_concurrency,
-        delay_ms=PROFILES[run.pacing_profile].delay_ms,
+        delay_ms=run.delay_ms,
         epic_ms=_observed_epic_ms(run) or TYPICAL_EPIC_MS,
     )
 

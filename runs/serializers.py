@@ -9,8 +9,9 @@ from rest_framework import serializers
 from batchgen.api import StrictSerializer
 from epics.limits import MAX_EPICS
 from runs.models import RunAction, RunEpic, RunLog
+from runs.pacing import MOST_LANES
 from runs.progress import RunProgress, duration_ms, stage_percent, waiting_of
-from runs.services import MOST_LANES, Moved
+from runs.services import Moved
 from runs.states import (
     Mode,
     Pacing,
@@ -47,6 +48,12 @@ class RunErrorOutput(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class PriorityReasonOutput(serializers.Serializer[Any]):
+    factor = serializers.ChoiceField(["size", "impact", "stories", "deadline"])
+    points = serializers.IntegerField()
+    message = serializers.CharField()
+
+
 # What a RunProgress shows.
 class RunOutput(serializers.Serializer[Any]):
     runId = serializers.UUIDField(source="run.id")
@@ -59,6 +66,12 @@ class RunOutput(serializers.Serializer[Any]):
     personaSet = serializers.ChoiceField(PersonaSet.choices, source="run.persona_set")
     pacingProfile = serializers.ChoiceField(Pacing.choices, source="run.pacing_profile")
     priority = serializers.ChoiceField(Priority.choices, source="run.priority")
+    priorityReasons = PriorityReasonOutput(
+        source="run.priority_reasons",
+        many=True,
+        help_text="What a computed priority was computed from; empty where it was given.",
+    )
+    deadline = serializers.DateTimeField(source="run.deadline", allow_null=True)
     maxConcurrency = serializers.IntegerField(source="run.max_concurrency")
     totalEpics = serializers.IntegerField(source="total")
     pendingEpics = serializers.IntegerField(source="pending")
@@ -114,7 +127,12 @@ class RunStartedOutput(RunOutput):
 
 class WaitingOutput(serializers.Serializer[Any]):
     reason = serializers.CharField(
-        help_text="`pacing`, `backoff`, `rate-limit`, `stopped` or `run-paused`."
+        help_text=(
+            "`run-paused`; `pacing`: its profile's delay; `permit-requests`, `permit-input`, "
+            "`permit-output`, `permit-concurrency`: the limit that is used up; `gate-closed`: the "
+            "provider refused calls; `turn`: others come first; `cache`: the first call with this "
+            "project's text is under way; `limiter-away`; `rate-limit`; `backoff`; `stopped`."
+        )
     )
     untilAt = serializers.DateTimeField(source="until_at", allow_null=True)
 
@@ -225,6 +243,11 @@ class RunInput(StrictSerializer):
         source="max_concurrency",
         help_text="Epics at the same time; null: as the pacing profile says.",
     )
+    deadline = serializers.DateTimeField(
+        default=None,
+        allow_null=True,
+        help_text="When the stories are needed; part of a computed priority.",
+    )
     options = OptionsInput(default=dict)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -315,6 +338,53 @@ class LogQuery(serializers.Serializer[Any]):
         help_text="`page.next`; the same as `after`.",
     )
     limit = serializers.IntegerField(default=200, min_value=1, max_value=1000)
+
+
+class CurrentEpicOutput(serializers.Serializer[Any]):
+    runEpicId = serializers.UUIDField(source="run_epic_id")
+    epicCode = serializers.CharField(source="epic_code")
+    since = serializers.DateTimeField()
+
+
+class WorkerStatusOutput(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    busy = serializers.BooleanField()
+    concurrency = serializers.IntegerField()
+    current = CurrentEpicOutput(many=True, help_text="Those of its epics that you may see.")
+    lastHeartbeatAt = serializers.DateTimeField(source="last_heartbeat_at")
+
+
+class BucketOutput(serializers.Serializer[Any]):
+    limitPerMinute = serializers.IntegerField(source="limit_per_minute")
+    available = serializers.FloatField(help_text="Below zero: what must refill first.")
+    utilization = serializers.FloatField(help_text="The used share of the burst, 0 to 1.")
+
+
+class LimitsOutput(serializers.Serializer[Any]):
+    model = serializers.CharField()
+    requests = BucketOutput(source="buckets.requests", allow_null=True, default=None)
+    inputTokens = BucketOutput(source="buckets.inputTokens", allow_null=True, default=None)
+    outputTokens = BucketOutput(source="buckets.outputTokens", allow_null=True, default=None)
+    inFlight = serializers.IntegerField(source="in_flight")
+    maxInFlight = serializers.IntegerField(source="slots", allow_null=True)
+    closedUntil = serializers.DateTimeField(source="closed_until", allow_null=True)
+    closedReason = serializers.CharField(source="closed_reason", allow_null=True)
+
+
+# What a QueueStatus shows.
+class QueueStatusOutput(serializers.Serializer[Any]):
+    pending = serializers.IntegerField()
+    processing = serializers.IntegerField()
+    completedLastHour = serializers.IntegerField(source="completed_last_hour")
+    failedLastHour = serializers.IntegerField(source="failed_last_hour")
+    high = serializers.IntegerField()
+    normal = serializers.IntegerField()
+    low = serializers.IntegerField()
+    total = serializers.IntegerField()
+    throughputPerMinute = serializers.FloatField(source="throughput_per_minute")
+    maxConcurrency = serializers.IntegerField(source="max_concurrency")
+    workers = WorkerStatusOutput(many=True)
+    limits = LimitsOutput(many=True)
 
 
 def run_json(progress: RunProgress) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,17 +15,18 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Sum
+from django.db.models import Count, Exists, F, OuterRef, Sum
 from django.db.models.functions import Coalesce, Length
 from django.utils.timezone import now
 
 from batchgen.errors import NotFound, RunAlreadyActive, ValidationFailed
-from epics.models import Epic, Project
+from epics.models import Epic, Project, Story
 from runs import messages
 from runs.lanes import lanes_dispatch, lanes_rest
 from runs.log import log_append
-from runs.models import Lane, Run, RunAction, RunEpic, RunLog
-from runs.pacing import PROFILES
+from runs.models import Lane, PacingProfile, Run, RunAction, RunEpic, RunLog
+from runs.pacing import MOST_LANES
+from runs.priority import EpicFacts, Reason, epic_score, priority_of, run_reasons
 from runs.queries import QUERIES
 from runs.states import (
     ACTIVE,
@@ -46,8 +47,6 @@ log = logging.getLogger(__name__)
 #: Who acts where no person does.
 ENGINE = "batchgen"
 GENERATING_TYPES = (RunType.GENERATE_STORIES, RunType.GENERATE_ALL_STORIES)
-#: More lanes than a provider key or a worker fleet of any size here makes use of.
-MOST_LANES = 500
 #: Rough size of a prompt's fixed part, and characters to a token, for the estimate of an epic.
 _PROMPT_CHARACTERS = 4000
 _CHARACTERS_PER_TOKEN = 3.6
@@ -65,6 +64,7 @@ class RunOptions:
     epic_ids: Sequence[UUID] | None = None
     max_concurrency: int | None = None
     skip_quality_check: bool = False
+    deadline: datetime | None = None
 
 
 def run_start(
@@ -85,7 +85,7 @@ def run_start(
         if not Project.objects.select_for_update(no_key=True).filter(pk=project.pk).exists():
             raise NotFound
         run = _run_create(
-            project=project, user=user, options=options, total=len(epics), retried_from=retried_from
+            project=project, user=user, options=options, epics=epics, retried_from=retried_from
         )
         RunEpic.objects.bulk_create(_run_epics(run, epics), batch_size=2000)
         Lane.objects.bulk_create(Lane(run=run, index=i) for i in range(run.max_concurrency))
@@ -107,13 +107,15 @@ def _epics_to_process(project: Project, options: RunOptions) -> list[Epic]:
             "This type of run is not available yet.",
             type=[f"Choose one of {', '.join(GENERATING_TYPES)}."],
         )
-    epics = Epic.objects.filter(project=project).order_by(
-        F("priority").asc(nulls_last=True), "order", "id"
-    )
+    epics = Epic.objects.filter(project=project)
     if options.epic_ids is not None:
         epics = epics.filter(id__in=options.epic_ids)
     found: list[Epic] = list(
-        epics.annotate(card_characters=Coalesce(Sum(Length("cards__statement")), 0))
+        epics.annotate(
+            card_characters=Coalesce(Sum(Length("cards__statement")), 0),
+            card_count=Count("cards"),
+            has_stories=Exists(Story.objects.filter(epic=OuterRef("pk"))),
+        )
     )
     unknown = set(options.epic_ids or ()) - {epic.id for epic in found}
     if unknown:
@@ -127,7 +129,29 @@ def _epics_to_process(project: Project, options: RunOptions) -> list[Epic]:
         raise ValidationFailed(
             "GENERATE_STORIES takes exactly one epic.", epicIds=["Name exactly one epic."]
         )
-    return found
+    return sorted(found, key=_place)
+
+
+def _place(epic: Epic) -> tuple[bool, int, int, int]:
+    """First those that a person gave a priority, then by what speaks for them."""
+    given = epic.priority is not None
+    return (not given, epic.priority or 0, -epic_score(_facts(epic)), epic.order)
+
+
+def _facts(epic: Epic) -> EpicFacts:
+    facts = vars(epic)
+    return EpicFacts(
+        cards=facts["card_count"],
+        impact=epic.impact,
+        has_stories=facts["has_stories"],
+        outdated=epic.stories_outdated,
+    )
+
+
+def _reasons(epics: Sequence[Epic], options: RunOptions) -> tuple[Reason, ...]:
+    if options.priority is not None:
+        return ()
+    return run_reasons(map(_facts, epics), deadline=options.deadline, now=now())
 
 
 def _run_create(
@@ -135,10 +159,11 @@ def _run_create(
     project: Project,
     user: User | None,
     options: RunOptions,
-    total: int,
+    epics: Sequence[Epic],
     retried_from: Run | None,
 ) -> Run:
-    profile = PROFILES[options.pacing_profile]
+    profile = PacingProfile.objects.get(name=options.pacing_profile)
+    reasons = _reasons(epics, options)
     lanes = min(options.max_concurrency or profile.lanes, MOST_LANES)
     try:
         with transaction.atomic():
@@ -148,14 +173,19 @@ def _run_create(
                 mode=options.mode,
                 persona_set=options.persona_set,
                 pacing_profile=options.pacing_profile,
-                priority=options.priority or Priority.NORMAL,
+                priority=options.priority or priority_of(reasons),
+                priority_reasons=[asdict(reason) for reason in reasons],
+                deadline=options.deadline,
                 max_concurrency=lanes,
                 skip_quality_check=options.skip_quality_check,
                 provider=settings.PROVIDER_NAME,
                 model=settings.MODEL,
                 max_tokens=profile.max_tokens,
+                delay_ms=profile.delay_ms,
+                max_retries=profile.max_retries,
+                retry_wait_ms=profile.retry_wait_ms,
                 context_key=_context_key(project),
-                total_epics=total,
+                total_epics=len(epics),
                 phase=RunPhase.QUEUEING_EPICS,
                 retried_from=retried_from,
                 created_by=user,

@@ -6,6 +6,7 @@ from runs import views
 
 urlpatterns = [
     path("projects/<uuid:project_id>/runs", views.ProjectRunsView.as_view()),
+    path("queue/status", views.QueueStatusView.as_view()),
     path("runs", views.RunsView.as_view()),
     path("runs/<uuid:run_id>", views.RunView.as_view()),
     path("runs/<uuid:run_id>/progress", views.RunProgressView.as_view()),

@@ -25,12 +25,14 @@ from runs.eta import duration_text
 from runs.log import log_after
 from runs.models import Run
 from runs.progress import RunProgress
+from runs.queue import queue_status
 from runs.serializers import (
     ControlOutput,
     EffectiveRunOutput,
     LogQuery,
     NothingInput,
     ProgressOutput,
+    QueueStatusOutput,
     RetryInput,
     RetryOutput,
     RunActionOutput,
@@ -262,6 +264,18 @@ class RunLogsView(APIView):
         more, lines = len(lines) > limit, lines[:limit]
         page = {"next": str(lines[-1].seq) if more else None, "previous": None}
         return PageResponse(RunLogOutput(lines, many=True).data, page)
+
+
+class QueueStatusView(APIView):
+    @operation(
+        "queueStatus",
+        "Read the state of the queue",
+        tag="queue",
+        response=QueueStatusOutput,
+        description="Of everything for staff; of the caller's own projects for others.",
+    )
+    def get(self, request: Request) -> Response:
+        return Response(QueueStatusOutput(queue_status(user=request.user)).data)
 
 
 def _warnings(run: Run) -> list[dict[str, Any]]:

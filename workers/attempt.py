@@ -30,7 +30,7 @@ from runs.lanes import (
 )
 from runs.messages import Link
 from runs.models import RunAction
-from runs.pacing import PROFILES, PacingProfile, delay_after_rate_limit_ms
+from runs.pacing import delay_after_rate_limit_ms
 from runs.services import run_begin, run_break, run_finalize, run_move
 from runs.states import CallOutcome, RunEpicStage, RunEpicStatus, RunStatus
 from workers.generation import (
@@ -89,7 +89,6 @@ class Attempt:
         self._permits = permits
         self._first = first
         self._leave: Leave | None = leave
-        self._profile: PacingProfile = PROFILES[claimed["pacing_profile"]]
         self._kept: Iterator[dict[str, str]] = iter(claimed["responses"] or ())
         self._call_id = call_id
         self._spend = _NO_SPEND
@@ -225,7 +224,7 @@ class Attempt:
         return CallOutcome.ANSWERED if self._answer is not None else CallOutcome.NOT_MADE
 
     def _finish(self, outcome: Outcome) -> None:
-        delay_s = self._profile.delay_ms / 1000
+        delay_s = self._claimed["delay_ms"] / 1000
         self._moved = lane_finish(
             hold=self.hold,
             call_id=self._call_id,
@@ -263,7 +262,7 @@ class Attempt:
             self._stop_run(error)
             return
         paced_ms = delay_after_rate_limit_ms(
-            self._profile.delay_ms, errors=self._claimed["strain"] + 1
+            self._claimed["delay_ms"], errors=self._claimed["strain"] + 1
         )
         self._give_back(
             error.message,
@@ -275,8 +274,8 @@ class Attempt:
 
     def _retry(self, error: ProviderError) -> None:
         policy = RetryPolicy(
-            max_attempts=self._profile.max_retries + 1,
-            first_wait_s=self._profile.retry_wait_ms / 1000,
+            max_attempts=self._claimed["max_retries"] + 1,
+            first_wait_s=self._claimed["retry_wait_ms"] / 1000,
         )
         wait_s = policy.wait_s(
             attempt=self._claimed["attempt"],
@@ -358,7 +357,7 @@ class Attempt:
         if moved is None:
             return
         if moved["state"] == "sent":
-            delay_s = self._profile.delay_ms / 1000
+            delay_s = self._claimed["delay_ms"] / 1000
             messages.send([Link.of(moved)], due_at=time.time() + delay_s if delay_s else None)
         elif moved["state"] == "idle":
             run_finalize(run_id=moved["run_id"])

@@ -64,6 +64,10 @@ class Desk:
         #: Refusals in a row, as the gate last said.
         self.closings = 0
 
+    def __len__(self) -> int:
+        """How many wait here."""
+        return len(self._waiters)
+
     def acquire(self, want: Want, *, patience_s: float) -> Permit | Wait:
         """Wait for a permit, in line; at most about `patience_s`."""
         waiter = _Waiter(Ticket(want), threading.Event())

@@ -233,7 +233,7 @@ local function wait_for(cost)
     if bucket then
       local missing = math.min(cost[i], bucket.full) - bucket.level
       if missing > 1e-6 and missing / (bucket.rate - bucket.drag) > wait then
-        wait, reason = missing / (bucket.rate - bucket.drag), name
+        wait, reason = missing / (bucket.rate - bucket.drag), 'permit-' .. name
       end
     end
   end
@@ -292,7 +292,7 @@ local function grant_one()
     return false
   end
   if slots > 0 and held >= slots then
-    wait, reason = POLL_S, 'concurrency'
+    wait, reason = POLL_S, 'permit-concurrency'
     return false
   end
   for _, candidate in ipairs(candidates()) do
@@ -335,7 +335,7 @@ end
 local left = waiting_here
 if fresh then
   -- Whoever asks looks first whether the gate was closed before Redis lost it.
-  wait, reason = POLL_S, 'requests'
+  wait, reason = POLL_S, 'permit-requests'
 else
   while left > 0 and grant_one() do left = left - 1 end
 end

@@ -126,7 +126,7 @@ class Gate:
     def __init__(self, client: redis.Redis, name: str, ceilings: Ceilings) -> None:
         self.name = name
         self._ceilings = ceilings
-        self._keys = gate_keys(name)
+        self.keys = gate_keys(name)
         self._script = client.register_script(_SOURCE)
 
     def ask(self, report: Report, *, now: float | None = None) -> Verdict:
@@ -139,7 +139,7 @@ class Gate:
             redis.RedisError: Redis is away; nothing is granted.
         """
         answer: Any = json.loads(
-            self._script(keys=self._keys, args=[json.dumps(self._said(report, now))])
+            self._script(keys=self.keys, args=[json.dumps(self._said(report, now))])
         )
         return Verdict(
             granted=tuple((run, Amounts(*cost)) for run, cost in answer.get("granted", ())),

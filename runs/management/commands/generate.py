@@ -16,8 +16,9 @@ from epics.models import Epic, Project
 from runs.management.report import plain, report
 from runs.management.watch import NO_WORKER, watch
 from runs.models import Run
+from runs.pacing import MOST_LANES
 from runs.selectors import active_runs, workers_alive
-from runs.services import MOST_LANES, RunOptions, run_start
+from runs.services import RunOptions, run_start
 from runs.states import Mode, Pacing, PersonaSet, Priority, RunStatus, RunType
 
 _EXIT_CODES: dict[str, int] = {RunStatus.SUCCEEDED: 0, RunStatus.COMPLETED_WITH_ERRORS: 2}

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 _RUN_FIELDS = [
     "runId", "projectId", "type", "status", "phase", "phaseDetail", "mode", "personaSet",
-    "pacingProfile", "priority", "maxConcurrency", "totalEpics", "pendingEpics",
+    "pacingProfile", "priority", "priorityReasons", "deadline", "maxConcurrency", "totalEpics",
+    "pendingEpics",
     "generatingEpics", "completedEpics", "failedEpics", "skippedEpics", "cancelledEpics",
     "percentComplete", "totalStories", "usage", "createdAt", "startedAt", "completedAt",
     "elapsedMs", "durationMs", "estimatedRemainingMs", "controls", "retriedFromRunId", "provider",
@@ -89,6 +90,8 @@ def test_every_field_of_a_running_run() -> None:
         "personaSet": "core",
         "pacingProfile": "adaptive",
         "priority": "NORMAL",
+        "priorityReasons": [],
+        "deadline": None,
         "maxConcurrency": 3,
         "totalEpics": 6,
         "pendingEpics": 2,

@@ -1,0 +1,325 @@
+"""The gate's rules, one by one, on the real script."""
+
+import pytest
+
+from batchgen import redis
+from tests.integration.limiter.world import RUN, Process, gates, want
+from workers.limiter.gate import Amounts, Ceilings, Refused
+from workers.provider.headers import LimitWindow, RateLimitHeaders
+
+#: 20 a second; a full bucket holds 18: a second's worth less the margin.
+REQUESTS = Ceilings(requests=1200)
+FULL = 18
+
+
+def headers(*, requests: tuple[int, int] | None = None) -> RateLimitHeaders:
+    """What the provider says of its request limit: a minute's, and what is left."""
+    window = LimitWindow(limit=requests[0], remaining=requests[1]) if requests else None
+    return RateLimitHeaders(requests=window)
+
+
+def warmed(process: Process) -> None:
+    """One call, so that the provider keeps the prompt's beginning."""
+    (first,) = process.get(want())
+    process.settle([first], first.reserved)
+    process.ask()
+    process.clock.move(2)
+
+
+def test_a_gate_that_redis_does_not_know_starts_empty() -> None:
+    with gates(REQUESTS, filled=False) as (gate, clock):
+        process = Process(gate, clock)
+        assert process.get(*[want() for _ in range(5)]) == []
+        assert process.verdict
+        assert process.verdict.fresh
+        clock.move(0.051)
+        assert len(process.ask()) == 1
+
+
+def test_a_full_bucket_lets_a_burst_through_and_then_the_rate() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        assert len(process.get(*[want() for _ in range(60)])) == FULL
+        for _ in range(40):
+            clock.move(0.05)
+            process.ask()
+        assert len(process.permits) == 1 + FULL + 40
+
+
+def test_waiting_as_long_as_told_is_enough() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        process.get(*[want() for _ in range(FULL + 3)])
+        for _ in range(3):
+            assert process.verdict
+            assert process.verdict.reason == "permit-requests"
+            clock.move(process.verdict.wait_s)
+            assert len(process.ask()) == 1
+
+
+def test_every_dimension_counts_and_the_answer_names_the_one_that_is_short() -> None:
+    ceilings = Ceilings(requests=60_000, input_tokens=60_000, output_tokens=600_000)
+    with gates(ceilings) as (gate, clock):
+        process = Process(gate, clock)
+        permits = process.get(*[want(input_tokens=300, output_cap=10) for _ in range(9)])
+        assert len(permits) == 1  # the first alone: it warms the cache
+        process.settle(permits, Amounts(1, 300, 10))
+        granted = process.ask()
+        assert len(granted) == 2  # 900 tokens hold 300 + 2 x 300
+        assert process.verdict
+        assert process.verdict.reason == "permit-input"
+
+
+def test_a_call_larger_than_the_bucket_waits_for_a_full_one_and_leaves_a_debt() -> None:
+    with gates(Ceilings(output_tokens=60_000)) as (gate, clock):
+        process = Process(gate, clock)
+        (permit,) = process.get(want(output_cap=2700), want(output_cap=2700))[:1]
+        process.settle([permit], learn=False)
+        clock.move(2.69)
+        assert process.ask() == []
+        clock.move(0.02)
+        assert len(process.ask()) == 0  # its beginning is not known to be kept: 3 s
+        clock.move(0.4)
+        assert len(process.ask()) == 1
+
+
+def test_what_a_call_did_not_use_comes_back_and_what_it_used_too_much_is_taken() -> None:
+    with gates(Ceilings(output_tokens=60_000)) as (gate, clock):
+        process = Process(gate, clock)
+        (first,) = process.get(want(output_cap=900))
+        process.settle([first], Amounts(1, 50, 100))
+        process.get(want(output_cap=800, kind="other"))
+        assert len(process.permits) == 2  # 900 - 100 = 800 were left
+        process.settle([process.permits[1][1]], Amounts(1, 50, 1700), learn=True)
+        process.get(want(output_cap=1, kind="third"))
+        assert len(process.permits) == 2
+        clock.move(0.91)
+        assert len(process.ask()) == 1
+
+
+def test_sizes_are_learned_by_kind() -> None:
+    with gates(Ceilings(input_tokens=10_000_000, output_tokens=10_000_000)) as (gate, clock):
+        process = Process(gate, clock)
+        (first,) = process.get(want(input_tokens=1000, output_cap=8000))
+        assert first.reserved == (1, 1000, 8000)
+        process.settle([first], Amounts(1, 250, 600))
+        (second,) = process.get(want(input_tokens=2000, output_cap=8000))
+        assert second.reserved == (1, 500, 600)
+        (other,) = process.get(want(input_tokens=2000, output_cap=8000, kind="other"))
+        assert other.reserved == (1, 2000, 8000)
+
+
+def test_one_refusal_closes_the_gate_for_all_and_it_opens_empty() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process, other = Process(gate, clock), Process(gate, clock, "w2")
+        warmed(process)
+        (permit,) = process.get(want())
+        process.lineup.refuse(Refused(seconds=7, reason="RATE_LIMITED", at=permit.at))
+        process.settle([permit], Amounts(), learn=False)
+        process.ask()
+        for waited in (0, 3, 6.9 - 3):
+            clock.move(waited)
+            assert other.get(want()) == []
+            assert other.verdict
+            assert other.verdict.reason == "gate-closed"
+        assert other.verdict
+        clock.move(other.verdict.wait_s)
+        assert other.ask() == []  # empty: nobody stampedes
+        clock.move(0.051)
+        assert len(other.ask()) == 1
+
+
+def test_refusals_of_one_burst_count_once_and_an_answer_starts_the_count_anew() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        first, second = process.get(want(), want())
+        for permit in (first, second):
+            process.lineup.refuse(Refused(seconds=1, reason="RATE_LIMITED", at=permit.at))
+            process.settle([permit], Amounts(), learn=False)
+            process.ask()
+        assert process.verdict
+        assert process.verdict.closings == 1
+        clock.move(3)
+        (third,) = process.get(want())
+        process.lineup.refuse(Refused(seconds=1, reason="RATE_LIMITED", at=third.at))
+        process.settle([third], Amounts(), learn=False)
+        process.ask()
+        assert process.verdict.closings == 2
+        clock.move(3)
+        (fourth,) = process.get(want())
+        process.settle([fourth], Amounts(1, 1, 1))
+        process.ask()
+        assert process.verdict.closings == 0
+
+
+def test_the_providers_lower_limit_is_believed() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        process.lineup.hear(headers(requests=(600, 9)), clock.now)
+        process.ask()
+        clock.move(5)
+        assert len(process.get(*[want() for _ in range(40)])) == FULL / 2
+
+
+def test_another_program_on_the_key_is_made_room_for() -> None:
+    """The provider has less left than we would: ours follows, and slows down."""
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        process.lineup.hear(headers(requests=(1200, 4)), clock.now)
+        assert len(process.get(*[want() for _ in range(20)])) == 4  # 4 + rounding - half a margin
+        clock.move(1)
+        assert len(process.ask()) < 15  # others take what we did not
+
+
+def test_an_overloaded_provider_gets_half_as_many_calls_at_once_and_then_more() -> None:
+    with gates(Ceilings()) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        permits = process.get(*[want() for _ in range(16)])
+        assert len(permits) == 16
+        process.lineup.overload(permits[0].at)
+        process.lineup.overload(permits[1].at)
+        process.settle(permits[:2], learn=False)
+        process.get(want())
+        assert process.verdict
+        assert process.verdict.reason == "permit-concurrency"
+        process.settle(permits[2:], Amounts(1, 1, 1))
+        granted = process.get(*[want() for _ in range(20)])
+        assert 7 <= len(granted) <= 10  # half of 16, and a little for 14 good answers
+
+
+def test_slots_are_for_all_processes_and_those_of_a_dead_one_come_back() -> None:
+    with gates(Ceilings(slots=3)) as (gate, clock):
+        dead, alive = Process(gate, clock, "w1"), Process(gate, clock, "w2")
+        warmed(alive)
+        assert len(dead.get(want(), want(), want(), want())) == 3
+        alive.get(want())
+        assert alive.verdict
+        assert alive.verdict.reason == "permit-concurrency"
+        clock.move(5.1)
+        assert len(alive.ask()) == 1
+
+
+def test_high_goes_before_low_and_low_does_not_starve() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        process.get(*[want("low", rank=2) for _ in range(50)])
+        process.permits.clear()
+        for _ in range(30 * 20):
+            clock.move(0.05)
+            process.join(want("high", rank=0))
+            process.ask()
+        runs = [permit.want.run for _, permit in process.permits]
+        assert runs[: 9 * 20] == ["high"] * 9 * 20  # for its first 10 s
+        assert 2 <= runs.count("low") <= 3  # one each 10 s
+
+
+def test_runs_of_a_priority_take_turns_whatever_their_size() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        process.get(*[want("big") for _ in range(100)])
+        process.permits.clear()
+        process.join(*[want("small") for _ in range(10)])
+        for _ in range(20):
+            clock.move(0.05)
+            process.ask()
+        runs = [permit.want.run for _, permit in process.permits]
+        assert runs.count("small") == runs.count("big") == 10
+
+
+def test_a_run_that_was_away_catches_up_but_only_so_far() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process, other = Process(gate, clock), Process(gate, clock, "w2")
+        warmed(process)
+        process.get(*[want("steady") for _ in range(200)])
+        (early,) = other.join(want("away"))
+        other.ask()
+        other.lineup.leave(early)
+        other.ask()
+        for _ in range(60):
+            clock.move(0.05)
+            process.ask()
+        process.permits.clear()
+        process.join(*[want("away") for _ in range(60)])
+        for _ in range(40):
+            clock.move(0.05)
+            process.ask()
+        away = [permit.want.run for _, permit in process.permits].count("away")
+        assert 20 <= away <= 26  # its half; nobody who was not served has turns to catch up with
+
+
+def test_a_turn_that_its_process_does_not_take_goes_to_the_next() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        silent, process = Process(gate, clock, "w1"), Process(gate, clock, "w2")
+        warmed(process)
+        process.get(*[want("a") for _ in range(FULL)])
+        silent.get(*[want("b", rank=0) for _ in range(3)])
+        clock.move(0.2)
+        assert process.get(want("a")) == []
+        assert process.verdict
+        assert process.verdict.reason == "turn"
+        clock.move(0.11)
+        assert len(process.ask()) == 1
+
+
+def test_a_prompt_that_the_provider_does_not_keep_yet_is_sent_by_one_call_first() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        (first,) = process.get(*[want(prefix="library") for _ in range(5)])
+        assert process.verdict
+        assert process.verdict.reason == "cache"
+        assert len(process.get(want("run-2", prefix="shop"))) == 1  # others are not held up
+        process.settle([first], first.reserved)
+        assert len(process.ask()) == 4
+
+
+def test_the_first_call_holds_the_others_up_for_so_long_only() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        process.get(*[want(prefix="library") for _ in range(5)])
+        clock.move(3.01)
+        assert len(process.ask()) == 1  # and this one tries again
+        assert len(process.permits) == 2
+
+
+def test_a_permit_whose_ticket_left_goes_back() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        (ticket,) = process.join(want())
+        report = process.lineup.report(clock.now)
+        process.lineup.leave(ticket)
+        process.lineup.answer(gate.ask(report, now=clock.now), clock.now)
+        assert len(process.get(*[want() for _ in range(40)])) == FULL
+
+
+def test_all_keys_of_a_gate_are_in_one_slot_and_do_not_stay_for_ever() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        Process(gate, clock).get(want(), want(RUN, rank=1))
+        keys = redis.client().keys("*")
+        assert len(keys) > 3
+        for key in keys:
+            assert b"{test:model}" in key
+            assert 0 < redis.client().ttl(key) <= 86_400
+
+
+@pytest.mark.parametrize("lost", ["gate", "everything"])
+def test_what_redis_lost_counts_as_used_up(lost: str) -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        if lost == "gate":
+            redis.client().delete(gate.keys[0])
+        else:
+            redis.client().flushdb()
+        process.get(*[want() for _ in range(40)])
+        clock.move(0.5)
+        process.ask()
+        assert len(process.permits) - 1 <= 0.5 * 20

@@ -1,0 +1,125 @@
+"""GET /queue/status, computed priorities, and pacing profiles that somebody changed."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils.timezone import now
+from pytest_django import DjangoAssertNumQueries
+
+from batchgen import redis
+from epics.models import Epic
+from runs.models import PacingProfile, Run, RunEpic
+from tests.conftest import Simulator
+from tests.integration.engine.world import World, attempt_make, project_make
+from tests.integration.runs_api.world import client_of, get, post
+from workers.provider.client import ProviderClient
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def status(name: str = "ada") -> Any:
+    return get(client_of(name), "/queue/status")["data"]
+
+
+def test_what_waits_and_what_is_generated_is_counted_by_priority() -> None:
+    world = World.make(epics=5, lanes=2)
+    world.claim()
+    finished = world.claim()
+    assert finished
+    world.finish(finished)
+    found = status()
+    assert (found["pending"], found["processing"], found["total"]) == (3, 1, 4)
+    assert (found["high"], found["normal"], found["low"]) == (0, 3, 0)
+    assert (found["completedLastHour"], found["failedLastHour"]) == (1, 0)
+    assert found["throughputPerMinute"] == 0.2
+    (worker,) = found["workers"]
+    assert (worker["id"], worker["busy"], worker["concurrency"]) == ("w1@test", True, 10)
+    assert [each["epicCode"] for each in worker["current"]] == ["E1"]
+    assert found["maxConcurrency"] == 10
+
+
+def test_others_see_their_own_share_and_staff_sees_all() -> None:
+    world = World.make(epics=3, lanes=1)
+    world.claim()
+    User.objects.create(username="staff", is_staff=True)
+    stranger, staff = status("stranger"), status("staff")
+    assert (stranger["total"], staff["total"]) == (0, 3)
+    assert stranger["workers"][0]["busy"]
+    assert stranger["workers"][0]["current"] == []
+    assert len(staff["workers"][0]["current"]) == 1
+
+
+def test_what_a_cancelled_run_left_does_not_wait() -> None:
+    world = World.make(epics=3, lanes=1)
+    world.claim()
+    post(client_of("ada"), f"/runs/{world.run.pk}/cancel", {}, status=200)
+    assert (status()["pending"], status()["processing"]) == (0, 1)
+
+
+def test_the_cost_does_not_grow_with_the_backlog(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    World.make(epics=200, lanes=3)
+    client = client_of("ada")
+    with django_assert_num_queries(5):
+        assert get(client, "/queue/status")["data"]["pending"] == 200
+
+
+def test_limits_are_shown_as_the_gate_has_them(simulator: Simulator) -> None:
+    redis.client().flushdb()
+    simulator.reset()
+    world = World.make(epics=1, lanes=1)
+    (empty,) = status()["limits"]
+    assert (empty["requests"], empty["closedUntil"]) == (None, None)
+    simulator.config(requests_per_minute=1200)
+    simulator.faults([{"action": {"type": "error", "status": 429, "retry_after_s": 60}}])
+    client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=5, max_connections=8)
+    try:
+        attempt = attempt_make(world, client)
+        assert attempt
+        attempt.run()
+    finally:
+        client.close()
+    (limits,) = status()["limits"]
+    assert limits["model"] == world.run.model
+    assert limits["requests"]["limitPerMinute"] == 1200
+    assert limits["closedReason"] == "RATE_LIMITED"
+    assert limits["closedUntil"] > now().isoformat()
+    redis.client().flushdb()
+
+
+def test_a_priority_that_is_left_to_us_is_computed_and_explained() -> None:
+    project = project_make(epics=2)
+    Epic.objects.filter(project=project, code="E2").update(impact="high")
+    soon = (now() + timedelta(hours=5)).isoformat()
+    data = post(
+        client_of("ada"),
+        f"/projects/{project.pk}/runs",
+        {"priority": None, "deadline": soon},
+        status=202,
+    )["data"]
+    assert data["priority"] == "HIGH"
+    assert {reason["factor"]: reason["points"] for reason in data["priorityReasons"]} == {
+        "size": 10,
+        "impact": 30,
+        "stories": 20,
+        "deadline": 30,
+    }
+    codes = RunEpic.objects.filter(run=data["runId"]).order_by("order")
+    assert list(codes.values_list("epic_code", flat=True)) == ["E2", "E1"]
+
+
+def test_a_priority_that_is_given_needs_no_reasons() -> None:
+    project = project_make(epics=1)
+    data = post(client_of("ada"), f"/projects/{project.pk}/runs", {"priority": "LOW"}, status=202)
+    assert (data["data"]["priority"], data["data"]["priorityReasons"]) == ("LOW", [])
+
+
+def test_a_run_keeps_the_profile_that_it_started_with() -> None:
+    PacingProfile.objects.filter(name="adaptive").update(lanes=4, max_tokens=1234, delay_ms=7)
+    world = World.make(epics=1)
+    PacingProfile.objects.filter(name="adaptive").update(delay_ms=9)
+    run = Run.objects.get(pk=world.run.pk)
+    assert (run.max_tokens, run.delay_ms) == (1234, 7)
