@@ -399,8 +399,8 @@ RECOVERY = (
     _mutant(
         "messages that wait are not lost",
         "workers/reconciler.py",
-        "        if name not in broker.waiting",
-        "        if name not in set()",
+        '["generation"]) not in waiting:',
+        '["generation"]) not in set():',
         f"{RECONCILER}test_a_message_that_waits_long_is_left_alone",
     ),
     _mutant(

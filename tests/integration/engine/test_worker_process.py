@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from batchgen import redis
 from runs.lanes import Hold
-from runs.messages import broker_content
+from runs.messages import messages_waiting
 from runs.models import Lane, RunEpic, Worker
 from runs.states import RunEpicStatus
 from tests.conftest import Simulator
@@ -161,10 +161,10 @@ def test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none(
     redis.client().flushdb()
     worker.work(hold, due_at=None)
     (after,) = world.holds()
-    assert broker_content().waiting == {f"{after.lane_id}.{after.generation}"}
+    assert messages_waiting() == {f"{after.lane_id}.{after.generation}"}
     redis.client().flushdb()
     worker.work(hold, due_at=None)
-    assert broker_content().waiting == frozenset()
+    assert messages_waiting() == frozenset()
     assert world.holds() == [after]
 
 
