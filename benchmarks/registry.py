@@ -11,6 +11,7 @@ WORKLOADS: dict[str, str] = {
     "W0": "benchmarks.w0_memory",
     "W1": "benchmarks.w1_latency",
     "W3": "benchmarks.w3_controls",
+    "W3R": "benchmarks.w3_moments",
     "W4": "benchmarks.w4_kill",
     "W6": "benchmarks.w6_growth",
 }
