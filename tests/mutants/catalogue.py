@@ -239,6 +239,13 @@ FINISHING = (
         "            return\n",
         f"{WORKER}test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none",
     ),
+    _mutant(
+        "no epic is claimed before calls can be made",
+        "workers/process.py",
+        "        client = self.await_client()\n        if due_at",
+        "        client = self._client  # type: ignore\n        if due_at",
+        f"{WORKER}test_no_epic_is_claimed_before_calls_can_be_made",
+    ),
 )
 
 RUN_STATUS = (

@@ -39,7 +39,7 @@ def worker(client: ProviderClient, settings: Settings) -> Iterator[WorkerProcess
     """On the books, with beats and rounds that the test makes itself."""
     settings.HEARTBEAT_S = settings.RECONCILE_S = 3600
     redis.client().flushdb()
-    worker = WorkerProcess(name="w1@test", concurrency=4, client=client)
+    worker = WorkerProcess(name="w1@test", concurrency=4, make_client=lambda: client)
     worker.start()
     process.become(worker)
     yield worker
@@ -86,7 +86,7 @@ def test_every_worker_tends_to_what_died(client: ProviderClient, settings: Setti
     step = world.claim()
     assert step
     Worker.objects.update(lease_until=_LONG_AGO)
-    worker = WorkerProcess(name="w2@test", concurrency=1, client=client)
+    worker = WorkerProcess(name="w2@test", concurrency=1, make_client=lambda: client)
     worker.start()
     try:
         deadline = time.monotonic() + 5
@@ -96,6 +96,39 @@ def test_every_worker_tends_to_what_died(client: ProviderClient, settings: Setti
         worker.stop()
     assert world.epic(step).crashes == 1
     assert [hold.run_epic_id for hold in world.holds()] == [step.hold.run_epic_id]
+
+
+def test_no_epic_is_claimed_before_calls_can_be_made(
+    client: ProviderClient, settings: Settings
+) -> None:
+    settings.HEARTBEAT_S = settings.RECONCILE_S = 0.05
+    redis.client().flushdb()
+    imported = threading.Event()
+
+    def make_client() -> ProviderClient:
+        imported.wait(20)
+        return client
+
+    world = World.make(epics=2, lanes=1)
+    left = world.claim()
+    assert left
+    Worker.objects.update(stopped_at=now())
+    worker = WorkerProcess(name="w1@test", concurrency=1, make_client=make_client)
+    worker.start()
+    try:
+        while not world.holds():  # an earlier worker's epic is taken back meanwhile
+            time.sleep(0.02)
+        (hold,) = world.holds()
+        thread = threading.Thread(target=worker.work, args=(hold,), kwargs={"due_at": None})
+        thread.start()
+        thread.join(0.3)
+        assert world.epic(left).status == RunEpicStatus.PENDING
+        imported.set()
+        thread.join(20)
+        assert world.epic(left).status == RunEpicStatus.COMPLETED
+    finally:
+        imported.set()
+        worker.stop()
 
 
 def test_after_a_pause_of_everything_others_get_time_to_renew_their_leases(
