@@ -373,7 +373,7 @@ RECOVERY = (
         "            lease_until=Now() + timedelta(seconds=settings.WORKER_LEASE_S),\n",
         "            lease_until=__import__('django.utils.timezone').utils.timezone.now()"
         " + timedelta(seconds=settings.WORKER_LEASE_S),\n",
-        f"{FAULTS}test_workers_may_have_any_clock",
+        f"{WORKER}test_a_worker_is_on_the_books_by_the_databases_clock",
     ),
     _mutant(
         "a worker finds claims that it does not run",

@@ -3,9 +3,11 @@
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
 
 import pytest
 from celery.exceptions import Reject
+from django.utils import timezone
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
@@ -60,6 +62,31 @@ def test_a_beat_renews_the_lease(worker: WorkerProcess) -> None:
     row = Worker.objects.get()
     assert row.lease_until > now()
     assert (now() - row.heartbeat_at).total_seconds() < 5
+
+
+class _HourAhead(datetime):
+    """What this host takes for the time."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # no subclass
+        return datetime.now(tz) + timedelta(hours=1)
+
+
+def test_a_worker_is_on_the_books_by_the_databases_clock(
+    client: ProviderClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour ahead, a dead worker would keep its lease, and look newer than the next one."""
+    settings.HEARTBEAT_S = settings.RECONCILE_S = 3600
+    worker = WorkerProcess(name="w1@test", concurrency=1, make_client=lambda: client)
+    right = now()
+    with monkeypatch.context() as host:
+        host.setattr(timezone, "datetime", _HourAhead)
+        assert now() > right + timedelta(minutes=59)
+        worker.start()
+    worker.stop()
+    row = Worker.objects.get()
+    for at in (row.started_at, row.heartbeat_at, row.lease_until):
+        assert abs(at - right) < timedelta(minutes=1)
 
 
 def test_a_claim_that_nobody_here_runs_goes_back_without_a_crash(worker: WorkerProcess) -> None:
