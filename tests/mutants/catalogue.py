@@ -119,6 +119,13 @@ CLAIMING = (
         f"{LANES}test_a_second_call_that_is_begun_twice_is_begun_once",
     ),
     _mutant(
+        "an answer that was kept is not paid for again",
+        SQL,
+        "       CASE WHEN claimed.output_tokens > 0 THEN (\n",
+        "       CASE WHEN claimed.output_tokens < 0 THEN (\n",
+        f"{LANES}test_a_restarted_attempt_is_told_what_was_paid_for",
+    ),
+    _mutant(
         "SKIP LOCKED, giving out epics",
         SQL,
         """    LIMIT (SELECT COUNT(*) FROM empty)
@@ -192,6 +199,14 @@ FINISHING = (
         "    WHERE epics_story.epic_id = done.epic_id AND %(status)s = 'COMPLETED'\n",
         "    WHERE epics_story.epic_id = done.epic_id AND %(status)s <> ''\n",
         f"{LANES}test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them",
+    ),
+    _mutant(
+        "finish: an epic has each story once (unique index)",
+        "epics/migrations/0001_initial.py",
+        'fields=("epic", "code"), name="story_code_once"',
+        'fields=("epic", "id"), name="story_code_once"',
+        f"{LANES}test_two_runs_that_finish_one_epic_at_once_leave_one_set_of_stories",
+        schema=True,
     ),
     _mutant(
         "finish: SKIP LOCKED for the next epic",
