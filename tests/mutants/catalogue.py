@@ -315,7 +315,7 @@ RUN_STATUS = (
         '        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", '
         "[_LOCK_SPACE, str(run_id)])\n",
         "",
-        f"{LOG}test_numbers_have_no_gap_and_no_repeat_with_many_readers_and_writers",
+        f"{LOG}test_a_line_keeps_the_number_that_another_reader_is_giving_it",
     ),
 )
 
