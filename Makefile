@@ -1,4 +1,4 @@
-# make demo | up | test | bench | faults | faults-short | mutants | check: the README says what they do.
+# make demo | up | test | bench | faults | mutants | check: the README says what they do.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,10 +12,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none \
 	BATCHGEN_SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz
 
-.PHONY: help venv demo up test bench faults faults-short mutants check format lock clean-local
+.PHONY: help venv demo up test bench faults mutants check format lock clean-local
 
 help:
-	@echo 'make demo | up | test | bench | faults | faults-short | mutants | check | format | lock | clean-local'
+	@echo 'make demo | up | test | bench | faults | mutants | check | format | lock | clean-local'
 
 venv: $(STAMP)
 
@@ -42,9 +42,6 @@ test: venv
 
 bench: venv
 	$(BIN)/python -m benchmarks
-
-faults-short: venv
-	$(BIN)/python -m pytest tests/acceptance/faults -m faults
 
 faults: venv
 	$(BIN)/python -m tests.acceptance.faults

@@ -13,6 +13,7 @@ WORKLOADS: dict[str, str] = {
     "W2": "benchmarks.w2_limits",
     "W2P": "benchmarks.w2p_turns",
     "W3": "benchmarks.w3_controls",
+    "W3R": "benchmarks.w3_moments",
     "W4": "benchmarks.w4_kill",
     "W5": "benchmarks.w5_fleet",
     "W6": "benchmarks.w6_growth",

@@ -33,13 +33,11 @@ class Sample:
 
 
 class Sampler:
-    """Watches until the end of the block; then `samples` and the two maxima are complete."""
+    """Watches until the end of the block; then `samples` and `most_messages` are complete."""
 
     def __init__(self, run: Run, trees: Mapping[str, Tree]) -> None:
         self.samples: list[Sample] = []
-        #: Most messages that waited in the queue at once.
-        self.most_waiting = 0
-        #: Most messages in the broker at once, those included that a worker had taken.
+        #: Most messages in the broker at once.
         self.most_messages = 0
         self._run = run
         self._trees = trees
@@ -80,10 +78,7 @@ class Sampler:
         with redis.client().pipeline(transaction=True) as pipeline:
             for name in redis.client().keys(f"{queue}*"):
                 pipeline.llen(name)
-            pipeline.hlen(redis.key("unacked"))
-            *waiting, taken = pipeline.execute()
-        self.most_waiting = max(self.most_waiting, sum(waiting))
-        self.most_messages = max(self.most_messages, sum(waiting) + taken)
+            self.most_messages = max(self.most_messages, sum(pipeline.execute()))
 
     def _sample(self) -> Sample:
         calls, exec_ms = statements()

@@ -121,16 +121,8 @@ def _revoke(ids: list[str]) -> None:
         log.warning("not revoked, the lanes will refuse them: %s", error)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BrokerContent:
-    """Ids of the messages that wait, and of those that a worker took and did not finish."""
-
-    waiting: frozenset[str]
-    taken: frozenset[str]
-
-
-def broker_content() -> BrokerContent:
-    """What is in the broker now, at most a few messages a lane.
+def messages_waiting() -> frozenset[str]:
+    """Ids of the messages in the broker now, at most a few a lane.
 
     Raises:
         redis.RedisError: Redis is away.
@@ -141,9 +133,4 @@ def broker_content() -> BrokerContent:
         for step in settings.CELERY_BROKER_TRANSPORT_OPTIONS["priority_steps"][1:]
     ]
     waiting = [json.loads(raw) for name in names for raw in client.lrange(name, 0, -1)]
-    taken = [json.loads(raw)[0] for raw in client.hvals(redis.key("unacked"))]
-    return BrokerContent(waiting=_ids(waiting), taken=_ids(taken))
-
-
-def _ids(messages: Iterable[dict[str, Any]]) -> frozenset[str]:
-    return frozenset(str(message["headers"]["id"]) for message in messages)
+    return frozenset(str(message["headers"]["id"]) for message in waiting)

@@ -642,9 +642,8 @@ FROM runs_run run
 WHERE run.completed_at IS NULL
 
 -- lanes_overdue --
--- Lanes whose message was sent a while ago and was not claimed: with the age of the sending.
-SELECT lane.id AS lane_id, lane.run_id, lane.generation,
-       EXTRACT(EPOCH FROM clock_timestamp() - lane.moved_at)::float AS age_s
+-- Lanes whose message was sent a while ago and was not claimed.
+SELECT lane.id AS lane_id, lane.run_id, lane.generation
 FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
 WHERE run.completed_at IS NULL
   AND lane.state = 'sent'

@@ -323,7 +323,8 @@ def run_move(
         run_dispatch(run_id=run_id)
     else:
         messages.revoke(lanes_rest(run_id=run_id))
-    run_finalize(run_id=run_id)
+    if to != RunStatus.PAUSED:  # which ends when it is resumed
+        run_finalize(run_id=run_id)
     return moved
 
 

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -48,11 +49,14 @@ class Stopping(Exception):
 class WorkerProcess:
     """This process as a worker. Celery's signals make it, start it and stop it."""
 
-    def __init__(self, *, name: str, concurrency: int, client: "ProviderClient") -> None:
+    def __init__(
+        self, *, name: str, concurrency: int, make_client: Callable[[], "ProviderClient"]
+    ) -> None:
         self.id: UUID = new_id()
         self.name = name
         self._concurrency = concurrency
-        self._client = client
+        self._make_client = make_client
+        self._client: Future[ProviderClient] = Future()
         self._permits = Permits(process=self.id)
         self._attempts: dict[int, Attempt] = {}
         self._reported: dict[int, str] = {}
@@ -66,7 +70,7 @@ class WorkerProcess:
         ]
 
     def start(self) -> None:
-        """Write the worker into the books and start its upkeep.
+        """Write the worker into the books, start its upkeep, and begin to open its client.
 
         Raises:
             django.db.Error: PostgreSQL is away.
@@ -80,11 +84,29 @@ class WorkerProcess:
             heartbeat_at=Now(),
             lease_until=Now() + timedelta(seconds=settings.WORKER_LEASE_S),
         )
-        # A claimed epic's call must begin at once: a pause counts on it.
-        self._client.open()
         self._permits.open(settings.MODEL)
         for thread in self._threads:
             thread.start()
+        # Importing the SDK takes longer than all else. Celery's own start goes on meanwhile, and
+        # the reconciler takes back what an earlier worker left.
+        threading.Thread(target=self._open_client, name="open-client", daemon=True).start()
+
+    def await_client(self) -> "ProviderClient":
+        """Wait until calls can be made.
+
+        Raises:
+            Exception: they cannot: what importing the SDK, or making the client, raised.
+        """
+        return self._client.result()
+
+    def _open_client(self) -> None:
+        try:
+            client = self._make_client()
+            client.open()
+        except Exception as error:  # whoever waits for the client must hear of it
+            self._client.set_exception(error)
+        else:
+            self._client.set_result(client)
 
     def work(self, hold: Hold, first: FirstCall, *, due_at: float | None) -> None:
         """Do one link of a lane's chain; nothing when its message is late or doubled.
@@ -94,6 +116,8 @@ class WorkerProcess:
         Raises:
             Stopping: the worker stops; nothing was claimed.
         """
+        # A claimed epic's call must begin at once: a pause counts on it.
+        client = self.await_client()
         if due_at is not None:
             self._stopping.wait(min(due_at - time.time(), settings.SLOT_WAIT_S))
         if self._stopping.is_set():
@@ -108,7 +132,7 @@ class WorkerProcess:
         attempt = attempt_begin(
             hold=hold,
             worker_id=self.id,
-            client=self._client,
+            client=client,
             permits=self._permits,
             first=first,
             leave=leave,
@@ -139,7 +163,8 @@ class WorkerProcess:
         self._closed.set()
         for thread in self._threads:
             thread.join(timeout=5)
-        self._client.close()
+        if self._client.exception() is None:
+            self._client.result().close()
         Worker.objects.filter(id=self.id).update(stopped_at=Now())
         close_engine_pool()
 

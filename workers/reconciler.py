@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from redis import RedisError
 
 from runs.lanes import lanes_reclaim, lanes_rest
-from runs.messages import broker_content, message_id
+from runs.messages import message_id, messages_waiting
 from runs.queries import QUERIES
 from runs.services import run_dispatch, run_finalize
 
@@ -87,21 +87,19 @@ def _round(orphans: Iterable[str], *, judge: bool) -> Round:
 def _lost_lanes() -> dict[UUID, list[int]]:
     """Lanes, by run, that wait for a message which is not in the broker any more.
 
-    A message that a worker took counts as there for a lease: Celery keeps it on its books until
-    the worker is done, and long after it died.
+    A worker claims a message's lane within milliseconds of taking it: one that was overdue and
+    is not there was lost, or is refused when it comes after all.
     """
     overdue = QUERIES.fetch("lanes_overdue", {"older_than_s": float(settings.MESSAGE_LOST_S)})
     if not overdue:
         return {}
     try:
-        broker = broker_content()
+        waiting = messages_waiting()
     except RedisError as error:
         log.warning("cannot look into the broker: %s", error)
         return {}
     lost = defaultdict(list)
     for lane in overdue:
-        name = message_id(lane["lane_id"], lane["generation"])
-        held = name in broker.taken and lane["age_s"] < settings.WORKER_LEASE_S
-        if name not in broker.waiting and not held:
+        if message_id(lane["lane_id"], lane["generation"]) not in waiting:
             lost[lane["run_id"]].append(lane["lane_id"])
     return lost

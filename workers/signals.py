@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
+from celery.exceptions import WorkerShutdown
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 
@@ -38,12 +39,12 @@ def provider_client(*, max_connections: int) -> "ProviderClient":
 
 @signals.worker_init.connect
 def start(sender: Any = None, **_: object) -> None:
-    """Before the first message: be on the books, and wait for PostgreSQL where it is away."""
+    """Be on the books, and wait for PostgreSQL where it is away; calls can be made later."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     worker = WorkerProcess(
         name=sender.hostname,
         concurrency=sender.concurrency,
-        client=provider_client(max_connections=sender.concurrency + 8),
+        make_client=lambda: provider_client(max_connections=sender.concurrency + 8),
     )
     while True:
         try:
@@ -54,6 +55,17 @@ def start(sender: Any = None, **_: object) -> None:
             time.sleep(_START_AGAIN_S)
     process.become(worker)
     log.info("%s answers with %s (%s)", worker.name, settings.MODEL, settings.PROVIDER_NAME)
+
+
+@signals.worker_ready.connect
+def await_client(**_: object) -> None:
+    """Connected to the broker, before the first message: calls can be made, or the worker ends."""
+    worker = process.current()
+    try:
+        worker.await_client()
+    except Exception as error:
+        log.critical("%s ends: it cannot call the provider. %s", worker.name, error, exc_info=error)
+        raise WorkerShutdown(1) from error
 
 
 @signals.worker_shutting_down.connect

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from runs.controls import run_control, run_epic_cancel
-from runs.models import ProviderCall, Run, RunEpic
+from runs.models import ProviderCall, Run, RunEpic, Worker
 from runs.services import RunOptions, run_start
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator
@@ -85,6 +85,14 @@ def test_what_outlasts_the_grace_period_is_given_back(fleet: Fleet, provider: Si
     fleet.start("w2")
     wait_until_ended(run)
     assert run.status == "SUCCEEDED"
+
+
+def test_a_worker_that_cannot_make_calls_says_so_and_ends(fleet: Fleet) -> None:
+    fleet.environment["ANTHROPIC_API_KEY"] = "pasted with\na line break"
+    worker = fleet.start()
+    assert worker.process.wait(20) == 1
+    assert worker.find("it cannot call the provider. ANTHROPIC_API_KEY must be")
+    assert Worker.objects.get().stopped_at is not None
 
 
 def test_a_pause_outlives_everybody(fleet: Fleet, provider: Simulator, dana: User) -> None:

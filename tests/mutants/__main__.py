@@ -129,8 +129,6 @@ def _tests(
         "--no-header",
         "-p",
         "no:cacheprovider",
-        "-m",
-        "",
     ]
     argv += ["--create-db" if fresh else "--reuse-db", f"--timeout={_TEST_S}", *tests]
     if fresh:

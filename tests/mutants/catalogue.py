@@ -119,6 +119,13 @@ CLAIMING = (
         f"{LANES}test_a_second_call_that_is_begun_twice_is_begun_once",
     ),
     _mutant(
+        "an answer that was kept is not paid for again",
+        SQL,
+        "       CASE WHEN claimed.output_tokens > 0 THEN (\n",
+        "       CASE WHEN claimed.output_tokens < 0 THEN (\n",
+        f"{LANES}test_a_restarted_attempt_is_told_what_was_paid_for",
+    ),
+    _mutant(
         "SKIP LOCKED, giving out epics",
         SQL,
         """    LIMIT (SELECT COUNT(*) FROM empty)
@@ -194,6 +201,14 @@ FINISHING = (
         f"{LANES}test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them",
     ),
     _mutant(
+        "finish: an epic has each story once (unique index)",
+        "epics/migrations/0001_initial.py",
+        'fields=("epic", "code"), name="story_code_once"',
+        'fields=("epic", "id"), name="story_code_once"',
+        f"{LANES}test_two_runs_that_finish_one_epic_at_once_leave_one_set_of_stories",
+        schema=True,
+    ),
+    _mutant(
         "finish: SKIP LOCKED for the next epic",
         SQL,
         """        LIMIT 1
@@ -238,6 +253,13 @@ FINISHING = (
         ' generation=hold.generation + 1, priority="NORMAL", epic_code="", epic_title="")])\n'
         "            return\n",
         f"{WORKER}test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none",
+    ),
+    _mutant(
+        "no epic is claimed before calls can be made",
+        "workers/process.py",
+        "        client = self.await_client()\n        if due_at",
+        "        client = self._client  # type: ignore\n        if due_at",
+        f"{WORKER}test_no_epic_is_claimed_before_calls_can_be_made",
     ),
 )
 
@@ -293,7 +315,7 @@ RUN_STATUS = (
         '        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", '
         "[_LOCK_SPACE, str(run_id)])\n",
         "",
-        f"{LOG}test_numbers_have_no_gap_and_no_repeat_with_many_readers_and_writers",
+        f"{LOG}test_a_line_keeps_the_number_that_another_reader_is_giving_it",
     ),
 )
 
@@ -366,7 +388,7 @@ RECOVERY = (
         "            lease_until=Now() + timedelta(seconds=settings.WORKER_LEASE_S),\n",
         "            lease_until=__import__('django.utils.timezone').utils.timezone.now()"
         " + timedelta(seconds=settings.WORKER_LEASE_S),\n",
-        f"{FAULTS}test_workers_may_have_any_clock",
+        f"{WORKER}test_a_worker_is_on_the_books_by_the_databases_clock",
     ),
     _mutant(
         "a worker finds claims that it does not run",
@@ -399,8 +421,8 @@ RECOVERY = (
     _mutant(
         "messages that wait are not lost",
         "workers/reconciler.py",
-        "        if name not in broker.waiting",
-        "        if name not in set()",
+        '["generation"]) not in waiting:',
+        '["generation"]) not in set():',
         f"{RECONCILER}test_a_message_that_waits_long_is_left_alone",
     ),
     _mutant(

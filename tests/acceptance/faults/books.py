@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count
 
 from epics.models import Epic, Story
-from runs.messages import broker_content
+from runs.messages import messages_waiting
 from runs.models import Lane, ProviderCall, Run, RunEpic
 from runs.states import ACTIVE, CallOutcome, LaneState, RunEpicStatus, RunStatus
 from tests.acceptance.faults.bed import LEASE_S, NotInTime, wait_for
@@ -287,17 +287,15 @@ def _check_recovery(books: Books) -> None:
 def _check_rest(journal: Journal) -> None:
     """I9."""
     try:
-        wait_for(lambda: not _unrest(journal), "rest", timeout_s=_REST_S)
+        wait_for(lambda: not _unrest(), "rest", timeout_s=_REST_S)
     except NotInTime:
-        journal.violate("I9", "; ".join(_unrest(journal)))
+        journal.violate("I9", "; ".join(_unrest()))
 
 
-def _unrest(journal: Journal) -> list[str]:
-    content = broker_content()
+def _unrest() -> list[str]:
     states = Lane.objects.exclude(state=LaneState.IDLE).aggregate(number=Count("id"))["number"]
     found = {
-        "messages wait": len(content.waiting),
-        "messages are with a worker": len(content.taken - journal.left_taken),
+        "messages wait": len(messages_waiting()),
         "lanes are not idle": states,
         "epics are generated": RunEpic.objects.filter(status=RunEpicStatus.GENERATING).count(),
         "calls have no end": ProviderCall.objects.filter(outcome=CallOutcome.STARTED).count(),

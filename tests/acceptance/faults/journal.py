@@ -67,8 +67,6 @@ class Journal:
     losses: list[Loss] = field(default_factory=list)
     freezes: list[Freeze] = field(default_factory=list)
     controls: list[Control] = field(default_factory=list)
-    #: Messages that killed workers had taken: Redis keeps them for its visibility timeout.
-    left_taken: set[str] = field(default_factory=set)
     #: (from, to) in which messages were copied on purpose.
     copied: list[tuple[float, float]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)

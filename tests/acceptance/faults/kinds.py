@@ -140,7 +140,6 @@ class RedisKilled(Fault):
 
     def lift(self, scene: Scene) -> None:
         scene.bed.redis.start_again()
-        scene.note_taken()
 
 
 class RedisLost(RedisKilled):
@@ -164,7 +163,6 @@ class RedisFrozen(Fault):
 
     def lift(self, scene: Scene) -> None:
         scene.bed.redis.send(signal.SIGCONT)
-        scene.note_taken()
 
 
 class RedisFlushed(Fault):
@@ -190,7 +188,6 @@ class RedisFull(Fault):
 
     def lift(self, scene: Scene) -> None:
         redis.client().config_set("maxmemory", "0")
-        scene.note_taken()
 
 
 class PostgresRestarted(Fault):

@@ -10,12 +10,10 @@ from typing import TypeVar
 
 from django.contrib.auth.models import User
 from django.db import DatabaseError, close_old_connections, connection
-from redis import RedisError
 
 from batchgen.errors import InvalidTransition, ValidationFailed
 from epics.models import Project
 from runs.controls import run_control, run_retry
-from runs.messages import broker_content
 from runs.models import Lane, Run, RunEpic
 from runs.services import Moved, RunOptions, run_start
 from runs.states import LaneState, Pacing, RunStatus
@@ -105,15 +103,6 @@ class Scene:
         self.bed.workers.pop(worker.name, None)
         held = self.held(worker)
         self.journal.losses.append(Loss(worker=worker.name, at=time.monotonic(), held=held))
-        self.note_taken()
-
-    def note_taken(self) -> None:
-        """What workers have taken now may never be acknowledged."""
-        try:
-            self.journal.left_taken |= broker_content().taken
-        except RedisError:
-            # It is away, and what it knew may be gone with it.
-            return
 
     def kill(self, worker: WorkerProcess) -> None:
         """kill -9."""

@@ -16,7 +16,7 @@ from batchgen.local.place import ROOT
 #: Passes all kinds of targets in half a minute.
 _SEED = os.environ.get("FAULTS_SEED", "3732")
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

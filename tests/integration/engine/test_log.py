@@ -1,12 +1,14 @@
 """The run log: a reader that follows it sees every line, once, in order."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
 from django.db import connection, transaction
 
-from runs.log import log_after, log_append
+from runs.log import log_after, log_append, log_number
 from runs.models import RunLog
 from tests.integration.engine.world import World, race
 
@@ -26,11 +28,42 @@ def _write(world: World, writer: int) -> None:
 def test_a_line_that_is_committed_late_is_not_missed() -> None:
     world = World.make(begin=False)
     _, seen = _messages(world, 0)
+    with _written_early_committed_late(world, "a"):
+        log_append(run_id=world.run.id, message="b")
+        first, seen = _messages(world, seen)
+    second, _ = _messages(world, seen)
+    assert (first, second) == (["b"], ["a"])
+
+
+def test_a_line_keeps_the_number_that_another_reader_is_giving_it() -> None:
+    world = World.make(begin=False)
+    _, seen = _messages(world, 0)
+    read: list[str] = []
+
+    def reader() -> None:
+        read.extend(_messages(world, seen)[0])
+        connection.close()
+
+    thread = threading.Thread(target=reader)
+    with transaction.atomic():
+        with _written_early_committed_late(world, "a"):
+            log_append(run_id=world.run.id, message="b")
+            log_number(run_id=world.run.id)
+        thread.start()
+        thread.join(0.3)
+        assert read == []
+    thread.join(10)
+    assert read == ["b", "a"]
+
+
+@contextmanager
+def _written_early_committed_late(world: World, message: str) -> Iterator[None]:
+    """A line by somebody else: written before the block, committed at its end."""
     written, go_on = threading.Event(), threading.Event()
 
     def slow() -> None:
         with transaction.atomic():
-            log_append(run_id=world.run.id, message="a")
+            log_append(run_id=world.run.id, message=message)
             written.set()
             go_on.wait(10)
         connection.close()
@@ -38,12 +71,9 @@ def test_a_line_that_is_committed_late_is_not_missed() -> None:
     writer = threading.Thread(target=slow)
     writer.start()
     written.wait(10)
-    log_append(run_id=world.run.id, message="b")
-    first, seen = _messages(world, seen)
+    yield
     go_on.set()
     writer.join(10)
-    second, _ = _messages(world, seen)
-    assert (first, second) == (["b"], ["a"])
 
 
 def test_numbers_have_no_gap_and_no_repeat_with_many_readers_and_writers() -> None:

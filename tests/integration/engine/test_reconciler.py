@@ -7,7 +7,7 @@ from pytest_django.fixtures import Settings
 
 from batchgen import redis
 from batchgen.celery import app
-from runs.messages import broker_content, send
+from runs.messages import messages_waiting, send
 from runs.models import Lane, Run, RunEpic, Worker
 from runs.services import run_dispatch
 from runs.states import Priority, RunStatus
@@ -29,9 +29,7 @@ def _age() -> None:
 
 def test_a_start_sends_one_message_a_lane() -> None:
     world = World.make(epics=9, lanes=4)
-    assert broker_content().waiting == {
-        f"{hold.lane_id}.{hold.generation}" for hold in world.holds()
-    }
+    assert messages_waiting() == {f"{hold.lane_id}.{hold.generation}" for hold in world.holds()}
 
 
 @pytest.mark.parametrize("priority", list(Priority))
@@ -40,7 +38,7 @@ def test_messages_of_every_priority_are_found_in_the_broker(priority: Priority) 
     redis.client().flushdb()
     Run.objects.update(priority=priority)
     run_dispatch(run_id=world.run.id, lost_lane_ids=[world.holds()[0].lane_id])
-    assert len(broker_content().waiting) == 1
+    assert len(messages_waiting()) == 1
 
 
 def test_a_message_that_waits_long_is_left_alone() -> None:
@@ -57,7 +55,7 @@ def test_messages_that_redis_lost_are_sent_again() -> None:
     _age()
     assert reconcile().sent == 2
     assert [hold.generation for hold in world.holds()] == [hold.generation + 1 for hold in old]
-    assert len(broker_content().waiting) == 2
+    assert len(messages_waiting()) == 2
 
 
 def test_a_message_that_a_worker_took_and_did_not_claim_is_sent_again() -> None:

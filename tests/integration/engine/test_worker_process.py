@@ -3,15 +3,17 @@
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
 
 import pytest
 from celery.exceptions import Reject
+from django.utils import timezone
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
 from batchgen import redis
 from runs.lanes import Hold
-from runs.messages import broker_content
+from runs.messages import messages_waiting
 from runs.models import Lane, RunEpic, Worker
 from runs.states import RunEpicStatus
 from tests.conftest import Simulator
@@ -39,7 +41,7 @@ def worker(client: ProviderClient, settings: Settings) -> Iterator[WorkerProcess
     """On the books, with beats and rounds that the test makes itself."""
     settings.HEARTBEAT_S = settings.RECONCILE_S = 3600
     redis.client().flushdb()
-    worker = WorkerProcess(name="w1@test", concurrency=4, client=client)
+    worker = WorkerProcess(name="w1@test", concurrency=4, make_client=lambda: client)
     worker.start()
     process.become(worker)
     yield worker
@@ -60,6 +62,31 @@ def test_a_beat_renews_the_lease(worker: WorkerProcess) -> None:
     row = Worker.objects.get()
     assert row.lease_until > now()
     assert (now() - row.heartbeat_at).total_seconds() < 5
+
+
+class _HourAhead(datetime):
+    """What this host takes for the time."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # no subclass
+        return datetime.now(tz) + timedelta(hours=1)
+
+
+def test_a_worker_is_on_the_books_by_the_databases_clock(
+    client: ProviderClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour ahead, a dead worker would keep its lease, and look newer than the next one."""
+    settings.HEARTBEAT_S = settings.RECONCILE_S = 3600
+    worker = WorkerProcess(name="w1@test", concurrency=1, make_client=lambda: client)
+    right = now()
+    with monkeypatch.context() as host:
+        host.setattr(timezone, "datetime", _HourAhead)
+        assert now() > right + timedelta(minutes=59)
+        worker.start()
+    worker.stop()
+    row = Worker.objects.get()
+    for at in (row.started_at, row.heartbeat_at, row.lease_until):
+        assert abs(at - right) < timedelta(minutes=1)
 
 
 def test_a_claim_that_nobody_here_runs_goes_back_without_a_crash(worker: WorkerProcess) -> None:
@@ -86,7 +113,7 @@ def test_every_worker_tends_to_what_died(client: ProviderClient, settings: Setti
     step = world.claim()
     assert step
     Worker.objects.update(lease_until=_LONG_AGO)
-    worker = WorkerProcess(name="w2@test", concurrency=1, client=client)
+    worker = WorkerProcess(name="w2@test", concurrency=1, make_client=lambda: client)
     worker.start()
     try:
         deadline = time.monotonic() + 5
@@ -96,6 +123,39 @@ def test_every_worker_tends_to_what_died(client: ProviderClient, settings: Setti
         worker.stop()
     assert world.epic(step).crashes == 1
     assert [hold.run_epic_id for hold in world.holds()] == [step.hold.run_epic_id]
+
+
+def test_no_epic_is_claimed_before_calls_can_be_made(
+    client: ProviderClient, settings: Settings
+) -> None:
+    settings.HEARTBEAT_S = settings.RECONCILE_S = 0.05
+    redis.client().flushdb()
+    imported = threading.Event()
+
+    def make_client() -> ProviderClient:
+        imported.wait(20)
+        return client
+
+    world = World.make(epics=2, lanes=1)
+    left = world.claim()
+    assert left
+    Worker.objects.update(stopped_at=now())
+    worker = WorkerProcess(name="w1@test", concurrency=1, make_client=make_client)
+    worker.start()
+    try:
+        while not world.holds():  # an earlier worker's epic is taken back meanwhile
+            time.sleep(0.02)
+        (hold,) = world.holds()
+        thread = threading.Thread(target=worker.work, args=(hold,), kwargs={"due_at": None})
+        thread.start()
+        thread.join(0.3)
+        assert world.epic(left).status == RunEpicStatus.PENDING
+        imported.set()
+        thread.join(20)
+        assert world.epic(left).status == RunEpicStatus.COMPLETED
+    finally:
+        imported.set()
+        worker.stop()
 
 
 def test_after_a_pause_of_everything_others_get_time_to_renew_their_leases(
@@ -161,10 +221,10 @@ def test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none(
     redis.client().flushdb()
     worker.work(hold, FIRST, due_at=None)
     (after,) = world.holds()
-    assert broker_content().waiting == {f"{after.lane_id}.{after.generation}"}
+    assert messages_waiting() == {f"{after.lane_id}.{after.generation}"}
     redis.client().flushdb()
     worker.work(hold, FIRST, due_at=None)
-    assert broker_content().waiting == frozenset()
+    assert messages_waiting() == frozenset()
     assert world.holds() == [after]
 
 
