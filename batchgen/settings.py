@@ -216,6 +216,10 @@ PROVIDER_NAME = env.choice("BATCHGEN_PROVIDER_NAME", "anthropic", ("anthropic", 
 MODEL = env.text("BATCHGEN_MODEL", "claude-sonnet-5-5")
 PROVIDER_TIMEOUT_S = env.number("BATCHGEN_PROVIDER_TIMEOUT_S", 300, least=0.1, most=3600)
 
+#: What a set of stories must score, of 100, lest the model is asked once to write it again; a
+#: defect of high severity asks for that too. 0 leaves only those.
+QUALITY_BAR = env.integer("BATCHGEN_QUALITY_BAR", 85, least=0, most=100)
+
 # REST ------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {

@@ -374,6 +374,7 @@ def generation_input(hold: Hold, row: dict[str, Any]) -> GenerationInput:
         model=row["model"],
         max_tokens=row["max_tokens"],
         skip_quality_check=row["skip_quality_check"],
+        quality_bar=settings.QUALITY_BAR,
     )
 
 
@@ -405,13 +406,5 @@ def _story_row(story: StoryDraft) -> dict[str, object]:
         "priority": story.priority,
         "effort": story.effort,
         "quality_score": story.quality_score,
-        "defects": [
-            {
-                "criterion": defect.criterion,
-                "kind": defect.kind,
-                "severity": defect.severity,
-                "message": defect.message,
-            }
-            for defect in story.defects
-        ],
+        "defects": [defect.as_json() for defect in story.defects],
     }

@@ -11,8 +11,10 @@ GenerationError            this epic fails; the run goes on
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from quality.defects import Defect
+from quality.linter import DEFAULT_BAR
+
 Purpose = Literal["generate", "repair", "enlarge"]
-Severity = Literal["high", "major", "minor"]
 
 #: Mode -> how many stories an epic gets: at least, at most.
 STORY_RANGES: dict[str, tuple[int, int]] = {
@@ -75,6 +77,8 @@ class GenerationInput:
     model: str
     max_tokens: int
     skip_quality_check: bool
+    #: What a set must score, of 100, lest it is written again once.
+    quality_bar: int = DEFAULT_BAR
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,14 +132,10 @@ class Completion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Defect:
-    """What a quality criterion found; `story` is the story's position, 0 for the whole set."""
+class StoryDefect(Defect):
+    """What is wrong with a story of an answer; `story` is its position, 0 for the whole set."""
 
     story: int
-    criterion: str
-    kind: str
-    severity: Severity
-    message: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,7 +155,7 @@ class StoryDraft:
     priority: str
     effort: str
     quality_score: int | None = None
-    defects: tuple[Defect, ...] = ()
+    defects: tuple[StoryDefect, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

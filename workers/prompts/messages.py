@@ -7,10 +7,10 @@ from functools import cache, lru_cache
 from workers.generation import (
     DEFAULT_LANGUAGE,
     STORY_RANGES,
-    Defect,
     EpicInput,
     GenerationInput,
     ProjectInput,
+    StoryDefect,
     TextBlock,
 )
 from workers.prompts.rendering import template
@@ -71,10 +71,15 @@ def request_text(inp: GenerationInput, *, cards: str, epic: EpicInput) -> str:
     return template("user.md").render(task=fenced(task), epic=fenced(_epic_json(epic)), cards=cards)
 
 
-def repair_text(request: str, *, previous: object, defects: Iterable[Defect]) -> str:
+def repair_text(request: str, *, previous: object, defects: Iterable[StoryDefect]) -> str:
     """The user message of a repair call: the request, the earlier answer and its defects."""
     named = [
-        {"story": defect.story, "criterion": defect.criterion, "message": defect.message}
+        {
+            "story": defect.story,
+            "criterion": defect.criterion,
+            "message": defect.message,
+            "suggestion": defect.suggestion,
+        }
         for defect in defects
     ]
     return template("repair.md").render(

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from quality.text import comparable, one_line
 from workers.generation import CardInput
 from workers.prompts.messages import fenced
-from workers.stages.text import comparable, one_line, shortened
+from workers.stages.text import shortened
 
 #: What each list may take of the summary, in characters of JSON; statements get the rest.
 _THEMES_MAX_CHARS = 300

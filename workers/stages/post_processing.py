@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from quality.text import comparable, has_words, one_line
 from workers.generation import StoryDraft
 from workers.stages.template_assembly import renumber
-from workers.stages.text import comparable, has_words, one_line, paragraphs, shortened
+from workers.stages.text import paragraphs, shortened
 
 TITLE_MAX_CHARS = 200
 PERSONA_MAX_CHARS = 100
@@ -15,7 +16,7 @@ def post_process(
 ) -> tuple[tuple[StoryDraft, ...], tuple[str, ...]]:
     """Cleaned stories without exact duplicates, renumbered if any went; and notes on that."""
     kept: dict[str, StoryDraft] = {}
-    for story in map(_cleaned, stories):
+    for story in map(cleaned, stories):
         key = comparable(story.user_story)
         kept[key] = _merged(kept[key], story) if key in kept else story
     merged = len(stories) - len(kept)
@@ -25,7 +26,8 @@ def post_process(
     return renumber(epic_code, kept.values()), (f"{merged} {noun} merged",)
 
 
-def _cleaned(story: StoryDraft) -> StoryDraft:
+def cleaned(story: StoryDraft) -> StoryDraft:
+    """The story as it is stored: each text on one line, criteria that say something once."""
     notes = paragraphs(story.technical_notes) if story.technical_notes else ""
     criteria = map(one_line, story.acceptance_criteria)
     return replace(

@@ -2,11 +2,20 @@
 
 import json
 
-from tests.unit.workers.pipeline_samples import GOOD, answer, card, generation_input, run, story
+from quality.text import comparable, one_line
+from tests.unit.workers.pipeline_samples import (
+    GOOD,
+    answer,
+    card,
+    completion,
+    generation_input,
+    run,
+    story,
+)
 from workers.generation import GenerationOutput, StoryDraft
 from workers.stages.answer import parse_story_set
 from workers.stages.template_assembly import as_answer, assemble
-from workers.stages.text import comparable, one_line, paragraphs, shortened
+from workers.stages.text import paragraphs, shortened
 
 
 def unchecked(*stories: dict[str, object]) -> GenerationOutput:
@@ -87,6 +96,7 @@ def test_exact_duplicates_are_merged_and_the_rest_renumbered() -> None:
             story(1),
             story(2, persona="Guest"),
         ),
+        completion("", "refusal"),
     )
     assert [(one.position, one.code) for one in output.stories] == [
         (1, "E3-S1"),
@@ -103,10 +113,11 @@ def test_the_store_gets_the_final_stories_and_all_notes() -> None:
     output, _ = run(
         generation_input(cards=tuple(card(n) for n in range(12))),
         answer(story(0), story(0), story(1), story(2)),
+        completion("", "refusal"),
         store=lambda stories, _ms, notes: stored.append((stories, notes)),
     )
     assert stored == [(output.stories, output.notes)]
-    assert len(output.notes) == 2
+    assert len(output.notes) == 3
 
 
 def test_text_helpers() -> None:
