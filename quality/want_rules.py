@@ -29,11 +29,11 @@ VAGUE = re.compile(
 _SOLUTION = re.compile(
     r"\b(?:back-?end|front-?end|buttons?|check-?box(?:es)?|radio buttons?|drop-?downs?|pop-?ups?|"
     r"combo box(?:es)?|text box(?:es)?|sidebar|toolbar|scrollbar|wizard|modal|tooltips?|iframe|"
-    r"(?:online|web) form|click(?:s|ing)?(?: on)?|command line|"
-    r"via (?:a |the )?(?:api|cli|rest|sql)|cach(?:e|ed|ing)|(?:database )?ind(?:ex|ices|exes)(?= on\b)|"
-    r"database ind(?:ex|ices|exes)|be indexed|enums?|jquery|javascript|css|stored procedures?|websockets?|web sockets?|"
-    r"cron ?jobs?|micro-?services?|checksums?|(?:on|at|in) the (?:first|second|third|same|top|"
-    r"left|right)(?: hand)?(?: side)?(?: of the)? (?:page|corner|screen|menu|tab))\b",
+    r"(?:online|web) form|click(?:s|ing)?(?: on)?|command line|cach(?:e|ed|ing)|enums?|jquery|css|"
+    r"via (?:a |the )?(?:api|cli|rest|sql)|database ind(?:ex|ices|exes)|be indexed|javascript|"
+    r"stored procedures?|web ?sockets?|cron ?jobs?|micro-?services?|checksums?|"
+    r"(?:on|at|in) the (?:first|second|third|same|top|left|right)(?: hand)?(?: side)?(?: of the)? "
+    r"(?:page|corner|screen|menu|tab))\b",
     re.IGNORECASE,
 )
 
