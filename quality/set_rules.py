@@ -22,9 +22,11 @@ _NEGATION = re.compile(
 _NEGATIONS = frozenset({"not", "never", "no", "don", "cannot", "can", "t", "prevent", "avoid"})
 _CHANGING = frozenset({"edit", "update", "change", "modify", "delete", "remove", "rename"})
 _CREATING = word_set(
-    "add build book create define deposit draw enter fill generate have import include insert "
-    "log make name open organise organize pick place post publish put record register request "
-    "save schedule select send set sign specify start store submit upload write"
+    "add allow apply approve assign attach book build collect create define deposit design draw "
+    "enable enter fill generate give grant have import include insert invite issue log make mint "
+    "name open organise organize pick place plan post prepare produce propose publish put receive "
+    "record register request save schedule select send set sign specify start store submit upload "
+    "write"
 )
 _OBJECT_ENDS = re.compile(
     r"\b(?:and|as|at|by|for|from|if|in|into|of|on|or|so|that|to|until|via|when|where|which|who|"

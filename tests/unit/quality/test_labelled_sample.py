@@ -112,6 +112,8 @@ def test_each_criterion_keeps_its_precision_and_recall(name: str) -> None:
     assert both / (both + missed) >= recall
 
 
-@pytest.mark.parametrize("name", ["well_formed/no_role_or_want", "independent", "conflict_free"])
+@pytest.mark.parametrize(
+    "name", ["well_formed/no_role_or_want", "complete", "independent", "conflict_free"]
+)
 def test_what_no_story_of_the_sample_has_is_not_found_in_it(name: str) -> None:
     assert figures(name) == (0, 0, 0)
