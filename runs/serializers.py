@@ -69,6 +69,9 @@ class RunOutput(serializers.Serializer[Any]):
     cancelledEpics = serializers.IntegerField(source="cancelled")
     percentComplete = serializers.FloatField(source="percent_complete")
     totalStories = serializers.IntegerField(source="stories")
+    storiesKept = serializers.IntegerField(
+        source="stories_kept", help_text="Not replaced, because a person had edited them."
+    )
     usage = UsageOutput(source="*")
     createdAt = serializers.DateTimeField(source="run.created_at")
     startedAt = serializers.DateTimeField(source="run.started_at", allow_null=True)
@@ -131,6 +134,9 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
     stage = serializers.SerializerMethodField()
     stagePercent = serializers.SerializerMethodField()
     storiesCreated = serializers.IntegerField(source="stories_created")
+    storiesKept = serializers.IntegerField(
+        source="stories_kept", help_text="Not replaced, because a person had edited them."
+    )
     usage = UsageOutput(source="*")
     errorCode = EmptyAsNull(source="error_code")
     error = EmptyAsNull()
@@ -152,6 +158,7 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
             "stagePercent",
             "attempt",
             "storiesCreated",
+            "storiesKept",
             "usage",
             "errorCode",
             "error",
@@ -194,6 +201,10 @@ class RunLogOutput(serializers.ModelSerializer[RunLog]):
 
 class OptionsInput(StrictSerializer):
     skipQualityCheck = serializers.BooleanField(default=False)
+    keepEdited = serializers.BooleanField(
+        default=True,
+        help_text="Stories that a person edited are not replaced; new ones take other codes.",
+    )
 
 
 # Becomes the arguments of RunOptions.
@@ -229,7 +240,11 @@ class RunInput(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         options = attrs.pop("options")
-        return {**attrs, "skip_quality_check": options.get("skipQualityCheck", False)}
+        return {
+            **attrs,
+            "skip_quality_check": options.get("skipQualityCheck", False),
+            "keep_edited": options.get("keepEdited", True),
+        }
 
 
 class RunQuery(serializers.Serializer[Any]):

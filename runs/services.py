@@ -64,6 +64,8 @@ class RunOptions:
     epic_ids: Sequence[UUID] | None = None
     max_concurrency: int | None = None
     skip_quality_check: bool = False
+    #: Stories that a person edited are not replaced.
+    keep_edited: bool = True
 
 
 def run_start(
@@ -150,6 +152,7 @@ def _run_create(
                 priority=options.priority or Priority.NORMAL,
                 max_concurrency=lanes,
                 skip_quality_check=options.skip_quality_check,
+                keep_edited=options.keep_edited,
                 provider=settings.PROVIDER_NAME,
                 model=settings.MODEL,
                 max_tokens=profile.max_tokens,

@@ -65,6 +65,14 @@ class CardInput:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class KeptStory:
+    """A story of the epic that a person edited and that stays as it is."""
+
+    title: str
+    user_story: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationInput:
     """All that the pipeline needs to write one epic's stories."""
 
@@ -79,6 +87,13 @@ class GenerationInput:
     skip_quality_check: bool
     #: What a set must score, of 100, lest it is written again once.
     quality_bar: int = DEFAULT_BAR
+    kept: tuple[KeptStory, ...] = ()
+
+    @property
+    def story_range(self) -> tuple[int, int]:
+        """How many stories to write: the mode's range less those that stay, but at least one."""
+        low, high = STORY_RANGES[self.mode]
+        return max(1, low - len(self.kept)), max(1, high - len(self.kept))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,6 @@ from quality.defects import Defect, Span, StoryText, score
 from quality.linter import is_english, lint
 from quality.text import comparable
 from workers.generation import (
-    STORY_RANGES,
     Completion,
     CompletionRequest,
     GenerationInput,
@@ -108,7 +107,7 @@ def check(inp: GenerationInput, context: PromptContext, stories: tuple[StoryDraf
             for story, found in zip(stories, linted, strict=True)
         ]
     )
-    of_set = _count_defects(inp.mode, len(stories))
+    of_set = _count_defects(inp.story_range, len(stories))
     mean = sum([story.quality_score or 0 for story in scored]) / len(scored)
     return Checked(
         stories=scored,
@@ -157,8 +156,8 @@ def _persona_defects(story: StoryDraft, voiced: frozenset[str] | None) -> Iterat
         )
 
 
-def _count_defects(mode: str, count: int) -> tuple[StoryDefect, ...]:
-    low, high = STORY_RANGES[mode]
+def _count_defects(wanted: tuple[int, int], count: int) -> tuple[StoryDefect, ...]:
+    low, high = wanted
     if low <= count <= high:
         return ()
     return (
