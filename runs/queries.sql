@@ -91,17 +91,14 @@ WITH lane AS (
       AND lane.generation = %(generation)s
       AND lane.state = 'running'
     FOR UPDATE OF lane
-), claimed AS (
-    SELECT claimed.epic_id
-    FROM lane JOIN runs_runepic claimed ON claimed.lane_id = lane.id
-    WHERE claimed.id = %(run_epic_id)s AND claimed.status = 'GENERATING'
-    FOR UPDATE OF claimed
 ), held AS (
     -- Locked: an edit that is under way counts, and one that comes later finds no story any more.
     SELECT story.id, story.code, lane.keep_edited AND story.edited_at IS NOT NULL AS kept
-    FROM lane, claimed JOIN epics_story story ON story.epic_id = claimed.epic_id
+    FROM lane
+    JOIN runs_runepic claimed ON claimed.id = %(run_epic_id)s AND claimed.lane_id = lane.id
+    JOIN epics_story story ON story.epic_id = claimed.epic_id
     WHERE %(status)s = 'COMPLETED'
-    FOR UPDATE OF story
+    FOR UPDATE OF claimed, story
 ), done AS (
     UPDATE runs_runepic
     SET status = %(status)s,
@@ -141,17 +138,21 @@ WITH lane AS (
         created_at, version
     )
     SELECT story.id, done.epic_id, lane.project_id, lane.run_id,
-           done.epic_code || '-S' || places.number, places.number,
+           done.epic_code || '-S' || story.number, story.number,
            story.title, story.user_story, story.persona, story.acceptance_criteria,
            story.technical_notes, story.priority, story.effort, story.quality_score,
            story.defects, clock_timestamp(), 1
-    FROM lane, done, (SELECT COUNT(*) FROM gone) AS first,
-         jsonb_to_recordset(%(stories)s) AS story (
-             id uuid, "order" int, title text, user_story text, persona text,
-             acceptance_criteria text[], technical_notes text, priority text, effort text,
-             quality_score int, defects jsonb
-         )
-         JOIN places ON places.place = story."order"
+    FROM lane, done, (SELECT COUNT(*) FROM gone) AS first, LATERAL (
+             SELECT given.*, CASE
+                 WHEN done.stories_kept = 0 THEN given."order"
+                 ELSE (SELECT number FROM places WHERE place = given."order")
+             END AS number
+             FROM jsonb_to_recordset(%(stories)s) AS given (
+                 id uuid, "order" int, title text, user_story text, persona text,
+                 acceptance_criteria text[], technical_notes text, priority text, effort text,
+                 quality_score int, defects jsonb
+             )
+         ) story
     WHERE done.epic_id IS NOT NULL
 ), fresh AS (
     -- What changed since the claim is not in these stories.

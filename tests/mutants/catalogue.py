@@ -190,8 +190,8 @@ FINISHING = (
     _mutant(
         "finish: a failed regeneration keeps the old stories",
         SQL,
-        "    WHERE %(status)s = 'COMPLETED'\n    FOR UPDATE OF story\n",
-        "    FOR UPDATE OF story\n",
+        "    WHERE %(status)s = 'COMPLETED'\n    FOR UPDATE OF claimed, story\n",
+        "    FOR UPDATE OF claimed, story\n",
         f"{LANES}test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them",
     ),
     _mutant(
@@ -204,7 +204,7 @@ FINISHING = (
     _mutant(
         "finish: an edit that is under way counts",
         SQL,
-        "    WHERE %(status)s = 'COMPLETED'\n    FOR UPDATE OF story\n",
+        "    WHERE %(status)s = 'COMPLETED'\n    FOR UPDATE OF claimed, story\n",
         "    WHERE %(status)s = 'COMPLETED'\n",
         f"{KEPT}test_an_edit_under_way_at_the_end_is_kept",
     ),

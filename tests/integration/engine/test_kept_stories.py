@@ -146,6 +146,15 @@ class TestOutdated:
         self._finish(second, step, revision)
         assert Epic.objects.get().stories_outdated
 
+    def test_not_even_while_the_first_stories_are_written(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        step = world.claim()
+        revision = Epic.objects.get().prompt_revision
+        epic_update(epic_id=Epic.objects.get().pk, changes={"title": "Lending at night"})
+        assert not Epic.objects.get().stories_outdated
+        self._finish(world, step, revision)
+        assert Epic.objects.get().stories_outdated
+
     def test_stories_of_the_text_as_it_is_are_not_outdated(self) -> None:
         world = World.make(epics=1, lanes=1)
         finish_one(world)
