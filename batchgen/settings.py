@@ -224,6 +224,10 @@ LIMIT_CONCURRENCY = env.integer("BATCHGEN_LIMIT_CONCURRENCY", 0)
 #: What a bucket holds, in seconds of its refill.
 LIMIT_BURST_S = env.number("BATCHGEN_LIMIT_BURST_S", 1, least=0.1, most=60)
 
+#: What a set of stories must score, of 100, lest the model is asked once to write it again; a
+#: defect of high severity asks for that too. 0 leaves only those.
+QUALITY_BAR = env.integer("BATCHGEN_QUALITY_BAR", 85, least=0, most=100)
+
 # REST ------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {

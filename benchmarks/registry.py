@@ -17,6 +17,7 @@ WORKLOADS: dict[str, str] = {
     "W4": "benchmarks.w4_kill",
     "W5": "benchmarks.w5_fleet",
     "W6": "benchmarks.w6_growth",
+    "W7": "benchmarks.w7_quality",
 }
 
 

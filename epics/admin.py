@@ -6,11 +6,19 @@ from django.contrib import admin, messages
 from django.db.models import Count, Model, QuerySet
 from django.forms import BaseModelForm
 from django.http import HttpRequest
+from django.utils.timezone import now
 
 from batchgen.errors import RunAlreadyActive
 from epics.models import Card, Epic, EpicCard, Membership, Project, Story
 from epics.selectors import epics_with_figures, projects_with_figures
-from epics.services import CARD_PROMPT, EPIC_PROMPT, epic_delete, project_delete
+from epics.services import (
+    CARD_PROMPT,
+    EPIC_PROMPT,
+    PROJECT_PROMPT,
+    STORY_JUDGED,
+    epic_delete,
+    project_delete,
+)
 from epics.writes import mark_outdated
 
 if TYPE_CHECKING:  # Django's classes take their types in the stubs alone
@@ -46,6 +54,11 @@ class ProjectAdmin(VersionedAdmin):
     autocomplete_fields = ("created_by",)
     readonly_fields = ("id", "created_at", "updated_at", "version")
     inlines = (MembershipInline,)
+
+    def save_model(self, request: HttpRequest, obj: Project, form: ModelForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if set(form.changed_data) & set(PROJECT_PROMPT):
+            mark_outdated(Epic.objects.filter(project=obj))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         return projects_with_figures(super().get_queryset(request))
@@ -148,7 +161,7 @@ class EpicAdmin(VersionedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Epic | None = None) -> tuple[str, ...]:
         # Codes and dependencies refer to each other and never form a cycle: the API checks that.
-        fixed = ("dependencies", "stories_outdated", "version")
+        fixed = ("dependencies", "stories_outdated", "prompt_revision", "version")
         return ("id", "project", "code", *fixed) if obj else fixed
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -193,6 +206,13 @@ class StoryAdmin(VersionedAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Story, form: ModelForm, change: bool) -> None:
+        if form.changed_data:
+            obj.edited_at = now()
+        if set(form.changed_data) & set(STORY_JUDGED):
+            obj.quality_score, obj.defects = None, []
+        super().save_model(request, obj, form, change)
 
 
 @admin.register(Membership)

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
@@ -110,6 +118,8 @@ class BacklogStory(_Part):
     priority: Grade = ""
     effort: Grade = ""
     quality: BacklogQuality = BacklogQuality()
+    #: When a person last changed it; runs keep such stories.
+    edited_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
 
 
 class BacklogEpic(_Part):

@@ -31,6 +31,7 @@ _STORY = JSONObject(
     effort="effort",
     score="quality_score",
     defects="defects",
+    editedAt="edited_at",
 )
 
 
@@ -169,8 +170,10 @@ def _epic(epic: Epic) -> Fields:
 
 def _story(story: Fields) -> Fields:
     quality = {"score": story["score"], "defects": story["defects"]}
-    fields = {key: value for key, value in story.items() if key not in quality}
-    return fields | (_filled(quality=quality) if any(quality.values()) else {})
+    edited_at = story["editedAt"]
+    apart = {*quality, "editedAt"}
+    fields = {key: value for key, value in story.items() if key not in apart}
+    return fields | _filled(quality=quality if any(quality.values()) else None, editedAt=edited_at)
 
 
 def _filled(**fields: Any) -> Fields:

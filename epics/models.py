@@ -111,6 +111,8 @@ class Epic(models.Model):
     )
     #: True once its text or cards changed after its stories were generated.
     stories_outdated = models.BooleanField(default=False)
+    #: Counts the changes to what a prompt says of it, so that a run sees one under its hands.
+    prompt_revision = models.PositiveIntegerField(default=0)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -172,7 +174,8 @@ class Story(models.Model):
     #: The run that wrote it, null for a person's own; runs are above this room, so just an id.
     run_id = models.UUIDField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    #: When a person last changed it; null while it stands as generated.
+    #: When a person last changed it; null while it stands as generated. Runs keep an edited one
+    #: unless they are told otherwise.
     edited_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
 

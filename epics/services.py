@@ -27,7 +27,8 @@ from epics.writes import (
     row_take,
 )
 
-#: What a prompt says of an epic and of a card; other changes leave its stories up to date.
+#: What a prompt says of a project, an epic and a card; other changes leave stories up to date.
+PROJECT_PROMPT = ("name", "description", "context", "language")
 EPIC_PROMPT = (
     "title",
     "theme",
@@ -40,7 +41,7 @@ EPIC_PROMPT = (
 )
 CARD_PROMPT = ("title", "persona", "statement", "problem", "systems")
 #: What the quality check of a story looked at.
-_STORY_JUDGED = ("title", "user_story", "persona", "acceptance_criteria")
+STORY_JUDGED = ("title", "user_story", "persona", "acceptance_criteria")
 
 
 @transaction.atomic
@@ -55,7 +56,7 @@ def project_update(*, project_id: UUID, changes: Changes, version: int | None = 
     VersionConflict, NotFound: as `row_take`.
     """
     changed = row_apply(row_take(Project, project_id, version), changes)
-    if "context" in changed:
+    if changed & set(PROJECT_PROMPT):
         mark_outdated(Epic.objects.filter(project_id=project_id))
 
 
@@ -185,7 +186,7 @@ def story_update(*, story_id: UUID, changes: Changes, version: int | None = None
     if not changed:
         return
     edited: Changes = {"edited_at": now()}
-    if changed & set(_STORY_JUDGED):
+    if changed & set(STORY_JUDGED):
         edited |= {"quality_score": None, "defects": []}
     row_apply(story, edited)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from epics import transfer_views, views
+from epics import quality_views, transfer_views, views
 
 urlpatterns = [
     path("projects", views.ProjectsView.as_view()),
@@ -12,8 +12,10 @@ urlpatterns = [
     path("projects/<uuid:project_id>/cards", views.CardsView.as_view()),
     path("projects/<uuid:project_id>/epics", views.EpicsView.as_view()),
     path("projects/<uuid:project_id>/stories", views.ProjectStoriesView.as_view()),
+    path("projects/<uuid:project_id>/duplicates", quality_views.DuplicatesView.as_view()),
     path("cards/<uuid:card_id>", views.CardView.as_view()),
     path("epics/<uuid:epic_id>", views.EpicView.as_view()),
     path("epics/<uuid:epic_id>/stories", views.EpicStoriesView.as_view()),
+    path("stories/lint", quality_views.LintView.as_view()),
     path("stories/<uuid:story_id>", views.StoryView.as_view()),
 ]

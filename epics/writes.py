@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Exists, F, Max, OuterRef
+from django.db.models import Case, Exists, F, Max, OuterRef, When
 
 from batchgen.errors import NotFound, ValidationFailed, VersionConflict
 from epics.models import Card, Epic, Project, Story
@@ -91,7 +91,10 @@ def refuse_taken_code(row: Coded, changes: Changes) -> None:
 
 
 def mark_outdated(epics: "models.QuerySet[Epic]") -> None:
-    """Say of those that have stories that these were generated from something else."""
+    """Say of those that have stories that these were generated from something else; a run that
+    is generating one of them is told by its revision."""
     has_stories = Exists(Story.objects.filter(epic=OuterRef("pk")))
-    rows = epics.filter(has_stories, stories_outdated=False).values("pk")
-    Epic.objects.filter(pk__in=rows).update(stories_outdated=True)
+    Epic.objects.filter(pk__in=epics.values("pk")).update(
+        prompt_revision=F("prompt_revision") + 1,
+        stories_outdated=Case(When(has_stories, then=True), default=F("stories_outdated")),
+    )

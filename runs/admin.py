@@ -123,7 +123,7 @@ class RunAdmin(ReadOnlyAdmin):
             "As it was started",
             {
                 "fields": (
-                    ("mode", "persona_set", "skip_quality_check"),
+                    ("mode", "persona_set", "skip_quality_check", "keep_edited"),
                     ("pacing_profile", "max_concurrency", "priority"),
                     ("provider", "model", "max_tokens"),
                     ("created_by", "retried_from"),

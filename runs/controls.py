@@ -160,5 +160,6 @@ def run_retry(*, run: Run, user: User, include_pending: bool) -> Run:
         epic_ids=epic_ids,
         max_concurrency=run.max_concurrency,
         skip_quality_check=run.skip_quality_check,
+        keep_edited=run.keep_edited,
     )
     return run_start(project=run.project, user=user, options=options, retried_from=run)

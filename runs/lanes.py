@@ -73,6 +73,8 @@ class Outcome:
     error: str = ""
     call_outcome: CallOutcome = CallOutcome.ANSWERED
     possibly_billed: bool = False
+    #: `Epic.prompt_revision` as the claim read it; None counts as unchanged.
+    prompt_revision: int | None = None
 
 
 def lane_claim(*, hold: Hold, worker_id: UUID, call_id: UUID) -> dict[str, Any] | None:
@@ -115,6 +117,7 @@ def lane_finish(
             "story_count": len(outcome.stories),
             "stage_ms": Jsonb(outcome.stage_ms),
             "notes": Jsonb(outcome.notes),
+            "prompt_revision": outcome.prompt_revision,
             "error_code": outcome.error_code,
             "error": outcome.error,
             "outcome": outcome.call_outcome.value,

@@ -43,6 +43,8 @@ class Run(models.Model):
     deadline = models.DateTimeField(null=True, blank=True)
     max_concurrency = models.PositiveIntegerField()
     skip_quality_check = models.BooleanField(default=False)
+    #: Stories that a person edited stay, and those written around them take other codes.
+    keep_edited = models.BooleanField(default=True)
     provider = models.CharField(max_length=20)
     model = models.CharField(max_length=100)
     # The pacing profile's numbers as they were at the start.
@@ -180,6 +182,7 @@ class Lane(models.Model):
     skipped = models.PositiveIntegerField(default=0)
     cancelled = models.PositiveIntegerField(default=0)
     stories = models.PositiveIntegerField(default=0)
+    stories_kept = models.PositiveIntegerField(default=0)
     input_tokens = models.PositiveBigIntegerField(default=0)
     output_tokens = models.PositiveBigIntegerField(default=0)
     cache_read_tokens = models.PositiveBigIntegerField(default=0)
@@ -231,6 +234,8 @@ class RunEpic(models.Model):
     #: Attempts whose worker died in the middle.
     crashes = models.PositiveIntegerField(default=0)
     stories_created = models.PositiveIntegerField(default=0)
+    #: Stories that a person had edited and that were therefore not replaced.
+    stories_kept = models.PositiveIntegerField(default=0)
     input_tokens = models.PositiveIntegerField(default=0)
     output_tokens = models.PositiveIntegerField(default=0)
     cache_read_tokens = models.PositiveIntegerField(default=0)

@@ -49,6 +49,8 @@ class RunProgress:
     cancelled: int = 0
     generating: int = 0
     stories: int = 0
+    #: Stories of people that the run left as they were.
+    stories_kept: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0

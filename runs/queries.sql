@@ -4,7 +4,7 @@
 -- nothing when the message is late or doubled, or the run stands still. FOR SHARE makes a pause
 -- or a cancel wait for claims under way, so that its count of calls in flight is exact.
 WITH run AS (
-    SELECT id, project_id, status, mode, persona_set, priority, model, max_tokens,
+    SELECT id, project_id, status, mode, persona_set, priority, model, max_tokens, keep_edited,
            skip_quality_check, delay_ms, max_retries, retry_wait_ms
     FROM runs_run
     WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)
@@ -47,6 +47,14 @@ SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set,
        project.context AS project_context, project.language AS project_language,
        epic.title, epic.theme, epic.description, epic.business_value, epic.acceptance_criteria,
        epic.dependencies, epic.effort, epic.impact, epic.priority AS epic_priority,
+       epic.prompt_revision,
+       -- Stories that stay, so that nobody writes them again.
+       (
+           SELECT jsonb_agg(jsonb_build_array(story.title, story.user_story) ORDER BY story."order")
+           FROM epics_story story
+           WHERE story.epic_id = claimed.epic_id AND story.edited_at IS NOT NULL
+             AND run.keep_edited
+       ) AS kept,
        (
            SELECT COALESCE(jsonb_agg(
                jsonb_build_array(
@@ -70,23 +78,33 @@ LEFT JOIN epics_epic epic ON epic.id = claimed.epic_id
 
 -- lane_finish --
 -- Finish an epic (COMPLETED, FAILED, SKIPPED or CANCELLED) and move its lane on, all in one: the epic, its
--- stories (replaced when completed), the call, the totals, the log, the lane's next epic.
+-- stories (replaced when completed, but those that a person edited where the run keeps them; new
+-- ones take the codes that are free), the call, the totals, the log, the lane's next epic.
 -- Of epics that may be given up at their next crash, one at a time is handed out: an epic that
 -- kills its workers takes no other with it to the end.
 -- Returns the lane's new state; nothing when the lane belongs to a newer attempt by now.
 WITH lane AS (
     SELECT lane.id, lane.index, lane.run_id, run.status, run.max_concurrency, run.priority,
-           run.project_id, run.context_key, run.model, run.mode, run.persona_set,
-           run.max_tokens
+           run.project_id, run.keep_edited, run.context_key, run.model, run.mode,
+           run.persona_set, run.max_tokens
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
       AND lane.generation = %(generation)s
       AND lane.state = 'running'
     FOR UPDATE OF lane
+), held AS (
+    -- Locked: an edit that is under way counts, and one that comes later finds no story any more.
+    SELECT story.id, story.code, lane.keep_edited AND story.edited_at IS NOT NULL AS kept
+    FROM lane
+    JOIN runs_runepic claimed ON claimed.id = %(run_epic_id)s AND claimed.lane_id = lane.id
+    JOIN epics_story story ON story.epic_id = claimed.epic_id
+    WHERE %(status)s = 'COMPLETED'
+    FOR UPDATE OF claimed, story
 ), done AS (
     UPDATE runs_runepic
     SET status = %(status)s,
         stage = %(stage)s,
+        stories_kept = (SELECT COUNT(*) FROM held WHERE kept),
         -- An epic that was deleted meanwhile has nowhere to keep stories.
         stories_created = CASE WHEN epic_id IS NULL THEN 0 ELSE %(story_count)s END,
         input_tokens = input_tokens + %(input_tokens)s,
@@ -102,32 +120,48 @@ WITH lane AS (
       AND runs_runepic.lane_id = lane.id
       AND runs_runepic.status = 'GENERATING'
     RETURNING runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.stories_created,
+              runs_runepic.stories_kept,
               EXTRACT(EPOCH FROM clock_timestamp() - runs_runepic.started_at) AS seconds
 ), gone AS (
-    DELETE FROM epics_story USING done
-    WHERE epics_story.epic_id = done.epic_id AND %(status)s = 'COMPLETED'
+    DELETE FROM epics_story USING done, held
+    WHERE epics_story.id = held.id AND NOT held.kept
     RETURNING 1
+), places AS (
+    SELECT number, ROW_NUMBER() OVER (ORDER BY number) AS place
+    FROM done, generate_series(1, %(story_count)s + done.stories_kept) AS number
+    WHERE NOT EXISTS (
+        SELECT FROM held WHERE kept AND held.code = done.epic_code || '-S' || number
+    )
 ), stored AS (
     INSERT INTO epics_story (
         id, epic_id, project_id, run_id, code, "order", title, user_story, persona,
         acceptance_criteria, technical_notes, priority, effort, quality_score, defects,
         created_at, version
     )
-    SELECT story.id, done.epic_id, lane.project_id, lane.run_id, story.code, story."order",
+    SELECT story.id, done.epic_id, lane.project_id, lane.run_id,
+           done.epic_code || '-S' || story.number, story.number,
            story.title, story.user_story, story.persona, story.acceptance_criteria,
            story.technical_notes, story.priority, story.effort, story.quality_score,
            story.defects, clock_timestamp(), 1
-    FROM lane, done, (SELECT COUNT(*) FROM gone) AS first,
-         jsonb_to_recordset(%(stories)s) AS story (
-             id uuid, code text, "order" int, title text, user_story text, persona text,
-             acceptance_criteria text[], technical_notes text, priority text, effort text,
-             quality_score int, defects jsonb
-         )
+    FROM lane, done, (SELECT COUNT(*) FROM gone) AS first, LATERAL (
+             SELECT given.*, CASE
+                 WHEN done.stories_kept = 0 THEN given."order"
+                 ELSE (SELECT number FROM places WHERE place = given."order")
+             END AS number
+             FROM jsonb_to_recordset(%(stories)s) AS given (
+                 id uuid, "order" int, title text, user_story text, persona text,
+                 acceptance_criteria text[], technical_notes text, priority text, effort text,
+                 quality_score int, defects jsonb
+             )
+         ) story
     WHERE done.epic_id IS NOT NULL
 ), fresh AS (
-    UPDATE epics_epic SET stories_outdated = false FROM done
-    WHERE epics_epic.id = done.epic_id AND epics_epic.stories_outdated
-      AND %(status)s = 'COMPLETED'
+    -- What changed since the claim is not in these stories.
+    UPDATE epics_epic
+    SET stories_outdated = COALESCE(prompt_revision <> %(prompt_revision)s::int, false)
+    FROM done
+    WHERE epics_epic.id = done.epic_id AND %(status)s = 'COMPLETED'
+      AND stories_outdated <> COALESCE(prompt_revision <> %(prompt_revision)s::int, false)
 ), call AS (
     UPDATE runs_providercall
     SET outcome = %(outcome)s, ended_at = clock_timestamp(), request_id = %(request_id)s,
@@ -140,7 +174,10 @@ WITH lane AS (
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, epic_code, message)
     SELECT lane.run_id, clock_timestamp(), %(level)s, done.epic_code,
-           %(message)s || ' (' || ROUND(done.seconds * 1000) || ' ms)'
+           %(message)s
+               || CASE WHEN done.stories_kept > 0
+                      THEN ', ' || done.stories_kept || ' kept as edited' ELSE '' END
+               || ' (' || ROUND(done.seconds * 1000) || ' ms)'
     FROM lane, done
 ), next AS (
     SELECT pending.id, pending.epic_code, pending.epic_title, pending.estimated_input_tokens
@@ -183,6 +220,7 @@ SET state = CASE
     skipped = runs_lane.skipped + (%(status)s = 'SKIPPED')::int,
     cancelled = runs_lane.cancelled + (%(status)s = 'CANCELLED')::int,
     stories = runs_lane.stories + done.stories_created,
+    stories_kept = runs_lane.stories_kept + done.stories_kept,
     input_tokens = runs_lane.input_tokens + %(input_tokens)s,
     output_tokens = runs_lane.output_tokens + %(output_tokens)s,
     cache_read_tokens = runs_lane.cache_read_tokens + %(cache_read_tokens)s,

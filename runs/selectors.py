@@ -33,6 +33,7 @@ _COUNTED = (
     "skipped",
     "cancelled",
     "stories",
+    "stories_kept",
     "input_tokens",
     "output_tokens",
     "cache_read_tokens",
@@ -185,6 +186,7 @@ def run_effective(*, run: Run) -> EffectiveProgress:
     outcomes = epics.aggregate(
         epics=Count("pk"),
         stories=Coalesce(Sum("stories_created"), 0),
+        stories_kept=Coalesce(Sum("stories_kept"), 0),
         **{
             name: Count("pk", filter=Q(status=status))
             for name, status in (

@@ -82,6 +82,9 @@ class RunOutput(serializers.Serializer[Any]):
     cancelledEpics = serializers.IntegerField(source="cancelled")
     percentComplete = serializers.FloatField(source="percent_complete")
     totalStories = serializers.IntegerField(source="stories")
+    storiesKept = serializers.IntegerField(
+        source="stories_kept", help_text="Not replaced, because a person had edited them."
+    )
     usage = UsageOutput(source="*")
     createdAt = serializers.DateTimeField(source="run.created_at")
     startedAt = serializers.DateTimeField(source="run.started_at", allow_null=True)
@@ -149,6 +152,9 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
     stage = serializers.SerializerMethodField()
     stagePercent = serializers.SerializerMethodField()
     storiesCreated = serializers.IntegerField(source="stories_created")
+    storiesKept = serializers.IntegerField(
+        source="stories_kept", help_text="Not replaced, because a person had edited them."
+    )
     usage = UsageOutput(source="*")
     errorCode = EmptyAsNull(source="error_code")
     error = EmptyAsNull()
@@ -170,6 +176,7 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
             "stagePercent",
             "attempt",
             "storiesCreated",
+            "storiesKept",
             "usage",
             "errorCode",
             "error",
@@ -212,6 +219,10 @@ class RunLogOutput(serializers.ModelSerializer[RunLog]):
 
 class OptionsInput(StrictSerializer):
     skipQualityCheck = serializers.BooleanField(default=False)
+    keepEdited = serializers.BooleanField(
+        default=True,
+        help_text="Stories that a person edited are not replaced; new ones take other codes.",
+    )
 
 
 # Becomes the arguments of RunOptions.
@@ -252,7 +263,11 @@ class RunInput(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         options = attrs.pop("options")
-        return {**attrs, "skip_quality_check": options.get("skipQualityCheck", False)}
+        return {
+            **attrs,
+            "skip_quality_check": options.get("skipQualityCheck", False),
+            "keep_edited": options.get("keepEdited", True),
+        }
 
 
 class RunQuery(serializers.Serializer[Any]):

@@ -65,6 +65,8 @@ class RunOptions:
     max_concurrency: int | None = None
     skip_quality_check: bool = False
     deadline: datetime | None = None
+    #: Stories that a person edited are not replaced.
+    keep_edited: bool = True
 
 
 def run_start(
@@ -178,6 +180,7 @@ def _run_create(
                 deadline=options.deadline,
                 max_concurrency=lanes,
                 skip_quality_check=options.skip_quality_check,
+                keep_edited=options.keep_edited,
                 provider=settings.PROVIDER_NAME,
                 model=settings.MODEL,
                 max_tokens=profile.max_tokens,

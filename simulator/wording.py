@@ -12,6 +12,14 @@ _CLAUSE_END = re.compile(
 _JOINED_VERBS = re.compile(
     r"^to (?:[\w-]+, )*[\w-]+,? (?:and/or|and|or|&) ([\w-]+ .+)$", re.IGNORECASE
 )
+#: Words that a good story replaces by figures; here they are left out.
+_VAGUE_WORDS = re.compile(
+    r"\b(?:in (?:seconds|minutes)|a variety of|accurate(?:ly)?|adequate(?:ly)?|appropriate(?:ly)?|"
+    r"better|clearly|correctly|easily|easy|efficient(?:ly)?|fast(?:er)?|flexible|good|great|helpful|"
+    r"nice|proper(?:ly)?|quick(?:ly|er)?|relevant|robust|simple|simply|timely|useful|various)\b",
+    re.IGNORECASE,
+)
+_SLASHED_VERBS = re.compile(r"^to [\w-]+\s*/\s*([a-z-]+ .+)$", re.IGNORECASE)
 _SECOND_WANT = re.compile(r"\s+(?:and/or|and|or|but|then|&|while also)\s+|\s*/\s+", re.IGNORECASE)
 
 
@@ -83,10 +91,10 @@ def a_or_an(noun: str) -> str:
 
 def single_want(text: str) -> str:
     """One want as "to do something", without asides, second wants or loose ends; "" if none."""
-    want = one_line(_ASIDE.sub(" ", text))
+    want = one_line(_VAGUE_WORDS.sub(" ", _ASIDE.sub(" ", text)))
     want = _first_clause(_ABILITY.sub("to ", want))
     want = _as_infinitive(want)
-    if joined := _JOINED_VERBS.match(want):
+    if joined := _JOINED_VERBS.match(want) or _SLASHED_VERBS.match(want):
         want = f"to {joined[1]}"
     want = _SECOND_WANT.split(want, maxsplit=1)[0]
     words = want.split()[:WANT_WORDS_MAX]

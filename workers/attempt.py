@@ -40,6 +40,7 @@ from workers.generation import (
     EpicInput,
     GenerationError,
     GenerationInput,
+    KeptStory,
     NothingToGenerate,
     ProjectInput,
     StoryDraft,
@@ -177,11 +178,12 @@ class Attempt:
         self._finish(
             Outcome(
                 status=RunEpicStatus.COMPLETED,
-                message=f"[{code}] Completed: {len(stories)} stories",
+                message="; ".join([f"[{code}] Completed: {len(stories)} stories", *notes]),
                 stories=[_story_row(story) for story in stories],
                 stage_ms=stage_ms,
                 notes=notes,
                 call_outcome=self._call_outcome(),
+                prompt_revision=self._claimed["prompt_revision"],
             )
         )
 
@@ -435,6 +437,10 @@ def generation_input(hold: Hold, row: dict[str, Any]) -> GenerationInput:
         model=row["model"],
         max_tokens=row["max_tokens"],
         skip_quality_check=row["skip_quality_check"],
+        quality_bar=settings.QUALITY_BAR,
+        kept=tuple(
+            KeptStory(title=title, user_story=user_story) for title, user_story in row["kept"] or ()
+        ),
     )
 
 
@@ -456,7 +462,6 @@ def spend_of(answer: Completion) -> Spend:
 def _story_row(story: StoryDraft) -> dict[str, object]:
     return {
         "id": str(new_id()),
-        "code": story.code,
         "order": story.position,
         "title": story.title,
         "user_story": story.user_story,
@@ -466,13 +471,5 @@ def _story_row(story: StoryDraft) -> dict[str, object]:
         "priority": story.priority,
         "effort": story.effort,
         "quality_score": story.quality_score,
-        "defects": [
-            {
-                "criterion": defect.criterion,
-                "kind": defect.kind,
-                "severity": defect.severity,
-                "message": defect.message,
-            }
-            for defect in story.defects
-        ],
+        "defects": [defect.as_json() for defect in story.defects],
     }

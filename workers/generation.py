@@ -11,8 +11,10 @@ GenerationError            this epic fails; the run goes on
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from quality.defects import Defect
+from quality.linter import DEFAULT_BAR
+
 Purpose = Literal["generate", "repair", "enlarge"]
-Severity = Literal["high", "major", "minor"]
 
 #: Mode -> how many stories an epic gets: at least, at most.
 STORY_RANGES: dict[str, tuple[int, int]] = {
@@ -63,6 +65,14 @@ class CardInput:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class KeptStory:
+    """A story of the epic that a person edited and that stays as it is."""
+
+    title: str
+    user_story: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationInput:
     """All that the pipeline needs to write one epic's stories."""
 
@@ -75,6 +85,15 @@ class GenerationInput:
     model: str
     max_tokens: int
     skip_quality_check: bool
+    #: What a set must score, of 100, lest it is written again once.
+    quality_bar: int = DEFAULT_BAR
+    kept: tuple[KeptStory, ...] = ()
+
+    @property
+    def story_range(self) -> tuple[int, int]:
+        """How many stories to write: the mode's range less those that stay, but at least one."""
+        low, high = STORY_RANGES[self.mode]
+        return max(1, low - len(self.kept)), max(1, high - len(self.kept))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,14 +147,10 @@ class Completion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Defect:
-    """What a quality criterion found; `story` is the story's position, 0 for the whole set."""
+class StoryDefect(Defect):
+    """What is wrong with a story of an answer; `story` is its position, 0 for the whole set."""
 
     story: int
-    criterion: str
-    kind: str
-    severity: Severity
-    message: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,7 +170,7 @@ class StoryDraft:
     priority: str
     effort: str
     quality_score: int | None = None
-    defects: tuple[Defect, ...] = ()
+    defects: tuple[StoryDefect, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

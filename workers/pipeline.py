@@ -145,7 +145,7 @@ def _quality_validation(state: State, ports: Ports) -> State:
 
 
 def _post_processing(state: State, _ports: Ports) -> State:
-    stories, notes = post_process(state.inp.epic.code, state.stories)
+    stories, notes = post_process(state.inp.epic.code, state.stories, kept=state.inp.kept)
     return replace(state, stories=stories, notes=state.notes + notes)
 
 

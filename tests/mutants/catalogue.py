@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 _ENGINE = "tests/integration/engine/"
 LANES = f"{_ENGINE}test_lanes.py::"
+KEPT = f"{_ENGINE}test_kept_stories.py::"
 RUNS = f"{_ENGINE}test_runs.py::"
 CONTROLS = f"{_ENGINE}test_controls.py::"
 RECONCILER = f"{_ENGINE}test_reconciler.py::"
@@ -88,9 +89,9 @@ CLAIMING = (
     _mutant(
         "claim: FOR SHARE, which a pause waits for",
         SQL,
-        "           skip_quality_check\n    FROM runs_run\n"
+        "           skip_quality_check, delay_ms, max_retries, retry_wait_ms\n    FROM runs_run\n"
         "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n    FOR SHARE\n",
-        "           skip_quality_check\n    FROM runs_run\n"
+        "           skip_quality_check, delay_ms, max_retries, retry_wait_ms\n    FROM runs_run\n"
         "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n",
         f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
     ),
@@ -165,12 +166,12 @@ FINISHING = (
     _mutant(
         "finish: the lane's generation",
         SQL,
-        """           run.project_id
+        """           run.persona_set, run.max_tokens
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
       AND lane.generation = %(generation)s
 """,
-        """           run.project_id
+        """           run.persona_set, run.max_tokens
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
 """,
@@ -189,15 +190,15 @@ FINISHING = (
     _mutant(
         "finish: the old stories go in the same transaction",
         SQL,
-        "    WHERE epics_story.epic_id = done.epic_id AND %(status)s = 'COMPLETED'\n",
-        "    WHERE epics_story.epic_id = done.epic_id AND %(status)s = 'COMPLETED' AND false\n",
+        "    WHERE epics_story.id = held.id AND NOT held.kept\n",
+        "    WHERE epics_story.id = held.id AND false\n",
         f"{LANES}test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them",
     ),
     _mutant(
         "finish: a failed regeneration keeps the old stories",
         SQL,
-        "    WHERE epics_story.epic_id = done.epic_id AND %(status)s = 'COMPLETED'\n",
-        "    WHERE epics_story.epic_id = done.epic_id AND %(status)s <> ''\n",
+        "    WHERE %(status)s = 'COMPLETED'\n    FOR UPDATE OF claimed, story\n",
+        "    FOR UPDATE OF claimed, story\n",
         f"{LANES}test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them",
     ),
     _mutant(
@@ -207,6 +208,27 @@ FINISHING = (
         'fields=("epic", "id"), name="story_code_once"',
         f"{LANES}test_two_runs_that_finish_one_epic_at_once_leave_one_set_of_stories",
         schema=True,
+    ),
+    _mutant(
+        "finish: stories that a person edited stay",
+        SQL,
+        "    WHERE epics_story.id = held.id AND NOT held.kept\n",
+        "    WHERE epics_story.id = held.id\n",
+        f"{KEPT}test_two_runs_with_edits_between_lose_no_edited_story",
+    ),
+    _mutant(
+        "finish: an edit that is under way counts",
+        SQL,
+        "    WHERE %(status)s = 'COMPLETED'\n    FOR UPDATE OF claimed, story\n",
+        "    WHERE %(status)s = 'COMPLETED'\n",
+        f"{KEPT}test_an_edit_under_way_at_the_end_is_kept",
+    ),
+    _mutant(
+        "finish: a text that changed since the claim",
+        SQL,
+        "    SET stories_outdated = COALESCE(prompt_revision <> %(prompt_revision)s::int, false)\n",
+        "    SET stories_outdated = false\n",
+        f"{KEPT}TestOutdated",
     ),
     _mutant(
         "finish: SKIP LOCKED for the next epic",

@@ -60,7 +60,7 @@ def test_stories_are_about_the_cards(ask: Any, story_schema: Any) -> None:
         "As an Agency user, I want to archive FABS files, so that I don't have to do it twice."
     )
     assert stories[1]["title"] == "Search for information"
-    assert "to have New Relic provide useful data" in stories[2]["userStory"]
+    assert "to have New Relic provide data" in stories[2]["userStory"]
     assert any("FABS files" in text for text in stories[0]["acceptanceCriteria"])
     assert {story["persona"] for story in stories} == {"Agency user", "DevOps engineer"}
 

@@ -7,10 +7,11 @@ from functools import cache, lru_cache
 from workers.generation import (
     DEFAULT_LANGUAGE,
     STORY_RANGES,
-    Defect,
     EpicInput,
     GenerationInput,
+    KeptStory,
     ProjectInput,
+    StoryDefect,
     TextBlock,
 )
 from workers.prompts.rendering import template
@@ -60,7 +61,7 @@ def system_blocks(mode: str, persona_set: str, project: ProjectInput) -> tuple[T
 
 def request_text(inp: GenerationInput, *, cards: str, epic: EpicInput) -> str:
     """The user message of the first call; `cards` is the ready `<cards>` block."""
-    low, high = STORY_RANGES[inp.mode]
+    low, high = inp.story_range
     task = {
         "mode": inp.mode,
         "personaSet": inp.persona_set,
@@ -68,13 +69,27 @@ def request_text(inp: GenerationInput, *, cards: str, epic: EpicInput) -> str:
         "maxStories": high,
         "language": inp.project.language or DEFAULT_LANGUAGE,
     }
-    return template("user.md").render(task=fenced(task), epic=fenced(_epic_json(epic)), cards=cards)
+    return template("user.md").render(
+        task=fenced(task), epic=fenced(_epic_json(epic)), cards=cards + _kept_block(inp.kept)
+    )
 
 
-def repair_text(request: str, *, previous: object, defects: Iterable[Defect]) -> str:
+def _kept_block(kept: tuple[KeptStory, ...]) -> str:
+    if not kept:
+        return ""
+    lines = [fenced({"title": story.title, "userStory": story.user_story}) for story in kept]
+    return "\n\n<kept>\n" + "\n".join(lines) + "\n</kept>"
+
+
+def repair_text(request: str, *, previous: object, defects: Iterable[StoryDefect]) -> str:
     """The user message of a repair call: the request, the earlier answer and its defects."""
     named = [
-        {"story": defect.story, "criterion": defect.criterion, "message": defect.message}
+        {
+            "story": defect.story,
+            "criterion": defect.criterion,
+            "message": defect.message,
+            "suggestion": defect.suggestion,
+        }
         for defect in defects
     ]
     return template("repair.md").render(

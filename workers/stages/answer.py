@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from workers.generation import Defect
-from workers.stages.text import has_words
+from quality.text import has_words
+from workers.generation import StoryDefect
 
 _DEFECTS_NAMED = 20
 
@@ -58,7 +58,7 @@ class StorySet(Answer):
 class NotAStorySet(Exception):
     """The text is not a story set; `defects` says why, for the repair call and for people."""
 
-    def __init__(self, defects: tuple[Defect, ...]) -> None:
+    def __init__(self, defects: tuple[StoryDefect, ...]) -> None:
         super().__init__("; ".join(defect.message for defect in defects[:3]))
         self.defects = defects
 
@@ -110,13 +110,14 @@ def parse_story_set(text: str) -> StorySet:
         raise NotAStorySet(defects) from error
 
 
-def _schema_defect(loc: tuple[int | str, ...], message: str) -> Defect:
+def _schema_defect(loc: tuple[int | str, ...], message: str) -> StoryDefect:
     in_story = len(loc) > 1 and isinstance(loc[1], int)
     place = ".".join(str(part) for part in (loc[2:] if in_story else loc))
-    return Defect(
+    return StoryDefect(
         story=int(loc[1]) + 1 if in_story else 0,
         criterion="schema",
         kind="malformed",
         severity="high",
         message=f"{place}: {message}" if place else message,
+        suggestion="Answer with the JSON object of the agreed schema.",
     )

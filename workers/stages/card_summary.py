@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from quality.text import comparable, one_line
 from workers.generation import CardInput
 from workers.prompts.messages import fenced
-from workers.stages.text import comparable, one_line, shortened
+from workers.stages.text import shortened
 
 #: What each list may take of the summary, in characters of JSON; statements get the rest.
 _THEMES_MAX_CHARS = 300
@@ -18,6 +19,8 @@ _NAME_MAX_CHARS = 80
 _PROBLEM_MAX_CHARS = 160
 #: Below this a statement says nothing: then fewer statements, not shorter ones.
 _STATEMENT_MIN_CHARS = 60
+#: For the note; English prose has about as many.
+_CHARACTERS_PER_TOKEN = 3.6
 _ITEM_OVERHEAD_CHARS = len('"",')
 _THEME_WORD_MIN_CHARS = 4
 _COMMON_WORDS = (
@@ -54,7 +57,8 @@ def summarise(cards: Sequence[CardInput], *, theme: str, max_chars: int) -> Card
     text = fenced({**facts, "statements": statements.texts})
     cut = len(statements.texts) - statements.in_full
     note = (
-        f"{len(cards)} cards summarised to {len(text):,} characters: {statements.in_full} "
+        f"{len(cards)} cards summarised to {len(text):,} characters, some "
+        f"{round(len(text) / _CHARACTERS_PER_TOKEN):,} tokens: {statements.in_full} "
         f"statements in full, {cut} shortened, {len(cards) - len(statements.texts)} only counted"
     )
     return CardSummary(text=text, note=note)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from workers.generation import (
     Completion,
     CompletionRequest,
-    Defect,
     GenerationInput,
     OutputCut,
     Refused,
+    StoryDefect,
     UnusableAnswer,
 )
 from workers.prompts.messages import repair_text
@@ -68,7 +68,7 @@ def first_request(inp: GenerationInput, context: PromptContext) -> CompletionReq
 
 
 def repair_request(
-    request: CompletionRequest, *, previous: object, defects: tuple[Defect, ...]
+    request: CompletionRequest, *, previous: object, defects: tuple[StoryDefect, ...]
 ) -> CompletionRequest:
     """The same request, with the earlier answer and what is wrong in it."""
     user = repair_text(request.user, previous=previous, defects=defects)

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 
+from quality.text import comparable
 from workers.generation import CardInput, EpicInput, GenerationInput, TextBlock
 from workers.prompts.messages import fenced, request_text, system_blocks
 from workers.stages.card_summary import summarise
-from workers.stages.text import comparable, shortened
+from workers.stages.text import shortened
 
 #: From the product's design: more cards than this, or more characters of their JSON, are
 #: summarised, and a summary has at most that many characters.

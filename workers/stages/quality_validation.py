@@ -1,14 +1,18 @@
 """Stage 5, quality validation: score the stories, and have a weak set written again once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from quality.defects import Defect, Span, StoryText, score
+from quality.linter import is_english, lint
+from quality.text import comparable
 from workers.generation import (
-    STORY_RANGES,
-    Defect,
+    Completion,
+    CompletionRequest,
     GenerationInput,
     OutputCut,
     Refused,
+    StoryDefect,
     StoryDraft,
 )
 from workers.stages.answer import NotAStorySet
@@ -21,30 +25,36 @@ from workers.stages.component_generation import (
     repair_request,
 )
 from workers.stages.context_building import PromptContext
-from workers.stages.quality_rules import defect, is_english, score, story_defects, want_of
+from workers.stages.post_processing import cleaned
 from workers.stages.template_assembly import as_answer, assemble
-from workers.stages.text import comparable
 
-#: A set passes with at least this mean score and no defect of high severity.
-QUALITY_BAR = 85
 #: What a wrong number of stories takes from the set's score.
 _WRONG_COUNT_POINTS = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
-    """Scored stories; `score` is the set's, `defects` those of the set as a whole."""
+    """Scored stories; `score` is the set's, `defects` those of the set as a whole.
+
+    A set passes with a mean score of at least `bar` and no defect of high severity.
+    """
 
     stories: tuple[StoryDraft, ...]
     score: float
-    defects: tuple[Defect, ...] = ()
+    bar: int
+    defects: tuple[StoryDefect, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def passes(self) -> bool:
         """Whether nobody needs to write it again."""
         severe = any(d.severity == "high" for story in self.stories for d in story.defects)
-        return self.score >= QUALITY_BAR and not severe
+        return self.score >= self.bar and not severe
+
+    @property
+    def defect_count(self) -> int:
+        """Defects of all stories and of the set."""
+        return len(self.defects) + sum([len(story.defects) for story in self.stories])
 
 
 def validate_quality(
@@ -64,73 +74,116 @@ def validate_quality(
     if first.passes:
         return first
     if generated.calls >= MAX_CALLS:
-        return _noted(first, f"scored {first.score:.0f} of 100; no call was left to repair them")
-    second = _repaired(inp, context, generated, first, complete)
+        return _noted(first, f"{_figures(first)}; no call was left to repair them")
+    completion = complete(_repair_request(inp, context, generated, first))
+    second = _read(inp, context, completion)
+    usage = completion.usage
+    cost = f"the call took {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
     if second is None:
-        return _noted(first, f"scored {first.score:.0f} of 100; their repair was not usable")
+        return _noted(first, f"{_figures(first)}; their repair was not usable, {cost}")
     better = max(first, second, key=_rank)  # of equals the first
     outcome = "kept" if better is second else "not kept"
     return _noted(
-        better, f"scored {first.score:.0f} of 100, repaired {second.score:.0f}; repair {outcome}"
+        better, f"{_figures(first)}, repaired {_figures(second)}; repair {outcome}, {cost}"
     )
+
+
+def _figures(checked: Checked) -> str:
+    return f"scored {checked.score:.0f} of 100 with {_counted(checked.defect_count, 'defect')}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def check(inp: GenerationInput, context: PromptContext, stories: tuple[StoryDraft, ...]) -> Checked:
     """Find the defects of the stories and of the set, and score them."""
-    english = is_english(inp.project.language)
-    allowed = context.personas if inp.persona_set == "cards" else None
-    repeated = _repetitions(stories)
-    scored: list[StoryDraft] = []
-    for story in stories:
-        found = story_defects(story, english=english, allowed_personas=allowed)
-        found += repeated.get(story.position, ())
-        scored.append(replace(story, defects=found, quality_score=score(found)))
-    of_set = _count_defects(inp.mode, len(stories))
+    stories = tuple([cleaned(story) for story in stories])
+    linted = lint([_as_text(story) for story in stories], english=is_english(inp.project.language))
+    voiced = context.personas if inp.persona_set == "cards" else None
+    scored = tuple(
+        [
+            _scored(story, (*_persona_defects(story, voiced), *found.defects))
+            for story, found in zip(stories, linted, strict=True)
+        ]
+    )
+    of_set = _count_defects(inp.story_range, len(stories))
     mean = sum([story.quality_score or 0 for story in scored]) / len(scored)
     return Checked(
-        stories=tuple(scored),
+        stories=scored,
         score=max(0.0, mean - _WRONG_COUNT_POINTS * len(of_set)),
+        bar=inp.quality_bar,
         defects=of_set,
     )
 
 
-def _repetitions(stories: Iterable[StoryDraft]) -> dict[int, tuple[Defect, ...]]:
-    """Position -> the defect of a story whose title or want an earlier one has."""
-    titles: dict[str, int] = {}
-    wants: dict[str, int] = {}
-    repeated: dict[int, tuple[Defect, ...]] = {}
-    for story in stories:
-        same_title = titles.setdefault(comparable(story.title), story.position)
-        same_want = wants.setdefault(want_of(story), story.position)
-        earlier = min(same_title, same_want)
-        if earlier < story.position:
-            text = f"It says the same as story {earlier}. Replace it by a want of its own."
-            repeated[story.position] = (defect(story, "unique", "repeated", "major", text),)
-    return repeated
+def _as_text(story: StoryDraft) -> StoryText:
+    return StoryText(
+        user_story=story.user_story,
+        title=story.title,
+        persona=story.persona,
+        acceptance_criteria=story.acceptance_criteria,
+    )
 
 
-def _count_defects(mode: str, count: int) -> tuple[Defect, ...]:
-    low, high = STORY_RANGES[mode]
+def _scored(story: StoryDraft, found: tuple[Defect, ...]) -> StoryDraft:
+    defects = tuple(
+        [
+            StoryDefect(
+                story=story.position,
+                criterion=defect.criterion,
+                kind=defect.kind,
+                severity=defect.severity,
+                message=defect.message,
+                suggestion=defect.suggestion,
+                span=defect.span,
+            )
+            for defect in found
+        ]
+    )
+    return replace(story, defects=defects, quality_score=score(found))
+
+
+def _persona_defects(story: StoryDraft, voiced: frozenset[str] | None) -> Iterator[Defect]:
+    if voiced is not None and comparable(story.persona) not in voiced:
+        yield Defect(
+            criterion="persona",
+            kind="not_voiced",
+            severity="high",
+            message="No card voices this persona.",
+            suggestion="Use one of the cards' personas, named as they name it.",
+            span=Span(field="persona", start=0, end=len(story.persona), text=story.persona),
+        )
+
+
+def _count_defects(wanted: tuple[int, int], count: int) -> tuple[StoryDefect, ...]:
+    low, high = wanted
     if low <= count <= high:
         return ()
-    text = f"The answer has {count} stories. Write {low} to {high}."
-    kind = "too_few" if count < low else "too_many"
-    return (Defect(story=0, criterion="story_count", kind=kind, severity="major", message=text),)
+    return (
+        StoryDefect(
+            story=0,
+            criterion="story_count",
+            kind="too_few" if count < low else "too_many",
+            severity="medium",
+            message=f"The answer has {count} stories.",
+            suggestion=f"Write {low} to {high}.",
+        ),
+    )
 
 
-def _repaired(
-    inp: GenerationInput,
-    context: PromptContext,
-    generated: Generated,
-    weak: Checked,
-    complete: Complete,
-) -> Checked | None:
-    """The second set, checked; None when the call brought none."""
+def _repair_request(
+    inp: GenerationInput, context: PromptContext, generated: Generated, weak: Checked
+) -> CompletionRequest:
     request = replace(first_request(inp, context), max_tokens=generated.max_tokens)
     defects = weak.defects + tuple(d for story in weak.stories for d in story.defects)
-    request = repair_request(request, previous=as_answer(weak.stories), defects=defects)
+    return repair_request(request, previous=as_answer(weak.stories), defects=defects)
+
+
+def _read(inp: GenerationInput, context: PromptContext, completion: Completion) -> Checked | None:
+    """The second set, checked; None when the call brought none."""
     try:
-        answer = read_answer(complete(request))
+        answer = read_answer(completion)
     except (Refused, OutputCut, NotAStorySet):
         return None
     return check(inp, context, assemble(inp.epic.code, answer))
@@ -141,5 +194,5 @@ def _rank(checked: Checked) -> tuple[bool, float]:
 
 
 def _noted(checked: Checked, text: str) -> Checked:
-    remaining = tuple(defect.message for defect in checked.defects)
+    remaining = tuple(f"{defect.message} {defect.suggestion}" for defect in checked.defects)
     return replace(checked, notes=(f"{len(checked.stories)} stories {text}", *remaining))

@@ -58,6 +58,11 @@ class Command(BaseCommand):
         )
         parser.add_argument("--skip-quality-check", action="store_true")
         parser.add_argument("--user", help="who starts it, by user name")
+        parser.add_argument(
+            "--replace-edited",
+            action="store_true",
+            help="replace also stories that a person edited; without this they stay",
+        )
         parser.add_argument("--watch", action="store_true", help="show its progress to the end")
         parser.add_argument(
             "--attach",
@@ -155,6 +160,7 @@ def _start(project: Project, options: dict[str, Any]) -> Run:
                 epic_ids=_epic_ids(project, codes),
                 max_concurrency=options["max_concurrency"],
                 skip_quality_check=options["skip_quality_check"],
+                keep_edited=not options["replace_edited"],
             ),
         )
     except RunAlreadyActive as error:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from epics.models import Epic, EpicCard, Story
 from runs.lanes import lanes_dispatch, lanes_reclaim
@@ -164,6 +165,30 @@ def test_weak_stories_are_repaired_once_and_both_calls_are_on_the_books(
     ]
     assert len(simulator.stats()["calls"]) == 2
     assert RunEpic.objects.get().status == "COMPLETED"
+    assert_counted(world.run)
+
+
+def test_a_set_that_was_weak_meets_the_bar_when_it_is_stored(
+    client: ProviderClient, simulator: Simulator
+) -> None:
+    """The simulator answers weak stories until it is told what is wrong with them."""
+    world = World.make(epics=3, lanes=1)
+    simulator.faults([{"action": {"type": "weak_stories"}, "times": None}])
+    for _ in range(3):
+        _attempt(world, client).run()
+    assert len(simulator.stats()["calls"]) == ProviderCall.objects.count() == 6
+    for epic in RunEpic.objects.filter(run=world.run):
+        assert list(epic.calls.order_by("started_at").values_list("purpose", flat=True)) == [
+            "generate",
+            "repair",
+        ]
+        stories = Story.objects.filter(epic=epic.epic)
+        scores = [story.quality_score or 0 for story in stories]
+        assert sum(scores) / len(scores) >= settings.QUALITY_BAR
+        assert not [d for story in stories for d in story.defects if d["severity"] == "high"]
+        (note,) = epic.notes
+        assert "repair kept, the call took" in note
+        assert note in RunLog.objects.get(run=world.run, epic_code=epic.epic_code).message
     assert_counted(world.run)
 
 

@@ -146,7 +146,7 @@ def test_no_epic_is_claimed_before_calls_can_be_made(
         while not world.holds():  # an earlier worker's epic is taken back meanwhile
             time.sleep(0.02)
         (hold,) = world.holds()
-        thread = threading.Thread(target=worker.work, args=(hold,), kwargs={"due_at": None})
+        thread = threading.Thread(target=worker.work, args=(hold, FIRST), kwargs={"due_at": None})
         thread.start()
         thread.join(0.3)
         assert world.epic(left).status == RunEpicStatus.PENDING

@@ -71,14 +71,11 @@ def worker_make(name: str = "w1@test", *, lease_s: float = 60) -> Worker:
     )
 
 
-def stories_make(
-    count: int = 2, *, code: str = "E1", title: str = "Lend"
-) -> list[dict[str, object]]:
+def stories_make(count: int = 2, *, title: str = "Lend") -> list[dict[str, object]]:
     """Rows as an attempt stores them."""
     return [
         {
             "id": str(new_id()),
-            "code": f"{code}-S{i}",
             "order": i,
             "title": f"{title} {i}",
             "user_story": "As a reader, I want to lend a book, so that I can read it.",
@@ -150,13 +147,10 @@ class World:
         stories: int = 2,
         title: str = "Lend",
         park_s: float = 0,
+        prompt_revision: int | None = None,
     ) -> dict[str, object] | None:
         """End a step as a worker would."""
-        rows = (
-            stories_make(stories, code=step.epic_code, title=title)
-            if status == RunEpicStatus.COMPLETED
-            else []
-        )
+        rows = stories_make(stories, title=title) if status == RunEpicStatus.COMPLETED else []
         return lane_finish(
             hold=step.hold,
             call_id=step.call_id,
@@ -166,6 +160,7 @@ class World:
                 stories=rows,
                 error_code="" if rows else "REFUSED",
                 error="" if rows else "No.",
+                prompt_revision=prompt_revision,
             ),
             spend=SPEND,
             park_s=park_s,

@@ -38,7 +38,13 @@ def full_document() -> dict[str, Any]:
                 "E2-S1", technicalNotes="Line\nbreak", quality={"score": 0, "defects": []}
             )
             | {"quality": {"score": 71, "defects": [{"criterion": "atomic", "message": "two"}]}},
-            story_document("E2-S2", persona="", acceptanceCriteria=[], priority=""),
+            story_document(
+                "E2-S2",
+                persona="",
+                acceptanceCriteria=[],
+                priority="",
+                editedAt="2026-11-22T07:16:05.123456+00:00",
+            ),
         ],
         "storiesOutdated": True,
     }

@@ -22,14 +22,15 @@ _RUN_FIELDS = [
     "pacingProfile", "priority", "priorityReasons", "deadline", "maxConcurrency", "totalEpics",
     "pendingEpics",
     "generatingEpics", "completedEpics", "failedEpics", "skippedEpics", "cancelledEpics",
-    "percentComplete", "totalStories", "usage", "createdAt", "startedAt", "completedAt",
+    "percentComplete", "totalStories", "storiesKept", "usage", "createdAt", "startedAt",
+    "completedAt",
     "elapsedMs", "durationMs", "estimatedRemainingMs", "controls", "retriedFromRunId", "provider",
     "error", "version",
 ]  # fmt: skip
 _EPIC_FIELDS = [
     "runEpicId", "epicId", "epicCode", "epicTitle", "order", "status", "stage", "stagePercent",
-    "attempt", "storiesCreated", "usage", "errorCode", "error", "waiting", "startedAt",
-    "completedAt", "durationMs",
+    "attempt", "storiesCreated", "storiesKept", "usage", "errorCode", "error", "waiting",
+    "startedAt", "completedAt", "durationMs",
 ]  # fmt: skip
 
 
@@ -102,6 +103,7 @@ def test_every_field_of_a_running_run() -> None:
         "cancelledEpics": 0,
         "percentComplete": 33.3,
         "totalStories": 3,
+        "storiesKept": 0,
         "usage": {
             "inputTokens": 1400,
             "outputTokens": 1800,
@@ -211,6 +213,7 @@ def test_every_field_of_an_epic() -> None:
         "stagePercent": 100,
         "attempt": 1,
         "storiesCreated": 3,
+        "storiesKept": 0,
         "usage": {
             "inputTokens": 700,
             "outputTokens": 900,

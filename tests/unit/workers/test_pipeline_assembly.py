@@ -2,11 +2,20 @@
 
 import json
 
-from tests.unit.workers.pipeline_samples import GOOD, answer, card, generation_input, run, story
-from workers.generation import GenerationOutput, StoryDraft
+from quality.text import comparable, one_line
+from tests.unit.workers.pipeline_samples import (
+    GOOD,
+    answer,
+    card,
+    completion,
+    generation_input,
+    run,
+    story,
+)
+from workers.generation import GenerationOutput, KeptStory, StoryDraft
 from workers.stages.answer import parse_story_set
 from workers.stages.template_assembly import as_answer, assemble
-from workers.stages.text import comparable, one_line, paragraphs, shortened
+from workers.stages.text import paragraphs, shortened
 
 
 def unchecked(*stories: dict[str, object]) -> GenerationOutput:
@@ -87,6 +96,7 @@ def test_exact_duplicates_are_merged_and_the_rest_renumbered() -> None:
             story(1),
             story(2, persona="Guest"),
         ),
+        completion("", "refusal"),
     )
     assert [(one.position, one.code) for one in output.stories] == [
         (1, "E3-S1"),
@@ -103,10 +113,20 @@ def test_the_store_gets_the_final_stories_and_all_notes() -> None:
     output, _ = run(
         generation_input(cards=tuple(card(n) for n in range(12))),
         answer(story(0), story(0), story(1), story(2)),
+        completion("", "refusal"),
         store=lambda stories, _ms, notes: stored.append((stories, notes)),
     )
     assert stored == [(output.stories, output.notes)]
-    assert len(output.notes) == 2
+    assert len(output.notes) == 3
+
+
+def test_what_a_kept_story_wants_is_not_written_again() -> None:
+    want = str(story(1)["userStory"]).replace("learn at home", "teach")
+    kept = (KeptStory(title="Mine", user_story=want),)
+    output, _ = run(generation_input(kept=kept), answer(story(0), story(1), story(2)))
+    assert [one.title for one in output.stories] == [story(0)["title"], story(2)["title"]]
+    assert [one.code for one in output.stories] == ["E3-S1", "E3-S2"]
+    assert output.notes == ("1 duplicate story was left out for an edited one",)
 
 
 def test_text_helpers() -> None:

@@ -46,8 +46,9 @@ def test_it_fits_and_its_note_counts_right(count: int) -> None:
     summary, facts = summary_of(epic_of(count))
     assert len(summary.text) <= MAX_CHARS
     numbers = [int(text.replace(",", "")) for text in re.findall(r"[\d,]*\d", summary.note)]
-    cards, chars, in_full, cut, only_counted = numbers
+    cards, chars, tokens, in_full, cut, only_counted = numbers
     assert (cards, chars) == (count, len(summary.text))
+    assert chars / 4 <= tokens <= chars / 3
     assert in_full + cut == len(facts["statements"])
     assert in_full + cut + only_counted == count
     assert facts["cardCount"] == count

@@ -1,0 +1,61 @@
+"""The quality of stories over REST: lint some, and find a project's duplicates."""
+
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from batchgen.api import operation, valid
+from epics.access import project_for
+from epics.quality_serializers import DuplicatesOutput, DuplicatesQuery, LintInput, LintOutput
+from epics.story_lint import project_duplicates, stories_lint
+from quality.defects import StoryText
+
+
+class LintView(APIView):
+    @operation(
+        "storyLint",
+        "Lint user stories",
+        tag="stories",
+        request=LintInput,
+        response=LintOutput,
+        description=(
+            "Says what is wrong with the stories after the Quality User Story framework, each by "
+            "itself and beside the others. Nothing is stored. Fields that a story leaves out are "
+            "not judged."
+        ),
+    )
+    def post(self, request: Request) -> Response:
+        body = valid(LintInput, request.data)
+        stories = [
+            StoryText(
+                user_story=story["user_story"],
+                title=story.get("title", ""),
+                persona=story.get("persona", ""),
+                acceptance_criteria=(
+                    tuple(story["acceptance_criteria"]) if "acceptance_criteria" in story else None
+                ),
+            )
+            for story in body["stories"]
+        ]
+        report = stories_lint(
+            stories, language=body["language"], whole_product=body["whole_product"]
+        )
+        return Response(LintOutput(report.as_json()).data)
+
+
+class DuplicatesView(APIView):
+    @operation(
+        "projectDuplicates",
+        "Find a project's near-duplicate stories",
+        tag="stories",
+        query=[DuplicatesQuery],
+        response=DuplicatesOutput,
+        description="Reported, never dropped: which of them to keep is for people to say.",
+    )
+    def get(self, request: Request, project_id: UUID) -> Response:
+        project = project_for(user=request.user, project_id=project_id)
+        query = valid(DuplicatesQuery, request.query_params.dict())
+        found = project_duplicates(project=project, across_epics=query["epics"] == "different")
+        return Response(DuplicatesOutput(found).data)

@@ -1,0 +1,64 @@
+"""Rules about acceptance criteria: how many, and whether each can be tested."""
+
+import re
+from collections.abc import Iterator
+
+from quality.defects import Defect, Span
+from quality.text import word_set
+
+CRITERIA_MIN = 2
+CRITERIA_MAX = 8
+
+_DIGIT = re.compile(r"\d")
+_WORD = re.compile(r"[\w'-]+")
+_VAGUE = word_set(
+    "adequate adequately appropriate appropriately easily easy efficient efficiently etc fast "
+    "flexible intuitive intuitively nice nicely properly quick quickly reasonable robust "
+    "seamless seamlessly smooth smoothly suitable user-friendly"
+)
+_OBSERVABLE = word_set(
+    "accepts allows appears are asks blocks can can't cannot changes contains disappears "
+    "displays does gets has includes is lists matches must offers opens prevents receives "
+    "redirects refuses rejects remains returns saves says sees sends shall should shows stays "
+    "stores updates was were will"
+)
+
+
+def count_defects(criteria: tuple[str, ...]) -> Iterator[Defect]:
+    """Whether there are CRITERIA_MIN to CRITERIA_MAX of them; holds in any language."""
+    count = len(criteria)
+    if not CRITERIA_MIN <= count <= CRITERIA_MAX:
+        yield Defect(
+            criterion="acceptance_criteria",
+            kind="too_few" if count < CRITERIA_MIN else "too_many",
+            severity="medium",
+            message=f"It has {count} acceptance criteria.",
+            suggestion=f"Give it {CRITERIA_MIN} to {CRITERIA_MAX}.",
+        )
+
+
+def testability_defects(criteria: tuple[str, ...]) -> Iterator[Defect]:
+    """Whether each is Given/When/Then or something that can be observed or measured."""
+    missed = [place for place, text in enumerate(criteria) if not _testable(text)]
+    if not missed:
+        return
+    numbers = ", ".join(str(place + 1) for place in missed)
+    first = criteria[missed[0]]
+    yield Defect(
+        criterion="testable",
+        kind="not_testable",
+        severity="medium" if 2 * len(missed) > len(criteria) else "minor",
+        message=f"Acceptance criteria that cannot be tested: {numbers}.",
+        suggestion="Write: Given ..., when ..., then a result to observe; figures for vague words.",
+        span=Span(field=f"acceptanceCriteria[{missed[0]}]", start=0, end=len(first), text=first),
+    )
+
+
+def _testable(criterion: str) -> bool:
+    condition, then, result = criterion.casefold().rpartition("then ")
+    words = set(_WORD.findall(result))
+    if not _VAGUE.isdisjoint(words):
+        return _DIGIT.search(result) is not None
+    if then and ("when " in condition or "given " in condition):
+        return True
+    return not _OBSERVABLE.isdisjoint(words) or _DIGIT.search(result) is not None

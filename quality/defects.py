@@ -1,0 +1,77 @@
+"""What the linter takes and gives: stories, defects, scores."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["high", "medium", "minor"]
+
+#: Points that a defect takes from a story's 100.
+_POINTS: dict[Severity, int] = {"high": 40, "medium": 20, "minor": 5}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoryText:
+    """A story as the linter reads it, each text on one line.
+
+    `persona` may be empty and `acceptance_criteria` None where they are not known: then nothing
+    is said of them.
+    """
+
+    user_story: str
+    title: str = ""
+    persona: str = ""
+    acceptance_criteria: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Span:
+    """Where a defect stands: characters `start` to `end` of a field, and what they read.
+
+    `field` is userStory, title, persona or acceptanceCriteria[N], N from 0.
+    """
+
+    field: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Defect:
+    """`message` says what is wrong, `suggestion` what to do; no span: the story as a whole."""
+
+    criterion: str
+    kind: str
+    severity: Severity
+    message: str
+    suggestion: str
+    span: Span | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """As the API and the rows have it."""
+        span = self.span
+        return {
+            "criterion": self.criterion,
+            "kind": self.kind,
+            "severity": self.severity,
+            "message": self.message,
+            "suggestion": self.suggestion,
+            "field": span.field if span else None,
+            "start": span.start if span else None,
+            "end": span.end if span else None,
+            "text": span.text if span else None,
+        }
+
+
+def story_span(text: str, start: int, end: int) -> Span:
+    """A span of the story's sentence, without white space and commas at its ends."""
+    found = text[start:end]
+    start += len(found) - len(found.lstrip(" ,"))
+    found = found.strip(" ,")
+    return Span(field="userStory", start=start, end=start + len(found), text=found)
+
+
+def score(defects: Iterable[Defect]) -> int:
+    """100 for a story without defects, 0 for a hopeless one."""
+    return max(0, 100 - sum([_POINTS[defect.severity] for defect in defects]))
