@@ -16,7 +16,7 @@ from batchgen import redis
 from runs.models import Closure
 
 _KEYS = (
-    *("gate", "lines", "alive", "wants", "offers", "waited"),
+    *("gate", "lines", "alive", "wants", "waited"),
     *("turns0", "turns1", "turns2", "places0", "places1", "places2"),
     *("warm", "warming"),
 )

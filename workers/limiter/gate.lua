@@ -9,10 +9,10 @@
 -- moves a run's place on by one; the class's place is that of the last turn. Who comes starts
 -- there, and who was away is behind it by what it missed, up to a bound.
 
-local GATE, LINES, ALIVE, WANTS, OFFERS, WAITED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local TURNS = { [0] = KEYS[7], KEYS[8], KEYS[9] }
-local PLACES = { [0] = KEYS[10], KEYS[11], KEYS[12] }
-local WARM, WARMING = KEYS[13], KEYS[14]
+local GATE, LINES, ALIVE, WANTS, WAITED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local TURNS = { [0] = KEYS[6], KEYS[7], KEYS[8] }
+local PLACES = { [0] = KEYS[9], KEYS[10], KEYS[11] }
+local WARM, WARMING = KEYS[12], KEYS[13]
 local DIMENSIONS = { 'requests', 'input', 'output' }
 
 local KEPT_S = 86400          -- a gate that nobody asked for so long is forgotten
@@ -26,7 +26,7 @@ local DRAG_FADES_S = 2
 local OFFER_S = 0.1           -- a turn that its process does not take goes to the next
 local AGE_S = 5               -- a class waits so long for each class above it ...
 local AGED_EVERY = 20         -- ... and then gets one of so many permits
-local LOOK_AHEAD = 16         -- runs of a class looked at for a turn
+local SLACK = 3               -- turns by which a run may be ahead of one in another process
 local POLL_S = 0.05           -- until a slot is free, or a turn was not taken
 local ASK_AT_LEAST_S = 0.5    -- who waits is heard from so often
 local WARM_S = 300            -- so long the provider keeps a prompt's beginning after its last use
@@ -164,8 +164,7 @@ end
 local function leave(run, class, count)
   if redis.call('HINCRBY', WANTS, run, -count) <= 0 then
     redis.call('HDEL', WANTS, run)
-    redis.call('HDEL', OFFERS, run)
-    redis.call('ZREM', TURNS[class], run)
+      redis.call('ZREM', TURNS[class], run)
   end
 end
 local held = number('held', 0)
@@ -191,18 +190,18 @@ end
 local mine = {}
 local waiting_here = 0
 for _, line in ipairs(report.lines) do
-  local run, class, wants = line[1], line[2], line[3]
-  mine[run] = { class = class, wants = wants, served = 0 }
-  waiting_here = waiting_here + #wants
+  local run, class, count = line[1], line[2], line[3]
+  mine[run] = { class = class, count = count, heads = line[4], served = 0 }
+  waiting_here = waiting_here + count
   local before = past.lines[run]
   if before and before[1] ~= class then
     leave(run, before[1], before[2])
     before = nil
   end
   if not before then
-    join(run, class, #wants)
-  elseif #wants ~= before[2] then
-    redis.call('HINCRBY', WANTS, run, #wants - before[2])
+    join(run, class, count)
+  elseif count ~= before[2] then
+    redis.call('HINCRBY', WANTS, run, count - before[2])
   end
 end
 for run, line in pairs(past.lines) do
@@ -248,31 +247,12 @@ local function step_of(cost)
   return step
 end
 
-local since_aged = number('since_aged', 0)
-local function candidates()
-  local order = {}
-  for class = 2, 1, -1 do
-    local head = redis.call('ZRANGE', TURNS[class], 0, 0)[1]
-    local waited = head and tonumber(redis.call('ZSCORE', WAITED, head)) or now
-    if since_aged >= AGED_EVERY - 1 and now - waited > AGE_S * class then
-      order[#order + 1] = { head, true }
-    end
-  end
-  for class = 0, 2 do
-    for _, run in ipairs(redis.call('ZRANGE', TURNS[class], 0, LOOK_AHEAD - 1)) do
-      order[#order + 1] = { run, false }
-    end
-  end
-  return order
-end
-
 local function take_turn(run, class)
   local place = tonumber(redis.call('ZSCORE', TURNS[class], run))
   local here = math.max(place, number('place_' .. class, 0))
   state['place_' .. class] = here
   redis.call('ZADD', PLACES[class], place + 1, run)
   redis.call('ZREMRANGEBYSCORE', PLACES[class], '-inf', here - CREDIT)
-  redis.call('HDEL', OFFERS, run)
   if redis.call('HINCRBY', WANTS, run, -1) > 0 then
     redis.call('ZADD', TURNS[class], place + 1, run)
     redis.call('ZADD', WAITED, now, run)
@@ -285,8 +265,60 @@ end
 
 local slots = report.slots
 if window > 0 and (slots == 0 or window < slots) then slots = math.floor(window) end
+local since_aged = number('since_aged', 0)
 local granted, wait, reason, step = {}, 0, '', 0
+local untold = false           -- of a run that may go on, no more sizes were told
+
+-- The asking process's run of a class that had the fewest turns; those whose first call is under
+-- way have nothing to ask for.
+local function first_of_mine(class)
+  local best, least
+  for run, line in pairs(mine) do
+    local want = line.class == class and line.heads[line.served + 1]
+    if line.class == class and not want and line.served < line.count then
+      untold = true
+    elseif want then
+      if redis.call('ZSCORE', WARMING, want[4]) then
+        wait, reason = WARMING_POLL_S, 'cache'
+      else
+        local place = tonumber(redis.call('ZSCORE', TURNS[class], run))
+        if not least or place < least or (place == least and run < best) then
+          best, least = run, place
+        end
+      end
+    end
+  end
+  return best, least
+end
+
+-- The run of this process that may go now, and whether only because it has waited for so long.
+local function next_run()
+  for class = 2, 1, -1 do
+    local run = first_of_mine(class)
+    local waited = run and tonumber(redis.call('ZSCORE', WAITED, run)) or now
+    if since_aged >= AGED_EVERY - 1 and now - waited > AGE_S * class then return run, true end
+  end
+  for class = 0, 2 do
+    local head = redis.call('ZRANGE', TURNS[class], 0, 0, 'WITHSCORES')
+    if head[1] then
+      local run, place = first_of_mine(class)
+      local offered = number('offered_' .. class, 0)
+      local refused_it = offered > 0 and now - offered >= OFFER_S
+      if run and (refused_it or place <= tonumber(head[2]) + SLACK) then return run, false end
+      if untold or reason == 'cache' then return nil end
+      if not refused_it then
+        -- Another process has it. Nobody goes before it, for a moment.
+        if offered == 0 and wait_for({ 1, 0, 0 }) == 0 then state['offered_' .. class] = now end
+        wait, reason = POLL_S, 'turn'
+        return nil
+      end
+    end
+  end
+  return nil
+end
+
 local function grant_one()
+  wait, reason = 0, ''
   if closed_until > now then
     wait, reason = closed_until - now, 'gate-closed'
     return false
@@ -295,42 +327,26 @@ local function grant_one()
     wait, reason = POLL_S, 'permit-concurrency'
     return false
   end
-  for _, candidate in ipairs(candidates()) do
-    local run, aged = candidate[1], candidate[2]
-    local line = mine[run]
-    local want = line and line.wants[line.served + 1]
-    if want and redis.call('ZSCORE', WARMING, want[4]) then
-      wait, reason = WARMING_POLL_S, 'cache'
-    elseif want then
-      local cost = cost_of(want)
-      step = step_of(cost)
-      wait, reason = wait_for(cost)
-      if wait > 0 then return false end
-      for i, name in ipairs(DIMENSIONS) do charge(name, cost[i]) end
-      if not is_warm(want) then redis.call('ZADD', WARMING, now + WARMING_S, want[4]) end
-      line.served = line.served + 1
-      held = held + 1
-      since_aged = aged and 0 or since_aged + 1
-      granted[#granted + 1] = { run, cost }
-      take_turn(run, line.class)
-      return true
-    end
-    if not want then
-      local offered = tonumber(redis.call('HGET', OFFERS, run))
-      if not offered then
-        wait, reason = wait_for({ 1, 0, 0 })
-        if wait == 0 then
-          redis.call('HSET', OFFERS, run, now)
-          wait, reason = POLL_S, 'turn'
-        end
-        return false
-      elseif now - offered < OFFER_S then
-        wait, reason = POLL_S, 'turn'
-        return false
-      end
-    end
+  local run, aged = next_run()
+  if not run then return false end
+  local line = mine[run]
+  local want = line.heads[line.served + 1]
+  local cost = cost_of(want)
+  step = step_of(cost)
+  wait, reason = wait_for(cost)
+  if wait > 0 then return false end
+  for i, name in ipairs(DIMENSIONS) do charge(name, cost[i]) end
+  if not is_warm(want) then
+    redis.call('ZADD', WARM, now + WARM_S, want[4])
+    redis.call('ZADD', WARMING, now + WARMING_S, want[4])
   end
-  return false
+  line.served = line.served + 1
+  held = held + 1
+  since_aged = aged and 0 or since_aged + 1
+  state['offered_' .. line.class] = 0
+  granted[#granted + 1] = { run, cost }
+  take_turn(run, line.class)
+  return true
 end
 local left = waiting_here
 if fresh then
@@ -346,7 +362,7 @@ if left > 0 then
   if closed_until <= now then
     local class = 2
     for _, line in pairs(mine) do
-      if line.served < #line.wants then class = math.min(class, line.class) end
+      if line.served < line.count then class = math.min(class, line.class) end
     end
     local pace = math.min(math.max(step, 0.002), ASK_AT_LEAST_S)
     if processes > 1 then
@@ -363,8 +379,8 @@ end
 
 local lines, remains = {}, false
 for run, line in pairs(mine) do
-  if line.served < #line.wants then
-    lines[run] = { line.class, #line.wants - line.served }
+  if line.served < line.count then
+    lines[run] = { line.class, line.count - line.served }
     remains = true
   end
 end

@@ -16,6 +16,8 @@ from workers.provider.headers import RateLimitHeaders
 
 DIMENSIONS = ("requests", "input", "output")
 _SOURCE = Path(__file__).with_suffix(".lua").read_text()
+#: So many calls of a run are told of with their sizes; no more of them are granted at once.
+_HEADS = 16
 #: What the provider's rounding may hide: a whole request, a thousand tokens.
 _ROUNDED = (1, 1000, 1000)
 
@@ -169,7 +171,8 @@ class Gate:
                 (
                     run,
                     wants[0].rank,
-                    [(w.input_tokens, w.output_cap, w.kind, w.prefix) for w in wants],
+                    len(wants),
+                    [(w.input_tokens, w.output_cap, w.kind, w.prefix) for w in wants[:_HEADS]],
                 )
                 for run, wants in report.lines.items()
             ],

@@ -65,11 +65,15 @@ class Process:
         return tickets
 
     def ask(self) -> list[Permit]:
-        """Say all there is, and take what is granted."""
+        """Say all there is, and take what is granted; again at once where told so."""
         now = self.clock.now
-        self.verdict = self.gate.ask(self.lineup.report(now), now=now)
-        granted = [ticket.permit for ticket in self.lineup.answer(self.verdict, now)]
-        permits = [permit for permit in granted if permit]
+        permits: list[Permit] = []
+        while True:
+            self.verdict = self.gate.ask(self.lineup.report(now), now=now)
+            granted = [ticket.permit for ticket in self.lineup.answer(self.verdict, now)]
+            permits += [permit for permit in granted if permit]
+            if self.verdict.wait_s > 0 or not len(self.lineup):
+                break
         self.permits += [(now, permit) for permit in permits]
         return permits
 
