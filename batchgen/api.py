@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from batchgen.errors import PayloadTooLarge, ValidationFailed
+from batchgen.idempotency import PARAMETER as IDEMPOTENCY_KEY
+from batchgen.idempotency import idempotent
 from batchgen.paging import DEFAULT_LIMIT, MAX_LIMIT, page_of
 from batchgen.strict_json import JSONRefused, strict_loads
 
@@ -145,6 +147,7 @@ def operation(
     response: Any = None,
     status: int = 200,
     page: bool = False,
+    creates: bool = False,
     query: Sequence[OpenApiParameter | type[serializers.Serializer[Any]]] = (),
     description: str | None = None,
 ) -> Callable[[_View], _View]:
@@ -155,16 +158,23 @@ def operation(
         request: a serializer or pydantic model of the body, None where there is none.
         response: a serializer of `data`, None for 204.
         page: the answer is a list in pages.
+        creates: the method makes something new, so it heeds `Idempotency-Key`.
     """
     if page:
         response = response(many=True)
-    decorate: Callable[[_View], _View] = extend_schema(
+    describe: Callable[[_View], _View] = extend_schema(
         operation_id=name,
         summary=summary,
         description=description,
         tags=[tag],
         request=request,
         responses={status: response},
-        parameters=[*query, *(PAGE_PARAMETERS if page else ())],
+        parameters=[
+            *query,
+            *(PAGE_PARAMETERS if page else ()),
+            *([IDEMPOTENCY_KEY] if creates else ()),
+        ],
     )
-    return decorate
+    if not creates:
+        return describe
+    return lambda method: describe(idempotent(method))

@@ -7,6 +7,7 @@ BatchgenError
 ├── InvalidTransition     409 INVALID_TRANSITION
 ├── RunAlreadyActive      409 RUN_ALREADY_ACTIVE
 ├── VersionConflict       409 VERSION_CONFLICT
+├── IdempotencyConflict   409 IDEMPOTENCY_CONFLICT
 ├── PayloadTooLarge       413 PAYLOAD_TOO_LARGE
 └── Unavailable           503 UNAVAILABLE
 """
@@ -66,6 +67,13 @@ class VersionConflict(BatchgenError):
     """Somebody changed this in the meantime. Read it again, then repeat your change."""
 
     code = "VERSION_CONFLICT"
+    http_status = 409
+
+
+class IdempotencyConflict(BatchgenError):
+    """This Idempotency-Key was used for another request. Take a new key for a new request."""
+
+    code = "IDEMPOTENCY_CONFLICT"
     http_status = 409
 
 

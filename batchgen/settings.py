@@ -101,6 +101,8 @@ X_FRAME_OPTIONS = "DENY"
 #: Largest request body, in bytes; a backlog of 10,000 cards has about 4 MB.
 MAX_BODY_BYTES = env.integer("BATCHGEN_MAX_BODY_BYTES", 10_000_000, least=1_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+#: How long the answer to a POST with an Idempotency-Key is kept for a repetition.
+IDEMPOTENCY_KEEP_S = env.integer("BATCHGEN_IDEMPOTENCY_KEEP_S", 86_400, least=60)
 
 # PostgreSQL: the truth ------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ class ImportView(APIView):
         request=Backlog,
         response=ImportOutput,
         status=201,
+        creates=True,
         description="All or nothing. Every problem is told with its path, up to 50 at a time.",
     )
     def post(self, request: Request) -> Response:

@@ -51,6 +51,7 @@ class ProjectsView(APIView):
         request=ProjectInput,
         response=ProjectOutput,
         status=201,
+        creates=True,
     )
     def post(self, request: Request) -> Response:
         fields = valid(ProjectInput, request.data)
@@ -108,6 +109,7 @@ class CardsView(APIView):
         request=CardInput,
         response=CardOutput,
         status=201,
+        creates=True,
     )
     def post(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
@@ -159,6 +161,7 @@ class EpicsView(APIView):
         request=EpicInput,
         response=EpicOutput,
         status=201,
+        creates=True,
     )
     def post(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -96,7 +97,8 @@ def run_start(
             details={"epics": len(epics), **origin},
         )
         log_append(run_id=run.id, message=_start_line(run, user))
-    run_dispatch(run_id=run.id)
+        # The caller's transaction, where there is one, has to be over too.
+        transaction.on_commit(partial(run_dispatch, run_id=run.id))
     return run
 
 

@@ -57,6 +57,7 @@ class ProjectRunsView(APIView):
         request=RunInput,
         response=RunStartedOutput,
         status=202,
+        creates=True,
         description=(
             "Answers at once; workers do the run. At most one run of a type is active in a "
             "project: 409 RUN_ALREADY_ACTIVE names it in `details.runId`. 400 where there is no "
@@ -157,6 +158,7 @@ class RunRetryView(APIView):
         request=RetryInput,
         response=RetryOutput,
         status=202,
+        creates=True,
     )
     def post(self, request: Request, run_id: UUID) -> Response:
         options = valid(RetryInput, request.data)

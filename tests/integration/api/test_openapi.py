@@ -57,6 +57,13 @@ def test_answers_are_described_as_envelopes(document: Any) -> None:
                 assert "page" in schema["properties"] or not is_list, path
 
 
+def test_whatever_creates_heeds_the_idempotency_key(document: Any) -> None:
+    for path, method, operation in operations(document):
+        named = {parameter["name"] for parameter in operation.get("parameters", ())}
+        creates = method == "post" and bool({"201", "202"} & set(operation["responses"]))
+        assert ("Idempotency-Key" in named) == creates, path
+
+
 def test_the_pages_load_nothing_from_elsewhere() -> None:
     answer = client_of(None).get("/api/docs")
     assert answer.status_code == 200
