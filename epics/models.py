@@ -39,13 +39,14 @@ class Project(models.Model):
 
 
 class Membership(models.Model):
-    """What a user may do in a project."""
+    """What a user may do in a project. A project begins with its creator as an owner."""
 
     class Role(models.TextChoices):
         VIEWER = "viewer"  # reads
         EDITOR = "editor"  # reads, edits, runs
         OWNER = "owner"  # everything, members too
 
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
@@ -55,6 +56,9 @@ class Membership(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["project", "user"], name="membership_once"),
+        ]
+        indexes = [
+            models.Index(fields=["project", "id"], name="membership_of_project"),  # the list
         ]
 
     def __str__(self) -> str:
