@@ -30,6 +30,10 @@ PAGE_PARAMETERS = (
 )
 
 
+_PAGE_NAMES = frozenset(parameter.name for parameter in PAGE_PARAMETERS)
+_READ_ONLY = "This field cannot be written."
+
+
 class EnvelopeRenderer(JSONRenderer):
     """`{data, error}`, and `page` for a PageResponse. Errors arrive as whole envelopes."""
 
@@ -88,18 +92,33 @@ class StrictJSONParser(BaseParser):
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Input whose unknown keys are refused, so that a misspelt one is seen."""
+    """Input whose other keys are refused by name, so that what would change nothing is seen."""
 
-    #: Keys that answers carry and that an object sent back may therefore have; not read.
-    ignored: tuple[str, ...] = ()
+    #: Keys of the answers: where they are no fields here too, they cannot be written.
+    answered: tuple[str, ...] = ()
+    #: What is said of a key that is neither.
+    unknown = "There is no such field here."
 
     def to_internal_value(self, data: Any) -> Any:
-        unknown = set(data) - set(self.fields) - set(self.ignored) if type(data) is dict else set()
-        if unknown:
+        others = set(data) - set(self.fields) if type(data) is dict else set()
+        if others:
             raise serializers.ValidationError(
-                {str(key)[:100]: ["There is no such field here."] for key in sorted(unknown)}
+                {
+                    str(key)[:100]: [_READ_ONLY if key in self.answered else self.unknown]
+                    for key in sorted(others)
+                }
             )
         return super().to_internal_value(data)
+
+
+class QuerySerializer(StrictSerializer):
+    """The parameters of a read; those of pages may always stand beside them."""
+
+    unknown = "There is no such parameter here."
+
+    def to_internal_value(self, data: Any) -> Any:
+        others = _PAGE_NAMES - set(self.fields)
+        return super().to_internal_value({key: data[key] for key in data if key not in others})
 
 
 def signed_in(request: Request) -> User:
@@ -124,6 +143,21 @@ def valid(
     bound = serializer(data=data, **kwargs)
     bound.is_valid(raise_exception=True)
     return dict(bound.validated_data)
+
+
+def query_of(
+    request: Request, serializer: type[QuerySerializer] = QuerySerializer
+) -> dict[str, Any]:
+    """The request's parameters as the serializer reads them.
+
+    Raises:
+        rest_framework.exceptions.ValidationError: an unknown, a repeated or an invalid one.
+    """
+    given = request.query_params
+    repeated = [name for name, values in given.lists() if len(values) > 1]
+    if repeated:
+        raise serializers.ValidationError({name[:100]: ["Give it once."] for name in repeated})
+    return valid(serializer, given.dict())
 
 
 def page_response(

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from batchgen.api import StrictSerializer, operation, page_response, valid
+from batchgen.api import StrictSerializer, operation, page_response, query_of, valid
 from epics import members, selectors
 from epics.access import Role, project_for
 from epics.models import Membership
@@ -51,6 +51,7 @@ class MembersView(APIView):
     )
     def get(self, request: Request, project_id: UUID) -> Response:
         project = project_for(user=request.user, project_id=project_id)
+        query_of(request)
         found = selectors.members_list(project=project)
         return page_response(request, found, keys=("id",), serializer=MemberOutput)
 

@@ -6,7 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from batchgen.api import StrictSerializer
+from batchgen.api import QuerySerializer, StrictSerializer
+from batchgen.paging import order_choices
 from epics.limits import MAX_EPICS
 from runs.models import RunAction, RunEpic, RunLog
 from runs.progress import RunProgress, duration_ms, stage_percent, waiting_of
@@ -232,7 +233,7 @@ class RunInput(StrictSerializer):
         return {**attrs, "skip_quality_check": options.get("skipQualityCheck", False)}
 
 
-class RunQuery(serializers.Serializer[Any]):
+class RunQuery(QuerySerializer):
     effective = serializers.BooleanField(
         default=False,
         help_text="Merge the run with its retries and what it retries: the latest outcomes.",
@@ -295,13 +296,26 @@ class RunActionOutput(serializers.ModelSerializer[RunAction]):
         read_only_fields = fields
 
 
-class RunsQuery(serializers.Serializer[Any]):
+class RunEpicsQuery(RunQuery):
+    status = serializers.ChoiceField(RunEpicStatus.choices, required=False)
+
+
+#: What runs can be ordered by: {name in the JSON: column}.
+RUN_ORDERS = {"createdAt": "created_at"}
+
+
+class RunsQuery(QuerySerializer):
     project = serializers.UUIDField(required=False)
     status = serializers.ChoiceField(RunStatus.choices, required=False)
     type = serializers.ChoiceField(RunType.choices, required=False)
+    order = serializers.ChoiceField(
+        order_choices(RUN_ORDERS),
+        default="-createdAt",
+        help_text="With `-`: the other way round.",
+    )
 
 
-class LogQuery(serializers.Serializer[Any]):
+class LogQuery(QuerySerializer):
     after = serializers.IntegerField(
         required=False,
         min_value=0,

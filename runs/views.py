@@ -15,9 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from batchgen.api import PageResponse, operation, page_response, signed_in, valid
+from batchgen.api import PageResponse, operation, page_response, query_of, signed_in, valid
 from batchgen.errors import NotFound
-from batchgen.paging import MAX_LIMIT, page_of
+from batchgen.paging import MAX_LIMIT, keys_of, page_of
 from epics.access import Role, project_for
 from runs import selectors
 from runs.controls import run_change, run_control, run_epic_cancel, run_retry
@@ -26,6 +26,7 @@ from runs.log import log_after
 from runs.models import Run
 from runs.progress import RunProgress
 from runs.serializers import (
+    RUN_ORDERS,
     ControlOutput,
     EffectiveRunOutput,
     LogQuery,
@@ -36,6 +37,7 @@ from runs.serializers import (
     RunActionOutput,
     RunChangeInput,
     RunEpicOutput,
+    RunEpicsQuery,
     RunInput,
     RunLogOutput,
     RunOutput,
@@ -83,14 +85,15 @@ class RunsView(APIView):
         page=True,
     )
     def get(self, request: Request) -> Response:
-        query = valid(RunsQuery, request.query_params.dict())
+        query = query_of(request, RunsQuery)
         runs = selectors.runs_list(
             user=request.user,
             project_id=query.get("project"),
             status=query.get("status"),
             type=query.get("type"),
         )
-        found, page = page_of(runs, keys=("-created_at", "-id"), query=request.query_params)
+        keys = keys_of(query["order"], RUN_ORDERS)
+        found, page = page_of(runs, keys=keys, query=request.query_params)
         return PageResponse([run_json(RunProgress.of(run)) for run in found], page)
 
 
@@ -106,7 +109,7 @@ class RunView(APIView):
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
-        if valid(RunQuery, request.query_params.dict())["effective"]:
+        if query_of(request, RunQuery)["effective"]:
             return Response(EffectiveRunOutput(selectors.run_effective(run=run)).data)
         return Response(run_json(RunProgress.of(run)))
 
@@ -201,6 +204,7 @@ class RunActionsView(APIView):
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_plain(user=request.user, run_id=run_id)
+        query_of(request)
         return page_response(request, run.actions.all(), keys=("-id",), serializer=RunActionOutput)
 
 
@@ -216,6 +220,7 @@ class RunProgressView(APIView):
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
+        query_of(request)
         epics, page = page_of(
             selectors.run_epics(run=run), keys=_EPIC_KEYS, query=_many(request.query_params)
         )
@@ -231,19 +236,20 @@ class RunEpicsView(APIView):
         "runEpicList",
         "List a run's epics in their order",
         tag="runs",
-        query=[RunQuery],
+        query=[RunEpicsQuery],
         response=RunEpicOutput,
         page=True,
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
-        if valid(RunQuery, {"effective": request.query_params.get("effective", False)})[
-            "effective"
-        ]:
+        query = query_of(request, RunEpicsQuery)
+        if query["effective"]:
             run_ids = selectors.run_lineage(run=run)
             epics = selectors.run_epics_effective(run_ids=run_ids)
         else:
             epics = selectors.run_epics(run=run)
+        if "status" in query:
+            epics = epics.filter(status=query["status"])
         return page_response(request, epics, keys=_EPIC_KEYS, serializer=RunEpicOutput)
 
 
@@ -258,7 +264,7 @@ class RunLogsView(APIView):
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
-        query = valid(LogQuery, request.query_params.dict())
+        query = query_of(request, LogQuery)
         after, limit = query.get("cursor", query.get("after", 0)), query["limit"]
         lines = list(log_after(run_id=run.pk, seq=after, limit=limit + 1))
         more, lines = len(lines) > limit, lines[:limit]

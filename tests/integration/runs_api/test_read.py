@@ -366,3 +366,19 @@ def test_a_cancelled_run_is_retried_only_when_its_last_call_is_over() -> None:
 
 def _iso(moment: Any) -> str:
     return str(moment.isoformat()).replace("+00:00", "Z")
+
+
+def test_epics_of_one_status_and_runs_the_oldest_first() -> None:
+    world, later = World.make(epics=3, lanes=1), World.make(epics=1)
+    step = world.claim()
+    assert step
+    world.finish(step, status=RunEpicStatus.FAILED)
+    path = f"/runs/{world.run.id}/epics"
+    failed = get(owner(world), path, status="FAILED")["data"]
+    assert [row["epicCode"] for row in failed] == ["E1"]
+    assert len(get(owner(world), path, status="PENDING")["data"]) == 2
+    for order, runs in (("createdAt", [world, later]), ("-createdAt", [later, world])):
+        rows = get(owner(world), "/runs", order=order)["data"]
+        assert [row["runId"] for row in rows] == [str(shown.run.id) for shown in runs]
+    refused = owner(world).get(f"/api/v1{path}", {"status": "LOST"})
+    assert refused.status_code == 400
