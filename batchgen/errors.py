@@ -9,6 +9,7 @@ BatchgenError
 ├── VersionConflict       409 VERSION_CONFLICT
 ├── IdempotencyConflict   409 IDEMPOTENCY_CONFLICT
 ├── PayloadTooLarge       413 PAYLOAD_TOO_LARGE
+├── Throttled             429 THROTTLED
 └── Unavailable           503 UNAVAILABLE
 """
 
@@ -82,6 +83,17 @@ class PayloadTooLarge(BatchgenError):
 
     code = "PAYLOAD_TOO_LARGE"
     http_status = 413
+
+
+class Throttled(BatchgenError):
+    """Too many requests. Wait, then try again."""
+
+    code = "THROTTLED"
+    http_status = 429
+
+    def __init__(self, message: str, *, wait_s: int) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class Unavailable(BatchgenError):

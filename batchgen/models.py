@@ -29,3 +29,20 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class SignInTries(models.Model):
+    """How often somebody tried to sign in; `batchgen.sign_in` says what the key stands for."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField(default=0)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "sign-in tries"
+        indexes = [
+            models.Index(fields=["expires_at"], name="sign_in_tries_expiry"),  # rows_expire
+        ]
+
+    def __str__(self) -> str:
+        return self.key

@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from batchgen.auth import TokenRefresh, TokenView
+from batchgen.auth import TokenRefreshView, TokenRevokeView, TokenView
 from batchgen.health import healthz
 from runs.health import readyz
 
@@ -20,7 +20,8 @@ urlpatterns = [
     path("api/schema", schema, name="schema"),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/auth/token", TokenView.as_view()),
-    path("api/v1/auth/token/refresh", TokenRefresh.as_view()),
+    path("api/v1/auth/token/refresh", TokenRefreshView.as_view()),
+    path("api/v1/auth/token/revoke", TokenRevokeView.as_view()),
     path("api/v1/", include("epics.urls")),
     path("api/v1/", include("runs.urls")),
 ]
