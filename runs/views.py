@@ -145,8 +145,8 @@ def control_view(action: str, *, name: str) -> type[APIView]:
             ),
         )
         def post(self, request: Request, run_id: UUID) -> Response:
-            valid(NothingInput, request.data)
             run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+            valid(NothingInput, request.data)
             moved = run_control(run=run, action=action, user=signed_in(request))
             return Response(ControlOutput(moved).data)
 
@@ -164,8 +164,8 @@ class RunRetryView(APIView):
         creates=True,
     )
     def post(self, request: Request, run_id: UUID) -> Response:
-        options = valid(RetryInput, request.data)
         run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+        options = valid(RetryInput, request.data)
         retry = run_retry(
             run=run, user=signed_in(request), include_pending=options["includePending"]
         )
@@ -185,8 +185,8 @@ class RunEpicCancelView(APIView):
         ),
     )
     def post(self, request: Request, run_id: UUID, run_epic_id: UUID) -> Response:
-        valid(NothingInput, request.data)
         run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+        valid(NothingInput, request.data)
         run_epic = selectors.run_epics(run=run).filter(pk=run_epic_id).first()
         if run_epic is None:
             raise NotFound
