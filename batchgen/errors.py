@@ -4,6 +4,7 @@ BatchgenError
 ├── ValidationFailed      400 VALIDATION_ERROR
 ├── Forbidden             403 FORBIDDEN
 ├── NotFound              404 NOT_FOUND
+├── BodyTimeout           408 REQUEST_TIMEOUT
 ├── InvalidTransition     409 INVALID_TRANSITION
 ├── RunAlreadyActive      409 RUN_ALREADY_ACTIVE
 ├── VersionConflict       409 VERSION_CONFLICT
@@ -48,6 +49,13 @@ class NotFound(BatchgenError):
 
     code = "NOT_FOUND"
     http_status = 404
+
+
+class BodyTimeout(BatchgenError):
+    """The body did not arrive in time (BATCHGEN_BODY_TIMEOUT_S). Send it again."""
+
+    code = "REQUEST_TIMEOUT"
+    http_status = 408
 
 
 class InvalidTransition(BatchgenError):

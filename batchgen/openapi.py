@@ -1,7 +1,9 @@
 """The OpenAPI document tells what is sent: envelopes, pages and errors."""
 
+from functools import cache
 from typing import Any
 
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction
@@ -45,6 +47,19 @@ _PAGE_SCHEMA = {
         "previous": {"type": ["string", "null"]},
     },
 }
+
+
+class OnceGenerator(SchemaGenerator):
+    """Makes the document once in a process: it takes a second, and anybody may ask for it."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        return _schema_of(self.urlconf, self.api_version)
+
+
+@cache
+def _schema_of(urlconf: str | None, api_version: str | None) -> Any:
+    generator: Any = SchemaGenerator
+    return generator(urlconf=urlconf, api_version=api_version).get_schema(public=True)
 
 
 class EnvelopeSchema(AutoSchema):

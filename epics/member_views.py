@@ -5,9 +5,11 @@ from uuid import UUID
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from batchgen.api import StrictSerializer, operation, page_response, query_of, valid
+from batchgen.throttle import MemberThrottle
 from epics import members, selectors
 from epics.access import Role, project_for
 from epics.models import Membership
@@ -42,6 +44,10 @@ class MemberPatch(_RoleInput):
 
 
 class MembersView(APIView):
+    def get_throttles(self) -> list[BaseThrottle]:
+        adds = [MemberThrottle()] if self.request.method == "POST" else []
+        return [*super().get_throttles(), *adds]
+
     @operation(
         "memberList",
         "List a project's members",

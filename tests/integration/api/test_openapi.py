@@ -64,6 +64,7 @@ def test_whatever_creates_heeds_the_idempotency_key(document: Any) -> None:
         assert ("Idempotency-Key" in named) == creates, path
 
 
+@pytest.mark.django_db
 def test_the_pages_load_nothing_from_elsewhere() -> None:
     answer = client_of(None).get("/api/docs")
     assert answer.status_code == 200
