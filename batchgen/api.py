@@ -91,6 +91,15 @@ class StrictJSONParser(BaseParser):
             raise ValidationFailed(f"The body was refused. {error}") from error
 
 
+class PlainText(serializers.CharField):
+    """A JSON string; REST framework's own field would take a number for one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Input whose other keys are refused by name, so that what would change nothing is seen."""
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from batchgen.api import StrictSerializer, operation, valid
+from batchgen.api import PlainText, StrictSerializer, operation, valid
 from batchgen.tokens import token_revoke, tokens_for, tokens_renew
 
 #: Longer than any password, and short enough to hash at once.
@@ -19,14 +19,12 @@ _TOKEN_CHARS = 4096
 
 
 class SignInInput(StrictSerializer):
-    username = serializers.CharField(max_length=150)
-    password = serializers.CharField(
-        max_length=_PASSWORD_CHARS, trim_whitespace=False, write_only=True
-    )
+    username = PlainText(max_length=150)
+    password = PlainText(max_length=_PASSWORD_CHARS, trim_whitespace=False, write_only=True)
 
 
 class RefreshInput(StrictSerializer):
-    refresh = serializers.CharField(max_length=_TOKEN_CHARS, write_only=True)
+    refresh = PlainText(max_length=_TOKEN_CHARS, write_only=True)
 
 
 class TokensOutput(serializers.Serializer[Any]):

@@ -6,13 +6,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from batchgen.api import QuerySerializer, StrictSerializer
+from batchgen.api import PlainText, QuerySerializer, StrictSerializer
 from batchgen.paging import order_choices
 from epics import limits
 from epics.models import Card, Epic, Project, Story
 
 
-class TextField(serializers.CharField):
+class TextField(PlainText):
     """Text without control characters; `lines=True` allows tabs and line breaks."""
 
     default_error_messages = {"control": "The control character {found} is not allowed here."}
@@ -22,11 +22,10 @@ class TextField(serializers.CharField):
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
+        text = super().to_internal_value(data)
         if found := limits.control_character(data, lines=self._lines):
             self.fail("control", found=found)
-        return super().to_internal_value(data)
+        return text
 
 
 def _code() -> TextField:

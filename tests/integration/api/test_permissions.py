@@ -55,6 +55,11 @@ def methods(pattern: URLPattern) -> list[str]:
     return [name.upper() for name in METHODS if hasattr(view, name)] if view else ["GET"]
 
 
+def routes_known() -> list[Route]:
+    """Every route, in the order of the table."""
+    return list(table())
+
+
 def test_the_table_has_every_route_and_no_other() -> None:
     assert set(table()) == set(routes(get_resolver()))
 
