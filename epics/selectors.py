@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 from batchgen.errors import NotFound
 from epics.access import Role, Somebody, project_require, projects_visible
-from epics.models import Card, Epic, EpicCard, Membership, Project, Story
+from epics.models import STORY_TEXT, Card, Epic, EpicCard, Membership, Project, Story
 
 P = TypeVar("P", Card, Epic, Story, Membership)
 
@@ -84,7 +84,7 @@ def stories_list(
     if persona:
         stories = stories.filter(persona__iexact=persona)
     if search:
-        stories = stories.filter(Q(title__icontains=search) | Q(user_story__icontains=search))
+        stories = stories.alias(text=STORY_TEXT).filter(text__icontains=search)
     return stories
 
 

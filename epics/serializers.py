@@ -298,16 +298,13 @@ def _order(columns: Mapping[str, str], default: str) -> serializers.ChoiceField:
 
 
 class SearchQuery(QuerySerializer):
-    q = serializers.CharField(
-        required=False, allow_blank=True, max_length=200, help_text="Part of the text, in any case."
-    )
+    q = _line(help_text="Part of the text, in any case; quick from three characters on.")
 
 
 #: What lists can be ordered by: {name in the JSON: column}.
 PROJECT_ORDERS = {"createdAt": "created_at", "name": "name"}
 PART_ORDERS = {"order": "order", "code": "code", "title": "title"}
-#: A story's id begins with the time of its making, and its project's index ends with it.
-STORY_ORDERS = {"createdAt": "id"}
+STORY_ORDERS = {"createdAt": "created_at"}
 
 
 class ProjectsQuery(SearchQuery):
@@ -319,12 +316,8 @@ class PartsQuery(SearchQuery):
 
 
 class StoriesQuery(SearchQuery):
-    epic = serializers.CharField(
-        required=False, allow_blank=True, max_length=limits.CODE_CHARS, help_text="An id or a code."
-    )
-    persona = serializers.CharField(
-        required=False, allow_blank=True, max_length=limits.NAME_CHARS, help_text="In any case."
-    )
+    epic = _line(limits.CODE_CHARS, help_text="An id or a code.")
+    persona = _line(help_text="In any case.")
     order = _order(STORY_ORDERS, "createdAt")
 
 

@@ -217,7 +217,7 @@ class ProjectStoriesView(APIView):
             persona=query.get("persona", ""),
             search=query.get("q", ""),
         )
-        keys = keys_of(query["order"], STORY_ORDERS)[:1]
+        keys = keys_of(query["order"], STORY_ORDERS)
         return page_response(request, stories, keys=keys, serializer=StoryOutput)
 
 
