@@ -48,6 +48,11 @@ class RunErrorOutput(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class RangeOutput(serializers.Serializer[Any]):
+    lowMs = serializers.IntegerField(source="low_ms")
+    highMs = serializers.IntegerField(source="high_ms")
+
+
 # What a RunProgress shows.
 class RunOutput(serializers.Serializer[Any]):
     runId = serializers.UUIDField(source="run.id")
@@ -79,9 +84,18 @@ class RunOutput(serializers.Serializer[Any]):
         source="duration_ms", allow_null=True, help_text="Null until the run has ended."
     )
     estimatedRemainingMs = serializers.IntegerField(
-        source="remaining_ms",
+        source="remaining.ms",
+        default=None,
         allow_null=True,
-        help_text="At the pace so far; null until one epic is done, and unless it is RUNNING.",
+        help_text=(
+            "At the pace of its last epics, with all that held them up but pauses; null until one "
+            "epic is done, and unless it is RUNNING."
+        ),
+    )
+    estimatedRemainingRange = RangeOutput(
+        source="remaining",
+        allow_null=True,
+        help_text="More than every other run ends in it; null where estimatedRemainingMs is.",
     )
     controls = serializers.ListField(
         child=serializers.ChoiceField(["pause", "resume", "cancel", "retry-failed"]),
@@ -110,6 +124,12 @@ class WarningOutput(serializers.Serializer[Any]):
 
 
 class RunStartedOutput(RunOutput):
+    estimatedDurationMs = serializers.IntegerField(
+        help_text=(
+            "What the run may need, by its lanes, its pacing, and the time that an epic took in "
+            "the last run of the same provider and model (20 s where there was none)."
+        ),
+    )
     warnings = WarningOutput(many=True)
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, Sum
+from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce, Length
 from django.utils.timezone import now
 
@@ -271,7 +271,7 @@ def run_move(
         if row is None:
             return None
         # A statement of its own: it sees the claims that the one before waited for.
-        in_flight = Lane.objects.filter(run_id=run_id, state=LaneState.RUNNING).count()
+        in_flight, done = epics_counted(run_id=run_id)
         moved = Moved(
             run_id=run_id,
             kind=kind,
@@ -281,7 +281,8 @@ def run_move(
             in_flight=in_flight,
         )
         reason = {"reason": error_code} if error_code else {}
-        details = {"from": moved.previous, "to": to, "inFlight": in_flight, **reason}
+        counted = {"inFlight": in_flight, "epicsDone": done}
+        details = {"from": moved.previous, "to": to, **counted, **reason}
         action_append(run_id=run_id, kind=kind, user=user, at=at, details=details)
         log_append(run_id=run_id, message=message, level="warning" if error_code else "info")
     if to == RunStatus.RUNNING:
@@ -290,6 +291,15 @@ def run_move(
         messages.revoke(lanes_rest(run_id=run_id))
     run_finalize(run_id=run_id)
     return moved
+
+
+def epics_counted(*, run_id: UUID) -> tuple[int, int]:
+    """How many of the run's epics are under way, and how many a worker brought to an end."""
+    found = Lane.objects.filter(run_id=run_id).aggregate(
+        in_flight=Count("pk", filter=Q(state=LaneState.RUNNING)),
+        done=Coalesce(Sum(F("completed") + F("failed") + F("skipped")), 0),
+    )
+    return found["in_flight"], found["done"]
 
 
 def action_append(

@@ -71,7 +71,12 @@ class ProjectRunsView(APIView):
         options = RunOptions(**valid(RunInput, request.data))
         started = run_start(project=project, user=signed_in(request), options=options)
         run = selectors.run_read(run_id=started.pk)
-        output = {**run_json(RunProgress.of(run)), "warnings": _warnings(run)}
+        expected_ms = selectors.run_expected_ms(run=run)
+        output = {
+            **run_json(RunProgress.of(run)),
+            "estimatedDurationMs": expected_ms,
+            "warnings": _warnings(run, expected_ms),
+        }
         return Response(output, status=202)
 
 
@@ -272,10 +277,9 @@ class RunLogsView(APIView):
         return PageResponse(RunLogOutput(lines, many=True).data, page)
 
 
-def _warnings(run: Run) -> list[dict[str, Any]]:
+def _warnings(run: Run, expected_ms: int) -> list[dict[str, Any]]:
     if run.total_epics <= settings.MANY_EPICS:
         return []
-    expected_ms = selectors.run_expected_ms(run=run)
     return [
         {
             "code": "MANY_EPICS",
