@@ -60,6 +60,7 @@ check: venv
 	$(LOCAL) run -- $(BIN)/python manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(LOCAL) run -- $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(BIN)/python -m batchgen.local.audit
 
 format: venv
 	$(BIN)/ruff check --fix .
