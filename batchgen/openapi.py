@@ -15,6 +15,7 @@ _ERRORS = {
     404: "NOT_FOUND: not there, or not yours to see.",
     405: "METHOD_NOT_ALLOWED.",
     406: "NOT_ACCEPTABLE.",
+    408: "REQUEST_TIMEOUT: the body did not arrive in time.",
     409: "INVALID_TRANSITION, RUN_ALREADY_ACTIVE, VERSION_CONFLICT or IDEMPOTENCY_CONFLICT.",
     413: "PAYLOAD_TOO_LARGE.",
     415: "UNSUPPORTED_MEDIA_TYPE: bodies are application/json in UTF-8.",
@@ -22,7 +23,7 @@ _ERRORS = {
     500: "INTERNAL_ERROR: our fault; the message has an id that stands in the log.",
     503: "UNAVAILABLE: the database or Redis is away; `Retry-After` says when to come back.",
 }
-_BODY_ERRORS = (409, 413, 415)
+_BODY_ERRORS = (408, 409, 413, 415)
 _ERROR_SCHEMA = {
     "type": "object",
     "required": ["data", "error"],
