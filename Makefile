@@ -12,10 +12,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none \
 	BATCHGEN_SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz
 
-.PHONY: help venv demo up test bench faults mutants check format lock clean-local
+.PHONY: help venv demo up test bench faults mutants check schema client format lock clean-local
 
 help:
-	@echo 'make demo | up | test | bench | faults | mutants | check | format | lock | clean-local'
+	@echo 'make demo | up | test | bench | faults | | mutants | check | schema | client | format | lock | clean-local'
 
 venv: $(STAMP)
 
@@ -57,6 +57,13 @@ check: venv
 	$(LOCAL) run -- $(BIN)/python manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(LOCAL) run -- $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	$(BIN)/python -m batchgen.local.audit
+
+schema: venv
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+client:
+	cd clients/typescript && npm ci --no-fund --no-audit && npm run check
 
 format: venv
 	$(BIN)/ruff check --fix .

@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from batchgen.errors import PayloadTooLarge, ValidationFailed
+from batchgen.idempotency import PARAMETER as IDEMPOTENCY_KEY
+from batchgen.idempotency import idempotent
 from batchgen.paging import DEFAULT_LIMIT, MAX_LIMIT, page_of
 from batchgen.strict_json import JSONRefused, strict_loads
 
@@ -26,6 +28,10 @@ PAGE_PARAMETERS = (
     OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_LIMIT}; {DEFAULT_LIMIT}."),
     OpenApiParameter("cursor", description="`page.next` or `page.previous` of an earlier answer."),
 )
+
+
+_PAGE_NAMES = frozenset(parameter.name for parameter in PAGE_PARAMETERS)
+_READ_ONLY = "This field cannot be written."
 
 
 class EnvelopeRenderer(JSONRenderer):
@@ -85,19 +91,43 @@ class StrictJSONParser(BaseParser):
             raise ValidationFailed(f"The body was refused. {error}") from error
 
 
-class StrictSerializer(serializers.Serializer[Any]):
-    """Input whose unknown keys are refused, so that a misspelt one is seen."""
+class PlainText(serializers.CharField):
+    """A JSON string; REST framework's own field would take a number for one."""
 
-    #: Keys that answers carry and that an object sent back may therefore have; not read.
-    ignored: tuple[str, ...] = ()
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Input whose other keys are refused by name, so that what would change nothing is seen."""
+
+    #: Keys of the answers: where they are no fields here too, they cannot be written.
+    answered: tuple[str, ...] = ()
+    #: What is said of a key that is neither.
+    unknown = "There is no such field here."
 
     def to_internal_value(self, data: Any) -> Any:
-        unknown = set(data) - set(self.fields) - set(self.ignored) if type(data) is dict else set()
-        if unknown:
+        others = set(data) - set(self.fields) if type(data) is dict else set()
+        if others:
             raise serializers.ValidationError(
-                {str(key)[:100]: ["There is no such field here."] for key in sorted(unknown)}
+                {
+                    str(key)[:100]: [_READ_ONLY if key in self.answered else self.unknown]
+                    for key in sorted(others)
+                }
             )
         return super().to_internal_value(data)
+
+
+class QuerySerializer(StrictSerializer):
+    """The parameters of a read; those of pages may always stand beside them."""
+
+    unknown = "There is no such parameter here."
+
+    def to_internal_value(self, data: Any) -> Any:
+        others = _PAGE_NAMES - set(self.fields)
+        return super().to_internal_value({key: data[key] for key in data if key not in others})
 
 
 def signed_in(request: Request) -> User:
@@ -124,6 +154,21 @@ def valid(
     return dict(bound.validated_data)
 
 
+def query_of(
+    request: Request, serializer: type[QuerySerializer] = QuerySerializer
+) -> dict[str, Any]:
+    """The request's parameters as the serializer reads them.
+
+    Raises:
+        rest_framework.exceptions.ValidationError: an unknown, a repeated or an invalid one.
+    """
+    given = request.query_params
+    repeated = [name for name, values in given.lists() if len(values) > 1]
+    if repeated:
+        raise serializers.ValidationError({name[:100]: ["Give it once."] for name in repeated})
+    return valid(serializer, given.dict())
+
+
 def page_response(
     request: Request,
     rows: "QuerySet[M]",
@@ -145,6 +190,7 @@ def operation(
     response: Any = None,
     status: int = 200,
     page: bool = False,
+    creates: bool = False,
     query: Sequence[OpenApiParameter | type[serializers.Serializer[Any]]] = (),
     description: str | None = None,
 ) -> Callable[[_View], _View]:
@@ -155,16 +201,23 @@ def operation(
         request: a serializer or pydantic model of the body, None where there is none.
         response: a serializer of `data`, None for 204.
         page: the answer is a list in pages.
+        creates: the method makes something new, so it heeds `Idempotency-Key`.
     """
     if page:
         response = response(many=True)
-    decorate: Callable[[_View], _View] = extend_schema(
+    describe: Callable[[_View], _View] = extend_schema(
         operation_id=name,
         summary=summary,
         description=description,
         tags=[tag],
         request=request,
         responses={status: response},
-        parameters=[*query, *(PAGE_PARAMETERS if page else ())],
+        parameters=[
+            *query,
+            *(PAGE_PARAMETERS if page else ()),
+            *([IDEMPOTENCY_KEY] if creates else ()),
+        ],
     )
-    return decorate
+    if not creates:
+        return describe
+    return lambda method: describe(idempotent(method))

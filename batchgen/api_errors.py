@@ -23,6 +23,7 @@ from batchgen.errors import (
     Forbidden,
     NotFound,
     PayloadTooLarge,
+    Throttled,
     Unavailable,
     ValidationFailed,
 )
@@ -91,8 +92,9 @@ def failure_of(error: BaseException) -> Failure:
         log.warning("answered 503: %s: %s", type(error).__name__, error)
         error = Unavailable()
     if isinstance(error, BatchgenError):
-        headers = {"Retry-After": str(RETRY_AFTER_S)} if error.http_status == 503 else {}
-        return Failure(error.http_status, error.code, error.message, error.details, headers)
+        return Failure(
+            error.http_status, error.code, error.message, error.details, _retry_after(error)
+        )
     if isinstance(error, exceptions.APIException):
         return _framework_failure(error)
     return _internal_failure(error)
@@ -137,6 +139,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _is_page(request: HttpRequest) -> bool:
     return not request.path.startswith("/api/")
+
+
+def _retry_after(error: BatchgenError) -> dict[str, str]:
+    if isinstance(error, Throttled):
+        return {"Retry-After": str(error.wait_s)}
+    return {"Retry-After": str(RETRY_AFTER_S)} if error.http_status == 503 else {}
 
 
 def _framework_failure(error: exceptions.APIException) -> Failure:

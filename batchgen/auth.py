@@ -1,58 +1,87 @@
-"""Sign-in for programs: a token for a name and a password, and a new one for an old."""
+"""Sign-in for programs: tokens for a name and a password, new ones for an old one, and the end."""
 
 from typing import Any
 
-from django.contrib.auth import get_user_model
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
 from rest_framework import serializers
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework_simplejwt.exceptions import InvalidToken
-from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, TokenRefreshSerializer
-from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
+from rest_framework.views import APIView
 
-from batchgen.api import operation
+from batchgen.api import PlainText, StrictSerializer, operation, valid
+from batchgen.tokens import token_revoke, tokens_for, tokens_renew
+
+#: Longer than any password, and short enough to hash at once.
+_PASSWORD_CHARS = 1024
+_TOKEN_CHARS = 4096
+
+
+class SignInInput(StrictSerializer):
+    username = PlainText(max_length=150)
+    password = PlainText(max_length=_PASSWORD_CHARS, trim_whitespace=False, write_only=True)
+
+
+class RefreshInput(StrictSerializer):
+    refresh = PlainText(max_length=_TOKEN_CHARS, write_only=True)
 
 
 class TokensOutput(serializers.Serializer[Any]):
     access = serializers.CharField(help_text="Goes into `Authorization: Bearer …`.")
-    refresh = serializers.CharField(help_text="Buys a new access token once the old one expired.")
+    refresh = serializers.CharField(
+        help_text="Buys a new pair once the access token expired; good once."
+    )
 
 
-class AccessOutput(serializers.Serializer[Any]):
-    access = serializers.CharField()
+class _SignInView(APIView):
+    """Needs no sign-in, and does not look at one."""
+
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
 
 
-class RefreshInput(TokenRefreshSerializer):
-    """Also refuses the token of a user who was deleted."""
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        try:
-            return super().validate(attrs)
-        except get_user_model().DoesNotExist as error:
-            raise InvalidToken("The user of this token no longer exists.") from error
-
-
-class TokenView(TokenObtainPairView):
+class TokenView(_SignInView):
     @operation(
         "tokenCreate",
         "Sign in",
         tag="auth",
-        request=TokenObtainPairSerializer,
+        request=SignInInput,
         response=TokensOutput,
+        description="After too many wrong tries 429, for the name, its address or both.",
     )
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().post(request, *args, **kwargs)
+    def post(self, request: Request) -> Response:
+        user = authenticate(request._request, **valid(SignInInput, request.data))
+        if not isinstance(user, User):
+            raise AuthenticationFailed("There is no active account with this name and password.")
+        return Response(tokens_for(user))
 
 
-class TokenRefresh(TokenRefreshView):
-    serializer_class = RefreshInput
-
+class TokenRefreshView(_SignInView):
     @operation(
         "tokenRefresh",
-        "Get a new access token",
+        "Get a new pair of tokens",
         tag="auth",
         request=RefreshInput,
-        response=AccessOutput,
+        response=TokensOutput,
+        description="The refresh token that is sent is spent. A changed password spends all.",
     )
-    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().post(request, *args, **kwargs)
+    def post(self, request: Request) -> Response:
+        return Response(tokens_renew(valid(RefreshInput, request.data)["refresh"]))
+
+
+class TokenRevokeView(_SignInView):
+    @operation(
+        "tokenRevoke",
+        "Sign out: spend a refresh token",
+        tag="auth",
+        request=RefreshInput,
+        status=204,
+        description="The access token dies by itself, within a quarter of an hour.",
+    )
+    def post(self, request: Request) -> Response:
+        token_revoke(valid(RefreshInput, request.data)["refresh"])
+        return Response(status=204)

@@ -1,6 +1,7 @@
 """Strict readers of the environment: a misspelt value stops the start and names the variable."""
 
 import os
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -75,6 +76,22 @@ def choice(name: str, default: str, among: tuple[str, ...]) -> str:
     if value not in among:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(among)}, not {value!r}.")
     return value
+
+
+def origins(name: str) -> list[str]:
+    """Origins like https://app.example.com, between commas.
+
+    Raises:
+        ImproperlyConfigured: something else, as with a path or without a scheme.
+    """
+    found = [origin.strip() for origin in text(name).split(",") if origin.strip()]
+    for origin in found:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or f"{parts.scheme}://{parts.netloc}" != origin:
+            raise ImproperlyConfigured(
+                f"{name} must have origins like https://app.example.com, not {origin!r}."
+            )
+    return found
 
 
 def _within(name: str, value: float, least: float, most: float) -> float:

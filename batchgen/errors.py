@@ -4,10 +4,13 @@ BatchgenError
 ├── ValidationFailed      400 VALIDATION_ERROR
 ├── Forbidden             403 FORBIDDEN
 ├── NotFound              404 NOT_FOUND
+├── BodyTimeout           408 REQUEST_TIMEOUT
 ├── InvalidTransition     409 INVALID_TRANSITION
 ├── RunAlreadyActive      409 RUN_ALREADY_ACTIVE
 ├── VersionConflict       409 VERSION_CONFLICT
+├── IdempotencyConflict   409 IDEMPOTENCY_CONFLICT
 ├── PayloadTooLarge       413 PAYLOAD_TOO_LARGE
+├── Throttled             429 THROTTLED
 └── Unavailable           503 UNAVAILABLE
 """
 
@@ -48,6 +51,13 @@ class NotFound(BatchgenError):
     http_status = 404
 
 
+class BodyTimeout(BatchgenError):
+    """The body did not arrive in time (BATCHGEN_BODY_TIMEOUT_S). Send it again."""
+
+    code = "REQUEST_TIMEOUT"
+    http_status = 408
+
+
 class InvalidTransition(BatchgenError):
     """The run's status does not allow this action."""
 
@@ -69,11 +79,29 @@ class VersionConflict(BatchgenError):
     http_status = 409
 
 
+class IdempotencyConflict(BatchgenError):
+    """This Idempotency-Key was used for another request. Take a new key for a new request."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+    http_status = 409
+
+
 class PayloadTooLarge(BatchgenError):
     """The body is larger than this server takes (BATCHGEN_MAX_BODY_BYTES)."""
 
     code = "PAYLOAD_TOO_LARGE"
     http_status = 413
+
+
+class Throttled(BatchgenError):
+    """Too many requests. Wait, then try again."""
+
+    code = "THROTTLED"
+    http_status = 429
+
+    def __init__(self, message: str, *, wait_s: int) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class Unavailable(BatchgenError):

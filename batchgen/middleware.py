@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from batchgen.api_errors import failure_of
-from batchgen.errors import PayloadTooLarge
+from batchgen.errors import BatchgenError, BodyTimeout, PayloadTooLarge
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -59,19 +59,30 @@ class BodyLimit:
         await self._app(scope, counted, send)
         if counted.too_large:
             await _refuse(receive, send, linger=True)
+        elif counted.too_slow:
+            await _answer(send, BodyTimeout())
 
 
 class _Counted:
-    """`receive`, which says that the client is gone once the body passed the limit: so the
-    application lets go of what it stored and answers nothing."""
+    """`receive`, which says that the client is gone once the body passed the limit, or its time
+    is over: so the application lets go of what it stored and answers nothing."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._bytes = 0
+        self._deadline = asyncio.get_running_loop().time() + settings.BODY_TIMEOUT_S
+        self._whole = False
         self.too_large = False
+        self.too_slow = False
 
     async def __call__(self) -> Message:
-        message = await self._receive()
+        try:
+            async with asyncio.timeout_at(None if self._whole else self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            self.too_slow = True
+            return {"type": "http.disconnect"}
+        self._whole = self._whole or not message.get("more_body", False)
         self._bytes += len(message.get("body", b""))
         if self._bytes > settings.MAX_BODY_BYTES:
             self.too_large = True
@@ -92,7 +103,11 @@ async def _refuse(receive: Receive, send: Send, *, linger: bool) -> None:
     if linger:
         with suppress(TimeoutError):
             await asyncio.wait_for(_read_away(receive), LINGER_S)
-    failure = failure_of(_refusal())
+    await _answer(send, _refusal())
+
+
+async def _answer(send: Send, error: BatchgenError) -> None:
+    failure = failure_of(error)
     body = json.dumps(failure.body).encode()
     headers = [
         (b"content-type", b"application/json"),

@@ -1,7 +1,9 @@
 """The OpenAPI document tells what is sent: envelopes, pages and errors."""
 
+from functools import cache
 from typing import Any
 
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction
@@ -13,6 +15,7 @@ _ERRORS = {
     404: "NOT_FOUND: not there, or not yours to see.",
     405: "METHOD_NOT_ALLOWED.",
     406: "NOT_ACCEPTABLE.",
+    408: "REQUEST_TIMEOUT: the body did not arrive in time.",
     409: "INVALID_TRANSITION, RUN_ALREADY_ACTIVE, VERSION_CONFLICT or IDEMPOTENCY_CONFLICT.",
     413: "PAYLOAD_TOO_LARGE.",
     415: "UNSUPPORTED_MEDIA_TYPE: bodies are application/json in UTF-8.",
@@ -20,7 +23,7 @@ _ERRORS = {
     500: "INTERNAL_ERROR: our fault; the message has an id that stands in the log.",
     503: "UNAVAILABLE: the database or Redis is away; `Retry-After` says when to come back.",
 }
-_BODY_ERRORS = (409, 413, 415)
+_BODY_ERRORS = (408, 409, 413, 415)
 _ERROR_SCHEMA = {
     "type": "object",
     "required": ["data", "error"],
@@ -45,6 +48,19 @@ _PAGE_SCHEMA = {
         "previous": {"type": ["string", "null"]},
     },
 }
+
+
+class OnceGenerator(SchemaGenerator):
+    """Makes the document once in a process: it takes a second, and anybody may ask for it."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        return _schema_of(self.urlconf, self.api_version)
+
+
+@cache
+def _schema_of(urlconf: str | None, api_version: str | None) -> Any:
+    generator: Any = SchemaGenerator
+    return generator(urlconf=urlconf, api_version=api_version).get_schema(public=True)
 
 
 class EnvelopeSchema(AutoSchema):

@@ -4,6 +4,7 @@ meanwhile are neither repeated nor skipped."""
 import base64
 import binascii
 import json
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
@@ -52,6 +53,17 @@ def page_of(
         "next": _written(found[-1], names, back=False) if has_next else None,
         "previous": _written(found[0], names, back=True) if has_previous else None,
     }
+
+
+def keys_of(order: str, columns: Mapping[str, str]) -> tuple[str, str]:
+    """`keys` of `page_of` for what a client asks for, as `title` or, turned round, `-title`."""
+    column = columns[order.removeprefix("-")]
+    return (f"-{column}", "-id") if order.startswith("-") else (column, "id")
+
+
+def order_choices(columns: Mapping[str, str]) -> list[str]:
+    """What a client may ask for, over these `{name in the JSON: column}`."""
+    return [name for column in columns for name in (column, f"-{column}")]
 
 
 def _beyond(names: list[str], values: list[Any], than: str) -> Q:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from corsheaders.defaults import default_headers
 
 from batchgen import env
 
@@ -21,9 +22,7 @@ SECRET_KEY = env.secret(
     default="" if PRODUCTION else "known-to-all-so-for-development-only",
 )
 ALLOWED_HOSTS = env.text("BATCHGEN_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
-CSRF_TRUSTED_ORIGINS = [
-    origin for origin in env.text("BATCHGEN_CSRF_TRUSTED_ORIGINS").split(",") if origin
-]
+CSRF_TRUSTED_ORIGINS = env.origins("BATCHGEN_CSRF_TRUSTED_ORIGINS")
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -32,7 +31,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "corsheaders",
     "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_results",
@@ -43,6 +44,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "batchgen.headers.SecurityHeaders",
+    "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "batchgen.middleware.BodyLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -87,6 +90,12 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+AUTHENTICATION_BACKENDS = ["batchgen.sign_in.ThrottledBackend"]
+#: Wrong tries of one name from one address before sign-in is refused, until the window is over;
+#: ten times as many of a name from everywhere, and from an address for all names.
+SIGN_IN_TRIES = env.integer("BATCHGEN_SIGN_IN_TRIES", 10, least=1)
+SIGN_IN_WINDOW_S = env.integer("BATCHGEN_SIGN_IN_WINDOW_S", 900, least=1)
+
 # TLS is expected in front of a production web process.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = PRODUCTION
@@ -98,9 +107,25 @@ SESSION_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_SECURE = PRODUCTION
 X_FRAME_OPTIONS = "DENY"
 
+#: Pages of other origins that may call the API, with a token. Sessions stay with our own pages.
+CORS_ALLOWED_ORIGINS = env.origins("BATCHGEN_CORS_ORIGINS")
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "last-event-id"]
+CORS_EXPOSE_HEADERS = ["Content-Disposition", "Idempotent-Replayed", "Retry-After"]
+
 #: Largest request body, in bytes; a backlog of 10,000 cards has about 4 MB.
 MAX_BODY_BYTES = env.integer("BATCHGEN_MAX_BODY_BYTES", 10_000_000, least=1_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+#: A body that has not arrived whole by then is given up.
+BODY_TIMEOUT_S = env.number("BATCHGEN_BODY_TIMEOUT_S", 60, least=0.1, most=3600)
+#: One statement of a web request, which then answers 503; 0 = no limit. Workers have none.
+WEB_STATEMENT_TIMEOUT_S = env.number("BATCHGEN_WEB_STATEMENT_TIMEOUT_S", 30, most=3600)
+#: Of one user, or one address that is not signed in; 0 = no limit.
+REQUESTS_PER_MINUTE = env.integer("BATCHGEN_REQUESTS_PER_MINUTE", 6000)
+#: Tries to add a member; each tells whether a user exists.
+MEMBERS_PER_MINUTE = 30
+#: How long the answer to a POST with an Idempotency-Key is kept for a repetition.
+IDEMPOTENCY_KEEP_S = env.integer("BATCHGEN_IDEMPOTENCY_KEEP_S", 86_400, least=60)
 
 # PostgreSQL: the truth ------------------------------------------------------------------------
 
@@ -236,6 +261,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["batchgen.throttle.RequestThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["batchgen.api.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["batchgen.api.StrictJSONParser"],
     "EXCEPTION_HANDLER": "batchgen.api_errors.exception_handler",
@@ -248,15 +274,17 @@ REST_FRAMEWORK = {
     "COERCE_DECIMAL_TO_STRING": True,
 }
 SIMPLE_JWT = {
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
-    "UPDATE_LAST_LOGIN": False,
+    # A token dies with the password it was bought with.
+    "CHECK_REVOKE_TOKEN": True,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "batchgen",
     "DESCRIPTION": "Generates the user stories of every epic of a backlog, and loses nothing.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
+    "DEFAULT_GENERATOR_CLASS": "batchgen.openapi.OnceGenerator",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",

@@ -114,6 +114,16 @@ def _configure(connection: psycopg.Connection[Row]) -> None:
     connection.adapters.register_loader("jsonb", JsonbLoader)
 
 
+def limit_statements(*, seconds: float) -> None:
+    """Have the server end statements that take longer, in connections that this process opens
+    from now on; 0: none. A web process asks for it before its first connection; migrations and
+    workers may take their time."""
+    if seconds:
+        options = connections["default"].settings_dict["OPTIONS"]
+        given = options.get("options", "")
+        options["options"] = f"{given} -c statement_timeout={round(seconds * 1000)}".strip()
+
+
 def close_engine_pool() -> None:
     """Give the engine's connections back to the server; the next statement opens new ones."""
     if engine_pool.cache_info().currsize:

@@ -4,13 +4,14 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from batchgen.auth import TokenRefresh, TokenView
+from batchgen.auth import TokenRefreshView, TokenRevokeView, TokenView
 from batchgen.health import healthz
 from runs.health import readyz
 
 schema = SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer, OpenApiYamlRenderer])
+docs = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="batchgen/docs.html")
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/api/docs")),
@@ -18,9 +19,10 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("api/schema", schema, name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs", docs, name="docs"),
     path("api/v1/auth/token", TokenView.as_view()),
-    path("api/v1/auth/token/refresh", TokenRefresh.as_view()),
+    path("api/v1/auth/token/refresh", TokenRefreshView.as_view()),
+    path("api/v1/auth/token/revoke", TokenRevokeView.as_view()),
     path("api/v1/", include("epics.urls")),
     path("api/v1/", include("runs.urls")),
 ]

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import User
 
+from epics import services
 from epics.models import Card, Epic, EpicCard, Project
 
 _CARDS = 10
@@ -12,9 +13,8 @@ _BATCH = 5000
 def project_create(*, epics: int) -> Project:
     """A project with so many epics of 5 cards each."""
     owner, _ = User.objects.get_or_create(username="benchmark")
-    project = Project.objects.create(
-        name="Benchmark", description="Reports for a small shop.", created_by=owner
-    )
+    fields = {"name": "Benchmark", "description": "Reports for a small shop."}
+    project = services.project_create(user=owner, fields=fields)
     cards = Card.objects.bulk_create(_card(project, number) for number in range(1, _CARDS + 1))
     rows = Epic.objects.bulk_create(
         (_epic(project, number) for number in range(1, epics + 1)), batch_size=_BATCH

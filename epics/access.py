@@ -1,9 +1,9 @@
-"""Who may see and do what: the creator and staff own a project, members have a role in it."""
+"""Who may see and do what: members have a role in a project, staff own every one."""
 
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from batchgen.errors import Forbidden, NotFound
 from epics.models import Membership, Project
@@ -21,12 +21,12 @@ def projects_visible(*, user: Somebody) -> "QuerySet[Project]":
     if isinstance(user, AnonymousUser):
         return Project.objects.none()
     member = Membership.objects.filter(project=OuterRef("pk"), user=user)
-    return Project.objects.filter(Q(created_by_id=user.pk) | Exists(member))
+    return Project.objects.filter(Exists(member))
 
 
 def project_role(*, user: Somebody, project: Project) -> str | None:
     """The user's role in the project, None for a stranger."""
-    if is_staff(user) or project.created_by_id == user.pk:
+    if is_staff(user):
         return Role.OWNER
     if isinstance(user, AnonymousUser):
         return None

@@ -60,6 +60,18 @@ class ProjectAdmin(VersionedAdmin):
         if set(form.changed_data) & set(PROJECT_PROMPT):
             mark_outdated(Epic.objects.filter(project=obj))
 
+    def save_related(
+        self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool
+    ) -> None:
+        super().save_related(request, form, formsets, change)
+        project = form.instance
+        if not change:
+            Membership.objects.update_or_create(
+                project=project,
+                user=project.created_by,
+                defaults={"role": Membership.Role.OWNER},
+            )
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         return projects_with_figures(super().get_queryset(request))
 

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from epics.backlog_document import Backlog, BacklogEpic, BacklogStory, backlog_parse
 from epics.models import Card, Epic, EpicCard, Project, Story
+from epics.writes import project_insert
 
 
 def backlog_import(*, user: User, document: object) -> Project:
@@ -31,7 +32,7 @@ def backlog_import(*, user: User, document: object) -> Project:
 
 def _project(backlog: Backlog, user: User) -> Project:
     fields = backlog.project.model_dump()
-    return Project.objects.create(source=backlog.source, created_by_id=user.pk, **fields)
+    return project_insert(user=user, fields={**fields, "source": backlog.source})
 
 
 def _cards(backlog: Backlog, project: Project) -> dict[str, Card]:

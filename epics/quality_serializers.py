@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from batchgen.api import StrictSerializer
+from batchgen.api import QuerySerializer, StrictSerializer
 from epics import limits
 from epics.serializers import TextField
 from epics.story_lint import MAX_GROUPS, MAX_LINTED
@@ -77,7 +77,7 @@ class LintOutput(serializers.Serializer[Any]):
     stories = LintedStoryOutput(many=True)
 
 
-class DuplicatesQuery(serializers.Serializer[Any]):
+class DuplicatesQuery(QuerySerializer):
     epics = serializers.ChoiceField(
         ["different", "any"],
         default="different",

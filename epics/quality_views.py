@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from batchgen.api import operation, valid
+from batchgen.api import operation, query_of, valid
 from epics.access import project_for
 from epics.quality_serializers import DuplicatesOutput, DuplicatesQuery, LintInput, LintOutput
 from epics.story_lint import project_duplicates, stories_lint
@@ -56,6 +56,6 @@ class DuplicatesView(APIView):
     )
     def get(self, request: Request, project_id: UUID) -> Response:
         project = project_for(user=request.user, project_id=project_id)
-        query = valid(DuplicatesQuery, request.query_params.dict())
+        query = query_of(request, DuplicatesQuery)
         found = project_duplicates(project=project, across_epics=query["epics"] == "different")
         return Response(DuplicatesOutput(found).data)

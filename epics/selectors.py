@@ -9,9 +9,9 @@ from django.db.models.functions import Coalesce
 
 from batchgen.errors import NotFound
 from epics.access import Role, Somebody, project_require, projects_visible
-from epics.models import Card, Epic, EpicCard, Membership, Project, Story
+from epics.models import STORY_TEXT, Card, Epic, EpicCard, Membership, Project, Story
 
-P = TypeVar("P", Card, Epic, Story)
+P = TypeVar("P", Card, Epic, Story, Membership)
 
 
 def projects_list(*, user: Somebody, search: str = "") -> "QuerySet[Project]":
@@ -32,6 +32,11 @@ def project_read(*, project_id: UUID) -> Project:
     if project is None:
         raise NotFound
     return project
+
+
+def members_list(*, project: Project) -> "QuerySet[Membership]":
+    """The project's members with their users."""
+    return Membership.objects.filter(project=project).select_related("user")
 
 
 def cards_list(*, project: Project, search: str = "") -> "QuerySet[Card]":
@@ -79,14 +84,14 @@ def stories_list(
     if persona:
         stories = stories.filter(persona__iexact=persona)
     if search:
-        stories = stories.filter(Q(title__icontains=search) | Q(user_story__icontains=search))
+        stories = stories.alias(text=STORY_TEXT).filter(text__icontains=search)
     return stories
 
 
 def part_for(
     model: type[P], *, part_id: UUID, user: Somebody, role: Membership.Role = Role.VIEWER
 ) -> P:
-    """A card, epic or story with its project, where the user has at least this role in that.
+    """A card, epic, story or member with its project, where the user has at least this role.
 
     Raises:
         NotFound, Forbidden: as `epics.access.project_require`.

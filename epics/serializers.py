@@ -1,16 +1,18 @@
 """The backlog's JSON. Inputs state the same limits as an import."""
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
-from batchgen.api import StrictSerializer
+from batchgen.api import PlainText, QuerySerializer, StrictSerializer
+from batchgen.paging import order_choices
 from epics import limits
 from epics.models import Card, Epic, Project, Story
 
 
-class TextField(serializers.CharField):
+class TextField(PlainText):
     """Text without control characters; `lines=True` allows tabs and line breaks."""
 
     default_error_messages = {"control": "The control character {found} is not allowed here."}
@@ -20,11 +22,10 @@ class TextField(serializers.CharField):
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
+        text = super().to_internal_value(data)
         if found := limits.control_character(data, lines=self._lines):
             self.fail("control", found=found)
-        return super().to_internal_value(data)
+        return text
 
 
 def _code() -> TextField:
@@ -105,7 +106,7 @@ class ProjectInput(StrictSerializer):
     language = TextField(max_length=limits.CODE_CHARS, required=False)
     source = _text()  # type: ignore[assignment]  # as above
 
-    ignored = ProjectOutput.Meta.fields
+    answered = ProjectOutput.Meta.fields
 
 
 class ProjectPatch(VersionInput, ProjectInput):
@@ -144,7 +145,7 @@ class CardInput(StrictSerializer):
     problem = _text(allow_null=True)
     systems = _texts(TextField(max_length=limits.NAME_CHARS))
 
-    ignored = CardOutput.Meta.fields
+    answered = CardOutput.Meta.fields
 
 
 class CardPatch(VersionInput, CardInput):
@@ -218,7 +219,7 @@ class EpicInput(StrictSerializer):
         help_text="All cards of the epic, in their order.",
     )
 
-    ignored = EpicOutput.Meta.fields
+    answered = EpicOutput.Meta.fields
 
 
 class EpicPatch(VersionInput, EpicInput):
@@ -278,7 +279,7 @@ class StoryPatch(VersionInput):
     priority = serializers.ChoiceField(["high", "medium", "low", ""], required=False)
     effort = serializers.ChoiceField(["S", "M", "L", ""], required=False)
 
-    ignored = StoryOutput.Meta.fields
+    answered = StoryOutput.Meta.fields
 
 
 class ImportOutput(serializers.Serializer[Any]):
@@ -290,20 +291,35 @@ class ImportOutput(serializers.Serializer[Any]):
 # Filters --------------------------------------------------------------------------------------
 
 
-class SearchQuery(serializers.Serializer[Any]):
-    q = serializers.CharField(
-        required=False, allow_blank=True, max_length=200, help_text="Part of the text, in any case."
+def _order(columns: Mapping[str, str], default: str) -> serializers.ChoiceField:
+    return serializers.ChoiceField(
+        order_choices(columns), default=default, help_text="With `-`: the other way round."
     )
+
+
+class SearchQuery(QuerySerializer):
+    q = _line(help_text="Part of the text, in any case; quick from three characters on.")
+
+
+#: What lists can be ordered by: {name in the JSON: column}.
+PROJECT_ORDERS = {"createdAt": "created_at", "name": "name"}
+PART_ORDERS = {"order": "order", "code": "code", "title": "title"}
+STORY_ORDERS = {"createdAt": "created_at"}
+
+
+class ProjectsQuery(SearchQuery):
+    order = _order(PROJECT_ORDERS, "-createdAt")
+
+
+class PartsQuery(SearchQuery):
+    order = _order(PART_ORDERS, "order")
 
 
 class StoriesQuery(SearchQuery):
-    epic = serializers.CharField(
-        required=False, allow_blank=True, max_length=limits.CODE_CHARS, help_text="An id or a code."
-    )
-    persona = serializers.CharField(
-        required=False, allow_blank=True, max_length=limits.NAME_CHARS, help_text="In any case."
-    )
+    epic = _line(limits.CODE_CHARS, help_text="An id or a code.")
+    persona = _line(help_text="In any case.")
+    order = _order(STORY_ORDERS, "createdAt")
 
 
-class ExportQuery(serializers.Serializer[Any]):
+class ExportQuery(QuerySerializer):
     format = serializers.ChoiceField(["json", "csv", "markdown", "jira"], default="json")

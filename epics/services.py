@@ -20,6 +20,7 @@ from epics.writes import (
     Changes,
     mark_outdated,
     next_place,
+    project_insert,
     project_lock,
     refuse_taken_code,
     row_apply,
@@ -47,7 +48,7 @@ STORY_JUDGED = ("title", "user_story", "persona", "acceptance_criteria")
 @transaction.atomic
 def project_create(*, user: User, fields: Changes) -> Project:
     """A new, empty project of the user."""
-    return Project.objects.create(created_by_id=user.pk, **fields)
+    return project_insert(user=user, fields=fields)
 
 
 @transaction.atomic

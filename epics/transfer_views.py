@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from batchgen.api import operation, signed_in, valid
+from batchgen.api import operation, query_of, signed_in
 from batchgen.downloads import download
 from epics import selectors
 from epics.access import project_for
@@ -31,6 +31,7 @@ class ImportView(APIView):
         request=Backlog,
         response=ImportOutput,
         status=201,
+        creates=True,
         description="All or nothing. Every problem is told with its path, up to 50 at a time.",
     )
     def post(self, request: Request) -> Response:
@@ -78,7 +79,7 @@ class ExportView(APIView):
     )
     def get(self, request: Request, project_id: UUID) -> HttpResponseBase:
         project = project_for(user=request.user, project_id=project_id)
-        query = valid(ExportQuery, request.query_params.dict())
+        query = query_of(request, ExportQuery)
         written = FORMATS[query["format"]]
         return download(
             request._request,

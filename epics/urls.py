@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from epics import quality_views, transfer_views, views
+from epics import member_views, quality_views, transfer_views, views
 
 urlpatterns = [
     path("projects", views.ProjectsView.as_view()),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("projects/<uuid:project_id>/epics", views.EpicsView.as_view()),
     path("projects/<uuid:project_id>/stories", views.ProjectStoriesView.as_view()),
     path("projects/<uuid:project_id>/duplicates", quality_views.DuplicatesView.as_view()),
+    path("projects/<uuid:project_id>/members", member_views.MembersView.as_view()),
+    path("members/<uuid:member_id>", member_views.MemberView.as_view()),
     path("cards/<uuid:card_id>", views.CardView.as_view()),
     path("epics/<uuid:epic_id>", views.EpicView.as_view()),
     path("epics/<uuid:epic_id>/stories", views.EpicStoriesView.as_view()),

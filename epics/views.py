@@ -8,21 +8,26 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from batchgen.api import operation, page_response, signed_in, valid
+from batchgen.api import operation, page_response, query_of, signed_in, valid
+from batchgen.paging import keys_of
 from epics import selectors, services
 from epics.access import Role, project_for
 from epics.models import Card, Epic, Story
 from epics.serializers import (
+    PART_ORDERS,
+    PROJECT_ORDERS,
+    STORY_ORDERS,
     CardInput,
     CardOutput,
     CardPatch,
     EpicInput,
     EpicOutput,
     EpicPatch,
+    PartsQuery,
     ProjectInput,
     ProjectOutput,
     ProjectPatch,
-    SearchQuery,
+    ProjectsQuery,
     StoriesQuery,
     StoryOutput,
     StoryPatch,
@@ -34,14 +39,14 @@ class ProjectsView(APIView):
         "projectList",
         "List projects",
         tag="projects",
-        query=[SearchQuery],
+        query=[ProjectsQuery],
         response=ProjectOutput,
         page=True,
     )
     def get(self, request: Request) -> Response:
-        query = valid(SearchQuery, request.query_params.dict())
+        query = query_of(request, ProjectsQuery)
         projects = selectors.projects_list(user=request.user, search=query.get("q", ""))
-        keys = ("-created_at", "-id")
+        keys = keys_of(query["order"], PROJECT_ORDERS)
         return page_response(request, projects, keys=keys, serializer=ProjectOutput)
 
     @operation(
@@ -51,6 +56,7 @@ class ProjectsView(APIView):
         request=ProjectInput,
         response=ProjectOutput,
         status=201,
+        creates=True,
     )
     def post(self, request: Request) -> Response:
         fields = valid(ProjectInput, request.data)
@@ -91,15 +97,16 @@ class CardsView(APIView):
         "cardList",
         "List a project's cards",
         tag="cards",
-        query=[SearchQuery],
+        query=[PartsQuery],
         response=CardOutput,
         page=True,
     )
     def get(self, request: Request, project_id: UUID) -> Response:
         project = project_for(user=request.user, project_id=project_id)
-        query = valid(SearchQuery, request.query_params.dict())
+        query = query_of(request, PartsQuery)
         cards = selectors.cards_list(project=project, search=query.get("q", ""))
-        return page_response(request, cards, keys=("order", "id"), serializer=CardOutput)
+        keys = keys_of(query["order"], PART_ORDERS)
+        return page_response(request, cards, keys=keys, serializer=CardOutput)
 
     @operation(
         "cardCreate",
@@ -108,6 +115,7 @@ class CardsView(APIView):
         request=CardInput,
         response=CardOutput,
         status=201,
+        creates=True,
     )
     def post(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
@@ -142,15 +150,16 @@ class EpicsView(APIView):
         "epicList",
         "List a project's epics",
         tag="epics",
-        query=[SearchQuery],
+        query=[PartsQuery],
         response=EpicOutput,
         page=True,
     )
     def get(self, request: Request, project_id: UUID) -> Response:
         project = project_for(user=request.user, project_id=project_id)
-        query = valid(SearchQuery, request.query_params.dict())
+        query = query_of(request, PartsQuery)
         epics = selectors.epics_list(project=project, search=query.get("q", ""))
-        return page_response(request, epics, keys=("order", "id"), serializer=EpicOutput)
+        keys = keys_of(query["order"], PART_ORDERS)
+        return page_response(request, epics, keys=keys, serializer=EpicOutput)
 
     @operation(
         "epicCreate",
@@ -159,6 +168,7 @@ class EpicsView(APIView):
         request=EpicInput,
         response=EpicOutput,
         status=201,
+        creates=True,
     )
     def post(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
@@ -200,14 +210,15 @@ class ProjectStoriesView(APIView):
     )
     def get(self, request: Request, project_id: UUID) -> Response:
         project = project_for(user=request.user, project_id=project_id)
-        query = valid(StoriesQuery, request.query_params.dict())
+        query = query_of(request, StoriesQuery)
         stories = selectors.stories_list(
             project=project,
             epic=_id_or_code(query.get("epic", "")),
             persona=query.get("persona", ""),
             search=query.get("q", ""),
         )
-        return page_response(request, stories, keys=("id",), serializer=StoryOutput)
+        keys = keys_of(query["order"], STORY_ORDERS)
+        return page_response(request, stories, keys=keys, serializer=StoryOutput)
 
 
 class EpicStoriesView(APIView):
@@ -220,6 +231,7 @@ class EpicStoriesView(APIView):
     )
     def get(self, request: Request, epic_id: UUID) -> Response:
         epic = selectors.part_for(Epic, part_id=epic_id, user=request.user)
+        query_of(request)
         stories = selectors.stories_list(project=epic.project, epic=epic_id)
         return page_response(request, stories, keys=("order", "id"), serializer=StoryOutput)
 

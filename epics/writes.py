@@ -3,15 +3,23 @@
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Case, Exists, F, Max, OuterRef, When
 
 from batchgen.errors import NotFound, ValidationFailed, VersionConflict
-from epics.models import Card, Epic, Project, Story
+from epics.models import Card, Epic, Membership, Project, Story
 
 T = TypeVar("T", Project, Card, Epic, Story)
 Coded = TypeVar("Coded", Card, Epic)
 Changes = dict[str, Any]
+
+
+def project_insert(*, user: User, fields: Changes) -> Project:
+    """A new project, of which the user is an owner. Call it inside a transaction."""
+    project = Project.objects.create(created_by_id=user.pk, **fields)
+    Membership.objects.create(project=project, user_id=user.pk, role=Membership.Role.OWNER)
+    return project
 
 
 def row_take(model: type[T], pk: UUID, version: int | None) -> T:

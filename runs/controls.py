@@ -16,6 +16,7 @@ from runs.services import (
     Moved,
     RunOptions,
     action_append,
+    epics_counted,
     run_dispatch,
     run_finalize,
     run_move,
@@ -83,7 +84,15 @@ def run_change(
         # A lane that is there already is as good.
         lanes = [Lane(run=run, index=index) for index in range(max_concurrency or 0)]
         Lane.objects.bulk_create(lanes, ignore_conflicts=True)
-        action_append(run_id=run.id, kind=RunAction.Kind.CHANGE, user=user, details=changes)
+        before: dict[str, object] = {}
+        if max_concurrency is not None:
+            before = {
+                "lanesBefore": run.max_concurrency,
+                "epicsDone": epics_counted(run_id=run.id)[1],
+            }
+        action_append(
+            run_id=run.id, kind=RunAction.Kind.CHANGE, user=user, details={**changes, **before}
+        )
         told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changes.items())
         log_append(run_id=run.id, message=f"Changed by {user.get_username()}: {told}.")
     run_dispatch(run_id=run.id)

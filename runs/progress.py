@@ -3,6 +3,7 @@
 Made from one row of `runs.selectors.runs_with_figures`; nothing here asks the database.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from uuid import UUID
 
 from django.utils.timezone import now
 
-from runs.eta import remaining_ms
+from runs.eta import Mark, Remaining, remaining
 from runs.models import Run, RunEpic
 from runs.states import FINAL, LaneState, RunEpicStage, RunEpicStatus, RunStatus
 
@@ -60,6 +61,8 @@ class RunProgress:
     wait_reason: str = ""
     #: {code, title, order} of the epic that began last and is being generated, or None.
     current: dict[str, Any] | None = None
+    #: {kind, at_s, details} of its pauses, resumes and changes of lanes, in order.
+    actions: Sequence[dict[str, Any]] = ()
 
     @classmethod
     def of(cls, run: Run) -> "RunProgress":
@@ -72,6 +75,7 @@ class RunProgress:
             cost_usd=cost_usd,
             wait_reason=wait_reason,
             current=vars(run)["current"],
+            actions=vars(run)["marks"] or (),
             **figures,
         )
 
@@ -114,11 +118,37 @@ class RunProgress:
         return self.elapsed_ms if self.run.completed_at else None
 
     @property
-    def remaining_ms(self) -> int | None:
+    def remaining(self) -> Remaining | None:
         """None before the first epic is done and while the run does not run."""
         if self.run.status != RunStatus.RUNNING:
             return None
-        return remaining_ms(done=self.done, left=self.left, elapsed_ms=self.elapsed_ms)
+        return remaining(
+            marks=self._marks(),
+            at_ms=self.at.timestamp() * 1000,
+            done=self.done,
+            generating=self.generating,
+            left=self.left,
+        )
+
+    def _marks(self) -> list[Mark]:
+        """The run's begin and its actions, as the estimate reads them."""
+        began = {"kind": "resume", "at_s": (self.run.started_at or self.at).timestamp()}
+        rows = [{**began, "details": {"epicsDone": 0}}, *self.actions]
+        lanes = [self.run.max_concurrency]
+        for row in rows[:0:-1]:
+            lanes.insert(0, row["details"].get("lanesBefore", lanes[0]))
+        runs, marks = True, []
+        for row, count in zip(rows, lanes, strict=True):
+            runs = {"pause": False, "resume": True}.get(row["kind"], runs)
+            marks.append(
+                Mark(
+                    at_ms=row["at_s"] * 1000,
+                    runs=runs,
+                    lanes=min(count, self.run.total_epics),
+                    done=row["details"]["epicsDone"],
+                )
+            )
+        return marks
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -195,3 +225,8 @@ class EffectiveProgress(RunProgress):
     @property
     def total(self) -> int:
         return self.epics
+
+    @property
+    def remaining(self) -> Remaining | None:
+        """Of the run itself: nothing else of its family is running."""
+        return RunProgress.of(self.run).remaining

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import JSONBAgg
 from django.db.models import (
     Avg,
     CharField,
@@ -16,13 +17,13 @@ from django.db.models import (
     Sum,
     Value,
 )
-from django.db.models.functions import Cast, Coalesce, JSONObject, Now
+from django.db.models.functions import Cast, Coalesce, Extract, JSONObject, Now
 
 from batchgen.errors import NotFound
 from epics.access import Role, Somebody, project_require, projects_visible
 from epics.models import Membership, Project
 from runs.eta import TYPICAL_EPIC_MS, expected_ms
-from runs.models import Lane, Run, RunEpic, Worker
+from runs.models import Lane, Run, RunAction, RunEpic, Worker
 from runs.progress import EffectiveProgress
 from runs.queries import QUERIES
 from runs.states import ACTIVE, LaneState, RunEpicStatus
@@ -45,7 +46,7 @@ _OBSERVED_EPICS = 200
 
 
 def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
-    """Each with what `RunProgress.of` reads: `figures` and `current`."""
+    """Each with what `RunProgress.of` reads: `figures`, `current` and `marks`."""
     lanes = Lane.objects.filter(run=OuterRef("pk")).order_by()
     figures = lanes.values("run").annotate(
         figures=JSONObject(
@@ -66,7 +67,22 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
     current = generating.values(
         json=JSONObject(code="epic_code", title="epic_title", order="order")
     )
-    return runs.annotate(figures=Subquery(figures.values("figures")), current=Subquery(current[:1]))
+    marks = (
+        RunAction.objects.filter(run=OuterRef("pk"), details__has_key="epicsDone")
+        .order_by()
+        .values("run")
+        .annotate(
+            marks=JSONBAgg(
+                JSONObject(kind="kind", at_s=Extract("at", "epoch"), details="details"),
+                order_by="id",
+            )
+        )
+    )
+    return runs.annotate(
+        figures=Subquery(figures.values("figures")),
+        current=Subquery(current[:1]),
+        marks=Subquery(marks.values("marks")),
+    )
 
 
 def runs_list(

@@ -6,7 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from batchgen.api import StrictSerializer
+from batchgen.api import QuerySerializer, StrictSerializer
+from batchgen.paging import order_choices
 from epics.limits import MAX_EPICS
 from runs.models import RunAction, RunEpic, RunLog
 from runs.pacing import MOST_LANES
@@ -54,6 +55,11 @@ class PriorityReasonOutput(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class RangeOutput(serializers.Serializer[Any]):
+    lowMs = serializers.IntegerField(source="low_ms")
+    highMs = serializers.IntegerField(source="high_ms")
+
+
 # What a RunProgress shows.
 class RunOutput(serializers.Serializer[Any]):
     runId = serializers.UUIDField(source="run.id")
@@ -94,9 +100,18 @@ class RunOutput(serializers.Serializer[Any]):
         source="duration_ms", allow_null=True, help_text="Null until the run has ended."
     )
     estimatedRemainingMs = serializers.IntegerField(
-        source="remaining_ms",
+        source="remaining.ms",
+        default=None,
         allow_null=True,
-        help_text="At the pace so far; null until one epic is done, and unless it is RUNNING.",
+        help_text=(
+            "At the pace of its last epics, with all that held them up but pauses; null until one "
+            "epic is done, and unless it is RUNNING."
+        ),
+    )
+    estimatedRemainingRange = RangeOutput(
+        source="remaining",
+        allow_null=True,
+        help_text="More than every other run ends in it; null where estimatedRemainingMs is.",
     )
     controls = serializers.ListField(
         child=serializers.ChoiceField(["pause", "resume", "cancel", "retry-failed"]),
@@ -125,6 +140,12 @@ class WarningOutput(serializers.Serializer[Any]):
 
 
 class RunStartedOutput(RunOutput):
+    estimatedDurationMs = serializers.IntegerField(
+        help_text=(
+            "What the run may need, by its lanes, its pacing, and the time that an epic took in "
+            "the last run of the same provider and model (20 s where there was none)."
+        ),
+    )
     warnings = WarningOutput(many=True)
 
 
@@ -270,7 +291,7 @@ class RunInput(StrictSerializer):
         }
 
 
-class RunQuery(serializers.Serializer[Any]):
+class RunQuery(QuerySerializer):
     effective = serializers.BooleanField(
         default=False,
         help_text="Merge the run with its retries and what it retries: the latest outcomes.",
@@ -333,13 +354,26 @@ class RunActionOutput(serializers.ModelSerializer[RunAction]):
         read_only_fields = fields
 
 
-class RunsQuery(serializers.Serializer[Any]):
+class RunEpicsQuery(RunQuery):
+    status = serializers.ChoiceField(RunEpicStatus.choices, required=False)
+
+
+#: What runs can be ordered by: {name in the JSON: column}.
+RUN_ORDERS = {"createdAt": "created_at"}
+
+
+class RunsQuery(QuerySerializer):
     project = serializers.UUIDField(required=False)
     status = serializers.ChoiceField(RunStatus.choices, required=False)
     type = serializers.ChoiceField(RunType.choices, required=False)
+    order = serializers.ChoiceField(
+        order_choices(RUN_ORDERS),
+        default="-createdAt",
+        help_text="With `-`: the other way round.",
+    )
 
 
-class LogQuery(serializers.Serializer[Any]):
+class LogQuery(QuerySerializer):
     after = serializers.IntegerField(
         required=False,
         min_value=0,

@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Exists, F, OuterRef, Sum
+from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce, Length
 from django.utils.timezone import now
 
@@ -99,7 +100,8 @@ def run_start(
             details={"epics": len(epics), **origin},
         )
         log_append(run_id=run.id, message=_start_line(run, user))
-    run_dispatch(run_id=run.id)
+        # The caller's transaction, where there is one, has to be over too.
+        transaction.on_commit(partial(run_dispatch, run_id=run.id))
     return run
 
 
@@ -309,7 +311,7 @@ def run_move(
         if row is None:
             return None
         # A statement of its own: it sees the claims that the one before waited for.
-        in_flight = Lane.objects.filter(run_id=run_id, state=LaneState.RUNNING).count()
+        in_flight, done = epics_counted(run_id=run_id)
         moved = Moved(
             run_id=run_id,
             kind=kind,
@@ -319,7 +321,8 @@ def run_move(
             in_flight=in_flight,
         )
         reason = {"reason": error_code} if error_code else {}
-        details = {"from": moved.previous, "to": to, "inFlight": in_flight, **reason}
+        counted = {"inFlight": in_flight, "epicsDone": done}
+        details = {"from": moved.previous, "to": to, **counted, **reason}
         action_append(run_id=run_id, kind=kind, user=user, at=at, details=details)
         log_append(run_id=run_id, message=message, level="warning" if error_code else "info")
     if to == RunStatus.RUNNING:
@@ -329,6 +332,15 @@ def run_move(
     if to != RunStatus.PAUSED:  # which ends when it is resumed
         run_finalize(run_id=run_id)
     return moved
+
+
+def epics_counted(*, run_id: UUID) -> tuple[int, int]:
+    """How many of the run's epics are under way, and how many a worker brought to an end."""
+    found = Lane.objects.filter(run_id=run_id).aggregate(
+        in_flight=Count("pk", filter=Q(state=LaneState.RUNNING)),
+        done=Coalesce(Sum(F("completed") + F("failed") + F("skipped")), 0),
+    )
+    return found["in_flight"], found["done"]
 
 
 def action_append(

@@ -15,9 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from batchgen.api import PageResponse, operation, page_response, signed_in, valid
+from batchgen.api import PageResponse, operation, page_response, query_of, signed_in, valid
 from batchgen.errors import NotFound
-from batchgen.paging import MAX_LIMIT, page_of
+from batchgen.paging import MAX_LIMIT, keys_of, page_of
 from epics.access import Role, project_for
 from runs import selectors
 from runs.controls import run_change, run_control, run_epic_cancel, run_retry
@@ -27,6 +27,7 @@ from runs.models import Run
 from runs.progress import RunProgress
 from runs.queue import queue_status
 from runs.serializers import (
+    RUN_ORDERS,
     ControlOutput,
     EffectiveRunOutput,
     LogQuery,
@@ -38,6 +39,7 @@ from runs.serializers import (
     RunActionOutput,
     RunChangeInput,
     RunEpicOutput,
+    RunEpicsQuery,
     RunInput,
     RunLogOutput,
     RunOutput,
@@ -59,6 +61,7 @@ class ProjectRunsView(APIView):
         request=RunInput,
         response=RunStartedOutput,
         status=202,
+        creates=True,
         description=(
             "Answers at once; workers do the run. At most one run of a type is active in a "
             "project: 409 RUN_ALREADY_ACTIVE names it in `details.runId`. 400 where there is no "
@@ -70,7 +73,12 @@ class ProjectRunsView(APIView):
         options = RunOptions(**valid(RunInput, request.data))
         started = run_start(project=project, user=signed_in(request), options=options)
         run = selectors.run_read(run_id=started.pk)
-        output = {**run_json(RunProgress.of(run)), "warnings": _warnings(run)}
+        expected_ms = selectors.run_expected_ms(run=run)
+        output = {
+            **run_json(RunProgress.of(run)),
+            "estimatedDurationMs": expected_ms,
+            "warnings": _warnings(run, expected_ms),
+        }
         return Response(output, status=202)
 
 
@@ -84,14 +92,15 @@ class RunsView(APIView):
         page=True,
     )
     def get(self, request: Request) -> Response:
-        query = valid(RunsQuery, request.query_params.dict())
+        query = query_of(request, RunsQuery)
         runs = selectors.runs_list(
             user=request.user,
             project_id=query.get("project"),
             status=query.get("status"),
             type=query.get("type"),
         )
-        found, page = page_of(runs, keys=("-created_at", "-id"), query=request.query_params)
+        keys = keys_of(query["order"], RUN_ORDERS)
+        found, page = page_of(runs, keys=keys, query=request.query_params)
         return PageResponse([run_json(RunProgress.of(run)) for run in found], page)
 
 
@@ -107,7 +116,7 @@ class RunView(APIView):
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
-        if valid(RunQuery, request.query_params.dict())["effective"]:
+        if query_of(request, RunQuery)["effective"]:
             return Response(EffectiveRunOutput(selectors.run_effective(run=run)).data)
         return Response(run_json(RunProgress.of(run)))
 
@@ -143,8 +152,8 @@ def control_view(action: str, *, name: str) -> type[APIView]:
             ),
         )
         def post(self, request: Request, run_id: UUID) -> Response:
-            valid(NothingInput, request.data)
             run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+            valid(NothingInput, request.data)
             moved = run_control(run=run, action=action, user=signed_in(request))
             return Response(ControlOutput(moved).data)
 
@@ -159,10 +168,11 @@ class RunRetryView(APIView):
         request=RetryInput,
         response=RetryOutput,
         status=202,
+        creates=True,
     )
     def post(self, request: Request, run_id: UUID) -> Response:
-        options = valid(RetryInput, request.data)
         run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+        options = valid(RetryInput, request.data)
         retry = run_retry(
             run=run, user=signed_in(request), include_pending=options["includePending"]
         )
@@ -182,8 +192,8 @@ class RunEpicCancelView(APIView):
         ),
     )
     def post(self, request: Request, run_id: UUID, run_epic_id: UUID) -> Response:
-        valid(NothingInput, request.data)
         run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+        valid(NothingInput, request.data)
         run_epic = selectors.run_epics(run=run).filter(pk=run_epic_id).first()
         if run_epic is None:
             raise NotFound
@@ -201,6 +211,7 @@ class RunActionsView(APIView):
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_plain(user=request.user, run_id=run_id)
+        query_of(request)
         return page_response(request, run.actions.all(), keys=("-id",), serializer=RunActionOutput)
 
 
@@ -216,6 +227,7 @@ class RunProgressView(APIView):
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
+        query_of(request)
         epics, page = page_of(
             selectors.run_epics(run=run), keys=_EPIC_KEYS, query=_many(request.query_params)
         )
@@ -231,19 +243,20 @@ class RunEpicsView(APIView):
         "runEpicList",
         "List a run's epics in their order",
         tag="runs",
-        query=[RunQuery],
+        query=[RunEpicsQuery],
         response=RunEpicOutput,
         page=True,
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
-        if valid(RunQuery, {"effective": request.query_params.get("effective", False)})[
-            "effective"
-        ]:
+        query = query_of(request, RunEpicsQuery)
+        if query["effective"]:
             run_ids = selectors.run_lineage(run=run)
             epics = selectors.run_epics_effective(run_ids=run_ids)
         else:
             epics = selectors.run_epics(run=run)
+        if "status" in query:
+            epics = epics.filter(status=query["status"])
         return page_response(request, epics, keys=_EPIC_KEYS, serializer=RunEpicOutput)
 
 
@@ -258,7 +271,7 @@ class RunLogsView(APIView):
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
-        query = valid(LogQuery, request.query_params.dict())
+        query = query_of(request, LogQuery)
         after, limit = query.get("cursor", query.get("after", 0)), query["limit"]
         lines = list(log_after(run_id=run.pk, seq=after, limit=limit + 1))
         more, lines = len(lines) > limit, lines[:limit]
@@ -278,10 +291,9 @@ class QueueStatusView(APIView):
         return Response(QueueStatusOutput(queue_status(user=request.user)).data)
 
 
-def _warnings(run: Run) -> list[dict[str, Any]]:
+def _warnings(run: Run, expected_ms: int) -> list[dict[str, Any]]:
     if run.total_epics <= settings.MANY_EPICS:
         return []
-    expected_ms = selectors.run_expected_ms(run=run)
     return [
         {
             "code": "MANY_EPICS",

@@ -132,8 +132,8 @@ def _picture(look: Look) -> Group:
 
 def _time_text(progress: RunProgress) -> str:
     elapsed = duration_text(progress.elapsed_ms)
-    if progress.remaining_ms:
-        return f"{elapsed}, about {duration_text(progress.remaining_ms)} left"
+    if progress.remaining and progress.remaining.ms:
+        return f"{elapsed}, about {duration_text(progress.remaining.ms)} left"
     return elapsed
 
 

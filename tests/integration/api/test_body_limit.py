@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import uvicorn
-from django.conf import settings
+from django.conf import settings as configured
+from pytest_django.fixtures import Settings
 
 from batchgen.asgi import application
 
@@ -38,7 +39,7 @@ def answer_of(connection: http.client.HTTPConnection) -> tuple[int, Any]:
 
 def assert_refused(status: int, body: Any) -> None:
     assert (status, body["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
-    assert body["error"]["details"] == {"limitBytes": settings.MAX_BODY_BYTES}
+    assert body["error"]["details"] == {"limitBytes": configured.MAX_BODY_BYTES}
 
 
 def test_fifty_megabytes_with_a_length(port: int) -> None:
@@ -76,3 +77,14 @@ def test_a_body_within_the_limit_is_read(port: int, chunked: bool) -> None:
     status, answer = answer_of(connection)
     assert (status, list(answer["error"]["details"])) == (400, ["password"])
     connection.close()
+
+
+def test_a_body_that_trickles_in_is_given_up(port: int, settings: Settings) -> None:
+    settings.BODY_TIMEOUT_S = 0.2
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50\r\n\r\n{{"
+        connection.sendall(head.encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        assert answer.status == 408
+        assert json.loads(answer.read())["error"]["code"] == "REQUEST_TIMEOUT"

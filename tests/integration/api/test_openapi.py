@@ -2,11 +2,13 @@
 
 import re
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 
+from batchgen.local.place import ROOT
 from tests.factories import client_of
 
 METHODS = {"get", "post", "patch", "put", "delete"}
@@ -28,6 +30,13 @@ def operations(document: Any) -> list[tuple[str, str, Any]]:
 
 def test_the_document_is_valid() -> None:
     call_command("spectacular", "--validate", "--fail-on-warn", stdout=StringIO())
+
+
+def test_the_document_that_is_checked_in_is_this_one(tmp_path: Path) -> None:
+    made = tmp_path / "openapi.yaml"
+    call_command("spectacular", "--file", str(made))
+    kept = ROOT / "docs" / "openapi.yaml"
+    assert made.read_text() == kept.read_text(), "The API changed: run `make schema`."
 
 
 def test_it_is_openapi_3_1_and_complete(document: Any) -> None:
@@ -57,6 +66,14 @@ def test_answers_are_described_as_envelopes(document: Any) -> None:
                 assert "page" in schema["properties"] or not is_list, path
 
 
+def test_whatever_creates_heeds_the_idempotency_key(document: Any) -> None:
+    for path, method, operation in operations(document):
+        named = {parameter["name"] for parameter in operation.get("parameters", ())}
+        creates = method == "post" and bool({"201", "202"} & set(operation["responses"]))
+        assert ("Idempotency-Key" in named) == creates, path
+
+
+@pytest.mark.django_db
 def test_the_pages_load_nothing_from_elsewhere() -> None:
     answer = client_of(None).get("/api/docs")
     assert answer.status_code == 200

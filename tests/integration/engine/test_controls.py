@@ -178,6 +178,8 @@ class TestChange:
         assert RunAction.objects.get(kind="change").details == {
             "priority": "HIGH",
             "max_concurrency": 4,
+            "lanesBefore": 1,
+            "epicsDone": 0,
         }
 
     def test_fewer_lanes_rest_after_their_epics(self, dana: User) -> None:

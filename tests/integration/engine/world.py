@@ -15,6 +15,7 @@ from django.utils.timezone import now
 
 from batchgen.ids import new_id
 from epics.models import Card, Epic, EpicCard, Project, Story
+from epics.services import project_create
 from runs.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
 from runs.models import Lane, ProviderCall, Run, RunAction, RunEpic, Worker
 from runs.services import RunOptions, run_begin, run_move, run_start
@@ -41,7 +42,7 @@ SPEND = Spend(input_tokens=700, output_tokens=900, cost_usd=Decimal("0.0104"), r
 def project_make(*, epics: int = 3, name: str = "Library") -> Project:
     """A project whose epics have two cards each."""
     user, _ = User.objects.get_or_create(username="ada")
-    project = Project.objects.create(name=name, created_by=user)
+    project = project_create(user=user, fields={"name": name})
     cards = Card.objects.bulk_create(
         Card(
             project=project,

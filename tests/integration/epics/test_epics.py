@@ -1,5 +1,6 @@
 """Epics and stories over REST."""
 
+import re
 import threading
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,7 @@ import pytest
 from django.db import connection
 
 from batchgen.errors import BatchgenError
+from epics import selectors
 from epics.models import Epic, Project, Story
 from epics.services import epic_update
 from tests.factories import client_of, project_make
@@ -235,3 +237,32 @@ def test_stories_are_filtered() -> None:
     of_epic = client.get(f"{API}/epics/{epic.pk}/stories").json()["data"]
     assert [story["code"] for story in of_epic] == ["E2-S1", "E2-S2"]
     assert client.get(url, {"epic": "x" * 51}).status_code == 400
+
+
+def test_searches_of_stories_have_an_index() -> None:
+    project = project_make(stories=3)
+    Story.objects.filter(project=project).update(persona="Harbour master")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        # On so few rows any other index would do as well.
+        cursor.execute("DROP INDEX story_of_project")
+        for stories in (
+            selectors.stories_list(project=project, search="the tide"),
+            selectors.stories_list(project=project, persona="harbour MASTER"),
+        ):
+            found = stories.order_by()
+            assert found.count() == 6
+            plan = found.explain()
+            assert "story_search" in plan
+            assert re.search(r"Index Cond: .*project_id = .* AND .*upper", plan), plan
+
+
+def test_a_search_finds_nothing_across_title_and_story() -> None:
+    project = project_make(epics=1, stories=1)
+    Story.objects.update(title="Sail", user_story="on time")
+    client = client_of(project.created_by)
+    for q, count in (("SAIL", 1), ("on t", 1), ("sail on", 0), ("%", 0), ("_", 0)):
+        rows = client.get(f"{API}/projects/{project.pk}/stories", {"q": q}).json()["data"]
+        assert len(rows) == count, q
+    refused = client.get(f"{API}/projects/{project.pk}/stories", {"q": "sail\non"})
+    assert refused.status_code == 400

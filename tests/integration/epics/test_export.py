@@ -12,6 +12,7 @@ import epics
 from epics.backlog_export import FORMATS
 from epics.backlog_import import backlog_import
 from epics.models import Project
+from epics.services import project_create
 from tests.factories import backlog_document, client_of, project_make, story_document, user_make
 
 pytestmark = pytest.mark.django_db
@@ -65,7 +66,7 @@ def test_an_export_exports_the_same_again() -> None:
 
 
 def test_an_empty_project_goes_out_and_in() -> None:
-    project = Project.objects.create(name="Empty", created_by=user_make())
+    project = project_create(user=user_make(), fields={"name": "Empty"})
     document = json.loads(exported(project, "json"))
     assert document["cards"] == document["epics"] == []
     backlog_import(user=user_make(), document=document)

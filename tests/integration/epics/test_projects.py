@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from epics.models import Card, Epic, Project, Story
+from epics.services import project_create
 from runs.models import Run
 from tests.factories import client_of, project_make, user_make
 
@@ -59,7 +60,7 @@ def test_a_list_never_costs_a_query_a_row(path: str, django_assert_num_queries: 
         project_make(user)
     run_make(project)
     url = f"{API}/{path.format(project.pk)}"
-    with django_assert_num_queries(1 if path == "projects" else 2):
+    with django_assert_num_queries(1 if path == "projects" else 3):
         assert len(client_of(user).get(url).json()["data"]) >= 6
 
 
@@ -76,7 +77,7 @@ def test_patch_takes_a_version_and_a_stale_one_changes_nothing() -> None:
     assert Project.objects.get().name == "Three"
 
 
-def test_what_was_read_can_be_sent_back() -> None:
+def test_what_cannot_be_written_is_named() -> None:
     project = project_make(stories=1)
     client = client_of(project.created_by)
     parts = {
@@ -86,14 +87,56 @@ def test_what_was_read_can_be_sent_back() -> None:
         "stories": project.stories.all()[0].pk,
     }
     for kind, pk in parts.items():
-        read = client.get(f"{API}/{kind}/{pk}").json()["data"]
-        answer = client.patch(f"{API}/{kind}/{pk}", read, format="json")
-        changed = answer.json()["data"]
-        assert answer.status_code == 200, answer.json()
+        url = f"{API}/{kind}/{pk}"
+        read = client.get(url).json()["data"]
+        refused = client.patch(url, read, format="json")
+        assert refused.status_code == 400
+        told = refused.json()["error"]["details"]
+        assert set(map(tuple, told.values())) == {("This field cannot be written.",)}
+        assert "id" in told
+        assert client.get(url).json()["data"] == read
+        writable = {key: value for key, value in read.items() if key not in told}
+        changed = client.patch(url, writable, format="json").json()["data"]
         assert changed.pop("version") == read.pop("version") + 1
-        changed.pop("updatedAt", None)
-        read.pop("updatedAt", None)
-        assert changed == read
+        assert {**read, **changed, "updatedAt": None} == {**read, "updatedAt": None}
+
+
+def test_lists_are_ordered_as_asked() -> None:
+    project = project_make(epics=2, cards=2, stories=2)
+    client = client_of(project.created_by)
+    Project.objects.filter(pk=project.pk).update(name="B")
+    client.post(f"{API}/projects", {"name": "A"})
+    for path, field, orders in (
+        ("projects", "name", {"": "AB", "createdAt": "BA", "name": "AB", "-name": "BA"}),
+        (f"projects/{project.pk}/epics", "code", {"": "12", "-order": "21", "-title": "21"}),
+        (f"projects/{project.pk}/cards", "code", {"": "1234", "code": "1234", "-code": "4321"}),
+    ):
+        for order, expected in orders.items():
+            query = {"order": order} if order else {}
+            rows = client.get(f"{API}/{path}", query).json()["data"]
+            assert "".join(row[field][-1] for row in rows) == expected
+    stories = [
+        [row["id"] for row in client.get(f"{API}/projects/{project.pk}/stories{q}").json()["data"]]
+        for q in ("", "?order=-createdAt")
+    ]
+    assert stories[0] == stories[1][::-1]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("order=size", "order"),
+        ("order=", "order"),
+        ("nmae=x", "nmae"),
+        ("q=a&q=b", "q"),
+        ("limit=0", "limit"),
+        ("q=" + "x" * 201, "q"),
+    ],
+)
+def test_a_bad_parameter_is_named(query: str, field: str) -> None:
+    answer = client_of(user_make()).get(f"{API}/projects?{query}")
+    assert answer.status_code == 400
+    assert list(answer.json()["error"]["details"]) == [field]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +195,7 @@ def test_what_is_not_there() -> None:
 def test_projects_are_searched() -> None:
     user = user_make()
     project_make(user)
-    Project.objects.create(name="100% other_thing", created_by=user)
+    project_create(user=user, fields={"name": "100% other_thing"})
     client = client_of(user)
     for q, count in (("tID", 1), ("100%", 1), ("r_t", 1), ("_____x", 0), ("", 2)):
         assert len(client.get(f"{API}/projects", {"q": q}).json()["data"]) == count

@@ -71,7 +71,7 @@ def test_the_trail_says_who_did_what() -> None:
     post(client, f"/runs/{world.run.pk}/pause", {}, status=200)
     trail = get(client, f"/runs/{world.run.pk}/actions")["data"]
     assert [(row["action"], row["actor"]) for row in trail] == [("pause", "dana"), ("start", "ada")]
-    assert trail[0]["details"] == {"from": "RUNNING", "to": "PAUSED", "inFlight": 0}
+    assert trail[0]["details"] == {"from": "RUNNING", "to": "PAUSED", "inFlight": 0, "epicsDone": 0}
 
 
 def test_one_epic_is_cancelled() -> None:

@@ -32,6 +32,7 @@ def test_an_empty_body_starts_the_contracts_defaults() -> None:
     assert (data["priority"], data["maxConcurrency"]) == ("NORMAL", 2)
     assert (data["status"], data["totalEpics"], data["pendingEpics"]) == ("QUEUED", 3, 3)
     assert data["warnings"] == []
+    assert data["estimatedDurationMs"] == 2 * 20_000 + 1000
     assert run.created_by is not None
     assert run.created_by.username == "ada"
     assert not run.skip_quality_check

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runs.eta import duration_text, expected_ms, remaining_ms
+from runs.eta import duration_text, expected_ms
 from runs.models import RunEpic
 from runs.progress import CONTROLS, stage_percent
 from runs.states import FINAL, TRANSITIONS, RunEpicStage, RunStatus
@@ -33,12 +33,6 @@ def test_the_seven_stages_lead_to_100() -> None:
     percents = [stage_percent(RunEpic(stage=stage)) for stage in RunEpicStage]
     assert percents == [14, 29, 43, 57, 71, 86, 100]
     assert stage_percent(RunEpic()) == 0
-
-
-def test_what_is_left_goes_at_the_pace_so_far() -> None:
-    assert remaining_ms(done=0, left=12, elapsed_ms=5000) is None
-    assert remaining_ms(done=2, left=10, elapsed_ms=8000) == 40_000
-    assert remaining_ms(done=3, left=0, elapsed_ms=8000) == 0
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("epics", "0001_initial"),
+        ("epics", "0003_story_search"),
     ]
 
     operations = [

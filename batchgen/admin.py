@@ -1,0 +1,10 @@
+"""The admin's sign-in, and what the admin must not show."""
+
+from django.contrib import admin
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from batchgen.sign_in import SignInForm
+
+admin.site.login_form = SignInForm
+# The library shows whole tokens.
+admin.site.unregister([BlacklistedToken, OutstandingToken])

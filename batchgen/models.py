@@ -1,0 +1,48 @@
+"""What the API itself has to remember between requests. Redis may be lost; these may not."""
+
+from django.conf import settings
+from django.db import models
+
+
+class IdempotencyKey(models.Model):
+    """A key that a user sent with a POST, and the answer it got: written in the transaction that
+    did the work, so there is never one without the other."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    key = models.CharField(max_length=255)
+    #: SHA-256 of method, path and body.
+    request_hash = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(default=0)
+    #: The answer's `data` as JSON text: the order of its keys is kept.
+    body = models.TextField(default="")
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once"),
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], name="idempotency_key_expiry"),  # rows_expire
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class SignInTries(models.Model):
+    """How often somebody tried to sign in; `batchgen.sign_in` says what the key stands for."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField(default=0)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "sign-in tries"
+        indexes = [
+            models.Index(fields=["expires_at"], name="sign_in_tries_expiry"),  # rows_expire
+        ]
+
+    def __str__(self) -> str:
+        return self.key

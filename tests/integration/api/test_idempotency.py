@@ -1,0 +1,157 @@
+"""A POST that is sent twice does its work once."""
+
+import json
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.test import RequestFactory
+from django.utils.timezone import now
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from batchgen.api import StrictJSONParser
+from batchgen.idempotency import HEADER, REPLAYED, idempotent
+from batchgen.models import IdempotencyKey
+from epics.models import Card, Epic, Project
+from runs.models import Lane, Run, RunEpic
+from runs.states import LaneState, RunEpicStatus, RunStatus
+from tests.factories import backlog_document, client_of, project_make, user_make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+API = "/api/v1"
+
+
+def post(user: User, path: str, body: Any, key: str | None) -> Any:
+    headers = {} if key is None else {HEADER: key}
+    return client_of(user).post(f"{API}{path}", body, format="json", headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "model"),
+    [
+        ("/projects", {"name": "New"}, Project),
+        ("/projects/import", backlog_document(), Project),
+        ("/projects/{id}/cards", {"title": "New"}, Card),
+        ("/projects/{id}/epics", {"title": "New"}, Epic),
+        ("/projects/{id}/runs", {}, Run),
+    ],
+)
+def test_a_repetition_gets_the_first_answer(path: str, body: Any, model: Any) -> None:
+    project = project_make()
+    path, user = path.format(id=project.pk), project.created_by
+    before = model.objects.count()
+    first = post(user, path, body, "k")
+    again = post(user, path, body, "k")
+    assert first.status_code in {201, 202}
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert (first.get(REPLAYED), again[REPLAYED]) == (None, "true")
+    assert model.objects.count() == before + 1
+
+
+def test_a_started_run_is_sent_to_the_workers() -> None:
+    project = project_make()
+    post(project.created_by, f"/projects/{project.pk}/runs", {}, "k")
+    assert set(Lane.objects.values_list("state", flat=True)) == {LaneState.SENT}
+
+
+def test_a_retry_is_started_once() -> None:
+    project = project_make()
+    run_id = post(project.created_by, f"/projects/{project.pk}/runs", {}, None).json()["data"][
+        "runId"
+    ]
+    Lane.objects.update(state=LaneState.IDLE)
+    RunEpic.objects.update(status=RunEpicStatus.FAILED, completed_at=now(), lane=None)
+    Run.objects.update(status=RunStatus.FAILED, completed_at=now())
+    answers = [post(project.created_by, f"/runs/{run_id}/retry-failed", {}, "k") for _ in "ab"]
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].content == answers[1].content
+    assert Run.objects.count() == 2
+
+
+def test_another_request_with_the_same_key_conflicts() -> None:
+    project = project_make()
+    user = project.created_by
+    assert post(user, "/projects", {"name": "A", "code": "X"}, "k").status_code == 201
+    assert post(user, "/projects", {"code": "X", "name": "A"}, "k").status_code == 201
+    for path, body in (
+        ("/projects", {"name": "B"}),
+        (f"/projects/{project.pk}/cards", {"name": "A", "code": "X"}),
+    ):
+        answer = post(user, path, body, "k")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "IDEMPOTENCY_CONFLICT")
+    assert Project.objects.count() == 2
+
+
+def test_keys_belong_to_their_users() -> None:
+    ids = {post(user_make(), "/projects", {"name": "A"}, "k").json()["data"]["id"] for _ in "ab"}
+    assert len(ids) == 2
+
+
+@pytest.mark.parametrize(("key", "status"), [("k" * 255, 201), ("k" * 256, 400), ("", 400)])
+def test_the_length_of_a_key(key: str, status: int) -> None:
+    answer = post(user_make(), "/projects", {"name": "A"}, key)
+    assert answer.status_code == status
+    if status == 400:
+        assert list(answer.json()["error"]["details"]) == [HEADER]
+    assert Project.objects.exists() == (status == 201)
+
+
+def test_an_error_is_not_kept() -> None:
+    user = user_make()
+    assert post(user, "/projects", {}, "k").status_code == 400
+    assert not IdempotencyKey.objects.exists()
+    assert post(user, "/projects", {"name": "A"}, "k").status_code == 201
+
+
+def test_at_the_same_moment_one_does_the_work() -> None:
+    user = user_make()
+    together = threading.Barrier(6)
+    answers: list[bytes] = []
+
+    def send() -> None:
+        together.wait(10)
+        answers.append(post(user, "/projects", {"name": "A"}, "k").content)
+        connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(answers) == 6
+    assert len(set(answers)) == 1
+    assert json.loads(answers[0])["error"] is None
+    assert Project.objects.count() == 1
+
+
+def test_a_crash_in_between_leaves_neither_work_nor_key() -> None:
+    user = user_make()
+
+    def work(view: None, request: Request) -> Response:
+        with transaction.atomic():
+            Project.objects.create(name="A", created_by=user)
+        raise SystemExit
+
+    plain = RequestFactory().post(
+        "/somewhere", {}, content_type="application/json", headers={HEADER: "k"}
+    )
+    request = Request(plain, parsers=[StrictJSONParser()])
+    request.user = user
+    with pytest.raises(SystemExit):
+        idempotent(work)(None, request)
+    assert not Project.objects.exists()
+    assert not IdempotencyKey.objects.exists()
+
+
+def test_old_keys_go_when_new_ones_come() -> None:
+    user = user_make()
+    post(user, "/projects", {"name": "A"}, "old")
+    IdempotencyKey.objects.update(expires_at=now() - timedelta(seconds=1))
+    post(user, "/projects", {"name": "B"}, "new")
+    assert list(IdempotencyKey.objects.values_list("key", flat=True)) == ["new"]
+    assert post(user, "/projects", {"name": "C"}, "old").status_code == 201

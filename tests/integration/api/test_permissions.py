@@ -1,0 +1,225 @@
+"""Who may do what: every route of the web process, as docs/permissions.md has it."""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils.timezone import now
+
+from batchgen.local.place import ROOT
+from batchgen.tokens import RefreshToken
+from epics.models import Membership, Project
+from runs.models import Lane, Run, RunAction, RunEpic
+from runs.services import RunOptions, run_begin, run_move, run_start
+from runs.states import LaneState, RunEpicStatus, RunStatus
+from tests.factories import backlog_document, client_of, member_make, project_make, user_make
+
+API = "/api/v1"
+TABLE = ROOT / "docs" / "permissions.md"
+WHO = ["anonymous", "stranger", "viewer", "editor", "owner", "staff"]
+CODES = {400: "VALIDATION_ERROR", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 404: "NOT_FOUND"}
+METHODS = ("get", "post", "put", "patch", "delete")
+#: A route's address stands for everything below it.
+WHOLE = ("/admin/",)
+
+Route = tuple[str, str]
+
+
+@cache
+def table() -> dict[Route, list[int]]:
+    """{(method, path): the status for each of WHO}."""
+    rows = re.findall(r"^\| ([A-Z]+) `([^`]+)` \|(.+)\|$", TABLE.read_text(), re.MULTILINE)
+    found = {(method, path): list(map(int, cells.split("|"))) for method, path, cells in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def routes(resolver: URLResolver, above: str = "/") -> Iterator[Route]:
+    """Every method of every address that Django knows."""
+    for pattern in resolver.url_patterns:
+        path = above + re.sub(r"<\w+:(\w+)>", r"{\1}", str(pattern.pattern))
+        if path in WHOLE:
+            yield "GET", path
+        elif isinstance(pattern, URLResolver):
+            yield from routes(pattern, path)
+        else:
+            yield from ((method, path) for method in methods(pattern))
+
+
+def methods(pattern: URLPattern) -> list[str]:
+    view = getattr(pattern.callback, "cls", None)
+    return [name.upper() for name in METHODS if hasattr(view, name)] if view else ["GET"]
+
+
+def routes_known() -> list[Route]:
+    """Every route, in the order of the table."""
+    return list(table())
+
+
+def test_the_table_has_every_route_and_no_other() -> None:
+    assert set(table()) == set(routes(get_resolver()))
+
+
+def test_nobody_may_do_more_than_who_stands_right_of_them() -> None:
+    for route, statuses in table().items():
+        allowed = [status < 400 for status in statuses]
+        assert len(statuses) == len(WHO), route
+        if "{" in route[1]:
+            assert allowed == sorted(allowed), route
+
+
+# The requests ---------------------------------------------------------------------------------
+
+
+def _started(project: Project) -> Run:
+    run = run_start(project=project, user=None, options=RunOptions())
+    run_begin(run_id=run.id)
+    return run
+
+
+def _paused(project: Project) -> Run:
+    run = _started(project)
+    run_move(run_id=run.id, to=RunStatus.PAUSED, kind=RunAction.Kind.PAUSE, message="Paused.")
+    return run
+
+
+def _failed(project: Project) -> Run:
+    run = _started(project)
+    Lane.objects.filter(run=run).update(state=LaneState.IDLE)
+    RunEpic.objects.filter(run=run).update(
+        status=RunEpicStatus.FAILED, completed_at=now(), lane=None
+    )
+    Run.objects.filter(pk=run.pk).update(status=RunStatus.FAILED, completed_at=now())
+    return run
+
+
+#: What must be so for the request to succeed; a started run where nothing is said.
+STATES: dict[str, Callable[[Project], Run]] = {
+    "/resume": _paused,
+    "/retry-failed": _failed,
+}
+
+
+def _token() -> dict[str, str]:
+    return {"refresh": str(RefreshToken.for_user(user_make()))}
+
+
+BODIES: dict[Route, Callable[[], Any]] = {
+    ("POST", f"{API}/auth/token"): lambda: {"username": "new", "password": "secret"},
+    ("POST", f"{API}/auth/token/refresh"): _token,
+    ("POST", f"{API}/auth/token/revoke"): _token,
+    ("POST", f"{API}/projects"): lambda: {"name": "New"},
+    ("PATCH", f"{API}/projects/{{project_id}}"): lambda: {"name": "New"},
+    ("POST", f"{API}/projects/import"): backlog_document,
+    ("POST", f"{API}/projects/{{project_id}}/cards"): lambda: {"title": "New"},
+    ("POST", f"{API}/projects/{{project_id}}/epics"): lambda: {"title": "New"},
+    ("POST", f"{API}/projects/{{project_id}}/members"): lambda: {
+        "username": "new",
+        "role": "viewer",
+    },
+    ("PATCH", f"{API}/members/{{member_id}}"): lambda: {"role": "editor"},
+    ("PATCH", f"{API}/cards/{{card_id}}"): lambda: {"title": "New"},
+    ("PATCH", f"{API}/epics/{{epic_id}}"): lambda: {"title": "New"},
+    ("PATCH", f"{API}/stories/{{story_id}}"): lambda: {"title": "New"},
+    ("POST", f"{API}/stories/lint"): lambda: {"stories": [{"userStory": "As a user, I want it."}]},
+    ("PATCH", f"{API}/runs/{{run_id}}"): lambda: {"priority": "LOW", "version": 2},
+}
+
+
+def ids_of(route: Route, project: Project) -> dict[str, Any]:
+    """What stands in the route's address: parts of the project, and a run where one is needed."""
+    ids = {
+        "project_id": project.pk,
+        "card_id": project.cards.all()[0].pk,
+        "epic_id": project.epics.all()[0].pk,
+        "story_id": project.stories.all()[0].pk,
+        "member_id": Membership.objects.get(
+            project=project, user=member_make(project, "viewer")
+        ).pk,
+    }
+    if "{run_id}" in route[1]:
+        make = next((make for end, make in STATES.items() if route[1].endswith(end)), _started)
+        run = make(project)
+        ids["run_id"] = run.pk
+        ids["run_epic_id"] = run.run_epics.order_by("-order")[0].pk
+    return ids
+
+
+def somebody(who: str, project: Project) -> User | None:
+    if who in {"viewer", "editor", "owner"}:
+        return member_make(project, who)
+    return None if who == "anonymous" else user_make(is_staff=who == "staff")
+
+
+def answer_of(route: Route, who: str, body: Any = None) -> Any:
+    method, path = route
+    project = project_make(stories=1)
+    user, ids = somebody(who, project), ids_of(route, project)
+    client = client_of(user)
+    if not path.startswith("/api/") and user is not None:
+        client.force_login(user)
+    body = body or BODIES.get(route, dict)()
+    return getattr(client, method.lower())(path.format(**ids), body, format="json")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("route", table(), ids=" ".join)
+def test_route(route: Route) -> None:
+    user_make("new")
+    found = []
+    for who in WHO:
+        answer = answer_of(route, who)
+        found.append(answer.status_code)
+        if route[1].startswith(API) and answer.status_code in CODES:
+            assert answer.json()["error"]["code"] == CODES[answer.status_code]
+            assert answer.json()["data"] is None
+        if answer.status_code == 401:
+            assert answer["WWW-Authenticate"].startswith("Bearer")
+        answer.close()
+    assert found == table()[route]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_may_not_learns_nothing_from_a_bad_body() -> None:
+    for route, statuses in table().items():
+        if route[0] in {"POST", "PATCH"} and "{" in route[1]:
+            for who, status in zip(WHO, statuses, strict=True):
+                if status in {401, 403, 404}:
+                    assert answer_of(route, who, {"colour": "blue"}).status_code == status, route
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_epic_of_another_run_is_not_there() -> None:
+    mine, other = _started(project_make()), _started(project_make())
+    client = client_of(mine.project.created_by)
+    foreign = other.run_epics.order_by("-order")[0]
+    for run in (mine, other):
+        url = f"{API}/runs/{run.pk}/epics/{foreign.pk}/cancel"
+        assert client.post(url, {}).status_code == 404
+    foreign.refresh_from_db()
+    assert foreign.status == RunEpicStatus.PENDING
+
+
+@pytest.mark.django_db
+def test_lists_show_what_one_may_see() -> None:
+    first, second = project_make(), project_make()
+    seen = {
+        "owner": (first.created_by, {first.pk}),
+        "viewer": (member_make(second, "viewer"), {second.pk}),
+        "stranger": (user_make(), set()),
+        "staff": (user_make(is_staff=True), {first.pk, second.pk}),
+    }
+    for user, expected in seen.values():
+        rows = client_of(user).get(f"{API}/projects").json()["data"]
+        assert {row["id"] for row in rows} == {str(pk) for pk in expected}
+
+
+@pytest.mark.django_db
+def test_an_inactive_user_is_nobody() -> None:
+    project = project_make()
+    user = user_make(is_staff=True, is_active=False)
+    assert client_of(user).get(f"{API}/projects/{project.pk}").status_code == 404

@@ -1,0 +1,131 @@
+"""Members and their roles."""
+
+import threading
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from epics.models import Membership, Project
+from tests.factories import client_of, member_make, project_make, user_make
+
+API = "/api/v1"
+
+
+def url_of(project: Project) -> str:
+    return f"{API}/projects/{project.pk}/members"
+
+
+def owner_of(project: Project) -> Membership:
+    return Membership.objects.get(project=project, user=project.created_by)
+
+
+def assert_refused(answer: Any, field: str) -> None:
+    assert answer.status_code == 400
+    assert list(answer.json()["error"]["details"]) == [field]
+
+
+@pytest.mark.django_db
+class TestMembers:
+    def test_a_project_begins_with_its_creator_as_owner(self) -> None:
+        user = user_make("ada")
+        client = client_of(user)
+        project_id = client.post(f"{API}/projects", {"name": "A"}).json()["data"]["id"]
+        rows = client.get(f"{API}/projects/{project_id}/members").json()["data"]
+        assert [(row["username"], row["role"]) for row in rows] == [("ada", "owner")]
+
+    def test_add_change_and_remove(self) -> None:
+        project, friend = project_make(), user_make("grace")
+        client = client_of(project.created_by)
+        body = {"username": "grace", "role": "viewer"}
+        answer = client.post(url_of(project), body)
+        assert answer.status_code == 201
+        member = answer.json()["data"]
+        assert member == body | {"id": member["id"], "projectId": str(project.pk)}
+        url = f"{API}/members/{member['id']}"
+        assert client.get(url).json()["data"] == member
+        assert client_of(friend).get(f"{API}/projects/{project.pk}").status_code == 200
+        assert client.patch(url, {"role": "editor"}).json()["data"]["role"] == "editor"
+        assert client_of(friend).patch(f"{API}/projects/{project.pk}", {}).status_code == 200
+        assert client.delete(url).status_code == 204
+        assert client_of(friend).get(f"{API}/projects/{project.pk}").status_code == 404
+        assert client.get(url).status_code == 404
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            ({"username": "nobody-here", "role": "viewer"}, "username"),
+            ({"username": "gone", "role": "viewer"}, "username"),
+            ({"username": "GRACE", "role": "viewer"}, "username"),
+            ({"username": "grace", "role": "admin"}, "role"),
+            ({"username": "grace"}, "role"),
+            ({"role": "viewer"}, "username"),
+            ({"username": "grace", "role": "viewer", "id": "x"}, "id"),
+        ],
+    )
+    def test_who_cannot_be_added(self, body: Any, field: str) -> None:
+        project = project_make()
+        user_make("grace")
+        user_make("gone", is_active=False)
+        answer = client_of(project.created_by).post(url_of(project), body)
+        assert_refused(answer, field)
+        assert Membership.objects.count() == 1
+
+    def test_an_inactive_user_and_none_are_told_alike(self) -> None:
+        project = project_make()
+        user_make("gone", is_active=False)
+        client = client_of(project.created_by)
+        told = {
+            client.post(url_of(project), {"username": name, "role": "viewer"}).content
+            for name in ("gone", "never-was")
+        }
+        assert len(told) == 1
+
+    def test_nobody_is_a_member_twice(self) -> None:
+        project = project_make()
+        body = {"username": project.created_by.username, "role": "viewer"}
+        assert_refused(client_of(project.created_by).post(url_of(project), body), "username")
+        assert owner_of(project).role == "owner"
+
+    def test_the_last_owner_stays(self) -> None:
+        project = project_make()
+        client, url = client_of(project.created_by), f"{API}/members/{owner_of(project).pk}"
+        assert_refused(client.patch(url, {"role": "editor"}), "role")
+        assert_refused(client.delete(url), "nonFieldErrors")
+        assert client.patch(url, {"role": "owner"}).status_code == 200
+        member_make(project, "owner")
+        assert client.delete(url).status_code == 204
+
+    def test_a_list_is_a_page_and_one_query_a_page(self, django_assert_num_queries: Any) -> None:
+        project = project_make()
+        for _ in range(4):
+            member_make(project, "viewer")
+        client = client_of(project.created_by)
+        with django_assert_num_queries(3):
+            answer = client.get(url_of(project), {"limit": 3}).json()
+        assert len(answer["data"]) == 3
+        rest = client.get(url_of(project), {"cursor": answer["page"]["next"]}).json()["data"]
+        assert len({row["id"] for row in answer["data"] + rest}) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("method", ["delete", "patch"])
+def test_two_owners_who_remove_each_other_leave_one(method: str) -> None:
+    project = project_make()
+    users = [project.created_by, member_make(project, "owner")]
+    ids = [Membership.objects.get(project=project, user=user).pk for user in users]
+    together = threading.Barrier(2)
+
+    def remove(user: Any, other: Any) -> None:
+        client = client_of(user)
+        together.wait(10)
+        getattr(client, method)(f"{API}/members/{other}", {"role": "viewer"})
+        connection.close()
+
+    pairs = zip(users, reversed(ids), strict=True)
+    threads = [threading.Thread(target=remove, args=pair) for pair in pairs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert Membership.objects.filter(project=project, role="owner").count() == 1
