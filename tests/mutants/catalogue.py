@@ -12,7 +12,10 @@ WORKER = f"{_ENGINE}test_worker_process.py::"
 LOG = f"{_ENGINE}test_log.py::"
 BROKER = "tests/integration/engine/test_broker.py::"
 FAULTS = "tests/acceptance/faults/test_faults.py::"
+GATES = "tests/integration/limiter/test_gate.py::"
+DESK = "tests/integration/limiter/test_desk.py::"
 SQL = "runs/queries.sql"
+GATE = "workers/limiter/gate.lua"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -477,4 +480,98 @@ RECOVERY = (
     ),
 )
 
-MUTANTS = (*CLAIMING, *FINISHING, *RUN_STATUS, *RECOVERY)
+LIMITER = (
+    _mutant(
+        "limiter: what Redis lost counts as used up",
+        GATE,
+        "number('level_' .. name, 0)",
+        "number('level_' .. name, full)",
+        f"{GATES}test_what_redis_lost_counts_as_used_up",
+    ),
+    _mutant(
+        "limiter: one refusal closes the gate for all",
+        GATE,
+        "  if closed_until > now then\n    wait, reason = closed_until - now, 'gate-closed'\n",
+        "  if closed_until < 0 then\n    wait, reason = closed_until - now, 'gate-closed'\n",
+        f"{GATES}test_one_refusal_closes_the_gate_for_all_and_it_opens_empty",
+    ),
+    _mutant(
+        "limiter: a closed gate opens with empty buckets",
+        GATE,
+        "bucket.level = math.min(bucket.level, 0)",
+        "bucket.level = bucket.full",
+        f"{GATES}test_one_refusal_closes_the_gate_for_all_and_it_opens_empty",
+    ),
+    _mutant(
+        "limiter: PostgreSQL remembers a closed gate",
+        "workers/limiter/desk.py",
+        "        if verdict.fresh and (closure := self._closed()):\n",
+        "        if not verdict and (closure := self._closed()):\n",
+        f"{DESK}test_what_redis_forgot_of_a_closed_gate_is_known_elsewhere",
+    ),
+    _mutant(
+        "limiter: a reservation is settled",
+        GATE,
+        "charge(name, call[2][i] - call[1][i])",
+        "charge(name, 0)",
+        f"{GATES}test_what_a_call_did_not_use_comes_back_and_what_it_used_too_much_is_taken",
+    ),
+    _mutant(
+        "limiter: a dead worker's permits come back",
+        GATE,
+        "    held = held - past.held\n    redis.call('HDEL', LINES, process)\n",
+        "    redis.call('HDEL', LINES, process)\n",
+        f"{GATES}test_slots_are_for_all_processes_and_those_of_a_dead_one_come_back",
+    ),
+    _mutant(
+        "limiter: the provider's limit is believed",
+        GATE,
+        "  if told then state['told_' .. name] = told[1] end\n",
+        "",
+        f"{GATES}test_the_providers_lower_limit_is_believed",
+    ),
+    _mutant(
+        "limiter: what others took of the key",
+        GATE,
+        "      if short > 0 then\n",
+        "      if short > 1e12 then\n",
+        f"{GATES}test_another_program_on_the_key_is_made_room_for",
+    ),
+    _mutant(
+        "limiter: HIGH before LOW",
+        GATE,
+        "  for class = 0, 2 do\n    local head",
+        "  for class = 2, 0, -1 do\n    local head",
+        f"{GATES}test_high_goes_before_low_and_low_does_not_starve",
+    ),
+    _mutant(
+        "limiter: LOW does not starve",
+        GATE,
+        "    if since_aged >= AGED_EVERY - 1 and ",
+        "    if since_aged < 0 and ",
+        f"{GATES}test_high_goes_before_low_and_low_does_not_starve",
+    ),
+    _mutant(
+        "limiter: runs take turns",
+        GATE,
+        "    redis.call('ZADD', TURNS[class], place + 1, run)\n",
+        "    redis.call('ZADD', TURNS[class], place, run)\n",
+        f"{GATES}test_runs_of_a_priority_take_turns_whatever_their_size",
+    ),
+    _mutant(
+        "limiter: one call warms the provider's cache",
+        GATE,
+        "    redis.call('ZADD', WARMING, now + WARMING_S, want[4])\n",
+        "",
+        f"{GATES}test_a_prompt_that_the_provider_does_not_keep_yet_is_sent_by_one_call_first",
+    ),
+    _mutant(
+        "limiter: an overloaded provider gets fewer calls at once",
+        GATE,
+        "  window = math.max(1, math.floor(held / 2))\n",
+        "",
+        f"{GATES}test_an_overloaded_provider_gets_half_as_many_calls_at_once_and_then_more",
+    ),
+)
+
+MUTANTS = (*CLAIMING, *FINISHING, *RUN_STATUS, *RECOVERY, *LIMITER)
