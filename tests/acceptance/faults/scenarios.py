@@ -39,7 +39,7 @@ def mixed(bed: Bed, asked: Asked, console: Console) -> list[str]:
 
 def short(bed: Bed, asked: Asked, console: Console) -> list[str]:
     """A few faults during a small run: what `make test` can afford."""
-    load = Load(epics=300, lanes=8, latency_ms=400, at_most_s=asked.minutes * 60)
+    load = Load(epics=200, lanes=8, latency_ms=400, at_most_s=asked.minutes * 60)
     return _mixed(bed, asked, load, console)
 
 
