@@ -84,7 +84,6 @@ class WorkerProcess:
             heartbeat_at=Now(),
             lease_until=Now() + timedelta(seconds=settings.WORKER_LEASE_S),
         )
-        self._permits.open(settings.MODEL)
         for thread in self._threads:
             thread.start()
         # Importing the SDK takes longer than all else. Celery's own start goes on meanwhile, and
@@ -101,12 +100,15 @@ class WorkerProcess:
 
     def _open_client(self) -> None:
         try:
+            self._permits.open(settings.MODEL)
             client = self._make_client()
             client.open()
         except Exception as error:  # whoever waits for the client must hear of it
             self._client.set_exception(error)
         else:
             self._client.set_result(client)
+        finally:
+            close_old_connections()
 
     def work(self, hold: Hold, first: FirstCall, *, due_at: float | None) -> None:
         """Do one link of a lane's chain; nothing when its message is late or doubled.

@@ -45,22 +45,17 @@ def drive(bed: Bed, load: Load, steps: Sequence[PlannedStep], *, seed: int, say:
     return books_of(scene)
 
 
-def scene_make(
-    bed: Bed, load: Load, *, seed: int, poison: str = "", clock_step_s: float | None = None
-) -> Scene:
+def scene_make(bed: Bed, load: Load, *, seed: int, poison: str = "") -> Scene:
     """Workers, a provider that takes its time, and a run that has begun.
 
     Args:
         poison: code of an epic that kills its worker each time.
-        clock_step_s: one worker more, whose clock is wrong by so much.
     """
     bed.clear()
     bed.poison = poison
     bed.provider.config(latency_ms=load.latency_ms, jitter_ms=load.latency_ms / 6, seed=seed)
     for _ in range(load.workers):
         bed.start_worker()
-    if clock_step_s is not None:
-        bed.start_worker(clock_step_s=clock_step_s)
     project = project_make(epics=load.epics)
     scene = Scene(
         bed=bed,

@@ -64,7 +64,3 @@ def test_no_call_starts_after_a_pause_or_cancel_but_those_in_flight(
 
 def test_an_epic_that_kills_its_workers_is_given_up_alone(driver: "subprocess.Popen[str]") -> None:
     assert _run(driver, "poison") == []
-
-
-def test_workers_may_have_any_clock(driver: "subprocess.Popen[str]") -> None:
-    assert _run(driver, "clock") == []
