@@ -26,7 +26,7 @@ local DRAG_FADES_S = 2
 local OFFER_S = 0.1           -- a turn that its process does not take goes to the next
 local AGE_S = 5               -- a class waits so long for each class above it ...
 local AGED_EVERY = 20         -- ... and then gets one of so many permits
-local SLACK = 3               -- turns by which a run may be ahead of one in another process
+local SLACK = 5               -- turns by which a run may be ahead of one in another process
 local POLL_S = 0.05           -- until a slot is free, or a turn was not taken
 local ASK_AT_LEAST_S = 0.5    -- who waits is heard from so often
 local WARM_S = 300            -- so long the provider keeps a prompt's beginning after its last use
@@ -152,7 +152,9 @@ if closed_until > now then
 end
 
 -- Lines of processes that are gone, then the asking one's.
+local waiting = number('waiting', 0)
 local function join(run, class, count)
+  waiting = waiting + count
   local total = redis.call('HINCRBY', WANTS, run, count)
   if total == count then
     local here = number('place_' .. class, 0)
@@ -162,6 +164,7 @@ local function join(run, class, count)
   end
 end
 local function leave(run, class, count)
+  waiting = waiting - count
   if redis.call('HINCRBY', WANTS, run, -count) <= 0 then
     redis.call('HDEL', WANTS, run)
       redis.call('ZREM', TURNS[class], run)
@@ -202,6 +205,7 @@ for _, line in ipairs(report.lines) do
     join(run, class, count)
   elseif count ~= before[2] then
     redis.call('HINCRBY', WANTS, run, count - before[2])
+    waiting = waiting + count - before[2]
   end
 end
 for run, line in pairs(past.lines) do
@@ -212,7 +216,17 @@ end
 -- read it, at a tenth of the price and outside of the limit.
 redis.call('ZREMRANGEBYSCORE', WARM, '-inf', now)
 redis.call('ZREMRANGEBYSCORE', WARMING, '-inf', now)
-local function is_warm(want) return redis.call('ZSCORE', WARM, want[4]) end
+local warm, warming = {}, {}
+local function is_warm(want)
+  local prefix = want[4]
+  if warm[prefix] == nil then warm[prefix] = redis.call('ZSCORE', WARM, prefix) end
+  return warm[prefix]
+end
+local function is_warming(want)
+  local prefix = want[4]
+  if warming[prefix] == nil then warming[prefix] = redis.call('ZSCORE', WARMING, prefix) end
+  return warming[prefix]
+end
 
 -- What a want costs: [raw input, output cap, kind, prefix].
 local function cost_of(want)
@@ -247,11 +261,11 @@ local function step_of(cost)
   return step
 end
 
-local function take_turn(run, class)
-  local place = tonumber(redis.call('ZSCORE', TURNS[class], run))
+local function take_turn(run, class, place)
   local here = math.max(place, number('place_' .. class, 0))
   state['place_' .. class] = here
   redis.call('ZADD', PLACES[class], place + 1, run)
+  waiting = waiting - 1
   redis.call('ZREMRANGEBYSCORE', PLACES[class], '-inf', here - CREDIT)
   if redis.call('HINCRBY', WANTS, run, -1) > 0 then
     redis.call('ZADD', TURNS[class], place + 1, run)
@@ -278,13 +292,11 @@ local function first_of_mine(class)
     if line.class == class and not want and line.served < line.count then
       untold = true
     elseif want then
-      if redis.call('ZSCORE', WARMING, want[4]) then
+      line.place = line.place or tonumber(redis.call('ZSCORE', TURNS[class], run))
+      if is_warming(want) then
         wait, reason = WARMING_POLL_S, 'cache'
-      else
-        local place = tonumber(redis.call('ZSCORE', TURNS[class], run))
-        if not least or place < least or (place == least and run < best) then
-          best, least = run, place
-        end
+      elseif not least or line.place < least or (line.place == least and run < best) then
+        best, least = run, line.place
       end
     end
   end
@@ -308,8 +320,9 @@ local function next_run()
       if untold or reason == 'cache' then return nil end
       if not refused_it then
         -- Another process has it. Nobody goes before it, for a moment.
-        if offered == 0 and wait_for({ 1, 0, 0 }) == 0 then state['offered_' .. class] = now end
-        wait, reason = POLL_S, 'turn'
+        local due = wait_for({ 1, 0, 0 })
+        if offered == 0 and due == 0 then state['offered_' .. class] = now end
+        wait, reason = math.max(POLL_S, due), 'turn'
         return nil
       end
     end
@@ -339,13 +352,15 @@ local function grant_one()
   if not is_warm(want) then
     redis.call('ZADD', WARM, now + WARM_S, want[4])
     redis.call('ZADD', WARMING, now + WARMING_S, want[4])
+    warm[want[4]], warming[want[4]] = true, true
   end
   line.served = line.served + 1
   held = held + 1
   since_aged = aged and 0 or since_aged + 1
   state['offered_' .. line.class] = 0
   granted[#granted + 1] = { run, cost }
-  take_turn(run, line.class)
+  take_turn(run, line.class, line.place)
+  line.place = line.place + 1
   return true
 end
 local left = waiting_here
@@ -394,9 +409,6 @@ else
   redis.call('ZREM', ALIVE, report.process)
 end
 
-local total = 0
-for _, count in ipairs(redis.call('HVALS', WANTS)) do total = total + tonumber(count) end
-
 for name, bucket in pairs(buckets) do
   state['level_' .. name] = bucket.level
   state['drag_' .. name] = bucket.drag
@@ -413,6 +425,7 @@ state['window'] = window
 state['eased_at'] = eased_at
 state['eased_from'] = eased_from
 state['held'] = held
+state['waiting'] = waiting
 state['since_aged'] = since_aged
 local written = {}
 for name, value in pairs(state) do
@@ -427,7 +440,7 @@ return cjson.encode({
   now = string.format('%.6f', now),
   wait = wait,
   reason = reason,
-  queue = total * step,
+  queue = waiting * step,
   closings = closings,
   fresh = fresh,
 })
