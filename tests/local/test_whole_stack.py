@@ -17,7 +17,7 @@ from tests.local.processes import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-_ROOMS = ("batchgen", "epics", "runs", "workers", "simulator", "web")
+_ROOMS = ("batchgen", "epics", "quality", "runs", "workers", "simulator", "web")
 _OURS = re.compile(r"^(DATABASE_URL|REDIS_URL|HOME|DJANGO_|ANTHROPIC_|BATCHGEN_)")
 
 
