@@ -8,6 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 
 django = get_asgi_application()
 
-from batchgen.middleware import BodyLimit  # noqa: E402 - it needs Django to be set up
+from batchgen.middleware import BodyLimit  # noqa: E402 - these need Django to be set up
+from runs.live.asgi import EventStreams  # noqa: E402
 
-application = BodyLimit(django)
+application = EventStreams(BodyLimit(django))

@@ -207,6 +207,17 @@ SLOT_WAIT_S = env.number("BATCHGEN_SLOT_WAIT_S", 1, least=0, most=60)
 #: More epics than this in one start get a warning that says how long it may take.
 MANY_EPICS = 15
 
+# Live events ------------------------------------------------------------------------------------
+
+#: How often a web process looks for news of the runs that somebody watches through it.
+LIVE_INTERVAL_S = env.number("BATCHGEN_LIVE_INTERVAL_S", 0.025, least=0.005, most=10)
+LIVE_HEARTBEAT_S = env.number("BATCHGEN_LIVE_HEARTBEAT_S", 15, least=0.1, most=60)
+#: How often an open stream asks whether its user may still read the run.
+LIVE_CHECK_S = env.number("BATCHGEN_LIVE_CHECK_S", 60, least=0.1, most=3600)
+#: Open streams of one web process: of one user, and of all. Each is a socket.
+LIVE_STREAMS_PER_USER = env.integer("BATCHGEN_LIVE_STREAMS_PER_USER", 250, least=1)
+LIVE_STREAMS = env.integer("BATCHGEN_LIVE_STREAMS", 800, least=1)
+
 # The provider ----------------------------------------------------------------------------------
 
 ANTHROPIC_API_KEY = env.secret("ANTHROPIC_API_KEY", required=PRODUCTION)
