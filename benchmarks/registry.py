@@ -13,6 +13,7 @@ WORKLOADS: dict[str, str] = {
     "W3": "benchmarks.w3_controls",
     "W4": "benchmarks.w4_kill",
     "W6": "benchmarks.w6_growth",
+    "LIVE": "benchmarks.live_events",
 }
 
 

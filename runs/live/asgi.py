@@ -8,6 +8,7 @@ import asyncio
 import logging
 import random
 import signal
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -39,6 +40,9 @@ _HANDOVER = "batchgen.live"
 _RETRY_MS = (1000, 3000)
 #: A client that does not read gets so long at the end before its stream is cut.
 _LAST_WORDS_S = 1.0
+#: How long a thread may hold the interpreter while others wait, in seconds. With Python's own 5 ms
+#: the loop, which serves all streams, waits so long behind each request that is being computed.
+_SWITCH_INTERVAL_S = 0.001
 _CHECKS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-check")
 
 
@@ -141,6 +145,7 @@ class EventStreams:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                sys.setswitchinterval(_SWITCH_INTERVAL_S)
                 # The server waits for open responses before it tells of its end.
                 for number in (signal.SIGTERM, signal.SIGINT):
                     _also_on(number, lambda: loop.call_soon_threadsafe(self._stop))

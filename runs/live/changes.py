@@ -9,6 +9,7 @@ order transactions commit in; so nobody who writes has to say so.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,12 +18,13 @@ from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 from rest_framework.renderers import JSONRenderer
 
+from batchgen.errors import NotFound
 from batchgen.sql import Queries
 from runs.live.events import RESET, Event, Name
 from runs.log import log_number
-from runs.models import Run, RunEpic, RunLog
+from runs.models import Lane, Run, RunEpic, RunLog
 from runs.progress import RunProgress
-from runs.selectors import run_epics, run_read
+from runs.selectors import run_epics, run_read, runs_with_figures
 from runs.serializers import RunEpicOutput, RunLogOutput, run_json
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
@@ -33,6 +35,8 @@ SNAPSHOT_LINES = 200
 #: Most lines of one look; the next look has the rest.
 _MOST_LINES = 500
 _XIDS = 2**32
+#: Where a run's id goes in a statement.
+_ANY_RUN = UUID(int=0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,23 +112,22 @@ def look(run_id: UUID, cursor: Cursor | None, *, whole: bool = False) -> Look:
 
 
 def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
-    ((horizon,),) = _rows("live_horizon", {})
     if cursor and cursor.ended:
         return Look(cursor=cursor, events=(), snapshot=_snapshot(run_id) if whole else ())
+    rows, horizon = _rows(run_id, cursor.horizon if cursor else None)
     if cursor is None or cursor.horizon > horizon:
-        return _begin(run_id, horizon, whole=whole)
-    rows = _rows("live_changed", {"run_id": run_id, "horizon": cursor.horizon})
+        return _begin(run_id, whole=whole)
     changed = [(key, epic_id) for key, version, epic_id in rows if cursor.seen.get(key) != version]
     lines = list(
         RunLog.objects.filter(run_id=run_id, seq__gt=cursor.seq).order_by("seq")[: _MOST_LINES + 1]
     )
     more, lines = len(lines) > _MOST_LINES, lines[:_MOST_LINES]
-    run = run_read(run_id=run_id)
+    run = _run_read(run_id)
     ended = run.completed_at is not None and not more
     epic_ids = {epic_id for _, epic_id in changed if epic_id}
     events = [
         *_lines(lines),
-        *_epics(run_epics(run=run).filter(pk__in=epic_ids) if epic_ids else ()),
+        *_epics(_epics_read(run, epic_ids) if epic_ids else ()),
         *_run(run, ended=ended),
     ]
     return Look(
@@ -139,12 +142,12 @@ def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
     )
 
 
-def _begin(run_id: UUID, horizon: int, *, whole: bool) -> Look:
+def _begin(run_id: UUID, *, whole: bool) -> Look:
     """A new stream: what an older one told, nobody knows any more."""
     run = run_read(run_id=run_id)
     seq = RunLog.objects.filter(run_id=run_id).aggregate(last=Max("seq"))["last"] or 0
     ended = run.completed_at is not None
-    rows = _rows("live_changed", {"run_id": run_id, "horizon": horizon})
+    rows, horizon = _rows(run_id, None)
     return Look(
         cursor=Cursor(horizon=horizon, seen=_seen(rows, horizon), seq=seq, ended=ended),
         events=[RESET, *([_event(Name.END, run_json(RunProgress.of(run)))] if ended else ())],
@@ -179,10 +182,46 @@ def _event(name: Name, shown: Any) -> Event:
     return Event(name=name, data=JSONRenderer().render(shown))
 
 
-def _rows(name: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def _run_read(run_id: UUID) -> Run:
+    """As `runs.selectors.run_read` does, at a quarter of its time: the SQL is made once.
+
+    Raises:
+        NotFound: the run is gone.
+    """
+    sql, params = _run_sql()
+    for run in Run.objects.raw(sql, [run_id if each == _ANY_RUN else each for each in params]):
+        for name in ("figures", "current"):
+            vars(run)[name] = json.loads(vars(run)[name] or "null")
+        return run
+    raise NotFound
+
+
+@cache
+def _run_sql() -> tuple[str, tuple[Any, ...]]:
+    runs = runs_with_figures(Run.objects.order_by()).filter(pk=_ANY_RUN)
+    return runs.query.sql_with_params()
+
+
+def _epics_read(run: Run, epic_ids: Iterable[UUID]) -> list[RunEpic]:
+    """Some of the run's epics, with their lanes."""
+    epics = list(RunEpic.objects.raw(QUERIES["live_epics"], {"ids": list(epic_ids)}))
+    lane_ids = list({epic.lane_id for epic in epics})
+    lanes: dict[int | None, Lane] = {
+        lane.pk: lane for lane in Lane.objects.raw(QUERIES["live_lanes"], {"ids": lane_ids})
+    }
+    for epic in epics:
+        epic.run, epic.lane = run, lanes.get(epic.lane_id)
+    return epics
+
+
+def _rows(run_id: UUID, horizon: int | None) -> tuple[list[tuple[str, int, Any]], int]:
+    """(key, version, epic id) of what may have changed since the horizon, and the one of now."""
     with connection.cursor() as database:
-        database.execute(QUERIES[name], params)
-        return list(database.fetchall())
+        database.execute(QUERIES["live_changed"], {"run_id": run_id, "horizon": horizon})
+        rows = list(database.fetchall())
+    changed = [row for row in rows if row[0] != "horizon"]
+    ((_, horizon_now, _),) = (row for row in rows if row[0] == "horizon")
+    return changed, horizon_now
 
 
 def _seen(rows: Iterable[tuple[str, int, Any]], horizon: int) -> dict[str, int]:

@@ -29,7 +29,7 @@ from runs.live.subscriber import Batch, Subscriber, put_all
 
 log = logging.getLogger(__name__)
 
-#: A round is followed by a rest of this many times its own length: it never takes a core.
+#: A round is followed by a rest of this many times what it computed: it never takes a core.
 _REST = 3
 _AGAIN_S = 0.5
 
@@ -92,9 +92,9 @@ class Follower:
             if not self._followed and self._asked.empty():
                 self._wanted.wait()
             self._wanted.clear()
-            began = time.monotonic()
+            began = time.thread_time()
             rest_s = settings.LIVE_INTERVAL_S if self._round() else _AGAIN_S
-            self._closed.wait(max(rest_s, _REST * (time.monotonic() - began)))
+            self._closed.wait(max(rest_s, _REST * (time.thread_time() - began)))
 
     def _round(self) -> bool:
         """Whether it went well."""

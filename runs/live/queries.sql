@@ -26,15 +26,14 @@ UNION ALL
 SELECT run_id, 'gone', 0 FROM asked
 WHERE NOT EXISTS (SELECT FROM runs_run WHERE id = asked.run_id)
 
--- live_horizon --
--- The oldest transaction that may still be open in this snapshot: rows that it, or a later one or
--- a part of these, wrote may appear after it.
-SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-
 -- live_changed --
--- The run's rows whose writers are not older than the horizon, with their versions; of an epic
--- also whose lane carries it while it waits.
-WITH row AS (
+-- The run's rows whose writers are not older than the given horizon, with their versions; and the
+-- epic of a lane that carries it while it waits. One row more, `horizon`, has this snapshot's: the
+-- oldest transaction that may still be open. What it, a later one or a part of these wrote may
+-- appear after this.
+WITH now AS (
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon
+), row AS (
     SELECT 'run' AS key, xmin::text::bigint AS version, NULL::uuid AS epic_id
     FROM runs_run WHERE id = %(run_id)s
     UNION ALL
@@ -45,5 +44,15 @@ WITH row AS (
     UNION ALL
     SELECT 'epic ' || id, xmin::text::bigint, id FROM runs_runepic WHERE run_id = %(run_id)s
 )
-SELECT key, version, epic_id FROM row
-WHERE ((version - %(horizon)s) & 4294967295) < 2147483648
+SELECT key, version, epic_id FROM row, now
+WHERE ((version - COALESCE(%(horizon)s, now.horizon)) & 4294967295) < 2147483648
+UNION ALL
+SELECT 'horizon', now.horizon, NULL FROM now
+
+-- live_epics --
+-- Some epics of a run.
+SELECT * FROM runs_runepic WHERE id = ANY(%(ids)s) ORDER BY "order"
+
+-- live_lanes --
+-- Some lanes.
+SELECT * FROM runs_lane WHERE id = ANY(%(ids)s)
