@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "workers",
 ]
 MIDDLEWARE = [
+    "batchgen.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "batchgen.middleware.BodyLimitMiddleware",
@@ -90,7 +91,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # TLS is expected in front of a production web process.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = PRODUCTION
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION
@@ -271,20 +272,36 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# Metrics ---------------------------------------------------------------------------------------
+
+#: Where a worker serves its /metrics; port 0: nowhere. Several on one machine need one port each.
+WORKER_METRICS_HOST = env.text("BATCHGEN_WORKER_METRICS_HOST", "127.0.0.1")
+WORKER_METRICS_PORT = env.integer("BATCHGEN_WORKER_METRICS_PORT", 0, most=65_535)
+
 # Logs ------------------------------------------------------------------------------------------
 
+#: `json`, an object a line for machines, or `text`, a line for people.
+LOG_FORMAT = env.choice("BATCHGEN_LOG_FORMAT", "json" if PRODUCTION else "text", ("json", "text"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"ids": {"()": "batchgen.logs.AddIds"}},
     "formatters": {
-        "line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
+        "json": {"()": "batchgen.logs.JSONFormatter"},
+        "text": {"()": "batchgen.logs.ReadableFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["ids"]},
+    },
     "root": {"handlers": ["stderr"], "level": env.text("BATCHGEN_LOG_LEVEL", "INFO")},
     "loggers": {
         # One line a task and a request is too much for tens of thousands of epics.
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
+        # Uvicorn's lines come as all others do. Its access log has whole addresses, tickets and
+        # all: batchgen.access takes its place.
+        "uvicorn": {"handlers": [], "level": "INFO", "propagate": True},
+        "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }

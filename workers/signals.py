@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from celery import signals
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
+from prometheus_client import start_http_server
 
 from workers import process
 from workers.process import WorkerProcess
@@ -40,6 +41,7 @@ def provider_client(*, max_connections: int) -> "ProviderClient":
 def start(sender: Any = None, **_: object) -> None:
     """Before the first message: be on the books, and wait for PostgreSQL where it is away."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    _serve_metrics()
     worker = WorkerProcess(
         name=sender.hostname,
         concurrency=sender.concurrency,
@@ -54,6 +56,18 @@ def start(sender: Any = None, **_: object) -> None:
             time.sleep(_START_AGAIN_S)
     process.become(worker)
     log.info("%s answers with %s (%s)", worker.name, settings.MODEL, settings.PROVIDER_NAME)
+
+
+def _serve_metrics() -> None:
+    if not settings.WORKER_METRICS_PORT:
+        return
+    try:
+        start_http_server(settings.WORKER_METRICS_PORT, addr=settings.WORKER_METRICS_HOST)
+    except OSError as error:
+        sys.exit(
+            f"No metrics on {settings.WORKER_METRICS_HOST}:{settings.WORKER_METRICS_PORT}: "
+            f"{error.strerror}. Choose another BATCHGEN_WORKER_METRICS_PORT, or 0 for none."
+        )
 
 
 @signals.worker_shutting_down.connect

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 
 from django.conf import settings
+from prometheus_client import Gauge
 from rest_framework.exceptions import Throttled
 
 from batchgen.errors import Unavailable
@@ -48,3 +49,5 @@ class Admission:
 
 #: This process's.
 admission = Admission()
+OPEN_STREAMS = Gauge("batchgen_open_streams", "Event streams that this process serves.")
+OPEN_STREAMS.set_function(admission.total)

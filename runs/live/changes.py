@@ -9,6 +9,7 @@ order transactions commit in; so nobody who writes has to say so.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,8 @@ class Look:
     events: Sequence[Event]
     #: Everything, where it was asked for.
     snapshot: Sequence[Event]
+    #: When the lines among the events were written.
+    written_at: Sequence[datetime] = ()
 
 
 def probe(cursors: Mapping[UUID, Cursor]) -> set[UUID]:
@@ -139,6 +142,7 @@ def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
         ),
         events=events if changed or lines else (),
         snapshot=_snapshot(run_id) if whole else (),
+        written_at=[line.at for line in lines],
     )
 
 

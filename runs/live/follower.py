@@ -19,6 +19,7 @@ import psycopg
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from django.db import connection
+from django.utils.timezone import now
 from redis import RedisError
 
 from batchgen.errors import NotFound
@@ -26,6 +27,7 @@ from runs.live import changes, stream
 from runs.live.changes import Cursor
 from runs.live.events import Event, Position, frame, frames, reset_frame
 from runs.live.subscriber import Batch, Subscriber, put_all
+from runs.metrics import EVENT_LAG_S
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +176,8 @@ class Follower:
             return
         if found.events and not self._publish(followed, found.events, found.cursor):
             return
+        for at in found.written_at:
+            EVENT_LAG_S.observe((now() - at).total_seconds())
         followed.cursor = found.cursor
         if whole:
             self._start_whole(followed, found.snapshot)
