@@ -17,6 +17,7 @@ import psycopg
 from django.conf import settings
 
 from batchgen.ids import new_id
+from batchgen.logs import log_bind
 from runs import messages
 from runs.lanes import (
     Hold,
@@ -45,6 +46,7 @@ from workers.generation import (
     StoryDraft,
     Usage,
 )
+from workers.metrics import epic_ended
 from workers.pipeline import run_pipeline
 from workers.provider.errors import CallAborted, Effect, ProviderError
 from workers.provider.prices import cost_usd
@@ -198,6 +200,7 @@ class Attempt:
         )
         if self._moved is None:
             raise Overtaken
+        epic_ended(outcome.status, outcome.stage_ms)
 
     def _provider_failed(self, error: ProviderError) -> None:
         match error.effect:
@@ -333,6 +336,7 @@ def attempt_begin(*, hold: Hold, worker_id: UUID, client: "ProviderClient") -> A
     claimed = lane_claim(hold=hold, worker_id=worker_id, call_id=call_id)
     if claimed is None:
         return None
+    log_bind(run=claimed["run_id"])
     return Attempt(hold=hold, call_id=call_id, claimed=claimed, client=client)
 
 
