@@ -10,6 +10,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -34,6 +35,10 @@ log = logging.getLogger(__name__)
 #: A round is followed by a rest of this many times what it computed: it never takes a core.
 _REST = 3
 _AGAIN_S = 0.5
+#: Events of a run that are kept at hand.
+_RECENT = 500
+#: Without news for so long, the thread gives its database connection back.
+_QUIET_S = 1.0
 
 
 @dataclass(kw_only=True, slots=True)
@@ -47,10 +52,18 @@ class _Followed:
     subscribers: set[Subscriber] = field(default_factory=set)
     #: Those who do not know yet where they stand.
     joining: list[Subscriber] = field(default_factory=list)
+    #: The latest events, without a gap up to `at`: most who come back were away for a moment.
+    recent: deque[tuple[Position, Event]] = field(default_factory=lambda: deque(maxlen=_RECENT))
 
     @property
     def ended(self) -> bool:
         return self.cursor is not None and self.cursor.ended
+
+    def note(self, events: Sequence[tuple[Position, Event]]) -> bytes:
+        """Take what follows `at`; it as bytes."""
+        self.at = events[-1][0]
+        self.recent.extend(events)
+        return frames(events)
 
     def deliver(self, loop: asyncio.AbstractEventLoop, content: bytes) -> None:
         """To all who follow, in the loop; the last batch ends their streams."""
@@ -69,6 +82,7 @@ class Follower:
         self._followed: dict[UUID, _Followed] = {}
         self._wanted = threading.Event()
         self._closed = threading.Event()
+        self._news_at = 0.0
         self._thread = threading.Thread(target=self._run, name="live-follower", daemon=True)
         self._thread.start()
 
@@ -108,6 +122,7 @@ class Follower:
             for followed in self._followed.values():
                 self._admit(followed)
         except (psycopg.Error, DjangoDatabaseError, RedisError) as error:
+            connection.close()
             log.warning("live events wait: %s: %s", type(error).__name__, error)
             return False
         except Exception:
@@ -116,8 +131,10 @@ class Follower:
                 self._end_all()
             return False
         finally:
-            # Nothing is held between two rounds.
-            connection.close()
+            # Whoever opens a stream needs a connection too; asking for one each time, the news
+            # would stand in their queue.
+            if time.monotonic() - self._news_at > _QUIET_S:
+                connection.close()
         return True
 
     def _take_in(self) -> None:
@@ -143,8 +160,9 @@ class Follower:
         places = {run_id: each.at for run_id, each in self._followed.items() if each.at}
         for run_id, entries in stream.read(places).items():
             followed = self._followed[run_id]
+            content = followed.note([(entry.at, entry.event) for entry in entries])
             self._advance(followed, entries[-1].at, entries[-1].cursor)
-            followed.deliver(self._loop, frames([(entry.at, entry.event) for entry in entries]))
+            followed.deliver(self._loop, content)
 
     def _advance(self, followed: _Followed, at: Position, cursor: bytes | None) -> None:
         followed.at = at
@@ -168,6 +186,7 @@ class Follower:
 
     def _look(self, followed: _Followed) -> None:
         whole = _wants_whole(followed)
+        self._news_at = time.monotonic()
         try:
             found = changes.look(followed.run_id, followed.cursor, whole=whole)
         except NotFound:
@@ -189,8 +208,9 @@ class Follower:
         if places is None:
             self._find_again(followed)
             return False
-        followed.at, followed.cursor = places[-1], cursor
-        followed.deliver(self._loop, frames(list(zip(places, events, strict=True))))
+        content = followed.note(list(zip(places, events, strict=True)))
+        followed.cursor = cursor
+        followed.deliver(self._loop, content)
         return True
 
     def _find_again(self, followed: _Followed) -> None:
@@ -198,6 +218,7 @@ class Follower:
         last = stream.tail(followed.run_id)
         if last is None or (followed.at and last.at < followed.at):
             followed.at, followed.cursor = (last.at if last else None), None
+            followed.recent.clear()
 
     def _start_whole(self, followed: _Followed, snapshot: Sequence[Event]) -> None:
         """Those who know nothing get the whole run; its last event says where it stands."""
@@ -226,7 +247,11 @@ class Follower:
         after = subscriber.after
         if after == upto:
             return b""
-        entries = stream.between(followed.run_id, after, upto) if after and after < upto else None
+        if after is None or after > upto:
+            return reset_frame(upto)
+        if followed.recent and followed.recent[0][0] <= after:
+            return frames([each for each in followed.recent if each[0] > after])
+        entries = stream.between(followed.run_id, after, upto)
         if entries is None:
             return reset_frame(upto)
         return frames([(entry.at, entry.event) for entry in entries])

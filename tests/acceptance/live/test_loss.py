@@ -56,14 +56,15 @@ def test_whoever_reads_the_run_after_a_reset_is_up_to_date(web: Web, world: Worl
     assert set(state.values()) == {"COMPLETED"}
 
 
-def test_a_trimmed_id_gives_a_reset(web: Web, world: World) -> None:
+def test_a_trimmed_id_gives_a_reset(starter: Starter, web: Web, world: World) -> None:
     watcher = web.watch(world.run)
     watcher.wait_for("run")
     start = with_ids(watcher)[0].id
     work(world, 5)
     watcher.wait(lambda: watcher.of("run")[-1]["completedEpics"] == 5, "5 completed")
     redis.client().xtrim(redis.key(f"live:{world.run.id}"), maxlen=2, approximate=False)
-    late = web.watch(world.run, lastEventId=start)
+    # A process that did not follow the run has nothing but the stream.
+    late = starter(world).watch(world.run, lastEventId=start)
     late.wait_for("reset")
     work(world, 1)
     late.wait_for("run")
