@@ -1,16 +1,42 @@
 """What uvicorn serves."""
 
 import os
+from typing import TYPE_CHECKING
 
+import django
+from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.core.asgi import get_asgi_application
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 
-django = get_asgi_application()
+django.setup(set_prefix=False)
 
-from batchgen.middleware import BodyLimit  # noqa: E402 - it needs Django to be set up
-from batchgen.sql import limit_statements  # noqa: E402 - as above
+from batchgen.middleware import BodyLimit  # noqa: E402 - these need Django to be set up
+from batchgen.sql import limit_statements  # noqa: E402
+from runs.live.asgi import EventStreams  # noqa: E402
+
+if TYPE_CHECKING:
+    from django.http.response import HttpResponseBase
+
+
+class Handler(ASGIHandler):
+    """Django with one thread a request, from the first middleware to the view and back.
+
+    All of ours is synchronous. Left to itself, Django calls each middleware that could be
+    asynchronous from the loop, and each of these its own part in the thread again: a dozen
+    hand-overs a request.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """The chain as it stands under WSGI."""
+        super().load_middleware(is_async=False)
+
+    async def get_response_async(self, request: HttpRequest) -> "HttpResponseBase":
+        """The chain's answer, from the request's thread."""
+        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
+
 
 limit_statements(seconds=settings.WEB_STATEMENT_TIMEOUT_S)
-application = BodyLimit(django)
+application = EventStreams(BodyLimit(Handler()))

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "workers",
 ]
 MIDDLEWARE = [
+    "batchgen.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "batchgen.headers.SecurityHeaders",
     "corsheaders.middleware.CorsMiddleware",
@@ -99,7 +100,7 @@ SIGN_IN_WINDOW_S = env.integer("BATCHGEN_SIGN_IN_WINDOW_S", 900, least=1)
 # TLS is expected in front of a production web process.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = PRODUCTION
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION
@@ -232,6 +233,17 @@ SLOT_WAIT_S = env.number("BATCHGEN_SLOT_WAIT_S", 1, least=0, most=60)
 #: More epics than this in one start get a warning that says how long it may take.
 MANY_EPICS = 15
 
+# Live events ------------------------------------------------------------------------------------
+
+#: How often a web process looks for news of the runs that somebody watches through it.
+LIVE_INTERVAL_S = env.number("BATCHGEN_LIVE_INTERVAL_S", 0.025, least=0.005, most=10)
+LIVE_HEARTBEAT_S = env.number("BATCHGEN_LIVE_HEARTBEAT_S", 15, least=0.1, most=60)
+#: How often an open stream asks whether its user may still read the run.
+LIVE_CHECK_S = env.number("BATCHGEN_LIVE_CHECK_S", 60, least=0.1, most=3600)
+#: Open streams of one web process: of one user, and of all. Each is a socket.
+LIVE_STREAMS_PER_USER = env.integer("BATCHGEN_LIVE_STREAMS_PER_USER", 250, least=1)
+LIVE_STREAMS = env.integer("BATCHGEN_LIVE_STREAMS", 800, least=1)
+
 # The provider ----------------------------------------------------------------------------------
 
 ANTHROPIC_API_KEY = env.secret("ANTHROPIC_API_KEY", required=PRODUCTION)
@@ -300,20 +312,36 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# Metrics ---------------------------------------------------------------------------------------
+
+#: Where a worker serves its /metrics; port 0: nowhere. Several on one machine need one port each.
+WORKER_METRICS_HOST = env.text("BATCHGEN_WORKER_METRICS_HOST", "127.0.0.1")
+WORKER_METRICS_PORT = env.integer("BATCHGEN_WORKER_METRICS_PORT", 0, most=65_535)
+
 # Logs ------------------------------------------------------------------------------------------
 
+#: `json`, an object a line for machines, or `text`, a line for people.
+LOG_FORMAT = env.choice("BATCHGEN_LOG_FORMAT", "json" if PRODUCTION else "text", ("json", "text"))
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"ids": {"()": "batchgen.logs.AddIds"}},
     "formatters": {
-        "line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
+        "json": {"()": "batchgen.logs.JSONFormatter"},
+        "text": {"()": "batchgen.logs.ReadableFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["ids"]},
+    },
     "root": {"handlers": ["stderr"], "level": env.text("BATCHGEN_LOG_LEVEL", "INFO")},
     "loggers": {
         # One line a task and a request is too much for tens of thousands of epics.
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
+        # Uvicorn's lines come as all others do. Its access log has whole addresses, tickets and
+        # all: batchgen.access takes its place.
+        "uvicorn": {"handlers": [], "level": "INFO", "propagate": True},
+        "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }

@@ -23,6 +23,8 @@ from psycopg.types.json import JsonbLoader
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool
 
+from batchgen.metrics import ROUND_TRIPS
+
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
@@ -46,6 +48,7 @@ class Queries:
         bodies = (part.strip() for part in parts[2::2])
         self._sql: dict[str, str] = dict(zip(parts[1::2], bodies, strict=True))
         self._numbered = {name: _numbered(sql) for name, sql in self._sql.items()}
+        self._trips = {name: ROUND_TRIPS.labels(name) for name in self._sql}
 
     def __getitem__(self, name: str) -> str:
         return self._sql[name]
@@ -64,6 +67,7 @@ class Queries:
         deadline = time.monotonic() + patience_s
         for tries in count(1):
             try:
+                self._trips[name].inc()
                 with engine_pool().connection() as connection:
                     return connection.execute(sql, values, prepare=True).fetchall()
             except (psycopg.OperationalError, *_PASSING) as error:

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from batchgen.auth import TokenRefreshView, TokenRevokeView, TokenView
 from batchgen.health import healthz
+from runs.exposition import metrics
 from runs.health import readyz
 
 schema = SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer, OpenApiYamlRenderer])
@@ -18,6 +19,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", healthz),
     path("readyz", readyz),
+    path("metrics", metrics),
     path("api/schema", schema, name="schema"),
     path("api/docs", docs, name="docs"),
     path("api/v1/auth/token", TokenView.as_view()),

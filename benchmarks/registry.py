@@ -19,6 +19,7 @@ WORKLOADS: dict[str, str] = {
     "W6": "benchmarks.w6_growth",
     "W7": "benchmarks.w7_quality",
     "SIM": "benchmarks.sim_fleet",
+    "LIVE": "benchmarks.live_events",
 }
 
 

@@ -121,6 +121,18 @@ def _revoke(ids: list[str]) -> None:
         log.warning("not revoked, the lanes will refuse them: %s", error)
 
 
+def queue_depths() -> dict[str, int]:
+    """How many messages wait in the broker, by priority.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    pipeline = redis.client().pipeline(transaction=False)
+    for step in MESSAGE_PRIORITY.values():
+        pipeline.llen(redis.key(f"{_QUEUE}{_PRIORITY_MARK}{step}" if step else _QUEUE))
+    return dict(zip(MESSAGE_PRIORITY, pipeline.execute(), strict=True))
+
+
 def messages_waiting() -> frozenset[str]:
     """Ids of the messages in the broker now, at most a few a lane.
 

@@ -25,6 +25,7 @@ from epics.models import Epic, Project, Story
 from runs import messages
 from runs.lanes import lanes_dispatch, lanes_rest
 from runs.log import log_append
+from runs.metrics import RUN_S
 from runs.models import Lane, PacingProfile, Run, RunAction, RunEpic, RunLog
 from runs.pacing import MOST_LANES
 from runs.priority import EpicFacts, Reason, epic_score, priority_of, run_reasons
@@ -396,6 +397,9 @@ def run_finalize(*, run_id: UUID) -> str | None:
             return None
         status, line = _end_line(*end)
         log_append(run_id=run_id, message=line, level=_END_LEVEL[status])
+        ended = Run.objects.annotate(taken=F("completed_at") - F("started_at")).get(id=run_id)
+    if ended.taken is not None:
+        RUN_S.labels(status).observe(ended.taken.total_seconds())
     log.info("run %s ended: %s", run_id, line)
     return status
 

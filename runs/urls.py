@@ -3,6 +3,7 @@
 from django.urls import path
 
 from runs import views
+from runs.live import views as live
 
 urlpatterns = [
     path("projects/<uuid:project_id>/runs", views.ProjectRunsView.as_view()),
@@ -12,6 +13,8 @@ urlpatterns = [
     path("runs/<uuid:run_id>/progress", views.RunProgressView.as_view()),
     path("runs/<uuid:run_id>/epics", views.RunEpicsView.as_view()),
     path("runs/<uuid:run_id>/logs", views.RunLogsView.as_view()),
+    path("runs/<uuid:run_id>/events", live.RunEventsView.as_view()),
+    path("runs/<uuid:run_id>/stream-ticket", live.StreamTicketView.as_view()),
     path("runs/<uuid:run_id>/actions", views.RunActionsView.as_view()),
     path("runs/<uuid:run_id>/retry-failed", views.RunRetryView.as_view()),
     path("runs/<uuid:run_id>/epics/<uuid:run_epic_id>/cancel", views.RunEpicCancelView.as_view()),

@@ -17,6 +17,7 @@ import psycopg
 from django.conf import settings
 
 from batchgen.ids import new_id
+from batchgen.logs import log_bind
 from runs import messages
 from runs.lanes import (
     Hold,
@@ -46,6 +47,7 @@ from workers.generation import (
     StoryDraft,
     Usage,
 )
+from workers.metrics import epic_ended
 from workers.permits import FirstCall, Leave, Permits
 from workers.pipeline import run_pipeline
 from workers.provider.errors import CallAborted, Effect, ProviderError
@@ -236,6 +238,7 @@ class Attempt:
         )
         if self._moved is None:
             raise Overtaken
+        epic_ended(outcome.status, outcome.stage_ms)
 
     def _provider_failed(self, error: ProviderError) -> None:
         match error.effect:
@@ -388,6 +391,7 @@ def attempt_begin(
     if claimed is None:
         leave.unused()
         return None
+    log_bind(run=claimed["run_id"])
     return Attempt(
         hold=hold,
         call_id=call_id,

@@ -9,6 +9,7 @@ from celery import signals
 from celery.exceptions import WorkerShutdown
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
+from prometheus_client import start_http_server
 
 from workers import process
 from workers.process import WorkerProcess
@@ -41,6 +42,7 @@ def provider_client(*, max_connections: int) -> "ProviderClient":
 def start(sender: Any = None, **_: object) -> None:
     """Be on the books, and wait for PostgreSQL where it is away; calls can be made later."""
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    _serve_metrics()
     worker = WorkerProcess(
         name=sender.hostname,
         concurrency=sender.concurrency,
@@ -66,6 +68,18 @@ def await_client(**_: object) -> None:
     except Exception as error:
         log.critical("%s ends: it cannot call the provider. %s", worker.name, error, exc_info=error)
         raise WorkerShutdown(1) from error
+
+
+def _serve_metrics() -> None:
+    if not settings.WORKER_METRICS_PORT:
+        return
+    try:
+        start_http_server(settings.WORKER_METRICS_PORT, addr=settings.WORKER_METRICS_HOST)
+    except OSError as error:
+        sys.exit(
+            f"No metrics on {settings.WORKER_METRICS_HOST}:{settings.WORKER_METRICS_PORT}: "
+            f"{error.strerror}. Choose another BATCHGEN_WORKER_METRICS_PORT, or 0 for none."
+        )
 
 
 @signals.worker_shutting_down.connect

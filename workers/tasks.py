@@ -6,6 +6,7 @@ from uuid import UUID
 from celery.exceptions import Reject
 
 from batchgen.celery import app
+from batchgen.logs import log_context
 from runs.lanes import Hold
 from runs.messages import TASK_NAME
 from workers import (
@@ -27,11 +28,12 @@ def generate_epic(
 ) -> None:
     """One link of a lane's chain: one epic."""
     hold = Hold(lane_id=lane_id, generation=generation, run_epic_id=UUID(run_epic_id))
-    try:
-        process.current().work(hold, FirstCall.of(want), due_at=due_at)
-    except Stopping as error:
-        # Nothing was claimed: the message goes back for another worker.
-        raise Reject(error, requeue=True) from error
+    with log_context(epic=run_epic_id, lane=f"{lane_id}.{generation}"):
+        try:
+            process.current().work(hold, FirstCall.of(want), due_at=due_at)
+        except Stopping as error:
+            # Nothing was claimed: the message goes back for another worker.
+            raise Reject(error, requeue=True) from error
 
 
 @app.task(name="workers.reconcile")

@@ -97,8 +97,8 @@ def manage(environment: Environment, *arguments: str, attached: bool = False) ->
 
 
 def web(environment: Environment, host: str, port: int) -> Child:
-    """The API and the pages. Open event streams get 5 s to end."""
-    listen = ("--host", host, "--port", str(port), "--timeout-graceful-shutdown", "5")
+    """The API and the pages. Told to stop, it ends its event streams, and other answers in 2 s."""
+    listen = ("--host", host, "--port", str(port), "--timeout-graceful-shutdown", "2")
     return Child(
         name="web",
         argv=[sys.executable, "-m", "uvicorn", "batchgen.asgi:application", *listen],

@@ -14,6 +14,7 @@ from redis import RedisError
 
 from workers.limiter.gate import Amounts, Gate, Permit, Refused, Settled, Want
 from workers.limiter.lineup import Lineup, Ticket
+from workers.metrics import LIMITER_WAIT_S
 from workers.provider.headers import RateLimitHeaders
 
 log = logging.getLogger(__name__)
@@ -70,8 +71,14 @@ class Desk:
 
     def acquire(self, want: Want, *, patience_s: float) -> Permit | Wait:
         """Wait for a permit, in line; at most about `patience_s`."""
+        begun = time.monotonic()
         waiter = _Waiter(Ticket(want), threading.Event())
-        deadline = time.monotonic() + patience_s
+        found = self._acquire(waiter, begun + patience_s)
+        waited_for = waiter.ticket.reason or "none"
+        LIMITER_WAIT_S.labels(waited_for).observe(time.monotonic() - begun)
+        return found
+
+    def _acquire(self, waiter: _Waiter, deadline: float) -> Permit | Wait:
         with self._lock:
             self._lineup.join(waiter.ticket)
             self._waiters[waiter.ticket] = waiter

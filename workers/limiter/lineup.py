@@ -21,6 +21,8 @@ class Ticket:
 
     want: Want
     permit: Permit | None = None
+    #: What it waits for, as the gate said last.
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -116,6 +118,8 @@ class Lineup:
             ticket.permit = Permit(want=ticket.want, reserved=reserved, at=verdict.now)
             self._waiting.remove(ticket)
             done.append(ticket)
+        for ticket in self._waiting:
+            ticket.reason = verdict.reason
         self.ask_at = now + verdict.wait_s
         self.reason, self.queue_s = verdict.reason, verdict.queue_s
         return done

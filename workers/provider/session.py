@@ -13,6 +13,7 @@ import httpx2
 import uvloop
 
 from workers.generation import Completion, CompletionRequest, TextBlock
+from workers.metrics import PROVIDER_CALL_S, PROVIDER_ERRORS
 from workers.provider.errors import CallAborted, CallTimedOut, QueueFull, UnreadableAnswer
 from workers.provider.headers import RateLimitHeaders, rate_limit_headers
 from workers.provider.messages import completion, message_arguments
@@ -137,12 +138,15 @@ class Session:
     async def _call(self, request: CompletionRequest) -> Answer:
         """The top rung: whatever goes wrong below leaves here as a ProviderError."""
         try:
-            return await self._call_in_slot(request)
+            answer = await self._call_in_slot(request)
         except Exception as exc:
             error = translate(exc)
+            PROVIDER_ERRORS.labels(error.code, str(error.http_status or "none")).inc()
             if error is exc:
                 raise
             raise error from exc
+        PROVIDER_CALL_S.labels(request.model).observe(answer.latency_s)
+        return answer
 
     async def _call_in_slot(self, request: CompletionRequest) -> Answer:
         """Wait here for a free connection, so that waiting is never taken for a slow provider."""

@@ -1,0 +1,222 @@
+"""Serves event streams around Django.
+
+A view that grants a stream hands it over. Django then ends the request as any other, gives its
+thread and its database connections back, and what follows costs a queue and a socket.
+"""
+
+import asyncio
+import logging
+import random
+import signal
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import Error as DjangoDatabaseError
+from django.db import connection
+from django.utils.timezone import now
+from rest_framework.renderers import JSONRenderer
+
+from runs.live.admission import admission
+from runs.live.events import Event, Name, Position, frame, retry_frame
+from runs.live.follower import Follower
+from runs.live.subscriber import Subscriber
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+_HANDOVER = "batchgen.live"
+#: Browsers come back after about so long; not all at once when a server went away.
+_RETRY_MS = (1000, 3000)
+#: A client that does not read gets so long at the end before its stream is cut.
+_LAST_WORDS_S = 1.0
+#: How long a thread may hold the interpreter while others wait, in seconds. With Python's own 5 ms
+#: the loop, which serves all streams, waits so long behind each request that is being computed.
+_SWITCH_INTERVAL_S = 0.001
+_CHECKS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-check")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stream:
+    """A stream that a view granted, and that was counted for its user."""
+
+    run_id: UUID
+    after: Position | None
+    user_id: int
+    #: Asked again from time to time: may this user still read the run?
+    allowed: Callable[[], bool]
+    #: When its sign-in ends, in seconds from now; None: as long as `allowed` says.
+    life_s: float | None
+
+
+class _Handover:
+    """Where a view leaves its stream, in the scope of the request."""
+
+    def __init__(self) -> None:
+        self.stream: Stream | None = None
+
+
+def hand_over(scope: Message, stream: Stream) -> None:
+    """Have the stream served once Django's response (its head alone) is there.
+
+    Without an EventStreams around Django, as in Django's test client, nothing follows the head.
+
+    Raises:
+        Throttled, Unavailable: the user, or the process, has too many open.
+    """
+    handover = scope.get(_HANDOVER)
+    if isinstance(handover, _Handover):
+        admission.enter(stream.user_id)
+        handover.stream = stream
+
+
+class EventStreams:
+    """Around Django's application; also ends the streams when the server is told to stop."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._follower: Follower | None = None
+        self._open: dict[Subscriber, asyncio.Task[None]] = {}
+        self._stopping = False
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        handover = _Handover()
+        held: list[Message] = []
+
+        async def pass_on(message: Message) -> None:
+            if handover.stream is None:
+                await send(message)
+            else:
+                held.append(message)
+
+        try:
+            await self._app({**scope, _HANDOVER: handover}, receive, pass_on)
+            if handover.stream is not None and held:
+                await self._serve(handover.stream, held[0], receive, send)
+        finally:
+            if handover.stream is not None:
+                admission.leave(handover.stream.user_id)
+
+    async def _serve(self, stream: Stream, head: Message, receive: Receive, send: Send) -> None:
+        if head["status"] != 200:  # a middleware had another opinion
+            await send(head)
+            await send({"type": "http.response.body"})
+            return
+        headers = [each for each in head["headers"] if each[0].lower() != b"content-length"]
+        subscriber = Subscriber(run_id=stream.run_id, after=stream.after)
+        follower = self._follower = self._follower or Follower()
+        follower.join(subscriber)
+        gone = asyncio.ensure_future(_end_when_gone(receive, subscriber))
+        pump = asyncio.ensure_future(_pump(stream, subscriber, {**head, "headers": headers}, send))
+        self._open[subscriber] = pump
+        if self._stopping:
+            subscriber.close()
+        try:
+            await asyncio.wait([gone, pump], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([pump], timeout=_LAST_WORDS_S)
+        finally:
+            del self._open[subscriber]
+            follower.leave(subscriber)
+            for task in (gone, pump):
+                task.cancel()
+            await asyncio.gather(gone, pump, return_exceptions=True)
+
+    def _stop(self) -> None:
+        self._stopping = True
+        for subscriber, pump in self._open.items():
+            subscriber.close()
+            asyncio.get_running_loop().call_later(_LAST_WORDS_S, pump.cancel)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                sys.setswitchinterval(_SWITCH_INTERVAL_S)
+                # The server waits for open responses before it tells of its end.
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    _also_on(number, lambda: loop.call_soon_threadsafe(self._stop))
+            elif self._follower is not None:
+                self._follower.close()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+
+async def _pump(stream: Stream, subscriber: Subscriber, head: Message, send: Send) -> None:
+    """Send what comes, a heartbeat at its times, and the end."""
+    await send(head)
+    await _send(send, retry_frame(random.randint(*_RETRY_MS)))  # noqa: S311 - it spreads load
+    clock = asyncio.get_running_loop().time
+    beat = clock() + settings.LIVE_HEARTBEAT_S
+    check = clock() + settings.LIVE_CHECK_S
+    end = clock() + stream.life_s if stream.life_s is not None else float("inf")
+    while (content := await subscriber.next(until=min(beat, check, end))) is not None:
+        if content:
+            await _send(send, content)
+        if clock() >= beat:
+            beat += settings.LIVE_HEARTBEAT_S
+            await _send(send, _heartbeat())
+        if clock() >= check:
+            check += settings.LIVE_CHECK_S
+            if not await _still_allowed(stream):
+                break
+        if clock() >= end:
+            break
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _send(send: Send, content: bytes) -> None:
+    await send({"type": "http.response.body", "body": content, "more_body": True})
+
+
+async def _end_when_gone(receive: Receive, subscriber: Subscriber) -> None:
+    """Returns when the client is gone, or the stream was closed."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    subscriber.close()
+
+
+async def _still_allowed(stream: Stream) -> bool:
+    return await asyncio.get_running_loop().run_in_executor(_CHECKS, _check, stream)
+
+
+def _check(stream: Stream) -> bool:
+    try:
+        return stream.allowed()
+    except DjangoDatabaseError as error:
+        log.warning("not checked who watches: %s", error)
+        return True
+    finally:
+        connection.close()
+
+
+def _heartbeat() -> bytes:
+    data: bytes = JSONRenderer().render({"at": now().isoformat().replace("+00:00", "Z")})
+    return frame(Event(name=Name.HEARTBEAT, data=data))
+
+
+def _also_on(number: signal.Signals, react: Callable[[], object]) -> None:
+    """React to a signal before whoever handles it now does. Not in a thread: it has no signals."""
+    before = signal.getsignal(number)
+
+    def handle(signal_number: int, at: FrameType | None) -> None:
+        react()
+        if callable(before):
+            before(signal_number, at)
+
+    with suppress(ValueError):
+        signal.signal(number, handle)

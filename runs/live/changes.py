@@ -1,0 +1,233 @@
+"""What changed in a run since a cursor, from PostgreSQL alone: nothing that commits is missed.
+
+Each row carries the number of the transaction that wrote it (`xmin`). A cursor is a snapshot's
+horizon, below which every transaction had ended, and the versions of the rows above it that were
+told of. A row that such a snapshot did not show was written at or above its horizon, whatever
+order transactions commit in; so nobody who writes has to say so.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Max, QuerySet
+from rest_framework.renderers import JSONRenderer
+
+from batchgen.errors import NotFound
+from batchgen.sql import Queries
+from runs.live.events import RESET, Event, Name
+from runs.log import log_number
+from runs.models import Lane, Run, RunEpic, RunLog
+from runs.progress import RunProgress
+from runs.selectors import run_epics, run_read, runs_with_figures
+from runs.serializers import RunEpicOutput, RunLogOutput, run_json
+
+QUERIES = Queries(Path(__file__).with_name("queries.sql"))
+
+#: Of a run that is first looked at, so many epics and so many of its last lines are told.
+SNAPSHOT_EPICS = 1000
+SNAPSHOT_LINES = 200
+#: Most lines of one look; the next look has the rest.
+_MOST_LINES = 500
+_XIDS = 2**32
+#: Where a run's id goes in a statement.
+_ANY_RUN = UUID(int=0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cursor:
+    """How much of a run was told."""
+
+    #: A transaction number, 64 bits: every older transaction had ended.
+    horizon: int
+    #: The versions of rows that were told and are not older than the horizon.
+    seen: Mapping[str, int]
+    #: The last line.
+    seq: int
+    #: The run's end was told: nothing follows.
+    ended: bool = False
+
+    def dumps(self) -> bytes:
+        """For keeping in the stream."""
+        return json.dumps(asdict(self), separators=(",", ":")).encode()
+
+    @classmethod
+    def loads(cls, raw: bytes) -> "Cursor":
+        """The reverse."""
+        return cls(**json.loads(raw))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What a run looks like at one moment, and what is new since the cursor."""
+
+    cursor: Cursor
+    #: Empty where nothing changed.
+    events: Sequence[Event]
+    #: Everything, where it was asked for.
+    snapshot: Sequence[Event]
+    #: When the lines among the events were written.
+    written_at: Sequence[datetime] = ()
+
+
+def probe(cursors: Mapping[UUID, Cursor]) -> set[UUID]:
+    """Of the runs those that are worth a look; one statement for all.
+
+    Raises:
+        psycopg.Error: PostgreSQL is away.
+    """
+    if not cursors:
+        return set()
+    params = {
+        "run_ids": list(cursors),
+        "horizons": [cursor.horizon for cursor in cursors.values()],
+        "seqs": [cursor.seq for cursor in cursors.values()],
+    }
+    rows = QUERIES.fetch("live_probe", params)
+    return {
+        row["run_id"]
+        for row in rows
+        if cursors[row["run_id"]].seen.get(row["key"]) != row["version"]
+    }
+
+
+def look(run_id: UUID, cursor: Cursor | None, *, whole: bool = False) -> Look:
+    """What is new since the cursor; without one (or one of another database) a `reset`.
+
+    Args:
+        whole: with a snapshot of the same moment.
+
+    Raises:
+        NotFound: the run is gone.
+        django.db.Error: PostgreSQL is away.
+    """
+    log_number(run_id=run_id)
+    with transaction.atomic():
+        with connection.cursor() as database:
+            database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return _look(run_id, cursor, whole=whole)
+
+
+def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
+    if cursor and cursor.ended:
+        return Look(cursor=cursor, events=(), snapshot=_snapshot(run_id) if whole else ())
+    rows, horizon = _rows(run_id, cursor.horizon if cursor else None)
+    if cursor is None or cursor.horizon > horizon:
+        return _begin(run_id, whole=whole)
+    changed = [(key, epic_id) for key, version, epic_id in rows if cursor.seen.get(key) != version]
+    lines = list(
+        RunLog.objects.filter(run_id=run_id, seq__gt=cursor.seq).order_by("seq")[: _MOST_LINES + 1]
+    )
+    more, lines = len(lines) > _MOST_LINES, lines[:_MOST_LINES]
+    run = _run_read(run_id)
+    ended = run.completed_at is not None and not more
+    epic_ids = {epic_id for _, epic_id in changed if epic_id}
+    events = [
+        *_lines(lines),
+        *_epics(_epics_read(run, epic_ids) if epic_ids else ()),
+        *_run(run, ended=ended),
+    ]
+    return Look(
+        cursor=Cursor(
+            horizon=horizon,
+            seen=_seen(rows, horizon),
+            seq=(lines[-1].seq if lines else None) or cursor.seq,
+            ended=ended,
+        ),
+        events=events if changed or lines else (),
+        snapshot=_snapshot(run_id) if whole else (),
+        written_at=[line.at for line in lines],
+    )
+
+
+def _begin(run_id: UUID, *, whole: bool) -> Look:
+    """A new stream: what an older one told, nobody knows any more."""
+    run = run_read(run_id=run_id)
+    seq = RunLog.objects.filter(run_id=run_id).aggregate(last=Max("seq"))["last"] or 0
+    ended = run.completed_at is not None
+    rows, horizon = _rows(run_id, None)
+    return Look(
+        cursor=Cursor(horizon=horizon, seen=_seen(rows, horizon), seq=seq, ended=ended),
+        events=[RESET, *([_event(Name.END, run_json(RunProgress.of(run)))] if ended else ())],
+        snapshot=_snapshot(run_id) if whole else (),
+    )
+
+
+def _snapshot(run_id: UUID) -> list[Event]:
+    run = run_read(run_id=run_id)
+    lines = RunLog.objects.filter(run_id=run_id, seq__isnull=False).order_by("-seq")
+    return [
+        *_lines(list(reversed(lines[:SNAPSHOT_LINES]))),
+        *_epics(run_epics(run=run).order_by("order")[:SNAPSHOT_EPICS]),
+        *_run(run, ended=run.completed_at is not None),
+    ]
+
+
+def _run(run: Run, *, ended: bool) -> list[Event]:
+    shown = run_json(RunProgress.of(run))
+    return [_event(name, shown) for name in ([Name.RUN, Name.END] if ended else [Name.RUN])]
+
+
+def _epics(epics: Sequence[RunEpic] | QuerySet[RunEpic]) -> list[Event]:
+    return [_event(Name.EPIC, shown) for shown in RunEpicOutput(epics, many=True).data]
+
+
+def _lines(lines: Sequence[RunLog]) -> list[Event]:
+    return [_event(Name.LOG, shown) for shown in RunLogOutput(lines, many=True).data]
+
+
+def _event(name: Name, shown: Any) -> Event:
+    return Event(name=name, data=JSONRenderer().render(shown))
+
+
+def _run_read(run_id: UUID) -> Run:
+    """As `runs.selectors.run_read` does, at a quarter of its time: the SQL is made once.
+
+    Raises:
+        NotFound: the run is gone.
+    """
+    sql, params = _run_sql()
+    for run in Run.objects.raw(sql, [run_id if each == _ANY_RUN else each for each in params]):
+        for name in ("figures", "current"):
+            vars(run)[name] = json.loads(vars(run)[name] or "null")
+        return run
+    raise NotFound
+
+
+@cache
+def _run_sql() -> tuple[str, tuple[Any, ...]]:
+    runs = runs_with_figures(Run.objects.order_by()).filter(pk=_ANY_RUN)
+    return runs.query.sql_with_params()
+
+
+def _epics_read(run: Run, epic_ids: Iterable[UUID]) -> list[RunEpic]:
+    """Some of the run's epics, with their lanes."""
+    epics = list(RunEpic.objects.raw(QUERIES["live_epics"], {"ids": list(epic_ids)}))
+    lane_ids = list({epic.lane_id for epic in epics})
+    lanes: dict[int | None, Lane] = {
+        lane.pk: lane for lane in Lane.objects.raw(QUERIES["live_lanes"], {"ids": lane_ids})
+    }
+    for epic in epics:
+        epic.run, epic.lane = run, lanes.get(epic.lane_id)
+    return epics
+
+
+def _rows(run_id: UUID, horizon: int | None) -> tuple[list[tuple[str, int, Any]], int]:
+    """(key, version, epic id) of what may have changed since the horizon, and the one of now."""
+    with connection.cursor() as database:
+        database.execute(QUERIES["live_changed"], {"run_id": run_id, "horizon": horizon})
+        rows = list(database.fetchall())
+    changed = [row for row in rows if row[0] != "horizon"]
+    ((_, horizon_now, _),) = (row for row in rows if row[0] == "horizon")
+    return changed, horizon_now
+
+
+def _seen(rows: Iterable[tuple[str, int, Any]], horizon: int) -> dict[str, int]:
+    """The versions to remember: those whose rows the next look finds again."""
+    return {key: version for key, version, _ in rows if (version - horizon) % _XIDS < _XIDS // 2}

@@ -1,0 +1,171 @@
+"""Live events over HTTP: who may follow a run, from where on, and with what sign-in."""
+
+import time
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_simplejwt.tokens import Token
+
+from batchgen.api import operation, signed_in, valid
+from batchgen.errors import BatchgenError, ValidationFailed
+from runs.live import stream
+from runs.live.asgi import Stream, hand_over
+from runs.live.events import Position
+from runs.live.serializers import RUN_EVENT, TicketOutput
+from runs.live.tickets import PARAMETER, TicketAuthentication, ticket_issue
+from runs.selectors import run_plain
+from runs.serializers import NothingInput
+
+_EVENT_STREAM = "text/event-stream"
+_EXAMPLE = """\
+id: 1764495000123-0
+event: log
+data: {"seq":7,"at":"2026-11-30T09:30:00Z","level":"info","epicCode":"E3","message":"[E3] …"}
+
+id: 1764495000123-1
+event: epic
+data: {"runEpicId":"…","epicCode":"E3","status":"COMPLETED", …}
+
+id: 1764495000123-2
+event: run
+data: {"runId":"…","status":"RUNNING","completedEpics":3, …}
+
+event: heartbeat
+data: {"at":"2026-11-30T09:30:15Z"}
+
+"""
+_DESCRIPTION = f"""\
+A stream of Server-Sent Events. Each `data` is a whole object as the other endpoints show it,
+never a difference, so a later one replaces an earlier one:
+
+- `run`, `epic`, `log`: what changed. A pause shows in `run` alone, not in every waiting epic.
+- `heartbeat` every 15 s. None for 35 s: the connection is dead, open a new one.
+- `reset`: what came after your id is gone, or you read too slowly. Read the run again; what
+  follows here goes on from this moment.
+- `end`: the run is over; nothing follows, and the stream closes.
+
+Without an id the stream opens with what there is: the last 200 lines, the first 1,000 epics in
+their order, and the run, which carries the id of that moment. With an id (`Last-Event-ID`, which a
+browser sends by itself when it reconnects, or `lastEventId`) it goes on after that event, without
+a gap and without a repeat. Changes that follow each other within some milliseconds may be told as
+one. Who has had the `end` gets 204, on which a browser stops.
+
+The sign-in is checked again every minute, and a stream ends with the token that opened it:
+reconnect with a new one. A browser on another origin, whose EventSource can send no header, uses
+a ticket (`POST /runs/{{id}}/stream-ticket`) as `?{PARAMETER}=`.
+"""
+
+
+class EventStreamNegotiation(DefaultContentNegotiation):
+    """Who accepts an event stream accepts the errors' JSON in its place."""
+
+    def get_accept_list(self, request: Request) -> list[str]:
+        accepted: list[str] = super().get_accept_list(request)
+        return ["application/json" if _EVENT_STREAM in each else each for each in accepted]
+
+
+class RunEventsView(APIView):
+    authentication_classes = [TicketAuthentication, *APIView.authentication_classes]
+    content_negotiation_class = EventStreamNegotiation
+
+    @extend_schema(
+        operation_id="runEvents",
+        summary="Follow a run live",
+        description=_DESCRIPTION,
+        tags=["runs"],
+        parameters=[
+            OpenApiParameter("Last-Event-ID", location=OpenApiParameter.HEADER),
+            OpenApiParameter("lastEventId", description="The same; the header goes first."),
+            OpenApiParameter(PARAMETER, description="A stream ticket, instead of another sign-in."),
+        ],
+        responses={
+            (200, _EVENT_STREAM): OpenApiResponse(
+                RUN_EVENT,
+                description="Each message of the stream, as parsed.",
+                examples=[OpenApiExample("stream", _EXAMPLE)],
+            ),
+            204: OpenApiResponse(description="The run is over, and you have had its `end`."),
+        },
+    )
+    def get(self, request: Request, run_id: UUID) -> HttpResponseBase:
+        run = run_plain(user=request.user, run_id=run_id)
+        after = _after(request)
+        last = stream.tail(run_id)
+        if run.completed_at and after and last and last.ends and after >= last.at:
+            return HttpResponse(status=204)
+        head = HttpResponse(
+            content_type=f"{_EVENT_STREAM}; charset=utf-8",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+        scope = getattr(request._request, "scope", None)
+        if scope is not None and request.method == "GET":
+            hand_over(scope, _stream(request, run_id, after))
+        return head
+
+
+class StreamTicketView(APIView):
+    @operation(
+        "streamTicketCreate",
+        "Get a ticket that opens a run's event stream once",
+        tag="runs",
+        request=NothingInput,
+        response=TicketOutput,
+        status=201,
+        description="For an EventSource on another origin. When its stream breaks, get a new one.",
+    )
+    def post(self, request: Request, run_id: UUID) -> Response:
+        valid(NothingInput, request.data)
+        run_plain(user=request.user, run_id=run_id)
+        ticket, until = ticket_issue(user=signed_in(request), run_id=run_id)
+        return Response(TicketOutput({"ticket": ticket, "until": until}).data, status=201)
+
+
+def _after(request: Request) -> Position | None:
+    """The last event that the client has; the header goes first, for a browser that reconnects
+    repeats the address as it was."""
+    text = request.headers.get("Last-Event-ID") or request.query_params.get("lastEventId")
+    if not text:
+        return None
+    after = Position.parse(text)
+    if after is None:
+        raise ValidationFailed("This is no event's id.", lastEventId=["Give an id as you got it."])
+    return after
+
+
+def _stream(request: Request, run_id: UUID, after: Position | None) -> Stream:
+    user = signed_in(request)
+    token = request.auth if isinstance(request.auth, Token) else None
+    by_session = token is None and PARAMETER not in request.query_params
+    session_key = request.session.session_key if by_session else None
+    return Stream(
+        run_id=run_id,
+        after=after,
+        user_id=user.pk,
+        allowed=partial(_allowed, user_id=user.pk, session_key=session_key, run_id=run_id),
+        life_s=max(0.0, token["exp"] - time.time()) if token is not None else None,
+    )
+
+
+def _allowed(*, user_id: int, session_key: str | None, run_id: UUID) -> bool:
+    """Whether the user is still there (and signed in, if by a session) and may read the run."""
+    user: Any
+    if session_key is None:
+        user = User.objects.filter(pk=user_id, is_active=True).first()
+    else:
+        request = HttpRequest()
+        request.session = SessionStore(session_key)
+        user = get_user(request)
+    try:
+        return user is not None and bool(run_plain(user=user, run_id=run_id))
+    except BatchgenError:
+        return False

@@ -1,0 +1,146 @@
+"""Clients that are many, slow, stalled, or not allowed (any more); and the end of the server."""
+
+import signal
+import socket
+import time
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import httpx2
+import psutil
+import pytest
+from django.db import connection
+from django.test import Client
+from rest_framework_simplejwt.tokens import AccessToken
+
+from epics.models import Membership
+from runs.models import Run, RunLog
+from tests.acceptance.fleet import wait_for
+from tests.acceptance.live.web import Starter, Web
+from tests.factories import member_make
+from tests.integration.engine.world import World
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+
+def test_streams_hold_no_connection_and_no_thread(starter: Starter, world: World) -> None:
+    web = starter(world, BATCHGEN_DATABASE_POOL_SIZE="2")
+    process = psutil.Process(web.running.process.pid)
+    first = web.watch(world.run)
+    first.wait_for("run")
+    threads = process.num_threads()
+    watchers = [web.watch(world.run) for _ in range(30)]
+    for watcher in watchers:
+        watcher.wait_for("run")
+    for _ in range(10):
+        assert web.call("GET", f"/runs/{world.run.id}").status_code == 200
+    assert process.num_threads() < threads + 15
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND state <> 'idle' AND xact_start IS NOT NULL"
+            " AND state_change < now() - interval '1 second'"
+        )
+        assert cursor.fetchone() == (0,)
+    for watcher in (first, *watchers):
+        watcher.close()
+
+
+def test_a_stop_ends_open_streams_within_three_seconds(web: Web, world: World) -> None:
+    watchers = [web.watch(world.run) for _ in range(10)]
+    for watcher in watchers:
+        watcher.wait_for("run")
+    asked = time.monotonic()
+    web.running.process.send_signal(signal.SIGTERM)
+    web.running.process.wait(10)
+    assert time.monotonic() - asked < 3
+    assert "Cancel" not in "".join(web.running.lines)
+    for watcher in watchers:
+        watcher.close()
+
+
+def stalled(web: Web, run: Run) -> socket.socket:
+    """A client that opens a stream and then does not read."""
+    address = urlsplit(web.events(run))
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.connect((address.hostname, address.port))
+    sign_in = f"Authorization: Bearer {web.token()}"
+    client.sendall(f"GET {address.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{sign_in}\r\n\r\n".encode())
+    assert client.recv(100).startswith(b"HTTP/1.1 200")
+    return client
+
+
+def write_lines(run: Run, *, mb: int) -> None:
+    """Fill the run's log."""
+    for _ in range(mb * 5):
+        RunLog.objects.bulk_create(RunLog(run=run, message="x" * 10_000) for _ in range(20))
+        time.sleep(0.05)
+
+
+def test_a_client_that_does_not_read_costs_little_and_gets_a_reset(
+    starter: Starter, world: World
+) -> None:
+    web = starter(world, BATCHGEN_LIVE_STREAMS_PER_USER="2")
+    watcher = web.watch(world.run)
+    watcher.wait_for("run")
+    process = psutil.Process(web.running.process.pid)
+    slow = stalled(web, world.run)
+    before = process.memory_info().rss
+    write_lines(world.run, mb=16)
+    watcher.wait(lambda: len(watcher.of("log")) >= 1600, "all lines")
+    assert not watcher.of("reset")
+    assert process.memory_info().rss - before < 40_000_000
+    assert web.call("GET", f"/runs/{world.run.id}/events").status_code == 429
+    slow.settimeout(20)
+    read = b""
+    while b"event: reset" not in read:
+        read = read[-100:] + slow.recv(65536)
+    slow.close()
+    wait_for(lambda: web.opens(world.run) == 200, "its place is free again")
+    watcher.close()
+
+
+def test_a_stalled_client_does_not_hold_up_a_stop(web: Web, world: World) -> None:
+    slow = stalled(web, world.run)
+    write_lines(world.run, mb=12)
+    asked = time.monotonic()
+    web.running.process.send_signal(signal.SIGTERM)
+    web.running.process.wait(10)
+    assert time.monotonic() - asked < 3
+    slow.close()
+
+
+def test_who_is_removed_from_the_project_is_cut_off(starter: Starter, world: World) -> None:
+    web = starter(world, BATCHGEN_LIVE_CHECK_S="0.2")
+    viewer = member_make(world.run.project, "viewer")
+    watcher = web.watch(world.run, token=web.token(viewer))
+    watcher.wait_for("run")
+    Membership.objects.filter(user=viewer).delete()
+    watcher.wait_over()
+    assert watcher.statuses == [200, 404]
+
+
+def test_a_stream_ends_with_its_token(web: Web, world: World) -> None:
+    token = AccessToken.for_user(web.user)
+    token.set_exp(lifetime=timedelta(seconds=2))
+    watcher = web.watch(world.run, token=str(token))
+    watcher.wait_for("run")
+    watcher.wait_over()
+    assert watcher.statuses == [200, 401]
+
+
+def test_a_session_and_a_ticket_open_streams_too(web: Web, world: World) -> None:
+    browser = Client()
+    browser.force_login(web.user)
+    cookie = {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
+    with httpx2.stream("GET", web.events(world.run), headers=cookie, trust_env=False) as opened:
+        assert opened.status_code == 200
+    ticket = web.call("POST", f"/runs/{world.run.id}/stream-ticket").json()["data"]["ticket"]
+    watcher = web.watch(world.run, token="", ticket=ticket)
+    watcher.wait_for("run")
+    watcher.close()
+    assert (
+        httpx2.get(web.events(world.run), params={"ticket": ticket}, trust_env=False).status_code
+        == 401
+    )

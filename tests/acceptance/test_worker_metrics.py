@@ -1,0 +1,47 @@
+"""A worker tells Prometheus of its epics, stages, calls and round trips; its lines have ids."""
+
+import json
+
+import httpx2
+import pytest
+
+from batchgen.local.place import free_port
+from batchgen.local.supervisor import ChildFailedError
+from runs.services import RunOptions, run_start
+from tests.acceptance.fleet import Fleet, wait_until_ended
+from tests.conftest import Simulator
+from tests.integration.engine.world import project_make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_worker_serves_its_metrics(fleet: Fleet, provider: Simulator) -> None:
+    provider.faults([{"times": 1, "action": {"type": "error", "status": 529}}])
+    port = free_port()
+    fleet.environment["BATCHGEN_WORKER_METRICS_PORT"] = str(port)
+    fleet.environment["BATCHGEN_LOG_FORMAT"] = "json"
+    worker = fleet.start()
+    options = RunOptions(pacing_profile="adaptive", max_concurrency=2)
+    run = run_start(project=project_make(epics=3), user=None, options=options)
+    wait_until_ended(run)
+    text = httpx2.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    assert 'batchgen_epics_total{status="COMPLETED"} 3.0' in text
+    assert 'batchgen_stage_seconds_count{stage="component-generation"} 3.0' in text
+    assert 'batchgen_provider_call_seconds_count{model="' in text
+    assert 'batchgen_provider_errors_total{code="PROVIDER_OVERLOADED",status="529"} 1.0' in text
+    assert 'batchgen_database_round_trips_total{statement="lane_finish"} 3.0' in text
+    assert "batchgen_limiter_wait_seconds" in text
+    assert str(run.id) not in text
+    # Celery's banner and warnings of the interpreter are no log lines.
+    lines = [json.loads(line) for line in worker.lines if line.startswith("{")]
+    assert {"workers.signals", "celery.worker.consumer.connection"} <= {
+        line["logger"] for line in lines
+    }
+
+
+def test_a_busy_port_names_its_setting(fleet: Fleet) -> None:
+    port = free_port()
+    fleet.environment["BATCHGEN_WORKER_METRICS_PORT"] = str(port)
+    fleet.start("w1")
+    with pytest.raises(ChildFailedError, match="BATCHGEN_WORKER_METRICS_PORT"):
+        fleet.start("w2")
