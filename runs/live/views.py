@@ -124,8 +124,8 @@ class StreamTicketView(APIView):
         description="For an EventSource on another origin. When its stream breaks, get a new one.",
     )
     def post(self, request: Request, run_id: UUID) -> Response:
-        valid(NothingInput, request.data)
         run_plain(user=request.user, run_id=run_id)
+        valid(NothingInput, request.data)
         ticket, until = ticket_issue(user=signed_in(request), run_id=run_id)
         return Response(TicketOutput({"ticket": ticket, "until": until}).data, status=201)
 

@@ -70,6 +70,8 @@ def test_whatever_creates_heeds_the_idempotency_key(document: Any) -> None:
     for path, method, operation in operations(document):
         named = {parameter["name"] for parameter in operation.get("parameters", ())}
         creates = method == "post" and bool({"201", "202"} & set(operation["responses"]))
+        if path.endswith("/stream-ticket"):
+            creates = False  # good once: nobody gets the same one again
         assert ("Idempotency-Key" in named) == creates, path
 
 
