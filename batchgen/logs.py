@@ -10,17 +10,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from types import MappingProxyType
 
 from pythonjsonlogger.json import JsonFormatter
 
-_ids: ContextVar[Mapping[str, str]] = ContextVar("log_ids", default=MappingProxyType({}))
+_ids: ContextVar[dict[str, str] | None] = ContextVar("log_ids", default=None)
 
 
 @contextmanager
 def log_context(**ids: object) -> Iterator[None]:
     """Lines written inside carry these ids, and those that were set around."""
-    before = _ids.set({**_ids.get(), **{name: str(value) for name, value in ids.items()}})
+    before = _ids.set({**(_ids.get() or {}), **_texts(ids)})
     try:
         yield
     finally:
@@ -28,15 +27,21 @@ def log_context(**ids: object) -> Iterator[None]:
 
 
 def log_bind(**ids: object) -> None:
-    """Add ids that became known, up to the end of the `log_context` around."""
-    _ids.set({**_ids.get(), **{name: str(value) for name, value in ids.items()}})
+    """Add ids that became known, up to the end of the `log_context` around; none: no effect."""
+    around = _ids.get()
+    if around is not None:
+        around.update(_texts(ids))
+
+
+def _texts(ids: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in ids.items()}
 
 
 class AddIds(logging.Filter):
     """Puts the ids of the moment into each record, as `ids`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.ids = dict(_ids.get())
+        record.ids = dict(_ids.get() or {})
         return True
 
 
