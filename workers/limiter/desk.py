@@ -86,12 +86,14 @@ class Desk:
                 self._asker = waiter
             elif not self._lineup.due_s(time.monotonic()):
                 self._asker.woken.set()
-        while waiter.ticket.permit is None:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0 or not self._wait(waiter, left_s):
-                return self._leave(waiter)
-        self._hand_over(waiter)
-        return waiter.ticket.permit
+        try:
+            while waiter.ticket.permit is None:
+                left_s = deadline - time.monotonic()
+                if left_s <= 0 or not self._wait(waiter, left_s):
+                    return self._leave(waiter)
+            return waiter.ticket.permit
+        finally:
+            self._hand_over(waiter)
 
     def settle(self, permit: Permit, used: Amounts) -> None:
         """A permit's call was answered: what it took."""
@@ -180,9 +182,7 @@ class Desk:
     def _leave(self, waiter: _Waiter) -> Permit | Wait:
         with self._lock:
             permit = waiter.ticket.permit
-            if permit is None:
-                self._lineup.leave(waiter.ticket)
-        self._hand_over(waiter)
+            self._lineup.leave(waiter.ticket)
         if permit is not None:
             return permit
         lineup = self._lineup
@@ -196,6 +196,7 @@ class Desk:
     def _hand_over(self, waiter: _Waiter) -> None:
         """The waiter is done; where it asked for all, another one goes on."""
         with self._lock:
+            self._lineup.leave(waiter.ticket)
             del self._waiters[waiter.ticket]
             if self._asker is waiter:
                 self._asker = next(

@@ -293,6 +293,11 @@ local function first_of_mine(class)
       untold = true
     elseif want then
       line.place = line.place or tonumber(redis.call('ZSCORE', TURNS[class], run))
+      if not line.place then
+        -- Redis lost a part of what it knew.
+        line.place = number('place_' .. class, 0)
+        redis.call('ZADD', TURNS[class], line.place, run)
+      end
       if is_warming(want) then
         wait, reason = WARMING_POLL_S, 'cache'
       elseif not least or line.place < least or (line.place == least and run < best) then

@@ -56,8 +56,9 @@ class Lineup:
         return 0.0 if self._pressing else max(0.0, self.ask_at - now)
 
     def leave(self, ticket: Ticket) -> None:
-        """Wait no longer."""
-        self._waiting.remove(ticket)
+        """Wait no longer; nothing where it does not wait."""
+        if ticket in self._waiting:
+            self._waiting.remove(ticket)
 
     def __len__(self) -> int:
         return len(self._waiting)

@@ -322,3 +322,18 @@ def test_what_redis_lost_counts_as_used_up(lost: str) -> None:
         clock.move(0.5)
         process.ask()
         assert len(process.permits) - 1 <= 0.5 * 20
+
+
+@pytest.mark.parametrize("part", range(13))
+def test_whatever_part_redis_loses_calls_go_on(part: int) -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process, other = Process(gate, clock), Process(gate, clock, "w2")
+        assert len(gate.keys) == 13
+        process.get(*[want("a") for _ in range(80)])
+        other.get(*[want("b", rank=2) for _ in range(80)])
+        redis.client().delete(gate.keys[part])
+        for _ in range(200):
+            clock.move(0.1)
+            process.ask()
+            other.ask()
+        assert len(process.permits) == len(other.permits) == 80
