@@ -22,6 +22,7 @@ from rest_framework.renderers import JSONRenderer
 from batchgen.errors import NotFound
 from batchgen.sql import Queries
 from runs.live.events import RESET, Event, Name
+from runs.live.picture import LINES
 from runs.log import log_number
 from runs.models import Lane, Run, RunEpic, RunLog
 from runs.progress import RunProgress
@@ -30,9 +31,8 @@ from runs.serializers import RunEpicOutput, RunLogOutput, run_json
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
 
-#: Of a run that is first looked at, so many epics and so many of its last lines are told.
-SNAPSHOT_EPICS = 1000
-SNAPSHOT_LINES = 200
+#: A stream opens with so many epics.
+_SNAPSHOT_EPICS = 1000
 #: Most lines of one look; the next look has the rest.
 _MOST_LINES = 500
 _XIDS = 2**32
@@ -163,8 +163,8 @@ def _snapshot(run_id: UUID) -> list[Event]:
     run = run_read(run_id=run_id)
     lines = RunLog.objects.filter(run_id=run_id, seq__isnull=False).order_by("-seq")
     return [
-        *_lines(list(reversed(lines[:SNAPSHOT_LINES]))),
-        *_epics(run_epics(run=run).order_by("order")[:SNAPSHOT_EPICS]),
+        *_lines(list(reversed(lines[:LINES]))),
+        *_epics(run_epics(run=run).order_by("order")[:_SNAPSHOT_EPICS]),
         *_run(run, ended=run.completed_at is not None),
     ]
 
@@ -175,15 +175,18 @@ def _run(run: Run, *, ended: bool) -> list[Event]:
 
 
 def _epics(epics: Sequence[RunEpic] | QuerySet[RunEpic]) -> list[Event]:
-    return [_event(Name.EPIC, shown) for shown in RunEpicOutput(epics, many=True).data]
+    return [
+        _event(Name.EPIC, shown, key=shown["runEpicId"])
+        for shown in RunEpicOutput(epics, many=True).data
+    ]
 
 
 def _lines(lines: Sequence[RunLog]) -> list[Event]:
     return [_event(Name.LOG, shown) for shown in RunLogOutput(lines, many=True).data]
 
 
-def _event(name: Name, shown: Any) -> Event:
-    return Event(name=name, data=JSONRenderer().render(shown))
+def _event(name: Name, shown: Any, *, key: str = "") -> Event:
+    return Event(name=name, data=JSONRenderer().render(shown), key=key)
 
 
 def _run_read(run_id: UUID) -> Run:

@@ -42,6 +42,8 @@ class Event:
 
     name: str
     data: bytes
+    #: Of several objects of one kind, which: an epic's id. A later event replaces it.
+    key: str = ""
 
 
 def frame(event: Event, at: Position | None = None) -> bytes:

@@ -26,7 +26,8 @@ from redis import RedisError
 from batchgen.errors import NotFound
 from runs.live import changes, stream
 from runs.live.changes import Cursor
-from runs.live.events import Event, Position, frame, frames, reset_frame
+from runs.live.events import Event, Name, Position, frame, frames, reset_frame
+from runs.live.picture import Picture
 from runs.live.subscriber import Batch, Subscriber, put_all
 from runs.metrics import EVENT_LAG_S
 
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 #: A round is followed by a rest of this many times what it computed: it never takes a core.
 _REST = 3
+#: A longer round than this was an opening's, and is none of the next one's business.
+_LONG_S = 0.03
 _AGAIN_S = 0.5
 #: Events of a run that are kept at hand.
 _RECENT = 500
@@ -54,6 +57,8 @@ class _Followed:
     joining: list[Subscriber] = field(default_factory=list)
     #: The latest events, without a gap up to `at`: most who come back were away for a moment.
     recent: deque[tuple[Position, Event]] = field(default_factory=lambda: deque(maxlen=_RECENT))
+    #: The run at `at`, once somebody asked for all of it.
+    picture: Picture | None = None
 
     @property
     def ended(self) -> bool:
@@ -63,6 +68,11 @@ class _Followed:
         """Take what follows `at`; it as bytes."""
         self.at = events[-1][0]
         self.recent.extend(events)
+        if any(event.name == Name.RESET for _, event in events):
+            # Another process began the stream anew: what happened before is not in it.
+            self.picture = None
+        if self.picture is not None:
+            self.picture.apply(event for _, event in events)
         return frames(events)
 
     def deliver(self, loop: asyncio.AbstractEventLoop, content: bytes) -> None:
@@ -110,7 +120,8 @@ class Follower:
             self._wanted.clear()
             began = time.thread_time()
             rest_s = settings.LIVE_INTERVAL_S if self._round() else _AGAIN_S
-            self._closed.wait(max(rest_s, _REST * (time.thread_time() - began)))
+            computed_s = min(time.thread_time() - began, _LONG_S)
+            self._closed.wait(max(rest_s, _REST * computed_s))
 
     def _round(self) -> bool:
         """Whether it went well."""
@@ -199,7 +210,7 @@ class Follower:
             EVENT_LAG_S.observe((now() - at).total_seconds())
         followed.cursor = found.cursor
         if whole:
-            self._start_whole(followed, found.snapshot)
+            followed.picture = Picture(found.snapshot)
 
     def _publish(self, followed: _Followed, events: Sequence[Event], cursor: Cursor) -> bool:
         places = stream.publish(
@@ -219,14 +230,15 @@ class Follower:
         if last is None or (followed.at and last.at < followed.at):
             followed.at, followed.cursor = (last.at if last else None), None
             followed.recent.clear()
+            followed.picture = None
 
-    def _start_whole(self, followed: _Followed, snapshot: Sequence[Event]) -> None:
+    def _open(self, followed: _Followed) -> None:
         """Those who know nothing get the whole run; its last event says where it stands."""
-        if followed.at is None:
-            return
         starting = [each for each in followed.joining if each.after is None]
+        if not starting or followed.at is None or followed.picture is None:
+            return
         followed.joining = [each for each in followed.joining if each.after is not None]
-        *before, last = snapshot
+        *before, last = followed.picture.events()
         content = b"".join(frame(event) for event in before) + frame(last, followed.at)
         batch = Batch(content=content, upto=followed.at, last=followed.ended)
         self._loop.call_soon_threadsafe(put_all, starting, batch)
@@ -236,6 +248,7 @@ class Follower:
         """Those who come back get what they missed, or a `reset`."""
         if followed.at is None or followed.cursor is None:
             return
+        self._open(followed)
         for subscriber in [each for each in followed.joining if each.after is not None]:
             content = self._missed(followed, subscriber, followed.at)
             batch = Batch(content=content, upto=followed.at, last=followed.ended)
@@ -262,7 +275,7 @@ class Follower:
 
 
 def _wants_whole(followed: _Followed) -> bool:
-    return any(each.after is None for each in followed.joining)
+    return followed.picture is None and any(each.after is None for each in followed.joining)
 
 
 def _end(followed: _Followed) -> None:

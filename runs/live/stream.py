@@ -72,9 +72,9 @@ def publish(
     run_id: UUID, *, after: Position | None, events: Sequence[Event], cursor: bytes
 ) -> list[Position] | None:
     """Append events; their places, or None when the stream does not end at `after` any more."""
-    pairs = [part for event in events for part in (event.name, event.data)]
+    parts = [part for event in events for part in (event.name, event.data, event.key)]
     expected = str(after) if after else ""
-    found: Any = _publish()(keys=[_key(run_id)], args=[expected, _KEPT, _TTL_S, cursor, *pairs])
+    found: Any = _publish()(keys=[_key(run_id)], args=[expected, _KEPT, _TTL_S, cursor, *parts])
     return [_position(each) for each in found] if found else None
 
 
@@ -94,7 +94,7 @@ def _key(run_id: UUID) -> str:
 
 def _entry(row: Any) -> Entry:
     at, fields = row
-    event = Event(name=fields[b"e"].decode(), data=fields[b"d"])
+    event = Event(name=fields[b"e"].decode(), data=fields[b"d"], key=fields[b"k"].decode())
     return Entry(at=_position(at), event=event, cursor=fields.get(b"c"))
 
 

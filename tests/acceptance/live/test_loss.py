@@ -8,6 +8,7 @@ from batchgen import redis
 from batchgen.local.redis import Redis
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
+from tests.acceptance.live.watcher import Watcher
 from tests.acceptance.live.web import Starter, Web
 from tests.acceptance.live.work import assert_in_order, merged, with_ids, work, work_to_end
 from tests.integration.engine.world import World
@@ -96,3 +97,28 @@ def test_news_waits_while_redis_is_away(starter: Starter, world: World, tmp_path
     assert not watcher.of("reset")
     assert_in_order(watcher)
     logs.close()
+
+
+def test_an_opening_after_a_loss_shows_everything(starter: Starter, world: World) -> None:
+    webs = [starter(world), starter(world)]
+    watchers = [web.watch(world.run) for web in webs]
+    for watcher in watchers:
+        watcher.wait_for("run")
+    for done in (3, 6):
+        redis.client().flushall()
+        work(world, 3)
+        for watcher, web in zip(watchers, webs, strict=True):
+            watcher.wait_for("reset")
+            fresh = web.watch(world.run)
+            fresh.wait_for("run")
+            assert completed(fresh) == done
+            fresh.close()
+    for watcher in watchers:
+        watcher.close()
+
+
+def completed(watcher: Watcher) -> int:
+    """How many epics the client knows to be completed, by the epics and by the run."""
+    by_epics = list(merged(watcher).values()).count("COMPLETED")
+    by_run = watcher.of("run")[-1]["completedEpics"] if watcher.of("run") else 0
+    return by_epics if by_epics == by_run else -1
