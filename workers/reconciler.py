@@ -40,12 +40,15 @@ class Round:
         return asdict(self)
 
 
-def reconcile(*, orphans: Iterable[str] = (), judge: bool = True) -> Round:
+def reconcile(
+    *, orphans: Iterable[str] = (), judge: bool = True, look_for_lost: bool = True
+) -> Round:
     """One round, unless another process is in the middle of one.
 
     Args:
         orphans: claims that the calling worker holds by the books but does not run.
         judge: a lease that ran out means that its worker is dead.
+        look_for_lost: read what waits in the broker, too, if a message seems to be late.
 
     Raises:
         django.db.Error, psycopg.Error: PostgreSQL is away; the next round tries again.
@@ -56,15 +59,15 @@ def reconcile(*, orphans: Iterable[str] = (), judge: bool = True) -> Round:
         (turn,) = cursor.fetchone() or (False,)
         if not turn:
             return Round()
-        done = _round(orphans, judge=judge)
+        done = _round(orphans, judge=judge, look_for_lost=look_for_lost)
     if any(done.as_dict().values()):
         log.info("reconciled: %s", done)
     return done
 
 
-def _round(orphans: Iterable[str], *, judge: bool) -> Round:
+def _round(orphans: Iterable[str], *, judge: bool, look_for_lost: bool) -> Round:
     reclaimed = lanes_reclaim(orphans=orphans, judge=judge)
-    lost = _lost_lanes()
+    lost = _lost_lanes() if look_for_lost else {}
     sent = rested = ended = 0
     for run_id, lane_ids in lost.items():
         sent += run_dispatch(run_id=run_id, lost_lane_ids=lane_ids)

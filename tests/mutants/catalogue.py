@@ -387,8 +387,8 @@ RECOVERY = (
     _mutant(
         "leases are not judged right after a pause of everything",
         "workers/process.py",
-        "judge=self._is_steady())",
-        "judge=True)",
+        "judge=self._is_steady(), look",
+        "judge=True, look",
         f"{WORKER}test_after_a_pause_of_everything_others_get_time_to_renew_their_leases",
     ),
     _mutant(
