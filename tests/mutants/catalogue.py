@@ -280,6 +280,13 @@ FINISHING = (
         f"{WORKER}test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none",
     ),
     _mutant(
+        "what a start makes is spared from collections",
+        "workers/signals.py",
+        "    gc.freeze()\n",
+        "",
+        f"{WORKER}test_what_a_start_makes_is_spared_from_collections",
+    ),
+    _mutant(
         "no epic is claimed before calls can be made",
         "workers/process.py",
         "        client = self.await_client()\n        if due_at",

@@ -1,5 +1,6 @@
 """A worker process, one beat and one round at a time."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from runs.models import Lane, RunEpic, Worker
 from runs.states import RunEpicStatus
 from tests.conftest import Simulator
 from tests.integration.engine.world import FIRST, WANT, World
-from workers import process
+from workers import process, signals
 from workers.process import Stopping, WorkerProcess
 from workers.provider.client import ProviderClient
 from workers.tasks import generate_epic
@@ -156,6 +157,16 @@ def test_no_epic_is_claimed_before_calls_can_be_made(
     finally:
         imported.set()
         worker.stop()
+
+
+def test_what_a_start_makes_is_spared_from_collections(worker: WorkerProcess) -> None:
+    """One that walks through it stops all threads for as long as a pause's promise allows."""
+    gc.unfreeze()
+    try:
+        signals.await_client()
+        assert gc.get_freeze_count() > 100_000
+    finally:
+        gc.unfreeze()
 
 
 def test_after_a_pause_of_everything_others_get_time_to_renew_their_leases(
