@@ -31,7 +31,7 @@ _CALLS_PER_S = 20
 _BURST_S = 1
 _FOREIGN_PER_S = 10
 #: Long enough for our buckets to be as full as the provider's.
-_FILL_S = 1.5
+_FILL_S = 3
 _MARKER = "foreign"
 
 
@@ -107,7 +107,6 @@ def _case(bench: Bench, provider: SimulatedProvider, case: _Case) -> _Round:
                     settings={key: str(round(value)) for key, value in limits.items()},
                 )
             )
-        provider.reset()
         runs.run_to_end(epics=_LANES, lanes=_LANES)
         seen = len(provider.calls())
         provider.configure(**{f"{case.dimension}_per_minute": per_minute, "burst_s": _BURST_S})
