@@ -1,5 +1,7 @@
 """/metrics tells of the process, the books and the queue; nobody outside sees it."""
 
+from collections import defaultdict
+
 import pytest
 from django.test import Client, override_settings
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,13 +14,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def scrape() -> dict[tuple[str, str], float]:
-    """(name, value of its only or last label) of each sample."""
-    text = Client().get("/metrics").content.decode()
-    return {
-        (sample.name, next(reversed(sample.labels.values()), "")): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+    """The sum of the samples of each (name, value of its only or last label)."""
+    found: dict[tuple[str, str], float] = defaultdict(float)
+    for family in text_string_to_metric_families(Client().get("/metrics").content.decode()):
+        for sample in family.samples:
+            found[sample.name, next(reversed(sample.labels.values()), "")] += sample.value
+    return dict(found)
 
 
 def test_it_counts_what_stands_in_the_books() -> None:
