@@ -114,7 +114,7 @@ end
 -- The provider's own count, `age` seconds old: ours stays a margin below it. What it misses that
 -- we did not take, others took; the rate makes room for them.
 if report.limits ~= cjson.null and report.limits then
-  local shortage_since = math.max(0.001, now - number('heard_at', now))
+  local unheard_s = math.max(0.001, now - number('heard_at', now))
   for _, name in ipairs(DIMENSIONS) do
     local told, bucket = report.limits[name], buckets[name]
     if told and bucket then
@@ -124,14 +124,14 @@ if report.limits ~= cjson.null and report.limits then
         bucket.level = bucket.level - short
         if short > told[3] then bucket.drag = math.min(bucket.rate * DRAG_MOST, bucket.drag + short) end
       else
-        bucket.drag = bucket.drag * math.exp(-shortage_since / DRAG_FADES_S)
+        bucket.drag = bucket.drag * math.exp(-unheard_s / DRAG_FADES_S)
       end
     end
   end
   state['heard_at'] = now
 end
 
--- Refusals: [seconds, reason, granted at, counts as one in a row].
+-- A refusal: [seconds, reason, granted at]. Those of one burst count as one in a row.
 local refused = report.closed ~= cjson.null and report.closed
 if refused then
   if refused[3] > closed_at or fresh then
@@ -318,6 +318,8 @@ local function next_run()
   for class = 0, 2 do
     local head = redis.call('ZRANGE', TURNS[class], 0, 0, 'WITHSCORES')
     if head[1] then
+      -- What keeps runs of another class back is not this one's.
+      wait, reason, untold = 0, '', false
       local run, place = first_of_mine(class)
       local offered = number('offered_' .. class, 0)
       local refused_it = offered > 0 and now - offered >= OFFER_S
