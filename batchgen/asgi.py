@@ -16,8 +16,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 django.setup(set_prefix=False)
 
 from batchgen.middleware import BodyLimit  # noqa: E402 - these need Django to be set up
-from batchgen.sql import limit_statements  # noqa: E402
-from runs.live.asgi import EventStreams  # noqa: E402
+from batchgen.sql import limit_statements  # noqa: E402 - as above
+from runs.live.asgi import EventStreams  # noqa: E402 - as above
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase

@@ -62,24 +62,24 @@ class FirstCall:
             output_cap=want["outputCap"],
         )
 
-    @property
-    def prefix(self) -> str:
-        """What the epic's calls have in common with others: the instructions and the project."""
-        return f"{self.context}:{self.mode}:{self.persona_set}"
-
-    def kind(self, purpose: str) -> str:
-        """The kind of the epic's calls for a purpose."""
-        return f"{prompt_version(self.mode, self.persona_set)}:{purpose}"
-
     def want(self) -> Want:
         """As the limiter knows it."""
+        return self._want("generate", self.input_tokens, self.output_cap)
+
+    def next_want(self, request: CompletionRequest) -> Want:
+        """A further call of the same epic, as the limiter knows it."""
+        characters = len(request.user) + sum(len(block.text) for block in request.system)
+        input_tokens = round(characters / _CHARACTERS_PER_TOKEN)
+        return self._want(request.purpose, input_tokens, request.max_tokens)
+
+    def _want(self, purpose: str, input_tokens: int, output_cap: int) -> Want:
         return Want(
             run=self.run,
             rank=PRIORITY_RANK[self.priority],
-            kind=self.kind("generate"),
-            prefix=self.prefix,
-            input_tokens=self.input_tokens,
-            output_cap=self.output_cap,
+            kind=f"{prompt_version(self.mode, self.persona_set)}:{purpose}",
+            prefix=f"{self.context}:{self.mode}:{self.persona_set}",
+            input_tokens=input_tokens,
+            output_cap=output_cap,
         )
 
 
@@ -93,8 +93,7 @@ class Permits:
     def open(self, model: str) -> None:
         """Let the model's buckets fill from now on, where nobody called for long.
 
-        Raises:
-            redis.RedisError: Redis is away; they fill from the first call on.
+        Where Redis is away they fill from the first call on.
         """
         self._desk(model).touch()
 
@@ -106,15 +105,7 @@ class Permits:
         self, request: CompletionRequest, first: FirstCall, *, given_up: Callable[[], bool]
     ) -> "Leave | None":
         """Wait, as long as it takes, for the permit of a further call; None once given up."""
-        characters = len(request.user) + sum(len(block.text) for block in request.system)
-        want = Want(
-            run=first.run,
-            rank=PRIORITY_RANK[first.priority],
-            kind=first.kind(request.purpose),
-            prefix=first.prefix,
-            input_tokens=round(characters / _CHARACTERS_PER_TOKEN),
-            output_cap=request.max_tokens,
-        )
+        want = first.next_want(request)
         while not given_up():
             leave = self._acquire(request.model, want, settings.HEARTBEAT_S)
             if isinstance(leave, Leave):

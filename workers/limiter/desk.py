@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 GATE_CLOSED = "gate-closed"
 #: Those that come back meet so much before their turn; and no sooner than in so long.
 _EARLY_S = 0.5
-#: One call was permitted and made; what it took counts in full where we know nothing better.
-_MADE = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +110,7 @@ class Desk:
 
     def give_back(self, permit: Permit, *, made: bool = False) -> None:
         """A permit's call was not made; or it was, and took no tokens."""
-        used = Amounts(requests=_MADE if made else 0)
+        used = Amounts(requests=int(made))
         with self._lock:
             self._lineup.settle(Settled(permit=permit, used=used, learn=False))
 
