@@ -58,7 +58,7 @@ class Fleet:
     def start(self, name: str = "w1", *, concurrency: int = 20) -> Running:
         """Start a worker and wait until it is on the books."""
         begun = now()
-        options = f"-P threads -c {concurrency} -n {name}@test --without-gossip --without-heartbeat"
+        options = f"-P threads -c {concurrency} -n {name}@test --without-gossip"
         argv = [sys.executable, "-m", "celery", "-A", "batchgen", "worker", *options.split()]
         # One supervisor each: a worker may end while another is started.
         supervisor = self.stack.enter_context(Supervisor(self.sink, signals=False))

@@ -37,7 +37,7 @@ def clone(tmp_path: Path) -> Iterator[Path]:
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not _OURS.match(name)}
     ports = {"BATCHGEN_PORT": str(free_port()), "BATCHGEN_FLOWER_PORT": str(free_port())}
-    return kept | ports
+    return kept | ports | {"FLOWER_UNAUTHENTICATED_API": "true"}
 
 
 def processes_in(directory: Path) -> list[int]:
@@ -65,6 +65,17 @@ def read_until_up(process: "subprocess.Popen[str]") -> str:
     pytest.fail(f"it ended before it was up:\n{said}")
 
 
+def ask_addresses(environment: dict[str, str]) -> None:
+    """The web's, and Flower's, which sees tasks only if the workers do as it asks (here beat's)."""
+    web = f"http://127.0.0.1:{environment['BATCHGEN_PORT']}"
+    flower = f"http://127.0.0.1:{environment['BATCHGEN_FLOWER_PORT']}"
+    with httpx2.Client(trust_env=False, timeout=10) as client:
+        for path in ("healthz", "readyz", "api/docs", "admin/login/"):
+            assert client.get(f"{web}/{path}").status_code == 200, path
+        assert client.get(f"{flower}/", follow_redirects=True).status_code == 200
+        assert eventually(lambda: bool(client.get(f"{flower}/api/tasks").json()), within_s=30)
+
+
 def run_up(clone: Path, environment: dict[str, str]) -> str:
     """Bring it up, ask the addresses, press Ctrl-C, and return all it said."""
     argv = [sys.executable, "-m", "batchgen.local", "up"]
@@ -76,14 +87,11 @@ def run_up(clone: Path, environment: dict[str, str]) -> str:
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        said = read_until_up(process)
-        with httpx2.Client(trust_env=False, timeout=10) as client:
-            for path in ("healthz", "readyz", "api/docs", "admin/login/"):
-                url = f"http://127.0.0.1:{environment['BATCHGEN_PORT']}/{path}"
-                assert client.get(url).status_code == 200, path
-            flower = f"http://127.0.0.1:{environment['BATCHGEN_FLOWER_PORT']}/"
-            assert client.get(flower, follow_redirects=True).status_code == 200
-        process.send_signal(signal.SIGINT)
+        try:
+            said = read_until_up(process)
+            ask_addresses(environment)
+        finally:
+            process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
         assert process.returncode == 0, rest
     assert eventually(lambda: not processes_in(clone))
