@@ -15,7 +15,7 @@ PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none \
 .PHONY: help venv demo up test bench faults mutants check schema client format lock clean-local
 
 help:
-	@echo 'make demo | up | test | bench | faults | | mutants | check | schema | client | format | lock | clean-local'
+	@echo 'make demo | up | test | bench | faults | mutants | check | schema | client | format | lock | clean-local'
 
 venv: $(STAMP)
 
