@@ -219,7 +219,8 @@ WORKER_LEASE_S = env.number("BATCHGEN_WORKER_LEASE_S", 10, least=1, most=3600)
 #: How often a worker renews its lease, and sees which of its epics are to be cancelled.
 HEARTBEAT_S = env.number("BATCHGEN_HEARTBEAT_S", 0.5, least=0.05, most=60)
 RECONCILE_S = env.number("BATCHGEN_RECONCILE_S", 0.25, least=0.05, most=60)
-#: A message that should be in the broker and is not counts as lost after so long.
+#: A message that should be in the broker and is not counts as lost after so long. A thread of a
+#: worker has one in hand for BATCHGEN_SLOT_WAIT_S, or twice that, before it claims the epic.
 MESSAGE_LOST_S = env.number("BATCHGEN_MESSAGE_LOST_S", 2, least=0.2, most=3600)
 #: An epic that was being generated when its worker died so many times is given up: POISON.
 MAX_CRASHES = env.integer("BATCHGEN_MAX_CRASHES", 3, least=1, most=100)

@@ -679,7 +679,7 @@ SELECT run.id,
 FROM runs_run run
 WHERE run.completed_at IS NULL
 
--- lanes_overdue --
+-- lanes_sent --
 -- Lanes whose message was sent a while ago and was not claimed.
 SELECT lane.id AS lane_id, lane.run_id, lane.generation
 FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id

@@ -29,7 +29,7 @@ from runs.queries import QUERIES
 from workers.attempt import Attempt, attempt_begin
 from workers.limiter.desk import Wait
 from workers.permits import FirstCall, Permits
-from workers.reconciler import Round, reconcile
+from workers.reconciler import Lookout, Round, reconcile
 
 if TYPE_CHECKING:
     from workers.provider.client import ProviderClient
@@ -61,7 +61,8 @@ class WorkerProcess:
         self._attempts: dict[int, Attempt] = {}
         self._reported: dict[int, str] = {}
         self._orphans: list[str] = []
-        self._beaten_at = self._steady_since = self._looked_at = float("-inf")
+        self._lookout = Lookout()
+        self._beaten_at = self._steady_since = float("-inf")
         self._stopping = threading.Event()
         self._closed = threading.Event()
         self._threads = [
@@ -214,14 +215,7 @@ class WorkerProcess:
     def tend(self) -> Round:
         """One round of the reconciler, and what the limiter was not told yet."""
         self._permits.flush()
-        now = time.monotonic()
-        # Reading all that waits costs a busy worker a tenth of its time, four times a second.
-        look_for_lost = now - self._looked_at >= settings.MESSAGE_LOST_S / 2
-        if look_for_lost:
-            self._looked_at = now
-        return reconcile(
-            orphans=self._orphans, judge=self._is_steady(), look_for_lost=look_for_lost
-        )
+        return reconcile(orphans=self._orphans, judge=self._is_steady(), lookout=self._lookout)
 
     def _note_beat(self) -> None:
         now = time.monotonic()

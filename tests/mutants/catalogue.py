@@ -446,16 +446,23 @@ RECOVERY = (
     _mutant(
         "lost messages are noticed",
         "workers/reconciler.py",
-        "    if not overdue:\n        return {}\n",
-        "    if overdue is not None:\n        return {}\n",
+        "    if not sent:\n        return {}\n",
+        "    if sent is not None:\n        return {}\n",
         f"{RECONCILER}test_messages_that_redis_lost_are_sent_again",
     ),
     _mutant(
         "messages that wait are not lost",
         "workers/reconciler.py",
-        '["generation"]) not in waiting:',
-        '["generation"]) not in set():',
+        "if name not in waiting}",
+        "if name not in set()}",
         f"{RECONCILER}test_a_message_that_waits_long_is_left_alone",
+    ),
+    _mutant(
+        "messages that are missing once are not lost",
+        "workers/reconciler.py",
+        " >= settings.MESSAGE_LOST_S:",
+        " >= 0:",
+        f"{RECONCILER}test_a_message_that_a_worker_has_in_hand_is_left_alone",
     ),
     _mutant(
         "taken back: SKIP LOCKED",
