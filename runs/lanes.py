@@ -20,6 +20,9 @@ from runs.states import CallOutcome, RunEpicStage, RunEpicStatus
 
 #: A worker that missed so many heartbeats, and was started again, is not the one that runs.
 _BEATS_MISSED = 2
+#: The stage that a claim writes down: the call begins at once, after a millisecond in those before
+#: it. An attempt that is found in another one at a heartbeat is written down anew.
+STAGE_CLAIMED = RunEpicStage.COMPONENT_GENERATION
 #: What a call brought is paid for: where PostgreSQL is away, its worker waits so long to store it.
 #: Nobody loses a lease meanwhile.
 _PATIENCE_S = 600.0
@@ -80,7 +83,13 @@ class Outcome:
 def lane_claim(*, hold: Hold, worker_id: UUID, call_id: UUID) -> dict[str, Any] | None:
     """Claim the hold's epic and write the call's intent; all that the attempt needs, or None."""
     rows = QUERIES.fetch(
-        "lane_claim", {**hold.params(), "worker_id": worker_id, "call_id": call_id}
+        "lane_claim",
+        {
+            **hold.params(),
+            "worker_id": worker_id,
+            "call_id": call_id,
+            "stage": STAGE_CLAIMED.value,
+        },
     )
     return rows[0] if rows else None
 

@@ -24,7 +24,7 @@ WITH run AS (
     RETURNING runs_lane.id, runs_lane.strain
 ), claimed AS (
     UPDATE runs_runepic
-    SET status = 'GENERATING', stage = 'validation', attempt = attempt + 1,
+    SET status = 'GENERATING', stage = %(stage)s, attempt = attempt + 1,
         started_at = COALESCE(started_at, clock_timestamp())
     FROM lane
     WHERE runs_runepic.id = %(run_epic_id)s AND runs_runepic.status = 'PENDING'

@@ -22,7 +22,7 @@ from psycopg.types.json import Jsonb
 
 from batchgen.ids import new_id
 from batchgen.sql import close_engine_pool
-from runs.lanes import Hold, lane_park
+from runs.lanes import STAGE_CLAIMED, Hold, lane_park
 from runs.messages import message_id
 from runs.models import Worker
 from runs.queries import QUERIES
@@ -59,7 +59,7 @@ class WorkerProcess:
         self._client: Future[ProviderClient] = Future()
         self._permits = Permits(process=self.id)
         self._attempts: dict[int, Attempt] = {}
-        self._reported: dict[int, str] = {}
+        self._reported: dict[Hold, str] = {}
         self._orphans: list[str] = []
         self._lookout = Lookout()
         self._beaten_at = self._steady_since = float("-inf")
@@ -174,10 +174,11 @@ class WorkerProcess:
     def beat(self) -> None:
         """Renew the lease, report progress, and find lanes that nobody here runs."""
         mine = dict(self._attempts)
-        stages = {
-            lane_id: attempt.stage
-            for lane_id, attempt in mine.items()
-            if self._reported.get(lane_id) != f"{attempt.hold.generation} {attempt.stage}"
+        stages = {attempt.hold: attempt.stage for attempt in mine.values()}
+        news = {
+            hold: stage
+            for hold, stage in stages.items()
+            if self._reported.get(hold, STAGE_CLAIMED) != stage
         }
         rows = QUERIES.fetch(
             "worker_beat",
@@ -187,20 +188,17 @@ class WorkerProcess:
                 "stages": Jsonb(
                     [
                         {
-                            "run_epic_id": str(mine[lane_id].hold.run_epic_id),
-                            "lane_id": lane_id,
+                            "run_epic_id": str(hold.run_epic_id),
+                            "lane_id": hold.lane_id,
                             "stage": stage,
                         }
-                        for lane_id, stage in stages.items()
+                        for hold, stage in news.items()
                     ]
                 ),
             },
         )
         self._note_beat()
-        self._reported = {
-            lane_id: f"{attempt.hold.generation} {attempt.stage}"
-            for lane_id, attempt in mine.items()
-        }
+        self._reported = stages
         held = {(row["lane_id"], row["generation"]) for row in rows if not row["cancel"]}
         for attempt in mine.values():
             if (attempt.hold.lane_id, attempt.hold.generation) not in held:

@@ -89,6 +89,7 @@ def test_a_halt_waits_for_a_claim_and_a_second_call_under_way() -> None:
             **asdict(SPEND),
             "worker_id": world.worker.id,
             "call_id": step.call_id if step else new_id(),
+            "stage": "component-generation",
             "next_call_id": new_id(),
             "response": Jsonb({}),
             "purpose": "repair",

@@ -224,6 +224,32 @@ def test_a_call_is_aborted_when_its_lane_was_taken_back(
     assert simulator.stats()["calls"][0]["status"] == "aborted"
 
 
+def test_a_beat_tells_of_the_stage_of_a_further_call(
+    worker: WorkerProcess, simulator: Simulator
+) -> None:
+    """That of the first one stands in the books from the claim on, and is not written again."""
+    simulator.faults(
+        [
+            {"action": {"type": "weak_stories"}, "times": 1},
+            {"action": {"type": "stall"}, "times": 1},
+        ]
+    )
+    world = _world(worker, epics=1)
+    (hold,) = world.holds()
+    thread = threading.Thread(target=worker.work, args=(hold, FIRST), kwargs={"due_at": None})
+    thread.start()
+    while len(simulator.stats()["calls"]) < 2:
+        time.sleep(0.02)
+    assert RunEpic.objects.get().stage == "component-generation"
+    worker.beat()
+    assert RunEpic.objects.get().stage == "quality-validation"
+    worker.drain()
+    Lane.objects.update(state="idle", generation=hold.generation + 1, worker=None)
+    worker.beat()  # aborts the call
+    thread.join(5)
+    assert not thread.is_alive()
+
+
 def test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none(
     worker: WorkerProcess,
 ) -> None:
