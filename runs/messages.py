@@ -93,6 +93,8 @@ def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
                 argsrepr=f"{link.epic_code}: {link.epic_title} | run {link.run_id}",
                 kwargsrepr=f"lane {link.lane_id}, generation {link.generation}",
                 queue=_QUEUE,
+                # The workers declare it.
+                declare=(),
                 retry=False,
                 ignore_result=True,
             )
