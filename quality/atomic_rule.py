@@ -7,6 +7,7 @@ the words around a conjunction, are right as often (docs/quality.md) and a hundr
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from quality.anatomy import Anatomy, Part
 from quality.defects import Defect, story_span
@@ -39,8 +40,7 @@ _AFTER_PARTICIPLE = _STOPS | word_set(
 _AFTER_NOUN = frozenset({"of", "for", "in", "on", "and", "or"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word or sign, case folded, and where it stands in the story."""
 
     text: str
@@ -52,16 +52,14 @@ def words_of(part: Part) -> list[Word]:
     """Words and signs; what stands in brackets or quotes is no part of the sentence."""
     blanked = _ASIDE.sub(lambda aside: " " * len(aside[0]), part.text)
     return [
-        Word(
-            text=found[0].casefold(), start=part.start + found.start(), end=part.start + found.end()
-        )
+        Word(found[0].casefold(), part.start + found.start(), part.start + found.end())
         for found in _TOKEN.finditer(blanked)
     ]
 
 
-def atomic_defects(text: str, parts: Anatomy) -> Iterator[Defect]:
-    """The first place at which an English story joins a second want."""
-    words = words_of(parts.want)[:_MOST_WORDS]
+def atomic_defects(text: str, words: Sequence[Word], parts: Anatomy) -> Iterator[Defect]:
+    """The first place at which an English story joins a second want, of these words."""
+    words = words[:_MOST_WORDS]
     want = _Want(texts=tuple([word.text for word in words]), is_infinitive=parts.is_infinitive)
     joint = want.joint()
     if joint is None:

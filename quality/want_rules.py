@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from quality.anatomy import Anatomy
-from quality.atomic_rule import atomic_defects, words_of
+from quality.atomic_rule import Word, atomic_defects, words_of
 from quality.defects import Defect, story_span
 from quality.verbs import COARSE_NOUNS, COARSE_VERBS, VERBS
 
@@ -40,14 +40,14 @@ _SOLUTION = re.compile(
 
 def want_defects(text: str, parts: Anatomy) -> Iterator[Defect]:
     """What is wrong with the want of an English story that has one."""
-    yield from atomic_defects(text, parts)
-    yield from _estimatable(text, parts)
+    words = words_of(parts.want)
+    yield from atomic_defects(text, words, parts)
+    yield from _estimatable(text, words)
     yield from _problem_oriented(text, parts)
     yield from _unambiguous(text, parts)
 
 
-def _estimatable(text: str, parts: Anatomy) -> Iterator[Defect]:
-    words = words_of(parts.want)
+def _estimatable(text: str, words: Sequence[Word]) -> Iterator[Defect]:
     texts = [word.text for word in words if word.text[0].isalnum()]
     if not texts:
         return
