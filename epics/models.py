@@ -151,6 +151,37 @@ class EpicCard(models.Model):
         return f"{self.epic_id} {self.card_id}"
 
 
+class StoryCount(models.Model):
+    """How many stories an epic has; no row, none ever.
+
+    Triggers of the stories' table keep it, in the transaction that changes them: counting a
+    million rows would hold up a list of projects. Apart from the epic, so that nobody who stores
+    an epic writes an old count back.
+    """
+
+    epic = models.OneToOneField(
+        Epic, primary_key=True, on_delete=models.CASCADE, related_name="+", editable=False
+    )
+    #: As in Story.
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    stories = models.PositiveIntegerField()
+
+    class Meta:
+        indexes = [
+            # A project's sum. Without the count itself: an update then touches no index.
+            models.Index(fields=["project"], name="story_count_of_project"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.epic_id}: {self.stories}"
+
+
 #: What a search of stories looks at. A search never has a line break, so it is in one of the two.
 STORY_TEXT = Concat("title", Value("\n"), "user_story", output_field=models.TextField())
 

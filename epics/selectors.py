@@ -1,15 +1,15 @@
 """Reads of the backlog; a list is one query, whatever stands in it."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, IntegerField, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, IntegerField, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from batchgen.errors import NotFound
 from epics.access import Role, Somebody, project_require, projects_visible
-from epics.models import STORY_TEXT, Card, Epic, EpicCard, Membership, Project, Story
+from epics.models import STORY_TEXT, Card, Epic, EpicCard, Membership, Project, Story, StoryCount
 
 P = TypeVar("P", Card, Epic, Story, Membership)
 
@@ -108,7 +108,7 @@ def epics_with_figures(epics: "QuerySet[Epic]") -> "QuerySet[Epic]":
     places = EpicCard.objects.filter(epic=OuterRef("pk")).order_by("order", "id")
     return epics.annotate(
         card_codes=ArraySubquery(places.values("card__code")),
-        story_count=_count(Story, "epic"),
+        story_count=_whole(StoryCount.objects.filter(epic=OuterRef("pk")).values("stories")),
     )
 
 
@@ -119,15 +119,17 @@ def projects_with_figures(projects: "QuerySet[Project]") -> "QuerySet[Project]":
         pk=OuterRef("pk"), runs__completed_at__isnull=True, runs__draining=False
     ).order_by("-runs__created_at")
     return projects.annotate(
-        epic_count=_count(Epic, "project"),
-        card_count=_count(Card, "project"),
-        story_count=_count(Story, "project"),
+        epic_count=_whole(_of_project(Epic).annotate(n=Count("pk")).values("n")),
+        card_count=_whole(_of_project(Card).annotate(n=Count("pk")).values("n")),
+        story_count=_whole(_of_project(StoryCount).annotate(n=Sum("stories")).values("n")),
         active_run_id=Subquery(active.values("runs__id")[:1]),
     )
 
 
-def _count(model: type[Model], owner: str) -> Coalesce:
-    rows = model._default_manager.filter(**{owner: OuterRef("pk")}).order_by().values(owner)
-    return Coalesce(
-        Subquery(rows.annotate(n=Count("pk")).values("n")), 0, output_field=IntegerField()
-    )
+def _of_project(model: type[Model]) -> "QuerySet[Any, Any]":
+    rows = model._default_manager.filter(project=OuterRef("pk"))
+    return rows.order_by().values("project")
+
+
+def _whole(number: "QuerySet[Any, Any]") -> Coalesce:
+    return Coalesce(Subquery(number), 0, output_field=IntegerField())
