@@ -67,6 +67,21 @@ class Membership(models.Model):
         return f"{self.user} ({self.role})"
 
 
+def _text(title: str, more: str) -> Concat:
+    """What a search looks at. It never has a line break, so what it finds is in one of the two."""
+    return Concat(title, Value("\n"), more, output_field=models.TextField())
+
+
+def _search(text: Concat, *, name: str) -> GinIndex:
+    """The index of a project's searches."""
+    return GinIndex("project", OpClass(Upper(text), name="gin_trgm_ops"), name=name)
+
+
+CARD_TEXT = _text("title", "statement")
+EPIC_TEXT = _text("title", "description")
+STORY_TEXT = _text("title", "user_story")
+
+
 class Card(models.Model):
     """One use case, as somebody voiced it."""
 
@@ -88,6 +103,8 @@ class Card(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "order", "id"], name="card_in_order"),  # the list
+            models.Index(fields=["project", "title", "id"], name="card_by_title"),
+            _search(CARD_TEXT, name="card_search"),
         ]
 
     def __str__(self) -> str:
@@ -128,6 +145,8 @@ class Epic(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "order", "id"], name="epic_in_order"),  # the list
+            models.Index(fields=["project", "title", "id"], name="epic_by_title"),
+            _search(EPIC_TEXT, name="epic_search"),
         ]
 
     def __str__(self) -> str:
@@ -180,10 +199,6 @@ class StoryCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.epic_id}: {self.stories}"
-
-
-#: What a search of stories looks at. A search never has a line break, so it is in one of the two.
-STORY_TEXT = Concat("title", Value("\n"), "user_story", output_field=models.TextField())
 
 
 class Story(models.Model):

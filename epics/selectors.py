@@ -10,7 +10,18 @@ from django.db.models.functions import Coalesce
 
 from batchgen.errors import NotFound
 from epics.access import Role, Somebody, is_staff, project_require, projects_visible
-from epics.models import STORY_TEXT, Card, Epic, EpicCard, Membership, Project, Story, StoryCount
+from epics.models import (
+    CARD_TEXT,
+    EPIC_TEXT,
+    STORY_TEXT,
+    Card,
+    Epic,
+    EpicCard,
+    Membership,
+    Project,
+    Story,
+    StoryCount,
+)
 
 P = TypeVar("P", Card, Epic, Story, Membership)
 
@@ -45,7 +56,7 @@ def members_list(*, project: Project) -> "QuerySet[Membership]":
 def cards_list(*, project: Project, search: str = "") -> "QuerySet[Card]":
     cards = Card.objects.filter(project=project)
     if search:
-        cards = cards.filter(Q(title__icontains=search) | Q(statement__icontains=search))
+        cards = cards.alias(text=CARD_TEXT).filter(text__icontains=search)
     return cards
 
 
@@ -53,7 +64,7 @@ def epics_list(*, project: Project, search: str = "") -> "QuerySet[Epic]":
     """The project's epics with the codes of their cards and the number of their stories."""
     epics = _epics_to_list().filter(project=project)
     if search:
-        epics = epics.filter(Q(title__icontains=search) | Q(description__icontains=search))
+        epics = epics.alias(text=EPIC_TEXT).filter(text__icontains=search)
     return epics
 
 
