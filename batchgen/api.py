@@ -18,6 +18,7 @@ from rest_framework.response import Response
 from batchgen.errors import PayloadTooLarge, ValidationFailed
 from batchgen.idempotency import PARAMETER as IDEMPOTENCY_KEY
 from batchgen.idempotency import idempotent
+from batchgen.output import shown_all
 from batchgen.paging import DEFAULT_LIMIT, MAX_LIMIT, page_of
 from batchgen.strict_json import JSONRefused, strict_loads
 
@@ -174,11 +175,11 @@ def page_response(
     rows: "QuerySet[M]",
     *,
     keys: tuple[str, ...],
-    serializer: type[serializers.BaseSerializer[Any]],
+    serializer: type[serializers.Serializer[Any]],
 ) -> PageResponse:
     """The page of `rows` that the request asks for; see `page_of`."""
     found, page = page_of(rows, keys=keys, query=request.query_params)
-    return PageResponse(serializer(found, many=True).data, page)
+    return PageResponse(shown_all(serializer, found), page)
 
 
 def operation(

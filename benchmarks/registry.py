@@ -20,6 +20,7 @@ WORKLOADS: dict[str, str] = {
     "W7": "benchmarks.w7_quality",
     "SIM": "benchmarks.sim_fleet",
     "LIVE": "benchmarks.live_events",
+    "BIG": "benchmarks.big_database",
 }
 
 

@@ -9,6 +9,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from batchgen.api import StrictSerializer, operation, page_response, query_of, valid
+from batchgen.output import shown
 from batchgen.throttle import MemberThrottle
 from epics import members, selectors
 from epics.access import Role, project_for
@@ -73,14 +74,14 @@ class MembersView(APIView):
     def post(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.OWNER)
         member = members.member_add(project_id=project_id, **valid(MemberInput, request.data))
-        return Response(MemberOutput(member).data, status=201)
+        return Response(shown(MemberOutput, member), status=201)
 
 
 class MemberView(APIView):
     @operation("memberRead", "Read a member", tag="members", response=MemberOutput)
     def get(self, request: Request, member_id: UUID) -> Response:
         member = selectors.part_for(Membership, part_id=member_id, user=request.user)
-        return Response(MemberOutput(member).data)
+        return Response(shown(MemberOutput, member))
 
     @operation(
         "memberUpdate",
@@ -94,7 +95,7 @@ class MemberView(APIView):
         selectors.part_for(Membership, part_id=member_id, user=request.user, role=Role.OWNER)
         members.member_change(member_id=member_id, **valid(MemberPatch, request.data))
         member = selectors.part_for(Membership, part_id=member_id, user=request.user)
-        return Response(MemberOutput(member).data)
+        return Response(shown(MemberOutput, member))
 
     @operation(
         "memberRemove",

@@ -67,6 +67,21 @@ class Membership(models.Model):
         return f"{self.user} ({self.role})"
 
 
+def _text(title: str, more: str) -> Concat:
+    """What a search looks at. It never has a line break, so what it finds is in one of the two."""
+    return Concat(title, Value("\n"), more, output_field=models.TextField())
+
+
+def _search(text: Concat, *, name: str) -> GinIndex:
+    """The index of a project's searches."""
+    return GinIndex("project", OpClass(Upper(text), name="gin_trgm_ops"), name=name)
+
+
+CARD_TEXT = _text("title", "statement")
+EPIC_TEXT = _text("title", "description")
+STORY_TEXT = _text("title", "user_story")
+
+
 class Card(models.Model):
     """One use case, as somebody voiced it."""
 
@@ -88,6 +103,8 @@ class Card(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "order", "id"], name="card_in_order"),  # the list
+            models.Index(fields=["project", "title", "id"], name="card_by_title"),
+            _search(CARD_TEXT, name="card_search"),
         ]
 
     def __str__(self) -> str:
@@ -128,6 +145,8 @@ class Epic(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "order", "id"], name="epic_in_order"),  # the list
+            models.Index(fields=["project", "title", "id"], name="epic_by_title"),
+            _search(EPIC_TEXT, name="epic_search"),
         ]
 
     def __str__(self) -> str:
@@ -151,8 +170,35 @@ class EpicCard(models.Model):
         return f"{self.epic_id} {self.card_id}"
 
 
-#: What a search of stories looks at. A search never has a line break, so it is in one of the two.
-STORY_TEXT = Concat("title", Value("\n"), "user_story", output_field=models.TextField())
+class StoryCount(models.Model):
+    """How many stories an epic has; no row, none ever.
+
+    Triggers of the stories' table keep it, in the transaction that changes them: counting a
+    million rows would hold up a list of projects. Apart from the epic, so that nobody who stores
+    an epic writes an old count back.
+    """
+
+    epic = models.OneToOneField(
+        Epic, primary_key=True, on_delete=models.CASCADE, related_name="+", editable=False
+    )
+    #: As in Story.
+    project = models.ForeignKey(
+        Project,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    stories = models.PositiveIntegerField()
+
+    class Meta:
+        indexes = [
+            # A project's sum. Without the count itself: an update then touches no index.
+            models.Index(fields=["project"], name="story_count_of_project"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.epic_id}: {self.stories}"
 
 
 class Story(models.Model):

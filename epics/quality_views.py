@@ -7,6 +7,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from batchgen.api import operation, query_of, valid
+from batchgen.output import shown
 from epics.access import project_for
 from epics.quality_serializers import DuplicatesOutput, DuplicatesQuery, LintInput, LintOutput
 from epics.story_lint import project_duplicates, stories_lint
@@ -42,7 +43,7 @@ class LintView(APIView):
         report = stories_lint(
             stories, language=body["language"], whole_product=body["whole_product"]
         )
-        return Response(LintOutput(report.as_json()).data)
+        return Response(shown(LintOutput, report.as_json()))
 
 
 class DuplicatesView(APIView):
@@ -58,4 +59,4 @@ class DuplicatesView(APIView):
         project = project_for(user=request.user, project_id=project_id)
         query = query_of(request, DuplicatesQuery)
         found = project_duplicates(project=project, across_epics=query["epics"] == "different")
-        return Response(DuplicatesOutput(found).data)
+        return Response(shown(DuplicatesOutput, found))

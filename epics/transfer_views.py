@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from batchgen.api import operation, query_of, signed_in
 from batchgen.downloads import download
+from batchgen.output import shown
 from epics import selectors
 from epics.access import project_for
 from epics.backlog_document import Backlog
@@ -42,7 +43,7 @@ class ImportView(APIView):
             "cardCount": vars(project)["card_count"],
             "epicCount": vars(project)["epic_count"],
         }
-        return Response(ImportOutput(output).data, status=201)
+        return Response(shown(ImportOutput, output), status=201)
 
 
 class _AnyAccept(BaseContentNegotiation):

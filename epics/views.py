@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from batchgen.api import operation, page_response, query_of, signed_in, valid
+from batchgen.output import shown
 from batchgen.paging import keys_of
 from epics import selectors, services
 from epics.access import Role, project_for
@@ -121,14 +122,14 @@ class CardsView(APIView):
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
         fields = valid(CardInput, request.data)
         card = services.card_create(project_id=project_id, fields=fields)
-        return Response(CardOutput(card).data, status=201)
+        return Response(shown(CardOutput, card), status=201)
 
 
 class CardView(APIView):
     @operation("cardRead", "Read a card", tag="cards", response=CardOutput)
     def get(self, request: Request, card_id: UUID) -> Response:
         card = selectors.part_for(Card, part_id=card_id, user=request.user)
-        return Response(CardOutput(card).data)
+        return Response(shown(CardOutput, card))
 
     @operation("cardUpdate", "Change a card", tag="cards", request=CardPatch, response=CardOutput)
     def patch(self, request: Request, card_id: UUID) -> Response:
@@ -136,7 +137,7 @@ class CardView(APIView):
         changes, version = _patch(CardPatch, request)
         services.card_update(card_id=card_id, changes=changes, version=version)
         card.refresh_from_db()
-        return Response(CardOutput(card).data)
+        return Response(shown(CardOutput, card))
 
     @operation("cardDelete", "Delete a card", tag="cards", status=204)
     def delete(self, request: Request, card_id: UUID) -> Response:
@@ -240,7 +241,7 @@ class StoryView(APIView):
     @operation("storyRead", "Read a story", tag="stories", response=StoryOutput)
     def get(self, request: Request, story_id: UUID) -> Response:
         story = selectors.part_for(Story, part_id=story_id, user=request.user)
-        return Response(StoryOutput(story).data)
+        return Response(shown(StoryOutput, story))
 
     @operation(
         "storyUpdate", "Change a story", tag="stories", request=StoryPatch, response=StoryOutput
@@ -250,7 +251,7 @@ class StoryView(APIView):
         changes, version = _patch(StoryPatch, request)
         services.story_update(story_id=story_id, changes=changes, version=version)
         story.refresh_from_db()
-        return Response(StoryOutput(story).data)
+        return Response(shown(StoryOutput, story))
 
     @operation("storyDelete", "Delete a story", tag="stories", status=204)
     def delete(self, request: Request, story_id: UUID) -> Response:
@@ -268,11 +269,11 @@ def _patch(
 
 def _project(project_id: UUID, status: int = 200) -> Response:
     project = selectors.project_read(project_id=project_id)
-    return Response(ProjectOutput(project).data, status=status)
+    return Response(shown(ProjectOutput, project), status=status)
 
 
 def _epic(epic_id: UUID, status: int = 200) -> Response:
-    return Response(EpicOutput(selectors.epic_read(epic_id=epic_id)).data, status=status)
+    return Response(shown(EpicOutput, selectors.epic_read(epic_id=epic_id)), status=status)
 
 
 def _id_or_code(text: str) -> UUID | str:

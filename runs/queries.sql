@@ -1,3 +1,18 @@
+-- run_epics_create --
+-- A run's epics in their order. Of what is not given here each row has the model's default; Django
+-- would write twenty columns of those for each of thousands of rows.
+INSERT INTO runs_runepic (
+    id, run_id, epic_id, epic_code, epic_title, "order", status, stage, estimated_input_tokens,
+    attempt, cancel_requested, crashes, stories_created, stories_kept, input_tokens,
+    output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code, error, stage_ms,
+    notes
+)
+SELECT given.id, %(run_id)s, epic_id, code, title, place, 'PENDING', '', tokens,
+       0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
+FROM unnest(%(ids)s::uuid[], %(epic_ids)s::uuid[], %(codes)s::text[], %(titles)s::text[],
+            %(estimated_input_tokens)s::int[])
+     WITH ORDINALITY AS given (id, epic_id, code, title, tokens, place)
+
 -- lane_claim --
 -- Claim a lane's epic for one attempt: the lane goes sent -> running, the epic
 -- PENDING -> GENERATING, the call's intent is written. Returns all that the attempt needs;

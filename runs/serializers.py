@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from batchgen.api import QuerySerializer, StrictSerializer
+from batchgen.output import shown
 from batchgen.paging import order_choices
 from epics.limits import MAX_EPICS
 from runs.models import RunAction, RunEpic, RunLog
@@ -218,7 +219,7 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
     @extend_schema_field(WaitingOutput(allow_null=True))
     def get_waiting(self, run_epic: RunEpic) -> dict[str, Any] | None:
         waiting = waiting_of(run_epic)
-        return dict(WaitingOutput(waiting).data) if waiting else None
+        return shown(WaitingOutput, waiting) if waiting else None
 
     def get_durationMs(self, run_epic: RunEpic) -> int | None:  # noqa: N802  # as above
         return duration_ms(run_epic)
@@ -438,4 +439,4 @@ class QueueStatusOutput(serializers.Serializer[Any]):
 
 def run_json(progress: RunProgress) -> dict[str, Any]:
     """The run as every answer and event shows it."""
-    return dict(RunOutput(progress).data)
+    return shown(RunOutput, progress)

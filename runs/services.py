@@ -21,6 +21,7 @@ from django.db.models.functions import Coalesce, Length
 from django.utils.timezone import now
 
 from batchgen.errors import NotFound, RunAlreadyActive, ValidationFailed
+from batchgen.ids import new_id
 from epics.models import Epic, Project, Story
 from runs import messages
 from runs.lanes import lanes_dispatch, lanes_rest
@@ -91,7 +92,7 @@ def run_start(
         run = _run_create(
             project=project, user=user, options=options, epics=epics, retried_from=retried_from
         )
-        RunEpic.objects.bulk_create(_run_epics(run, epics), batch_size=2000)
+        _run_epics_create(run, epics)
         Lane.objects.bulk_create(Lane(run=run, index=i) for i in range(run.max_concurrency))
         origin = {"retriedFrom": str(retried_from.id)} if retried_from else {}
         action_append(
@@ -211,18 +212,17 @@ def _context_key(project: Project) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def _run_epics(run: Run, epics: Sequence[Epic]) -> list[RunEpic]:
-    return [
-        RunEpic(
-            run=run,
-            epic=epic,
-            epic_code=epic.code,
-            epic_title=epic.title,
-            order=order,
-            estimated_input_tokens=_estimated_input_tokens(epic),
-        )
-        for order, epic in enumerate(epics, start=1)
-    ]
+def _run_epics_create(run: Run, epics: Sequence[Epic]) -> None:
+    params: dict[str, Any] = {
+        "run_id": run.id,
+        "ids": [new_id() for _ in epics],
+        "epic_ids": [epic.pk for epic in epics],
+        "codes": [epic.code for epic in epics],
+        "titles": [epic.title for epic in epics],
+        "estimated_input_tokens": [_estimated_input_tokens(epic) for epic in epics],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES["run_epics_create"], params)
 
 
 def _estimated_input_tokens(epic: Epic) -> int:

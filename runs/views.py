@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from batchgen.api import PageResponse, operation, page_response, query_of, signed_in, valid
 from batchgen.errors import NotFound
+from batchgen.output import shown, shown_all
 from batchgen.paging import MAX_LIMIT, keys_of, page_of
 from epics.access import Role, project_for
 from runs import selectors
@@ -117,7 +118,7 @@ class RunView(APIView):
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
         if query_of(request, RunQuery)["effective"]:
-            return Response(EffectiveRunOutput(selectors.run_effective(run=run)).data)
+            return Response(shown(EffectiveRunOutput, selectors.run_effective(run=run)))
         return Response(run_json(RunProgress.of(run)))
 
     @operation(
@@ -155,7 +156,7 @@ def control_view(action: str, *, name: str) -> type[APIView]:
             run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
             valid(NothingInput, request.data)
             moved = run_control(run=run, action=action, user=signed_in(request))
-            return Response(ControlOutput(moved).data)
+            return Response(shown(ControlOutput, moved))
 
     return RunControlView
 
@@ -176,7 +177,7 @@ class RunRetryView(APIView):
         retry = run_retry(
             run=run, user=signed_in(request), include_pending=options["includePending"]
         )
-        return Response(RetryOutput(retry).data, status=202)
+        return Response(shown(RetryOutput, retry), status=202)
 
 
 class RunEpicCancelView(APIView):
@@ -198,7 +199,7 @@ class RunEpicCancelView(APIView):
         if run_epic is None:
             raise NotFound
         run_epic_cancel(run_epic=run_epic, user=signed_in(request))
-        return Response(RunEpicOutput(selectors.run_epics(run=run).get(pk=run_epic_id)).data)
+        return Response(shown(RunEpicOutput, selectors.run_epics(run=run).get(pk=run_epic_id)))
 
 
 class RunActionsView(APIView):
@@ -233,7 +234,7 @@ class RunProgressView(APIView):
         )
         output = {
             **run_json(RunProgress.of(run)),
-            "epics": RunEpicOutput(epics, many=True).data,
+            "epics": shown_all(RunEpicOutput, epics),
         }
         return PageResponse(output, page)
 
@@ -276,7 +277,7 @@ class RunLogsView(APIView):
         lines = list(log_after(run_id=run.pk, seq=after, limit=limit + 1))
         more, lines = len(lines) > limit, lines[:limit]
         page = {"next": str(lines[-1].seq) if more else None, "previous": None}
-        return PageResponse(RunLogOutput(lines, many=True).data, page)
+        return PageResponse(shown_all(RunLogOutput, lines), page)
 
 
 class QueueStatusView(APIView):
@@ -288,7 +289,7 @@ class QueueStatusView(APIView):
         description="Of everything for staff; of the caller's own projects for others.",
     )
     def get(self, request: Request) -> Response:
-        return Response(QueueStatusOutput(queue_status(user=request.user)).data)
+        return Response(shown(QueueStatusOutput, queue_status(user=request.user)))
 
 
 def _warnings(run: Run, expected_ms: int) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from django.db.models import Max, QuerySet
 from rest_framework.renderers import JSONRenderer
 
 from batchgen.errors import NotFound
+from batchgen.output import shown_all
 from batchgen.sql import Queries
 from runs.live.events import RESET, Event, Name
 from runs.live.picture import LINES
@@ -177,12 +178,12 @@ def _run(run: Run, *, ended: bool) -> list[Event]:
 def _epics(epics: Sequence[RunEpic] | QuerySet[RunEpic]) -> list[Event]:
     return [
         _event(Name.EPIC, shown, key=shown["runEpicId"])
-        for shown in RunEpicOutput(epics, many=True).data
+        for shown in shown_all(RunEpicOutput, epics)
     ]
 
 
 def _lines(lines: Sequence[RunLog]) -> list[Event]:
-    return [_event(Name.LOG, shown) for shown in RunLogOutput(lines, many=True).data]
+    return [_event(Name.LOG, shown) for shown in shown_all(RunLogOutput, lines)]
 
 
 def _event(name: Name, shown: Any, *, key: str = "") -> Event:

@@ -18,6 +18,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from batchgen.api import operation, signed_in, valid
 from batchgen.errors import BatchgenError, ValidationFailed
+from batchgen.output import shown
 from runs.live import stream
 from runs.live.asgi import Stream, hand_over
 from runs.live.events import Position
@@ -127,7 +128,7 @@ class StreamTicketView(APIView):
         run_plain(user=request.user, run_id=run_id)
         valid(NothingInput, request.data)
         ticket, until = ticket_issue(user=signed_in(request), run_id=run_id)
-        return Response(TicketOutput({"ticket": ticket, "until": until}).data, status=201)
+        return Response(shown(TicketOutput, {"ticket": ticket, "until": until}), status=201)
 
 
 def _after(request: Request) -> Position | None:

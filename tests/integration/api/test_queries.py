@@ -1,0 +1,133 @@
+"""Every read costs as many queries with much in the database as with little.
+
+The routes are found as in `test_permissions`: one that has no row here fails.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import get_resolver
+from django.utils.timezone import now
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
+
+from batchgen.metrics import ROUND_TRIPS
+from epics.models import Membership, Project
+from runs.controls import run_retry
+from runs.log import log_append
+from runs.models import Lane, Run, RunAction, RunEpic, Worker
+from runs.services import action_append
+from runs.states import LaneState, RunEpicStatus
+from tests.factories import member_make, project_make
+from tests.integration.api.test_permissions import API, _failed, _started, ids_of, routes
+
+#: {read: its queries}, by a member with a token; one of them is the look at who that is.
+QUERIES = {
+    "/projects": 2,
+    "/projects?q=tide&order=name": 2,
+    "/projects/{project_id}": 4,
+    "/projects/{project_id}/export": 5,
+    "/projects/{project_id}/cards": 4,
+    "/projects/{project_id}/cards?q=card&order=title": 4,
+    "/projects/{project_id}/epics": 4,
+    "/projects/{project_id}/epics?q=epic&order=-code": 4,
+    "/projects/{project_id}/stories": 4,
+    "/projects/{project_id}/stories?q=tide&persona=skipper&epic=E1": 4,
+    "/projects/{project_id}/duplicates": 4,
+    "/projects/{project_id}/members": 4,
+    "/members/{member_id}": 4,
+    "/cards/{card_id}": 3,
+    "/epics/{epic_id}": 4,
+    "/epics/{epic_id}/stories": 4,
+    "/stories/{story_id}": 3,
+    "/queue/status": 6,
+    "/runs": 2,
+    "/runs?project={project_id}&status=FAILED": 2,
+    "/runs/{run_id}": 3,
+    "/runs/{run_id}?effective=true": 6,
+    "/runs/{run_id}/progress": 4,
+    "/runs/{run_id}/epics": 4,
+    "/runs/{run_id}/epics?status=FAILED": 4,
+    "/runs/{run_id}/epics?effective=true": 7,
+    "/runs/{run_id}/logs": 5,
+    "/runs/{run_id}/actions": 4,
+}
+#: A stream, which its own tests watch.
+NOT_READS = {f"{API}/runs/{{run_id}}/events"}
+
+
+def test_every_read_has_a_row() -> None:
+    known = {path for method, path in routes(get_resolver()) if method == "GET"}
+    reads = {path for path in known if path.startswith(API)} - NOT_READS
+    assert {API + path.partition("?")[0] for path in QUERIES} == reads
+
+
+def little() -> tuple[User, dict[str, Any]]:
+    """A reader of a project with one of each, and what its addresses name."""
+    project = project_make(epics=1, cards=1, stories=1)
+    return _read_by(member_make(project, "viewer"), project, _failed(project))
+
+
+def much() -> tuple[User, dict[str, Any]]:
+    """The same with many of each, and with others beside it."""
+    project = project_make(epics=30, cards=3, stories=4)
+    user = member_make(project, "viewer")
+    for _ in range(10):
+        member_make(project, "editor")
+    run = _failed(project)
+    for number in range(20):
+        log_append(run_id=run.pk, message=f"Line {number}")
+        action_append(run_id=run.pk, kind=RunAction.Kind.CHANGE, user=user, details={})
+    run.refresh_from_db()
+    run_retry(run=run, user=project.created_by, include_pending=False)
+    for number in range(5):
+        other = project_make(epics=3)
+        Membership.objects.create(project=other, user=user, role="viewer")
+        _generate(_started(other), f"w{number}@test")
+    return _read_by(user, project, run)
+
+
+def _generate(run: Run, worker_name: str) -> None:
+    worker = Worker.objects.create(
+        name=worker_name, concurrency=2, lease_until=now() + timedelta(hours=1)
+    )
+    Lane.objects.filter(run=run).update(state=LaneState.RUNNING, worker=worker)
+    carried = RunEpic.objects.filter(run=run, lane__isnull=False)
+    carried.update(status=RunEpicStatus.GENERATING, started_at=now())
+
+
+def _read_by(user: User, project: Project, run: Run) -> tuple[User, dict[str, Any]]:
+    ids = ids_of(("GET", ""), project)
+    return user, {**ids, "run_id": run.pk}
+
+
+def queries_of(path: str, user: User, ids: dict[str, Any]) -> int:
+    """Of Django's connections and of the engine's."""
+    client = APIClient(headers={"Authorization": f"Bearer {AccessToken.for_user(user)}"})
+    address = API + path.format(**ids)
+    client.get(address).close()  # the first reader of a log numbers its lines
+    before = _named()
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert b"".join(answer)
+        answer.close()
+    return len(queries) + _named() - before
+
+
+def _named() -> int:
+    (metric,) = ROUND_TRIPS.collect()
+    return int(sum(each.value for each in metric.samples if each.name.endswith("_total")))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", QUERIES)
+def test_a_read_costs_as_many_queries_whatever_is_there(path: str) -> None:
+    few, many = queries_of(path, *little()), queries_of(path, *much())
+    assert many == QUERIES[path]
+    # What is not there at all needs no look: rows without a lane, lanes.
+    assert few in {many, many - 1}
