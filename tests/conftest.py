@@ -58,10 +58,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """pytest-django's test database, which can be dropped once nobody is connected to it."""
-    from batchgen.sql import close_engine_pool
+    """pytest-django's test database, emptied quickly, and free to be dropped at the end."""
+    from django.test import TransactionTestCase
 
-    yield
+    from batchgen.sql import close_engine_pool
+    from tests.database import rows_delete
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", rows_delete)
+        yield
     close_engine_pool()
     cast("DatabaseWrapper", connections["default"]).close_pool()
 
