@@ -14,6 +14,7 @@ from typing import Any, cast
 import django
 import httpx2
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
@@ -49,6 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update({**environment, **_FIXED, _SETTINGS: "batchgen.settings"})
     # pytest-django sets Django up right after this, if the settings are loaded by then.
     django.setup()
+    settings.PASSWORD_HASHERS = ["tests.factories.QuickHasher"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
