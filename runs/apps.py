@@ -9,10 +9,11 @@ class RunsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have every pacing profile in the database, from the first migration on."""
-        post_migrate.connect(_profiles_ensure, sender=self)
+        post_migrate.connect(profiles_ensure, sender=self)
 
 
-def _profiles_ensure(sender: RunsConfig, **_: Any) -> None:
+def profiles_ensure(sender: AppConfig, **_: Any) -> None:
+    """Add the pacing profiles that are missing; those that are there stay as they are."""
     # The models are not there yet when this module is imported.
     from runs.models import PacingProfile  # noqa: PLC0415  # see above
     from runs.pacing import PROFILES  # noqa: PLC0415  # see above

@@ -9,11 +9,12 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import django
 import httpx2
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
@@ -21,6 +22,10 @@ from batchgen.local import stack
 from batchgen.local.place import scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
 
 _SERVERS = ExitStack()
 _SETTINGS = "DJANGO_SETTINGS_MODULE"
@@ -40,6 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if _SETTINGS in os.environ and not os.environ.get("DATABASE_URL"):
         raise pytest.UsageError(f"Unset {_SETTINGS}: the suite sets it after its servers are up.")
+    if _only_distributes(config):
+        return
     environment = stack.base_environment()
     directory = _SERVERS.enter_context(scratch())
     logs = LogFiles(directory / "log")
@@ -49,6 +56,39 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update({**environment, **_FIXED, _SETTINGS: "batchgen.settings"})
     # pytest-django sets Django up right after this, if the settings are loaded by then.
     django.setup()
+    settings.PASSWORD_HASHERS = ["tests.factories.QuickHasher"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadFileScheduling":
+    """With `-n`: ours, whatever `--dist` says."""
+    from tests.scheduling import Scheduling
+
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `-n`: what has to come one after another begins first, or the others wait for it."""
+    if hasattr(config, "workerinput"):
+        from tests.scheduling import wants_machine
+
+        items.sort(key=lambda item: not wants_machine(item.nodeid))
+
+
+def _only_distributes(config: pytest.Config) -> bool:
+    """Whether the tests run in processes below this one (`-n`), each with servers of its own.
+
+    Raises:
+        pytest.UsageError: the environment names servers, which those processes would share.
+    """
+    if config.getoption("dist", "no") == "no" or not config.getoption("tx", []):
+        return False
+    if named := [name for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)]:
+        raise pytest.UsageError(
+            f"Unset {' and '.join(named)}, or leave out -n: tests that run at the same time need "
+            "servers of their own."
+        )
+    return True
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -58,10 +98,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
-    """pytest-django's test database, which can be dropped once nobody is connected to it."""
-    from batchgen.sql import close_engine_pool
+    """pytest-django's test database, emptied quickly, and free to be dropped at the end."""
+    from django.test import TransactionTestCase
 
-    yield
+    from batchgen.sql import close_engine_pool
+    from tests.database import rows_delete
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", rows_delete)
+        yield
     close_engine_pool()
     cast("DatabaseWrapper", connections["default"]).close_pool()
 

@@ -167,17 +167,17 @@ def test_stall_ends_with_the_clients_patience(
         time.sleep(0.01)
     (call,) = simulator.calls()
     assert call["status"] == "aborted"
-    assert 0.25 < call["end"] - call["start"] < 0.6
+    assert 0.25 < call["end"] - call["start"] < 5
 
 
 def test_drip_outlasts_a_read_timeout(
     client: anthropic.Anthropic, simulator: Any, request_of: Any
 ) -> None:
-    simulator.fault({"type": "drip", "duration_s": 0.8, "pieces": 8})
+    simulator.fault({"type": "drip", "duration_s": 2, "pieces": 20})
     began = time.monotonic()
-    message = client.with_options(timeout=0.4).messages.create(**request_of())
+    message = client.with_options(timeout=1.5).messages.create(**request_of())
     assert message.stop_reason == "end_turn"
-    assert 0.7 < time.monotonic() - began < 1.2
+    assert 1.8 < time.monotonic() - began < 8
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,8 @@ def _try_all(place: Place, data: st.DataObject) -> None:
     assert place.books() == before, (route, body[:500])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_thousand_bad_bodies() -> None:
     _try_all(Place())
 

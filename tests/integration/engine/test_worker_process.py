@@ -265,11 +265,19 @@ def test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none(
     assert world.holds() == [after]
 
 
-@pytest.mark.parametrize(("due_in_s", "least_s", "most_s"), [(3600, 0.3, 1), (-3600, 0, 0.25)])
+@pytest.mark.parametrize(
+    ("due_in_s", "slot_wait_s", "least_s", "most_s"), [(3600, 0.3, 0.3, 30), (-3600, 60, 0, 30)]
+)
 def test_a_clock_that_is_off_changes_a_wait_by_a_slots_wait_at_most(
-    worker: WorkerProcess, settings: Settings, *, due_in_s: float, least_s: float, most_s: float
+    worker: WorkerProcess,
+    settings: Settings,
+    *,
+    due_in_s: float,
+    slot_wait_s: float,
+    least_s: float,
+    most_s: float,
 ) -> None:
-    settings.SLOT_WAIT_S = 0.3
+    settings.SLOT_WAIT_S = slot_wait_s
     nobody = Hold(lane_id=1, generation=1, run_epic_id=worker.id)
     begun = time.monotonic()
     worker.work(nobody, FIRST, due_at=time.time() + due_in_s)

@@ -1,6 +1,7 @@
 """manage.py generate: which project, which run, what is shown, and the exit code."""
 
 import _thread
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -55,7 +56,7 @@ def beside(action: Callable[[], None]) -> Iterator[None]:
         finally:
             connection.close()
 
-    thread = threading.Thread(target=runner)
+    thread = threading.Thread(target=runner, daemon=True)
     thread.start()
     yield
     thread.join(20)
@@ -253,12 +254,26 @@ def test_watching_goes_on_when_the_database_was_away() -> None:
     assert "SUCCEEDED: 2/2 epics" in text
 
 
+@pytest.fixture
+def _hears_ctrl_c() -> Iterator[None]:
+    """Where a shell runs the tests in the background, it has made them deaf to it."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.usefixtures("_hears_ctrl_c")
 def test_ctrl_c_leaves_the_run_going_and_says_how_to_look_again() -> None:
     world = World.make()
-    timer = threading.Timer(0.5, _thread.interrupt_main)
-    timer.start()
-    code, text = generate(str(world.run.project_id), "--attach")
-    timer.join()
+    screen = StringIO()
+
+    def press() -> None:
+        while "0/3 epics" not in screen.getvalue():
+            time.sleep(0.02)
+        _thread.interrupt_main()
+
+    with beside(press):
+        code, text = generate(str(world.run.project_id), "--attach", screen=screen)
     assert code == 130
     assert f"manage.py generate {world.run.project_id} --attach" in text
     world.run.refresh_from_db()
