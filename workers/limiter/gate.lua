@@ -18,7 +18,8 @@ local DIMENSIONS = { 'requests', 'input', 'output' }
 local KEPT_S = 86400          -- a gate that nobody asked for so long is forgotten
 local WAITED_KEPT_S = 3600    -- so long it counts since when a run that left has waited
 local CREDIT = 10             -- turns that a run that was away may catch up with
-local MARGIN_S = 0.1          -- of refill; so much arrives out of step with the grants
+-- Of refill: so much arrives out of step with the grants; and calls' tokens are estimates.
+local MARGIN_S = { requests = 0.075, input = 0.2, output = 0.2 }
 local WARIEST = 4             -- the margin grows to so many times its length after refusals
 local CALM_S = 30             -- and shrinks by its length in so long
 local DRAG_MOST = 0.9         -- of the rate, taken off for other users of the key
@@ -70,7 +71,7 @@ for _, name in ipairs(DIMENSIONS) do
   if ceiling > 0 and (allowed <= 0 or ceiling < allowed) then allowed = ceiling end
   if allowed > 0 then
     local rate = allowed / 60
-    local margin = rate * MARGIN_S * wary
+    local margin = rate * MARGIN_S[name] * wary
     local drag = math.min(number('drag_' .. name, 0), rate * DRAG_MOST)
     local full = math.max(1, rate * report.burst - margin)
     buckets[name] = {

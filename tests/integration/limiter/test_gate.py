@@ -63,11 +63,11 @@ def test_every_dimension_counts_and_the_answer_names_the_one_that_is_short() -> 
     ceilings = Ceilings(requests=60_000, input_tokens=60_000, output_tokens=600_000)
     with gates(ceilings) as (gate, clock):
         process = Process(gate, clock)
-        permits = process.get(*[want(input_tokens=300, output_cap=10) for _ in range(9)])
+        permits = process.get(*[want(input_tokens=250, output_cap=10) for _ in range(9)])
         assert len(permits) == 1  # the first alone: it warms the cache
-        process.settle(permits, Amounts(1, 300, 10))
+        process.settle(permits, Amounts(1, 250, 10))
         granted = process.ask()
-        assert len(granted) == 2  # 900 tokens hold 300 + 2 x 300
+        assert len(granted) == 2  # 800 tokens hold 250 + 2 x 250
         assert process.verdict
         assert process.verdict.reason == "permit-input"
 
@@ -88,11 +88,11 @@ def test_a_call_larger_than_the_bucket_waits_for_a_full_one_and_leaves_a_debt() 
 def test_what_a_call_did_not_use_comes_back_and_what_it_used_too_much_is_taken() -> None:
     with gates(Ceilings(output_tokens=60_000)) as (gate, clock):
         process = Process(gate, clock)
-        (first,) = process.get(want(output_cap=900))
+        (first,) = process.get(want(output_cap=800))
         process.settle([first], Amounts(1, 50, 100))
-        process.get(want(output_cap=800, kind="other"))
-        assert len(process.permits) == 2  # 900 - 100 = 800 were left
-        process.settle([process.permits[1][1]], Amounts(1, 50, 1700), learn=True)
+        process.get(want(output_cap=700, kind="other"))
+        assert len(process.permits) == 2  # 800 - 100 = 700 were left
+        process.settle([process.permits[1][1]], Amounts(1, 50, 1600), learn=True)
         process.get(want(output_cap=1, kind="third"))
         assert len(process.permits) == 2
         clock.move(0.91)
