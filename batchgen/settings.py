@@ -123,8 +123,8 @@ BODY_TIMEOUT_S = env.number("BATCHGEN_BODY_TIMEOUT_S", 60, least=0.1, most=3600)
 WEB_STATEMENT_TIMEOUT_S = env.number("BATCHGEN_WEB_STATEMENT_TIMEOUT_S", 30, most=3600)
 #: Of one user, or one address that is not signed in; 0 = no limit.
 REQUESTS_PER_MINUTE = env.integer("BATCHGEN_REQUESTS_PER_MINUTE", 6000)
-#: Tries to add a member; each tells whether a user exists.
-MEMBERS_PER_MINUTE = 30
+#: Tries to add a member; each tells whether a user exists. 0 = no limit.
+MEMBERS_PER_MINUTE = env.integer("BATCHGEN_MEMBERS_PER_MINUTE", 30)
 #: How long the answer to a POST with an Idempotency-Key is kept for a repetition.
 IDEMPOTENCY_KEEP_S = env.integer("BATCHGEN_IDEMPOTENCY_KEEP_S", 86_400, least=60)
 
