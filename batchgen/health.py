@@ -7,6 +7,7 @@ from concurrent.futures import wait as wait_for
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
 
 from batchgen import redis
 
@@ -16,6 +17,7 @@ CHECK_S = 2.0
 _threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="health")
 
 
+@require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
     """The process answers."""
     return JsonResponse({"data": {"status": "ok"}, "error": None})

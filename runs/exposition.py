@@ -6,6 +6,7 @@ import psycopg
 from django.db import Error as DjangoDatabaseError
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -17,6 +18,7 @@ from runs.selectors import workers_alive
 from runs.states import ACTIVE, LaneState
 
 
+@require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """For who asks the process itself; through the proxy, from outside, there is no such page.
 

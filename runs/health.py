@@ -1,6 +1,7 @@
 """/readyz: can this installation take work, and will somebody do it?"""
 
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
 
 from batchgen.api_errors import failure_of
 from batchgen.errors import Unavailable
@@ -14,6 +15,7 @@ def check_worker() -> None:
         raise RuntimeError("no worker is alive")
 
 
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 where all is there, else 503 with the list of what is missing."""
     absent = missing(

@@ -63,3 +63,10 @@ def test_redis_away(redis_away: None) -> None:
     begun = time.monotonic()
     assert missing() == ["redis"]
     assert time.monotonic() - begun < 3
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_they_are_only_read(path: str) -> None:
+    answer = client_of(None).post(path)
+    assert answer.status_code == 405
+    assert answer["Allow"] == "GET, HEAD"
