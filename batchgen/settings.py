@@ -293,7 +293,12 @@ SIMPLE_JWT = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "batchgen",
-    "DESCRIPTION": "Generates the user stories of every epic of a backlog, and loses nothing.",
+    "DESCRIPTION": (
+        "Generates the user stories of every epic of a backlog, and loses nothing.\n\n"
+        "Every JSON answer is an envelope: `data` and `error`, of which one is null, and `page` "
+        "on lists. Bodies are JSON in UTF-8 with each key once, finite numbers, no NUL character "
+        "and at most 32 levels; a key or a query parameter that is not described is refused."
+    ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "DEFAULT_GENERATOR_CLASS": "batchgen.openapi.OnceGenerator",
@@ -304,6 +309,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    # What a PATCH needs is said by its serializer, not by being a PATCH.
+    "COMPONENT_SPLIT_PATCH": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "batchgen.openapi.complete",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "RunStatus": "runs.states.RunStatus",
         "RunEpicStatus": "runs.states.RunEpicStatus",
