@@ -13,6 +13,8 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.I
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
 )
+#: Something that Python does not take for white space.
+_FILLED = r"[^\s\u001c-\u001f\u0085]"
 _NUMBER = re.compile(r"-?\d{1,15}", re.ASCII)
 _FLAGS = {"true": True, "false": False}
 
@@ -22,11 +24,21 @@ def is_moment(data: object) -> bool:
     return isinstance(data, str) and _MOMENT.fullmatch(data) is not None
 
 
+def whole(data: Any) -> Any:
+    """1 for 1.0, which in JSON is the same number."""
+    return int(data) if type(data) is float and data.is_integer() else data
+
+
 class PlainText(serializers.CharField):
     """A JSON string; REST framework's own field would take a number for one."""
 
     #: What the OpenAPI document says beside the lengths.
     pattern: str | None = None
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if self.trim_whitespace and not self.allow_blank:
+            self.pattern = _FILLED
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -41,11 +53,10 @@ class WholeNumber(serializers.IntegerField):
     """A JSON number without a fraction."""
 
     def to_internal_value(self, data: Any) -> int:
-        if type(data) is float and data.is_integer():
-            data = int(data)
-        if type(data) is not int:
+        number = whole(data)
+        if type(number) is not int:
             self.fail("invalid")
-        return super().to_internal_value(data)
+        return super().to_internal_value(number)
 
     def parse(self, text: str) -> int | str:
         """From a query."""

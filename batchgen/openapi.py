@@ -103,14 +103,11 @@ class EnvelopeSchema(AutoSchema):
         self.registry.register_on_missing(component)
         return component.ref
 
-    def _map_serializer_field(
-        self, field: Any, direction: Direction, bypass_extensions: bool = False
-    ) -> Any:
+    def _insert_field_validators(self, field: Any, schema: Any) -> None:
         known: Any = super()
-        schema = known._map_serializer_field(field, direction, bypass_extensions)
-        if isinstance(field, PlainText) and field.pattern and direction == "request":
+        known._insert_field_validators(field, schema)
+        if isinstance(field, PlainText) and field.pattern:
             schema["pattern"] = field.pattern
-        return schema
 
     def _map_basic_serializer(self, serializer: Any, direction: Direction) -> Any:
         known: Any = super()

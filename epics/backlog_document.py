@@ -17,7 +17,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from batchgen.errors import ValidationFailed
-from batchgen.inputs import is_moment
+from batchgen.inputs import is_moment, whole
 from batchgen.strict_json import path_text
 from epics import limits
 
@@ -94,7 +94,9 @@ OptionalName = Annotated[_AnyName, _or_null(_AnyName)]
 OptionalText = Annotated[Text, _or_null(Text)]
 OptionalContext = Annotated[_AnyContext, _or_null(_AnyContext)]
 Grade = Annotated[_AnyGrade, _or_null(_AnyGrade)]
-Priority = Annotated[int, Field(ge=0, le=limits.MAX_PRIORITY)]
+_Whole = BeforeValidator(whole)
+Priority = Annotated[int, Field(ge=0, le=limits.MAX_PRIORITY), _Whole]
+Score = Annotated[int, Field(ge=0, le=100), _Whole]
 Criteria = Annotated[list[Criterion], Field(max_length=limits.LIST_ENTRIES)]
 
 
@@ -128,7 +130,7 @@ class BacklogCard(_Part):
 class BacklogQuality(_Part):
     """What the quality check found in a story."""
 
-    score: Annotated[int, Field(ge=0, le=100)] | None = None
+    score: Score | None = None
     defects: Annotated[
         list[dict[str, str | int | float | bool | None]], Field(max_length=limits.LIST_ENTRIES)
     ] = []

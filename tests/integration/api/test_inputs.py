@@ -59,6 +59,10 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     answer = client.post(url, body, content_type="application/json")
     assert answer.status_code == 202
     assert answer.json()["data"]["maxConcurrency"] == 2
+    epic = '{"code": "E1", "title": "E", "priority": 3.0}'
+    body = f'{{"project": {{"name": "P"}}, "cards": [], "epics": [{epic}]}}'
+    answer = client.post(f"{API}/projects/import", body, content_type="application/json")
+    assert answer.status_code == 201
 
 
 def test_a_text_is_not_made_to_fit() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from batchgen.local.place import ROOT
 from tests.factories import client_of
@@ -95,6 +95,26 @@ def test_every_answer_has_an_example_that_fits(document: Any) -> None:
     for schema in schemas.values():
         for example in schema.get("examples", ()):
             assert_fits(document, schema, example)
+
+
+def test_what_is_taken_fits(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    for name, body in (
+        ("EpicInputRequest", {"title": "Tides", "theme": "", "description": "One\ntwo"}),
+        ("CardPatchRequest", {}),
+        ("SignInInputRequest", {"username": "ada", "password": " "}),
+    ):
+        assert_fits(document, schemas[name], body)
+    for name, body in (
+        ("EpicInputRequest", {"title": " "}),
+        ("EpicInputRequest", {"title": "One\ntwo"}),
+        ("EpicInputRequest", {"title": "Tides", "colour": "blue"}),
+        ("CardPatchRequest", {"title": ""}),
+        ("RunChangeInputRequest", {"version": 1}),
+        ("SignInInputRequest", {"username": "\u0085", "password": "x"}),
+    ):
+        with pytest.raises(ValidationError):
+            assert_fits(document, schemas[name], body)
 
 
 def assert_fits(document: Any, schema: Any, value: Any) -> None:
