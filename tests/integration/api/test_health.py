@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils.timezone import now
 
 from batchgen import redis
@@ -67,6 +68,6 @@ def test_redis_away(redis_away: None) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 def test_they_are_only_read(path: str) -> None:
-    answer = client_of(None).post(path)
+    answer = Client(enforce_csrf_checks=True).post(path)
     assert answer.status_code == 405
     assert answer["Allow"] == "GET, HEAD"
