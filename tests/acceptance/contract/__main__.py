@@ -23,11 +23,11 @@ from batchgen.local.terminal import LogFiles
 _FIXED = {
     "ANTHROPIC_API_KEY": "none",
     "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
-    "DJANGO_SETTINGS_MODULE": "batchgen.settings",
     "BATCHGEN_LOG_LEVEL": "WARNING",
 }
-#: Limits that would answer in the place of what they guard.
-UNTHROTTLED = {
+#: For the web process: no limits that would answer in the place of what they guard.
+WEB = {
+    "DJANGO_SETTINGS_MODULE": "tests.acceptance.contract.settings",
     "BATCHGEN_REQUESTS_PER_MINUTE": "0",
     "BATCHGEN_MEMBERS_PER_MINUTE": "0",
     "BATCHGEN_SIGN_IN_TRIES": "1000000",
@@ -38,7 +38,7 @@ _NOT_OURS = ("DATABASE_URL", "REDIS_URL", "BATCHGEN_ENV")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the checks; their exit code."""
     options = _parser().parse_args(arguments)
-    environment = {**stack.base_environment(), **_FIXED, **UNTHROTTLED}
+    environment = {**stack.base_environment(), **_FIXED, **WEB}
     for name in _NOT_OURS:
         environment.pop(name, None)
     with ExitStack() as opened:

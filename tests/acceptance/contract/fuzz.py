@@ -14,8 +14,8 @@ from tests.acceptance.contract.rows import Rows, Words
 _OFTEN = 0.8
 #: Less so where a word narrows what is found, or makes the request one that was answered before.
 _SELDOM = {"query": 0.3, "header": 0.1}
-#: Deep bodies to make, a password to hash.
-_COSTLY = ("projectImport", "storyLint", "tokenCreate")
+#: Deep bodies take long to make.
+_COSTLY = ("projectImport", "storyLint")
 #: Streams do not end; tests/acceptance/live has them.
 _ENDLESS = "runEvents"
 

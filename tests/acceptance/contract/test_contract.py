@@ -11,7 +11,7 @@ from batchgen.local import stack
 from batchgen.local.place import free_port
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
-from tests.acceptance.contract.__main__ import UNTHROTTLED
+from tests.acceptance.contract.__main__ import WEB
 from tests.acceptance.contract.hooks import is_rule
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def url(rows: "Rows", tmp_path: Path) -> Iterator[str]:
     """A web process."""
     from tests.acceptance.fleet import database_url
 
-    environment = {**stack.base_environment(), "DATABASE_URL": database_url(), **UNTHROTTLED}
+    environment = {**stack.base_environment(), "DATABASE_URL": database_url(), **WEB}
     port = free_port()
     with ExitStack() as opened:
         logs = LogFiles(tmp_path / "log")
