@@ -5,6 +5,7 @@ import re
 from typing import Any, ClassVar
 
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from batchgen.paging import PAGE_NAMES
 
@@ -40,12 +41,19 @@ class PlainText(serializers.CharField):
         if self.trim_whitespace and not self.allow_blank:
             self.pattern = _FILLED
 
+    def run_validation(self, data: Any = empty) -> Any:
+        if isinstance(data, str):
+            self.check(data)
+        return super().run_validation(data)
+
+    def check(self, text: str) -> None:
+        """Refuse it as it came: also where it would do once white space is off its ends."""
+        if self.max_length is not None and len(text) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
-        if self.max_length is not None and len(data) > self.max_length:
-            # Also where it would fit once white space is off its ends.
-            self.fail("max_length", max_length=self.max_length)
         return super().to_internal_value(data)
 
 

@@ -23,11 +23,10 @@ class TextField(PlainText):
 
         self.pattern = limits.pattern(lines=lines, filled=not self.allow_blank)
 
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        if found := limits.control_character(data, lines=self._lines):
+    def check(self, text: str) -> None:
+        super().check(text)
+        if found := limits.control_character(text, lines=self._lines):
             self.fail("control", found=found)
-        return text
 
 
 def _code() -> TextField:

@@ -1,4 +1,4 @@
-"""`python -m tests.acceptance.contract [--examples N] [--seed N]`: the API against its document.
+"""`python -m tests.acceptance.contract [OPERATION …] [--seed N]`: the API against its document.
 
 Starts a PostgreSQL, a Redis and a web process of its own. Exits with 1 when a check failed.
 """
@@ -58,7 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         supervisor.start(stack.web(environment, "127.0.0.1", port))
         made = opened.enter_context(tempfile.TemporaryDirectory())
         url = stack.address("127.0.0.1", port)
-        done = fuzz(url, rows, Path(made), examples=options.examples, seed=options.seed)
+        done = fuzz(
+            url,
+            rows,
+            Path(made),
+            examples=options.examples,
+            seed=options.seed,
+            operations=options.operations,
+        )
     return done.returncode
 
 
@@ -68,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("operations", nargs="*", metavar="OPERATION", help="these alone, by id")
     parser.add_argument("--examples", type=int, default=2000, help="of each operation")
     parser.add_argument("--seed", type=int, default=5, help="another one makes other requests")
     parser.add_argument("--logs", type=Path, help="keep the processes' logs in this directory")

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from batchgen.local.place import ROOT
@@ -21,7 +21,14 @@ _ENDLESS = "runEvents"
 
 
 def fuzz(
-    url: str, rows: Rows, directory: Path, *, examples: int, seed: int, quick: bool = False
+    url: str,
+    rows: Rows,
+    directory: Path,
+    *,
+    examples: int,
+    seed: int,
+    quick: bool = False,
+    operations: Sequence[str] = (),
 ) -> "subprocess.CompletedProcess[str]":
     """Run it as a process of its own, whose exit code is 0 when every check held.
 
@@ -31,10 +38,12 @@ def fuzz(
         quick: these alone, fewer where each takes long, and what it prints is kept for `stdout`
             of the answer; else also the edges of every schema, one by one, and sequences of
             operations.
+        operations: these operationIds alone.
     """
     config = directory / "schemathesis.toml"
     few = dict.fromkeys(_COSTLY, examples // 5) if quick else {}
     config.write_text(_config(rows, examples, few))
+    only = [part for name in operations for part in ("--include-operation-id", name)]
     program = Path(sys.executable).with_name("schemathesis")
     return subprocess.run(
         [
@@ -43,7 +52,7 @@ def fuzz(
             *("--phases", "fuzzing" if quick else "examples,coverage,fuzzing,stateful"),
             *("--generation-database", "none", "--exclude-operation-id", _ENDLESS),
             *("--request-timeout", "60", "--suppress-health-check", "all"),
-            *("--continue-on-failure", "--no-color"),
+            *("--continue-on-failure", "--no-color", *only),
         ],
         cwd=directory,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

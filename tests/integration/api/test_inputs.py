@@ -65,9 +65,12 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     assert answer.status_code == 201
 
 
-def test_a_text_is_not_made_to_fit() -> None:
-    answer = client_of(user_make()).post(f"{API}/projects", {"name": "n" * 200 + " "})
-    assert refused(answer) == {"name"}
+@pytest.mark.parametrize(
+    ("field", "text"), [("name", "n" * 200 + " "), ("code", " " * 51), ("code", "\u001e")]
+)
+def test_a_text_is_not_made_to_fit(field: str, text: str) -> None:
+    body = {"name": "Tides", field: text}
+    assert refused(client_of(user_make()).post(f"{API}/projects", body)) == {field}
 
 
 @pytest.mark.django_db(transaction=True)
