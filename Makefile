@@ -1,4 +1,4 @@
-# make demo | up | test | bench | faults | mutants | check: the README says what they do.
+# make demo | up | test | bench | faults | fuzz | mutants | check: the README says what they do.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,10 +15,10 @@ PARALLEL := -n logical --maxprocesses 4 --no-loadscope-reorder
 PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none \
 	BATCHGEN_SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz
 
-.PHONY: help venv demo up test bench faults mutants check schema client format lock clean-local
+.PHONY: help venv demo up test bench faults fuzz mutants check schema client format lock clean-local
 
 help:
-	@echo 'make demo | up | test | bench | faults | mutants | check | schema | client | format | lock | clean-local'
+	@echo 'make demo | up | test | bench | faults | fuzz | mutants | check | schema | client | format | lock | clean-local'
 
 venv: $(STAMP)
 
@@ -48,6 +48,9 @@ bench: venv
 
 faults: venv
 	$(BIN)/python -m tests.acceptance.faults
+
+fuzz: venv
+	$(BIN)/python -m tests.acceptance.contract
 
 mutants: venv
 	$(BIN)/python -m tests.mutants

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated, UnsupportedMediaType
@@ -15,9 +14,16 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from batchgen.errors import PayloadTooLarge, ValidationFailed
-from batchgen.idempotency import PARAMETER as IDEMPOTENCY_KEY
+from batchgen.errors import (
+    BatchgenError,
+    IdempotencyConflict,
+    PayloadTooLarge,
+    ValidationFailed,
+)
+from batchgen.idempotency import PARAMETERS as IDEMPOTENCY
 from batchgen.idempotency import idempotent
+from batchgen.inputs import QuerySerializer
+from batchgen.openapi_errors import ERRORS
 from batchgen.output import shown_all
 from batchgen.paging import DEFAULT_LIMIT, MAX_LIMIT, page_of
 from batchgen.strict_json import JSONRefused, strict_loads
@@ -25,14 +31,15 @@ from batchgen.strict_json import JSONRefused, strict_loads
 M = TypeVar("M", bound=Model)
 _View = TypeVar("_View", bound=Callable[..., Any])
 
-PAGE_PARAMETERS = (
-    OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_LIMIT}; {DEFAULT_LIMIT}."),
-    OpenApiParameter("cursor", description="`page.next` or `page.previous` of an earlier answer."),
-)
 
-
-_PAGE_NAMES = frozenset(parameter.name for parameter in PAGE_PARAMETERS)
-_READ_ONLY = "This field cannot be written."
+def page_parameters(default: int = DEFAULT_LIMIT) -> tuple[OpenApiParameter, ...]:
+    """What every list takes, with this many rows unless more or fewer are asked for."""
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": default}
+    cursor = "`page.next` or `page.previous` of an earlier answer."
+    return (
+        OpenApiParameter("limit", limit, description="Rows of a page."),
+        OpenApiParameter("cursor", description=cursor),
+    )
 
 
 class EnvelopeRenderer(JSONRenderer):
@@ -90,45 +97,6 @@ class StrictJSONParser(BaseParser):
             return strict_loads(raw)
         except JSONRefused as error:
             raise ValidationFailed(f"The body was refused. {error}") from error
-
-
-class PlainText(serializers.CharField):
-    """A JSON string; REST framework's own field would take a number for one."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Input whose other keys are refused by name, so that what would change nothing is seen."""
-
-    #: Keys of the answers: where they are no fields here too, they cannot be written.
-    answered: tuple[str, ...] = ()
-    #: What is said of a key that is neither.
-    unknown = "There is no such field here."
-
-    def to_internal_value(self, data: Any) -> Any:
-        others = set(data) - set(self.fields) if type(data) is dict else set()
-        if others:
-            raise serializers.ValidationError(
-                {
-                    str(key)[:100]: [_READ_ONLY if key in self.answered else self.unknown]
-                    for key in sorted(others)
-                }
-            )
-        return super().to_internal_value(data)
-
-
-class QuerySerializer(StrictSerializer):
-    """The parameters of a read; those of pages may always stand beside them."""
-
-    unknown = "There is no such parameter here."
-
-    def to_internal_value(self, data: Any) -> Any:
-        others = _PAGE_NAMES - set(self.fields)
-        return super().to_internal_value({key: data[key] for key in data if key not in others})
 
 
 def signed_in(request: Request) -> User:
@@ -193,6 +161,7 @@ def operation(
     page: bool = False,
     creates: bool = False,
     query: Sequence[OpenApiParameter | type[serializers.Serializer[Any]]] = (),
+    errors: Sequence[type[BatchgenError]] = (),
     description: str | None = None,
 ) -> Callable[[_View], _View]:
     """Describe a view's method in the OpenAPI document.
@@ -203,20 +172,24 @@ def operation(
         response: a serializer of `data`, None for 204.
         page: the answer is a list in pages.
         creates: the method makes something new, so it heeds `Idempotency-Key`.
+        errors: those that its method, address and body do not tell.
     """
     if page:
         response = response(many=True)
+    if creates:
+        errors = [*errors, IdempotencyConflict]
     describe: Callable[[_View], _View] = extend_schema(
         operation_id=name,
         summary=summary,
         description=description,
         tags=[tag],
+        extensions={ERRORS: [error.code for error in errors]},
         request=request,
         responses={status: response},
         parameters=[
             *query,
-            *(PAGE_PARAMETERS if page else ()),
-            *([IDEMPOTENCY_KEY] if creates else ()),
+            *(page_parameters() if page else ()),
+            *(IDEMPOTENCY if creates else ()),
         ],
     )
     if not creates:

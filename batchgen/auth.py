@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from batchgen.api import PlainText, StrictSerializer, operation, valid
+from batchgen.api import operation, valid
+from batchgen.inputs import PlainText, StrictSerializer
 from batchgen.tokens import token_revoke, tokens_for, tokens_renew
 
 #: Longer than any password, and short enough to hash at once.

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.timezone import now
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.renderers import JSONRenderer
@@ -27,14 +26,23 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 _MOST_CHARS = 255
 
-PARAMETER = OpenApiParameter(
-    HEADER,
-    OpenApiTypes.STR,
-    OpenApiParameter.HEADER,
-    description=(
-        "Any text of 1 to 255 characters that is new for this user. The same key with the same "
-        f"body gets the first answer again, with `{REPLAYED}: true`; with another body, or "
-        "elsewhere, 409 IDEMPOTENCY_CONFLICT. An error is not kept: send the request again."
+PARAMETERS = (
+    OpenApiParameter(
+        HEADER,
+        {"type": "string", "minLength": 1, "maxLength": _MOST_CHARS},
+        OpenApiParameter.HEADER,
+        description=(
+            "Any text that is new for this user. The same key with the same body gets the first "
+            f"answer again, with `{REPLAYED}: true`; with another body, or elsewhere, 409 "
+            "IDEMPOTENCY_CONFLICT. An error is not kept: send the request again."
+        ),
+    ),
+    OpenApiParameter(
+        REPLAYED,
+        {"type": "string", "enum": ["true"]},
+        OpenApiParameter.HEADER,
+        response=[201, 202],
+        description="The answer was given before.",
     ),
 )
 
@@ -86,8 +94,8 @@ def _once(request: Request, key: str, work: Callable[[], Response]) -> Response:
 
 
 def _checked(key: str) -> str:
-    if not (1 <= len(key) <= _MOST_CHARS and key.isprintable()):
-        message = f"Give 1 to {_MOST_CHARS} printable characters."
+    if not 1 <= len(key) <= _MOST_CHARS:
+        message = f"Give 1 to {_MOST_CHARS} characters."
         raise ValidationFailed(f"The header {HEADER} is not valid.", **{HEADER: [message]})
     return key
 

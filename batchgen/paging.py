@@ -15,6 +15,8 @@ from batchgen.errors import ValidationFailed
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+#: The parameters of every list.
+PAGE_NAMES = frozenset({"limit", "cursor"})
 _BAD_CURSOR = "Take the cursor from `page.next` or `page.previous` of an earlier answer."
 
 M = TypeVar("M", bound=Model)

@@ -123,8 +123,8 @@ BODY_TIMEOUT_S = env.number("BATCHGEN_BODY_TIMEOUT_S", 60, least=0.1, most=3600)
 WEB_STATEMENT_TIMEOUT_S = env.number("BATCHGEN_WEB_STATEMENT_TIMEOUT_S", 30, most=3600)
 #: Of one user, or one address that is not signed in; 0 = no limit.
 REQUESTS_PER_MINUTE = env.integer("BATCHGEN_REQUESTS_PER_MINUTE", 6000)
-#: Tries to add a member; each tells whether a user exists.
-MEMBERS_PER_MINUTE = 30
+#: Tries to add a member; each tells whether a user exists. 0 = no limit.
+MEMBERS_PER_MINUTE = env.integer("BATCHGEN_MEMBERS_PER_MINUTE", 30)
 #: How long the answer to a POST with an Idempotency-Key is kept for a repetition.
 IDEMPOTENCY_KEEP_S = env.integer("BATCHGEN_IDEMPOTENCY_KEEP_S", 86_400, least=60)
 
@@ -294,7 +294,12 @@ SIMPLE_JWT = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "batchgen",
-    "DESCRIPTION": "Generates the user stories of every epic of a backlog, and loses nothing.",
+    "DESCRIPTION": (
+        "Generates the user stories of every epic of a backlog, and loses nothing.\n\n"
+        "Every JSON answer is an envelope: `data` and `error`, of which one is null, and `page` "
+        "on lists. Bodies are JSON in UTF-8 with each key once, finite numbers, no NUL character "
+        "and at most 32 levels; a key or a query parameter that is not described is refused."
+    ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "DEFAULT_GENERATOR_CLASS": "batchgen.openapi.OnceGenerator",
@@ -305,6 +310,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    # What a PATCH needs is said by its serializer, not by being a PATCH.
+    "COMPONENT_SPLIT_PATCH": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "batchgen.openapi.complete",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "RunStatus": "runs.states.RunStatus",
         "RunEpicStatus": "runs.states.RunEpicStatus",

@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from batchgen.errors import ValidationFailed
+from batchgen.inputs import is_moment, whole
 from batchgen.strict_json import path_text
 from epics import limits
 
@@ -51,22 +52,51 @@ def _empty_for_null(value: object) -> object:
     return "" if value is None else value
 
 
-_Optional = BeforeValidator(_empty_for_null)
+def _moment(value: object) -> object:
+    if value is not None and not is_moment(value):
+        raise ValueError("This must be a time with its zone, like 2026-11-30T09:30:00Z.")
+    return value
+
+
+def _limited(chars: int, *, lines: bool = False, filled: bool = False) -> Any:
+    """What a text's type is annotated with: its limits, and how the OpenAPI document says them."""
+    pattern = limits.pattern(lines=lines, filled=filled)
+    return Field(max_length=chars, json_schema_extra={"pattern": pattern})
+
+
 _Filled = AfterValidator(_filled)
 _Line = AfterValidator(_line)
 _Text = AfterValidator(_text)
 
-Code = Annotated[str, Field(max_length=limits.CODE_CHARS), _Line, _Filled]
-Name = Annotated[str, Field(max_length=limits.NAME_CHARS), _Line, _Filled]
-Title = Annotated[str, Field(max_length=limits.TITLE_CHARS), _Line, _Filled]
-Text = Annotated[str, Field(max_length=limits.TEXT_CHARS), _Text]
-Criterion = Annotated[str, Field(max_length=limits.CRITERION_CHARS), _Text, _Filled]
-OptionalCode = Annotated[str, Field(max_length=limits.CODE_CHARS), _Line, _Optional]
-OptionalName = Annotated[str, Field(max_length=limits.NAME_CHARS), _Line, _Optional]
-OptionalText = Annotated[str, Field(max_length=limits.TEXT_CHARS), _Text, _Optional]
-OptionalContext = Annotated[str, Field(max_length=limits.CONTEXT_CHARS), _Text, _Optional]
-Grade = Annotated[str, Field(max_length=20), _Line, _Optional]
-Priority = Annotated[int, Field(ge=0, le=limits.MAX_PRIORITY)]
+Code = Annotated[str, _limited(limits.CODE_CHARS, filled=True), _Line, _Filled]
+Name = Annotated[str, _limited(limits.NAME_CHARS, filled=True), _Line, _Filled]
+Title = Annotated[str, _limited(limits.TITLE_CHARS, filled=True), _Line, _Filled]
+Text = Annotated[str, _limited(limits.TEXT_CHARS, lines=True), _Text]
+FilledText = Annotated[str, _limited(limits.TEXT_CHARS, lines=True, filled=True), _Text, _Filled]
+Criterion = Annotated[
+    str, _limited(limits.CRITERION_CHARS, lines=True, filled=True), _Text, _Filled
+]
+StoryCode = Annotated[str, _limited(60, filled=True), _Line, _Filled]
+
+
+def _or_null(text: Any) -> BeforeValidator:
+    """Takes null for an empty text."""
+    return BeforeValidator(_empty_for_null, json_schema_input_type=text | None)
+
+
+_AnyCode = Annotated[str, _limited(limits.CODE_CHARS), _Line]
+_AnyName = Annotated[str, _limited(limits.NAME_CHARS), _Line]
+_AnyContext = Annotated[str, _limited(limits.CONTEXT_CHARS, lines=True), _Text]
+_AnyGrade = Annotated[str, _limited(20), _Line]
+
+OptionalCode = Annotated[_AnyCode, _or_null(_AnyCode)]
+OptionalName = Annotated[_AnyName, _or_null(_AnyName)]
+OptionalText = Annotated[Text, _or_null(Text)]
+OptionalContext = Annotated[_AnyContext, _or_null(_AnyContext)]
+Grade = Annotated[_AnyGrade, _or_null(_AnyGrade)]
+_Whole = BeforeValidator(whole)
+Priority = Annotated[int, Field(ge=0, le=limits.MAX_PRIORITY), _Whole]
+Score = Annotated[int, Field(ge=0, le=100), _Whole]
 Criteria = Annotated[list[Criterion], Field(max_length=limits.LIST_ENTRIES)]
 
 
@@ -83,7 +113,7 @@ class BacklogProject(_Part):
     code: OptionalCode = ""
     description: OptionalText = ""
     context: OptionalContext = ""
-    language: Annotated[str, Field(max_length=limits.CODE_CHARS), _Line, _Filled] = "English"
+    language: Code = "English"
 
 
 class BacklogCard(_Part):
@@ -100,7 +130,7 @@ class BacklogCard(_Part):
 class BacklogQuality(_Part):
     """What the quality check found in a story."""
 
-    score: Annotated[int, Field(ge=0, le=100)] | None = None
+    score: Score | None = None
     defects: Annotated[
         list[dict[str, str | int | float | bool | None]], Field(max_length=limits.LIST_ENTRIES)
     ] = []
@@ -109,9 +139,9 @@ class BacklogQuality(_Part):
 class BacklogStory(_Part):
     """A story, as an export has it."""
 
-    code: Annotated[str, Field(max_length=60), _Line, _Filled]
+    code: StoryCode
     title: Title
-    user_story: Annotated[str, Field(max_length=limits.TEXT_CHARS), _Text, _Filled]
+    user_story: FilledText
     persona: OptionalName = ""
     acceptance_criteria: Criteria = []
     technical_notes: Text | None = None
@@ -119,7 +149,7 @@ class BacklogStory(_Part):
     effort: Grade = ""
     quality: BacklogQuality = BacklogQuality()
     #: When a person last changed it; runs keep such stories.
-    edited_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    edited_at: Annotated[AwareDatetime | None, Field(strict=False), BeforeValidator(_moment)] = None
 
 
 class BacklogEpic(_Part):

@@ -28,6 +28,9 @@ MAX_STORIES_OF_EPIC = 200
 MAX_PRIORITY = 1_000_000
 
 _LINE_BREAKS = "\t\n\r"
+#: The same rule as a regular expression's class, for the OpenAPI document.
+_CONTROL = r"\u0000-\u001f\u007f-\u009f"
+_CONTROL_BUT_BREAKS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 
 
 def control_character(text: str, *, lines: bool) -> str | None:
@@ -42,3 +45,14 @@ def control_character(text: str, *, lines: bool) -> str | None:
         if unicodedata.category(character) == "Cc" and not (lines and character in _LINE_BREAKS):
             return f"U+{ord(character):04X}"
     return None
+
+
+def pattern(*, lines: bool, filled: bool) -> str:
+    """What `control_character` lets through, as a regular expression of JSON Schema.
+
+    Args:
+        filled: with something else than white space in it.
+    """
+    control = _CONTROL_BUT_BREAKS if lines else _CONTROL
+    some = f"[^{control}]*"
+    return f"^{some}[^\\s{control}]{some}$" if filled else f"^{some}$"

@@ -8,7 +8,9 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from batchgen.api import StrictSerializer, operation, page_response, query_of, valid
+from batchgen.api import operation, page_response, query_of, valid
+from batchgen.errors import ValidationFailed
+from batchgen.inputs import StrictSerializer
 from batchgen.output import shown
 from batchgen.throttle import MemberThrottle
 from epics import members, selectors
@@ -102,7 +104,8 @@ class MemberView(APIView):
         "Remove a member",
         tag="members",
         status=204,
-        description="The last owner cannot be removed.",
+        errors=[ValidationFailed],
+        description="The last owner cannot be removed: 400.",
     )
     def delete(self, request: Request, member_id: UUID) -> Response:
         selectors.part_for(Membership, part_id=member_id, user=request.user, role=Role.OWNER)

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from batchgen.api import QuerySerializer, StrictSerializer
+from batchgen.inputs import Flag, QuerySerializer, StrictSerializer
 from epics import limits
 from epics.serializers import TextField
 from epics.story_lint import MAX_GROUPS, MAX_LINTED
@@ -44,7 +44,7 @@ class LintInput(StrictSerializer):
         default="English",
         help_text="Of the stories; wording is checked in English only.",
     )
-    wholeProduct = serializers.BooleanField(
+    wholeProduct = Flag(
         default=False,
         source="whole_product",
         help_text="These are all stories of the product, so a missing step is a defect.",

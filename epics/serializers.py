@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from batchgen.api import PlainText, QuerySerializer, StrictSerializer
+from batchgen.inputs import PlainText, QuerySerializer, StrictSerializer, WholeNumber
 from batchgen.paging import order_choices
 from epics import limits
 from epics.models import Card, Epic, Project, Story
@@ -21,11 +21,12 @@ class TextField(PlainText):
         self._lines = lines
         super().__init__(**kwargs)
 
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        if found := limits.control_character(data, lines=self._lines):
+        self.pattern = limits.pattern(lines=lines, filled=not self.allow_blank)
+
+    def check(self, text: str) -> None:
+        super().check(text)
+        if found := limits.control_character(text, lines=self._lines):
             self.fail("control", found=found)
-        return text
 
 
 def _code() -> TextField:
@@ -56,14 +57,20 @@ def _criteria() -> serializers.ListField:
 
 
 class VersionInput(StrictSerializer):
-    """The fields that every PATCH shares."""
+    """What every PATCH shares: a version, and that any field may be left out."""
 
-    version = serializers.IntegerField(
+    version = WholeNumber(
         required=False,
         min_value=1,
         max_value=2**31 - 1,
         help_text="The version that you read; another one now answers 409 VERSION_CONFLICT.",
     )
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        for field in fields.values():
+            field.required = False
+        return fields
 
 
 # Projects -------------------------------------------------------------------------------------
@@ -204,7 +211,7 @@ class EpicInput(StrictSerializer):
     )
     effort = _line(limits.CODE_CHARS)
     impact = _line(limits.CODE_CHARS)
-    priority = serializers.IntegerField(
+    priority = WholeNumber(
         min_value=0,
         max_value=limits.MAX_PRIORITY,
         required=False,

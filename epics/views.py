@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from batchgen.api import operation, page_response, query_of, signed_in, valid
+from batchgen.errors import RunAlreadyActive, VersionConflict
 from batchgen.output import shown
 from batchgen.paging import keys_of
 from epics import selectors, services
@@ -77,6 +78,7 @@ class ProjectView(APIView):
         tag="projects",
         request=ProjectPatch,
         response=ProjectOutput,
+        errors=[VersionConflict],
     )
     def patch(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
@@ -85,7 +87,11 @@ class ProjectView(APIView):
         return _project(project_id)
 
     @operation(
-        "projectDelete", "Delete a project with all that belongs to it", tag="projects", status=204
+        "projectDelete",
+        "Delete a project with all that belongs to it",
+        tag="projects",
+        status=204,
+        errors=[RunAlreadyActive],
     )
     def delete(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.OWNER)
@@ -131,7 +137,14 @@ class CardView(APIView):
         card = selectors.part_for(Card, part_id=card_id, user=request.user)
         return Response(shown(CardOutput, card))
 
-    @operation("cardUpdate", "Change a card", tag="cards", request=CardPatch, response=CardOutput)
+    @operation(
+        "cardUpdate",
+        "Change a card",
+        tag="cards",
+        request=CardPatch,
+        response=CardOutput,
+        errors=[VersionConflict],
+    )
     def patch(self, request: Request, card_id: UUID) -> Response:
         card = selectors.part_for(Card, part_id=card_id, user=request.user, role=Role.EDITOR)
         changes, version = _patch(CardPatch, request)
@@ -185,7 +198,14 @@ class EpicView(APIView):
         selectors.part_for(Epic, part_id=epic_id, user=request.user)
         return _epic(epic_id)
 
-    @operation("epicUpdate", "Change an epic", tag="epics", request=EpicPatch, response=EpicOutput)
+    @operation(
+        "epicUpdate",
+        "Change an epic",
+        tag="epics",
+        request=EpicPatch,
+        response=EpicOutput,
+        errors=[VersionConflict],
+    )
     def patch(self, request: Request, epic_id: UUID) -> Response:
         selectors.part_for(Epic, part_id=epic_id, user=request.user, role=Role.EDITOR)
         changes, version = _patch(EpicPatch, request)
@@ -244,7 +264,12 @@ class StoryView(APIView):
         return Response(shown(StoryOutput, story))
 
     @operation(
-        "storyUpdate", "Change a story", tag="stories", request=StoryPatch, response=StoryOutput
+        "storyUpdate",
+        "Change a story",
+        tag="stories",
+        request=StoryPatch,
+        response=StoryOutput,
+        errors=[VersionConflict],
     )
     def patch(self, request: Request, story_id: UUID) -> Response:
         story = selectors.part_for(Story, part_id=story_id, user=request.user, role=Role.EDITOR)
@@ -263,7 +288,7 @@ class StoryView(APIView):
 def _patch(
     serializer: type[serializers.Serializer[Any]], request: Request
 ) -> tuple[dict[str, Any], int | None]:
-    changes = valid(serializer, request.data, partial=True)
+    changes = valid(serializer, request.data)
     return changes, changes.pop("version", None)
 
 

@@ -6,6 +6,8 @@ import psycopg
 from django.db import Error as DjangoDatabaseError
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -17,6 +19,8 @@ from runs.selectors import workers_alive
 from runs.states import ACTIVE, LaneState
 
 
+@csrf_exempt  # whatever writes is refused by its method, with 405
+@require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """For who asks the process itself; through the proxy, from outside, there is no such page.
 

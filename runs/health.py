@@ -1,6 +1,8 @@
 """/readyz: can this installation take work, and will somebody do it?"""
 
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 from batchgen.api_errors import failure_of
 from batchgen.errors import Unavailable
@@ -14,6 +16,8 @@ def check_worker() -> None:
         raise RuntimeError("no worker is alive")
 
 
+@csrf_exempt  # whatever writes is refused by its method, with 405
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 where all is there, else 503 with the list of what is missing."""
     absent = missing(

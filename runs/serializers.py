@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from batchgen.api import QuerySerializer, StrictSerializer
+from batchgen.inputs import Flag, Id, Moment, QuerySerializer, StrictSerializer, WholeNumber
 from batchgen.output import shown
 from batchgen.paging import order_choices
 from epics.limits import MAX_EPICS
@@ -130,7 +130,8 @@ class EffectiveRunOutput(RunOutput):
     effectiveRunIds = serializers.ListField(
         child=serializers.UUIDField(),
         source="run_ids",
-        help_text="The lineage whose outcomes are merged, the oldest first.",
+        required=False,
+        help_text="Where `effective` was asked for: the lineage that is merged, oldest first.",
     )
 
 
@@ -240,8 +241,8 @@ class RunLogOutput(serializers.ModelSerializer[RunLog]):
 
 
 class OptionsInput(StrictSerializer):
-    skipQualityCheck = serializers.BooleanField(default=False)
-    keepEdited = serializers.BooleanField(
+    skipQualityCheck = Flag(default=False)
+    keepEdited = Flag(
         default=True,
         help_text="Stories that a person edited are not replaced; new ones take other codes.",
     )
@@ -261,14 +262,14 @@ class RunInput(StrictSerializer):
         Priority.choices, default=Priority.NORMAL, allow_null=True, help_text="Null: computed."
     )
     epicIds = serializers.ListField(
-        child=serializers.UUIDField(),
+        child=Id(),
         default=None,
         allow_null=True,
         max_length=MAX_EPICS,
         source="epic_ids",
         help_text="Null: all epics of the project. GENERATE_STORIES needs exactly one.",
     )
-    maxConcurrency = serializers.IntegerField(
+    maxConcurrency = WholeNumber(
         default=None,
         allow_null=True,
         min_value=1,
@@ -276,7 +277,7 @@ class RunInput(StrictSerializer):
         source="max_concurrency",
         help_text="Epics at the same time; null: as the pacing profile says.",
     )
-    deadline = serializers.DateTimeField(
+    deadline = Moment(
         default=None,
         allow_null=True,
         help_text="When the stories are needed; part of a computed priority.",
@@ -293,7 +294,7 @@ class RunInput(StrictSerializer):
 
 
 class RunQuery(QuerySerializer):
-    effective = serializers.BooleanField(
+    effective = Flag(
         default=False,
         help_text="Merge the run with its retries and what it retries: the latest outcomes.",
     )
@@ -301,10 +302,12 @@ class RunQuery(QuerySerializer):
 
 class RunChangeInput(StrictSerializer):
     priority = serializers.ChoiceField(Priority.choices, required=False)
-    maxConcurrency = serializers.IntegerField(
+    maxConcurrency = WholeNumber(
         required=False, min_value=1, max_value=MOST_LANES, source="max_concurrency"
     )
-    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+    version = WholeNumber(min_value=1, max_value=2**31 - 1)
+
+    keywords = {"minProperties": 2}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if len(attrs) == 1:
@@ -313,7 +316,7 @@ class RunChangeInput(StrictSerializer):
 
 
 class RetryInput(StrictSerializer):
-    includePending = serializers.BooleanField(default=False)
+    includePending = Flag(default=False)
 
 
 class RetryOutput(serializers.Serializer[Any]):
@@ -364,7 +367,7 @@ RUN_ORDERS = {"createdAt": "created_at"}
 
 
 class RunsQuery(QuerySerializer):
-    project = serializers.UUIDField(required=False)
+    project = Id(required=False)
     status = serializers.ChoiceField(RunStatus.choices, required=False)
     type = serializers.ChoiceField(RunType.choices, required=False)
     order = serializers.ChoiceField(
@@ -375,19 +378,19 @@ class RunsQuery(QuerySerializer):
 
 
 class LogQuery(QuerySerializer):
-    after = serializers.IntegerField(
+    after = WholeNumber(
         required=False,
         min_value=0,
         max_value=2**31 - 1,
         help_text="The `seq` of the last line that you have; `page.next` is the next one to give.",
     )
-    cursor = serializers.IntegerField(
+    cursor = WholeNumber(
         required=False,
         min_value=0,
         max_value=2**31 - 1,
         help_text="`page.next`; the same as `after`.",
     )
-    limit = serializers.IntegerField(default=200, min_value=1, max_value=1000)
+    limit = WholeNumber(default=200, min_value=1, max_value=1000)
 
 
 class CurrentEpicOutput(serializers.Serializer[Any]):

@@ -5,18 +5,21 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import QueryDict
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import (
-    OpenApiParameter,
-    PolymorphicProxySerializer,
-    extend_schema,
-)
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from batchgen.api import PageResponse, operation, page_response, query_of, signed_in, valid
-from batchgen.errors import NotFound
+from batchgen.api import (
+    PageResponse,
+    operation,
+    page_parameters,
+    page_response,
+    query_of,
+    signed_in,
+    valid,
+)
+from batchgen.errors import InvalidTransition, NotFound, RunAlreadyActive, VersionConflict
 from batchgen.output import shown, shown_all
 from batchgen.paging import MAX_LIMIT, keys_of, page_of
 from epics.access import Role, project_for
@@ -63,6 +66,7 @@ class ProjectRunsView(APIView):
         response=RunStartedOutput,
         status=202,
         creates=True,
+        errors=[RunAlreadyActive],
         description=(
             "Answers at once; workers do the run. At most one run of a type is active in a "
             "project: 409 RUN_ALREADY_ACTIVE names it in `details.runId`. 400 where there is no "
@@ -111,9 +115,7 @@ class RunView(APIView):
         "Read a run",
         tag="runs",
         query=[RunQuery],
-        response=PolymorphicProxySerializer(
-            "RunOrLineage", [RunOutput, EffectiveRunOutput], resource_type_field_name=None
-        ),
+        response=EffectiveRunOutput,
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
@@ -127,6 +129,7 @@ class RunView(APIView):
         tag="runs",
         request=RunChangeInput,
         response=RunOutput,
+        errors=[VersionConflict, InvalidTransition],
         description="Takes effect from the next dispatched epic. A final run: 409.",
     )
     def patch(self, request: Request, run_id: UUID) -> Response:
@@ -146,6 +149,7 @@ def control_view(action: str, *, name: str) -> type[APIView]:
             tag="runs",
             request=NothingInput,
             response=ControlOutput,
+            errors=[InvalidTransition],
             description=(
                 "After a pause or a cancel no provider call starts but those that `inFlight` "
                 "counts; they finish and are kept. Of equal requests at the same time one gets "
@@ -170,6 +174,7 @@ class RunRetryView(APIView):
         response=RetryOutput,
         status=202,
         creates=True,
+        errors=[InvalidTransition, RunAlreadyActive],
     )
     def post(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
@@ -187,6 +192,7 @@ class RunEpicCancelView(APIView):
         tag="runs",
         request=NothingInput,
         response=RunEpicOutput,
+        errors=[InvalidTransition],
         description=(
             "One that waits is CANCELLED at once. One that is generated is within a second: "
             "its call is aborted; it may still finish first."
@@ -222,7 +228,7 @@ class RunProgressView(APIView):
         "runProgress",
         "Read a run with its epics",
         tag="runs",
-        query=[OpenApiParameter("limit", OpenApiTypes.INT), OpenApiParameter("cursor")],
+        query=page_parameters(MAX_LIMIT),
         response=ProgressOutput,
         description=f"The first {MAX_LIMIT} epics; `page.next` leads to the next ones.",
     )

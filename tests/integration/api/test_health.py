@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils.timezone import now
 
 from batchgen import redis
@@ -63,3 +64,10 @@ def test_redis_away(redis_away: None) -> None:
     begun = time.monotonic()
     assert missing() == ["redis"]
     assert time.monotonic() - begun < 3
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_they_are_only_read(path: str) -> None:
+    answer = Client(enforce_csrf_checks=True).post(path)
+    assert answer.status_code == 405
+    assert answer["Allow"] == "GET, HEAD"

@@ -92,8 +92,14 @@ def test_keys_belong_to_their_users() -> None:
     assert len(ids) == 2
 
 
-@pytest.mark.parametrize(("key", "status"), [("k" * 255, 201), ("k" * 256, 400), ("", 400)])
-def test_the_length_of_a_key(key: str, status: int) -> None:
+#: As a web server passes on UTF-8 in a header.
+_UMLAUTS = "Straße".encode().decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("key", "status"), [("k" * 255, 201), (_UMLAUTS, 201), ("k" * 256, 400), ("", 400)]
+)
+def test_any_text_of_1_to_255_characters_is_a_key(key: str, status: int) -> None:
     answer = post(user_make(), "/projects", {"name": "A"}, key)
     assert answer.status_code == status
     if status == 400:

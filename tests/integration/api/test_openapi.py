@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from jsonschema import Draft202012Validator, ValidationError  # type: ignore[import-untyped]  # it ships no types
 
 from batchgen.local.place import ROOT
 from tests.factories import client_of
+from tests.integration.api.test_permissions import table
 
 METHODS = {"get", "post", "patch", "put", "delete"}
 
@@ -51,9 +53,77 @@ def test_every_operation_is_described(document: Any) -> None:
     for path, method, operation in operations(document):
         assert operation["summary"], path
         assert operation["tags"], path
-        assert {"400", "401", "500", "503"} <= set(operation["responses"]), path
+        if not path.startswith("/api/"):
+            continue
+        assert {"401", "429", "500", "503"} <= set(operation["responses"]), path
         if method in {"post", "patch"}:
-            assert {"409", "413", "415"} <= set(operation["responses"]), path
+            assert {"400", "408", "413", "415"} <= set(operation["responses"]), path
+
+
+def test_what_each_may_do_is_documented(document: Any) -> None:
+    for (method, path), statuses in table().items():
+        if path in document["paths"]:
+            found = set(document["paths"][path][method.lower()]["responses"])
+            assert {str(status) for status in statuses} <= found, (method, path)
+            # Whoever may do a thing may still lack the CSRF token of a session.
+            assert "403" not in found or method != "GET", path
+
+
+def test_every_error_has_its_code_and_an_example(document: Any) -> None:
+    for name, answer in document["components"]["responses"].items():
+        content = answer["content"]["application/json"]
+        codes = content["schema"]["allOf"][1]["properties"]["error"]["properties"]["code"]["enum"]
+        assert set(content["examples"]) == set(codes), name
+        for example in content["examples"].values():
+            assert_fits(document, content["schema"], example["value"])
+    for path, _, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if path.startswith("/api/"):
+                assert ("$ref" in answer) == (status >= "400"), path
+
+
+def test_every_answer_has_an_example_that_fits(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    for path, _, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            media = answer.get("content", {}).get("application/json", {})
+            schema = media.get("schema")
+            if schema and status < "300" and "x-no-envelope" not in operation:
+                data = schema["properties"]["data"]
+                name = data.get("items", data).get("$ref", "").rpartition("/")[2]
+                assert "example" in media or schemas[name].get("examples"), path
+    for schema in schemas.values():
+        for example in schema.get("examples", ()):
+            assert_fits(document, schema, example)
+
+
+def test_what_is_taken_fits(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    taken: list[tuple[str, dict[str, Any]]] = [
+        ("EpicInputRequest", {"title": "Tides", "theme": "", "description": "One\ntwo"}),
+        ("CardPatchRequest", {}),
+        ("SignInInputRequest", {"username": "ada", "password": " "}),
+    ]
+    refused: list[tuple[str, dict[str, Any]]] = [
+        ("EpicInputRequest", {"title": " "}),
+        ("EpicInputRequest", {"title": "One\ntwo"}),
+        ("EpicInputRequest", {"title": "Tides", "colour": "blue"}),
+        ("CardPatchRequest", {"title": ""}),
+        ("RunChangeInputRequest", {"version": 1}),
+        ("SignInInputRequest", {"username": "\u0085", "password": "x"}),
+    ]
+    for name, body in taken:
+        assert_fits(document, schemas[name], body)
+    for name, body in refused:
+        with pytest.raises(ValidationError):
+            assert_fits(document, schemas[name], body)
+
+
+def assert_fits(document: Any, schema: Any, value: Any) -> None:
+    """The value is one that the schema describes."""
+    whole = {**schema, "components": document["components"]}
+    checker = Draft202012Validator.FORMAT_CHECKER
+    Draft202012Validator(whole, format_checker=checker).validate(value)
 
 
 def test_answers_are_described_as_envelopes(document: Any) -> None:
