@@ -68,6 +68,8 @@ def work(project_id: UUID, *, failing: tuple[str, ...] = (), step_s: float = 0.0
         time.sleep(0.02)
     run_begin(run_id=run.pk)
     world = World(run=run, worker=worker_make())
+    while not world.holds():  # what was started is handed out a moment later
+        time.sleep(0.02)
     while world.holds():
         step = world.claim()
         assert step
@@ -218,7 +220,7 @@ def test_a_screen_has_a_bar_and_shows_what_is_being_generated() -> None:
     assert code == 0
     assert "━" in text
     assert "2/2" in text
-    assert "E1: Lending 1  validation" in text
+    assert "E1: Lending 1  component-generation" in text
 
 
 def test_a_missing_worker_is_told_once_and_waited_for() -> None:
