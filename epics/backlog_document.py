@@ -1,6 +1,7 @@
 """A backlog as one JSON document: its shape, its limits, and what must fit together in it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any
 
@@ -56,6 +57,14 @@ def _moment(value: object) -> object:
     if value is not None and not is_moment(value):
         raise ValueError("This must be a time with its zone, like 2026-11-30T09:30:00Z.")
     return value
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """PostgreSQL takes no offsets beyond 16 hours, and Python no years but 1 to 9999."""
+    try:
+        return moment and moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("This time is out of range.") from error
 
 
 def _limited(chars: int, *, lines: bool = False, filled: bool = False) -> Any:
@@ -149,7 +158,12 @@ class BacklogStory(_Part):
     effort: Grade = ""
     quality: BacklogQuality = BacklogQuality()
     #: When a person last changed it; runs keep such stories.
-    edited_at: Annotated[AwareDatetime | None, Field(strict=False), BeforeValidator(_moment)] = None
+    edited_at: Annotated[
+        AwareDatetime | None,
+        Field(strict=False),
+        BeforeValidator(_moment),
+        AfterValidator(_utc),
+    ] = None
 
 
 class BacklogEpic(_Part):

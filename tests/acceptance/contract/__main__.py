@@ -65,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             examples=options.examples,
             seed=options.seed,
             operations=options.operations,
+            workers=options.workers,
         )
     return done.returncode
 
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("operations", nargs="*", metavar="OPERATION", help="these alone, by id")
     parser.add_argument("--examples", type=int, default=2000, help="of each operation")
     parser.add_argument("--seed", type=int, default=5, help="another one makes other requests")
+    parser.add_argument("--workers", type=int, default=1, help="2 are quicker, in any order")
     parser.add_argument("--logs", type=Path, help="keep the processes' logs in this directory")
     return parser
 

@@ -79,6 +79,7 @@ def _special(user: User, home: Project, spare: int) -> dict[str, Words]:
     full = project_make(user, epics=spare, cards=1, stories=1)
     named = [user_make() for _ in range(spare)]
     doomed = {"path.run_id": _ids(started)}
+    lively = {"path.run_id": _ids(_started(user) for _ in range(spare))}
     return {
         "tokenCreate": {
             "body.username": ["fuzz", "nobody"],
@@ -100,6 +101,8 @@ def _special(user: User, home: Project, spare: int) -> dict[str, Words]:
             "body.epics[*].cards[*]": _CODES,
             "body.cards[*].code": _CODES,
         },
+        **dict.fromkeys(("runPause", "runResume", "batchPause", "batchResume"), lively),
+        "runChange": lively,
         "runCancel": doomed,
         "batchCancel": doomed,
         "runEpicCancel": {

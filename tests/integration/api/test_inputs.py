@@ -100,7 +100,9 @@ def test_an_import_takes_times_with_their_zone_alone() -> None:
     epic = {"code": "E1", "title": "E", "stories": [story]}
     document: dict[str, Any] = {"project": {"name": "P"}, "cards": [], "epics": [epic]}
     client = client_of(user_make())
-    for value in (1764495000, "1764495000", "2026-11-30"):
+    story["editedAt"] = "0339-11-26T20:14:05-21:26"
+    assert client.post(f"{API}/projects/import", document).status_code == 201
+    for value in (1764495000, "1764495000", "2026-11-30", "0001-01-01T00:00:00+01:00"):
         story["editedAt"] = value
         answer = client.post(f"{API}/projects/import", document)
         assert refused(answer) == {"epics[0].stories[0].editedAt"}
