@@ -19,7 +19,7 @@ local KEPT_S = 86400          -- a gate that nobody asked for so long is forgott
 local WAITED_KEPT_S = 3600    -- so long it counts since when a run that left has waited
 local CREDIT = 10             -- turns that a run that was away may catch up with
 -- Of refill: so much arrives out of step with the grants; and calls' tokens are estimates.
-local MARGIN_S = { requests = 0.075, input = 0.2, output = 0.2 }
+local MARGIN_S = { requests = 0.1, input = 0.2, output = 0.2 }
 local WARIEST = 4             -- the margin grows to so many times its length after refusals
 local CALM_S = 30             -- and shrinks by its length in so long
 local DRAG_MOST = 0.9         -- of the rate, taken off for other users of the key
