@@ -23,6 +23,9 @@ from runs.live.asgi import EventStreams  # noqa: E402 - as above
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
+#: More than the interpreter can use; a crowd that came at once should not leave a thread each.
+_KEPT_THREADS = 16
+
 
 class Handler(ASGIHandler):
     """Django with one thread a request, from the first middleware to the view and back.
@@ -31,7 +34,7 @@ class Handler(ASGIHandler):
     asynchronous from the loop, and each of these its own part in the thread again: a dozen
     hand-overs a request.
 
-    The threads are kept for later requests. By default each request has a new one: to start it
+    Some threads are kept for later requests. By default each request has a new one: to start it
     and wait for its end, and to make Django's database connection object anew in it, takes longer
     than a small read.
     """
@@ -47,7 +50,10 @@ class Handler(ASGIHandler):
         async with ThreadSensitiveContext(executor=thread):
             await super().__call__(scope, receive, send)
         # Nothing of the request runs any more: where it was broken off, that is not so sure.
-        self._idle.append(thread)
+        if len(self._idle) < _KEPT_THREADS:
+            self._idle.append(thread)
+        else:
+            thread.shutdown(wait=False)
 
     def load_middleware(self, is_async: bool = False) -> None:
         """The chain as it stands under WSGI."""
