@@ -53,6 +53,7 @@ from workers.pipeline import run_pipeline
 from workers.provider.errors import CallAborted, Effect, ProviderError
 from workers.provider.prices import cost_usd
 from workers.retry import UNSTATED_ERRORS_IN_A_ROW, RetryPolicy
+from workers.turns import Turns
 
 if TYPE_CHECKING:
     from workers.provider.client import Call, ProviderClient
@@ -61,6 +62,8 @@ log = logging.getLogger(__name__)
 
 _RANDOM = SystemRandom()
 _NO_SPEND = Spend()
+#: Work on answers needs the interpreter and nothing else, so one at a time is done soonest.
+TURNS = Turns(1)
 
 
 class Overtaken(Exception):
@@ -98,6 +101,7 @@ class Attempt:
         self._answer: Completion | None = None
         self._moved: dict[str, Any] | None = None
         self._call: Call | None = None
+        self._turn = TURNS.turn()
         self._aborted = False
         #: For how long the last call's refusal closed the gate, and the refusals in a row.
         self._closed_s: float | None = None
@@ -131,6 +135,7 @@ class Attempt:
         except Exception:
             self._bug()
         finally:
+            self._turn.leave()
             if self._leave is not None:
                 self._leave.unused()
         self._move_on()
@@ -148,6 +153,7 @@ class Attempt:
             ProviderError, CallAborted: there is no answer.
             StandsStill, Overtaken: a second call may not start.
         """
+        self._turn.leave()
         kept = next(self._kept, None)
         if kept is not None:
             return Completion(
@@ -208,6 +214,7 @@ class Attempt:
             leave.aborted()
             raise
         leave.answered(answer.completion.usage, answer.limits)
+        self._turn.take()
         return answer.completion
 
     def _begin_next_call(self, request: CompletionRequest, answer: Completion) -> None:
@@ -228,6 +235,8 @@ class Attempt:
         return CallOutcome.ANSWERED if self._answer is not None else CallOutcome.NOT_MADE
 
     def _finish(self, outcome: Outcome) -> None:
+        # PostgreSQL may let one epic wait, for somebody who edits it: others need not.
+        self._turn.leave()
         delay_s = self._claimed["delay_ms"] / 1000
         self._moved = lane_finish(
             hold=self.hold,

@@ -9,6 +9,7 @@ RUNS = f"{_ENGINE}test_runs.py::"
 CONTROLS = f"{_ENGINE}test_controls.py::"
 RECONCILER = f"{_ENGINE}test_reconciler.py::"
 WORKER = f"{_ENGINE}test_worker_process.py::"
+ATTEMPTS = f"{_ENGINE}test_attempts.py::"
 LOG = f"{_ENGINE}test_log.py::"
 BROKER = "tests/integration/engine/test_broker.py::"
 FAULTS = "tests/acceptance/faults/test_faults.py::"
@@ -352,6 +353,20 @@ RUN_STATUS = (
 )
 
 RECOVERY = (
+    _mutant(
+        "an epic that waits for PostgreSQL holds up no other's answer",
+        "workers/attempt.py",
+        "        self._turn.leave()\n        delay_s",
+        "        delay_s",
+        f"{ATTEMPTS}test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first",
+    ),
+    _mutant(
+        "a further call holds up no other's answer",
+        "workers/attempt.py",
+        "        self._turn.leave()\n        kept",
+        "        kept",
+        f"{ATTEMPTS}test_no_turn_is_held_while_a_further_call_is_made",
+    ),
     _mutant(
         "the reconciler, in every worker",
         "workers/process.py",
