@@ -39,6 +39,12 @@ class Tree:
                 total += process.memory_full_info().uss
         return total
 
+    def stay_on(self, core: int) -> None:
+        """Bind the root to a core, as if it had been started by `taskset`; Linux only."""
+        for thread in self.root.threads():
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(thread.id).cpu_affinity([core])
+
     def _living(self) -> list[psutil.Process]:
         return [self.root, *self.root.children(recursive=True)]
 
