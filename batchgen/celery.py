@@ -10,7 +10,12 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 
 app = Celery("batchgen")
-app.config_from_object("django.conf:settings", namespace="CELERY")
+# A dict: Celery looks its settings up for every message, and asks Django's for each that is not
+# there, at the cost of an exception.
+app.config_from_object(
+    {name: getattr(settings, name) for name in dir(settings) if name.startswith("CELERY_")},
+    namespace="CELERY",
+)
 app.autodiscover_tasks()
 
 
