@@ -20,6 +20,8 @@ _EPICS = 5000
 _LATENCY_MS = 1000
 _LANES = 260
 _WORKERS = 2
+#: Of each worker: more statements at the same time take longer, and end together.
+_CONNECTIONS = "4"
 _FILL_S = 1.5
 #: The calls' own times are what counts; looking twenty times a second took an eighth of a core.
 _LOOK_S = 0.5
@@ -39,7 +41,7 @@ def run(bench: Bench) -> Rows:
                     name=name,
                     settings={
                         "BATCHGEN_LIMIT_REQUESTS_PER_MINUTE": str(_PER_MINUTE),
-                        "BATCHGEN_DATABASE_POOL_SIZE": "20",
+                        "BATCHGEN_DATABASE_POOL_SIZE": _CONNECTIONS,
                     },
                 )
             )
