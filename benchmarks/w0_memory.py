@@ -92,7 +92,7 @@ def _engine(bench: Bench, project: Project, total: int) -> runs.Window:
 
 
 def _peer(bench: Bench, project: Project, total: int, *, variant: str) -> runs.Window:
-    run_id, ids = _peer_prepare(project)
+    run_id, ids = peer_prepare(project)
     options = ("-P", "threads", "-c", str(_LANES), "-n", "bare@%h")
     quiet = ("--without-gossip", "-l", "WARNING")
     kept = {k: v for k, v in bench.environment.items() if k != "DJANGO_SETTINGS_MODULE"}
@@ -105,11 +105,11 @@ def _peer(bench: Bench, project: Project, total: int, *, variant: str) -> runs.W
     with bench.process(child) as worker:
         # The worker is up once it has done one; the rest is sent while it works.
         _peer_send(ids[:1], project)
-        runs.await_count(lambda: _peer_done(run_id), 1)
+        runs.await_count(lambda: peer_done(run_id), 1)
         sender = threading.Thread(target=_peer_send, args=(ids[1:], project))
         sender.start()
         window = runs.window(
-            lambda: _peer_done(run_id),
+            lambda: peer_done(run_id),
             warm_up=_WARM_UP,
             total=total,
             trees={"worker": worker, **bench.servers()},
@@ -118,7 +118,8 @@ def _peer(bench: Bench, project: Project, total: int, *, variant: str) -> runs.W
     return window
 
 
-def _peer_prepare(project: Project) -> tuple[str, list[str]]:
+def peer_prepare(project: Project) -> tuple[str, list[str]]:
+    """Bare Celery's tables, made anew, with a run of the project's epics: its id, and theirs."""
     run_id = str(new_id())
     with connection.cursor() as cursor:
         cursor.execute(bare_celery.TABLES)
@@ -132,7 +133,8 @@ def _peer_send(ids: list[str], project: Project) -> None:
         bare_celery.generate_epic.delay(epic_id, str(project.id))
 
 
-def _peer_done(run_id: str) -> int:
+def peer_done(run_id: str) -> int:
+    """How many epics of bare Celery's run are done."""
     with connection.cursor() as cursor:
         cursor.execute(bare_celery.DONE, [run_id])
         (done,) = cursor.fetchone()

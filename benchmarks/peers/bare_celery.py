@@ -35,8 +35,9 @@ QUEUE = "bare"
 TASK_NAME = "bare.generate_epic"
 SAME, LEAST = "same", "least"
 
-TABLES = """
-DROP TABLE IF EXISTS bare_story, bare_epic, bare_run, bare_call, bare_log;
+NO_TABLES = "DROP TABLE IF EXISTS bare_story, bare_epic, bare_run, bare_call, bare_log;"
+TABLES = f"""
+{NO_TABLES}
 CREATE TABLE bare_run (
     id uuid PRIMARY KEY, done int NOT NULL DEFAULT 0, stories int NOT NULL DEFAULT 0
 );
@@ -53,11 +54,11 @@ CREATE TABLE bare_log (LIKE runs_runlog INCLUDING ALL);
 ITEMS = """
 INSERT INTO bare_epic (
     id, run_id, epic_id, epic_code, epic_title, "order", status, stage, estimated_input_tokens,
-    attempt, cancel_requested, crashes, stories_created, input_tokens, output_tokens,
+    attempt, cancel_requested, crashes, stories_created, stories_kept, input_tokens, output_tokens,
     cache_read_tokens, cache_write_tokens, cost_usd, error_code, error, stage_ms, notes
 )
 SELECT gen_random_uuid(), %s, id, code, title, "order", 'PENDING', '', 1200,
-       0, false, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
+       0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
 FROM epics_epic WHERE project_id = %s
 RETURNING id
 """
@@ -202,6 +203,13 @@ def _least(epic_id: str, project_id: str) -> None:
         cursor.executemany(_LEAST_STORE, rows)
         cursor.execute(_LEAST_FINISH, [len(rows), epic_id])
         cursor.execute(_LEAST_COUNT, [len(rows), run_id])
+
+
+def disconnect() -> None:
+    """Close this thread's connection, if it has one."""
+    if hasattr(_kept, "connection"):
+        _kept.connection.close()
+        del _kept.connection
 
 
 def _rows(
