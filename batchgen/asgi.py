@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
 #: More than the interpreter can use; a crowd that came at once should not leave a thread each.
-_KEPT_THREADS = 16
+_KEPT_THREADS = 8
 
 
 class Handler(ASGIHandler):

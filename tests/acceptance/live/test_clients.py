@@ -36,7 +36,7 @@ def test_streams_hold_no_connection_and_no_thread(starter: Starter, world: World
     for _ in range(10):
         assert web.call("GET", f"/runs/{world.run.id}").status_code == 200
     # Those that opened at once may have left theirs for later requests; the others are gone.
-    wait_for(lambda: process.num_threads() < threads + 20, "fewer threads than streams")
+    wait_for(lambda: process.num_threads() < threads + 15, "fewer threads than streams")
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -59,7 +59,7 @@ def test_a_crowd_of_requests_does_not_leave_a_thread_each(starter: Starter, worl
             asked = [clients.submit(web.call, "GET", f"/runs/{world.run.id}") for _ in range(40)]
             wait_for(lambda: process.num_threads() >= threads + 39, "all requests at work")
         assert {each.result().status_code for each in asked} == {200}
-    wait_for(lambda: process.num_threads() < threads + 20, "the surplus gone")
+    wait_for(lambda: process.num_threads() < threads + 15, "the surplus gone")
 
 
 def test_a_stop_ends_open_streams_within_three_seconds(web: Web, world: World) -> None:
