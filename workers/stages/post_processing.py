@@ -22,7 +22,7 @@ def post_process(
         key = comparable(story.user_story)
         distinct[key] = _merged(distinct[key], story) if key in distinct else story
     standing = [want_of(story.user_story) for story in kept]
-    needed = [story for story in distinct.values() if not standing or not _stands(story, standing)]
+    needed = [story for story in distinct.values() if not _stands(story, standing)]
     counts = {
         "merged": len(stories) - len(distinct),
         "left out for an edited one": len(distinct) - len(needed),
@@ -39,6 +39,8 @@ def post_process(
 
 def _stands(story: StoryDraft, standing: list[str]) -> bool:
     """Whether a kept story wants what this one wants."""
+    if not standing:
+        return False
     last = len(standing)
     pairs = alike_pairs([*standing, want_of(story.user_story)])
     return any(pair.second == last for pair in pairs)
