@@ -1,13 +1,12 @@
 """A POST that is sent twice does its work once."""
 
 import json
-import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import RequestFactory
 from django.utils.timezone import now
 from rest_framework.request import Request
@@ -20,6 +19,7 @@ from epics.models import Card, Epic, Project
 from runs.models import Lane, Run, RunEpic
 from runs.states import LaneState, RunEpicStatus, RunStatus
 from tests.factories import backlog_document, client_of, project_make, user_make
+from tests.threads import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -116,19 +116,7 @@ def test_an_error_is_not_kept() -> None:
 
 def test_at_the_same_moment_one_does_the_work() -> None:
     user = user_make()
-    together = threading.Barrier(6)
-    answers: list[bytes] = []
-
-    def send() -> None:
-        together.wait(10)
-        answers.append(post(user, "/projects", {"name": "A"}, "k").content)
-        connection.close()
-
-    threads = [threading.Thread(target=send) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    answers = race(*[lambda: post(user, "/projects", {"name": "A"}, "k").content] * 6)
     assert len(answers) == 6
     assert len(set(answers)) == 1
     assert json.loads(answers[0])["error"] is None

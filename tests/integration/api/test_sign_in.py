@@ -1,7 +1,6 @@
 """Sign-in, by the API and the admin: counted tries, equal work, tokens that are good once."""
 
 import logging
-import threading
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 from django.conf import settings as configured
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client, RequestFactory
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
@@ -19,6 +17,7 @@ from batchgen.models import SignInTries
 from batchgen.sign_in import client_address
 from batchgen.tokens import RefreshToken
 from tests.factories import QuickHasher, client_of, user_make
+from tests.threads import race
 
 pytestmark = pytest.mark.django_db
 
@@ -125,19 +124,7 @@ def test_an_address(given: str, known: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_many_tries_at_the_same_time_count_as_many() -> None:
-    together = threading.Barrier(8)
-    statuses: list[int] = []
-
-    def guess() -> None:
-        together.wait(10)
-        statuses.append(sign_in("ada", "wrong").status_code)
-        connection.close()
-
-    threads = [threading.Thread(target=guess) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    statuses = race(*[lambda: sign_in("ada", "wrong").status_code] * 8)
     assert Counter(statuses) == {401: 3, 429: 5}
 
 
@@ -184,19 +171,7 @@ def test_a_refresh_token_is_good_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_spend_one_token_one_gets_new_ones() -> None:
     token = str(RefreshToken.for_user(user_make()))
-    together = threading.Barrier(6)
-    statuses: list[int] = []
-
-    def spend() -> None:
-        together.wait(10)
-        statuses.append(refresh(token).status_code)
-        connection.close()
-
-    threads = [threading.Thread(target=spend) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    statuses = race(*[lambda: refresh(token).status_code] * 6)
     assert Counter(statuses) == {200: 1, 401: 5}
 
 

@@ -1,12 +1,12 @@
 """Attempts against the simulator: what each kind of answer does to epic, lane, run and books."""
 
-import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from epics.models import Epic, EpicCard, Story
 from runs.lanes import lanes_dispatch, lanes_reclaim
@@ -16,6 +16,7 @@ from runs.states import RunEpicStatus, RunStatus
 from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, assert_counted, attempt_make, halt
+from tests.threads import elsewhere
 from workers.attempt import TURNS, Attempt
 from workers.provider.client import ProviderClient
 
@@ -231,24 +232,12 @@ def test_an_overtaken_attempt_books_what_it_spent_and_stores_nothing(
     assert_counted(world.run)
 
 
-def _run_elsewhere(attempt: Attempt) -> threading.Thread:
-    def run() -> None:
-        try:
-            attempt.run()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
-
-
 def test_answers_are_worked_on_in_turn(client: ProviderClient, simulator: Simulator) -> None:
     world = World.make(epics=1, lanes=1)
     attempt, before = _attempt(world, client), TURNS.turn()
     before.take()
     try:
-        thread = _run_elsewhere(attempt)
+        thread = elsewhere(attempt.run)
         wait_for(lambda: len(TURNS) == 1, "the answer is there, and waits")
         assert len(simulator.stats()["calls"]) == 1
         assert attempt.stage == "component-generation"
@@ -266,9 +255,9 @@ def test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first(
     held, free = _attempt(world, client), _attempt(world, client)
     with transaction.atomic():
         RunEpic.objects.select_for_update().get(id=held.hold.run_epic_id)
-        thread = _run_elsewhere(held)
+        thread = elsewhere(held.run)
         wait_for(lambda: held.stage == "storage", "the first one is stored, but for the lock")
-        other = _run_elsewhere(free)
+        other = elsewhere(free.run)
         other.join(10)
         assert not other.is_alive()
         assert thread.is_alive()
@@ -279,7 +268,6 @@ def test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first(
 
 def test_no_turn_is_held_while_a_further_call_is_made(simulator: Simulator) -> None:
     simulator.reset()
-    client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=60, max_connections=8)
     world = World.make(epics=2, lanes=2)
     simulator.faults(
         [
@@ -287,15 +275,17 @@ def test_no_turn_is_held_while_a_further_call_is_made(simulator: Simulator) -> N
             {"match": {"epic": "E1"}, "times": 1, "action": {"type": "stall"}},
         ]
     )
-    hanging, free = _attempt(world, client), _attempt(world, client)
-    thread = _run_elsewhere(hanging)
-    wait_for(lambda: len(simulator.stats()["calls"]) == 2, "its repair is under way")
-    other = _run_elsewhere(free)
-    other.join(10)
-    ended_meanwhile = not other.is_alive()
-    hanging.abort()
-    thread.join(10)
-    other.join(10)
+    with closing(
+        ProviderClient(api_key="k", base_url=simulator.url, timeout_s=60, max_connections=8)
+    ) as client:
+        hanging, free = _attempt(world, client), _attempt(world, client)
+        thread = elsewhere(hanging.run)
+        wait_for(lambda: len(simulator.stats()["calls"]) == 2, "its repair is under way")
+        other = elsewhere(free.run)
+        other.join(10)
+        ended_meanwhile = not other.is_alive()
+        hanging.abort()
+        thread.join(10)
+        other.join(10)
     assert ended_meanwhile
     assert not thread.is_alive()
-    client.close()

@@ -12,7 +12,8 @@ from runs.lanes import lane_give_back, lanes_reclaim
 from runs.models import Lane, Run, RunAction, RunEpic, Worker
 from runs.services import Moved, run_finalize
 from runs.states import RunEpicStatus, RunStatus
-from tests.integration.engine.world import World, assert_counted, race
+from tests.integration.engine.world import World, assert_counted
+from tests.threads import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,7 +15,8 @@ from runs.services import RunOptions, run_finalize, run_start
 from runs.states import RunEpicStatus
 from tests.conftest import Simulator
 from tests.factories import client_of
-from tests.integration.engine.world import World, assert_counted, attempt_make, race
+from tests.integration.engine.world import World, assert_counted, attempt_make
+from tests.threads import race
 from workers.provider.client import ProviderClient
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,6 +1,5 @@
 """Lanes: who gets an epic, who may finish it, and what happens to whoever comes too late."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -28,7 +27,8 @@ from runs.lanes import (
 from runs.models import Lane, ProviderCall, Run, RunEpic, RunLog, Worker
 from runs.queries import QUERIES
 from runs.states import CallOutcome, LaneState, RunEpicStatus, RunStatus
-from tests.integration.engine.world import SPEND, World, assert_counted, halt, race, worker_make
+from tests.integration.engine.world import SPEND, World, assert_counted, halt, worker_make
+from tests.threads import elsewhere, race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,7 +98,7 @@ def test_a_halt_waits_for_a_claim_and_a_second_call_under_way() -> None:
         halted: list[int | None] = []
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(QUERIES[query], params)
-            thread = _elsewhere(partial(_pause, world, halted))
+            thread = elsewhere(partial(_pause, world, halted))
             thread.join(0.3)
             assert halted == []
         thread.join(10)
@@ -107,20 +107,6 @@ def test_a_halt_waits_for_a_claim_and_a_second_call_under_way() -> None:
 
 def _pause(world: World, answers: list[int | None]) -> None:
     answers.append(halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused."))
-
-
-def _elsewhere(action: Callable[[], object]) -> threading.Thread:
-    """The action, begun in a thread with a connection of its own."""
-
-    def runner() -> None:
-        try:
-            action()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=runner)
-    thread.start()
-    return thread
 
 
 @pytest.mark.parametrize("locked", ["the next epic", "a free epic", "a lane", "a dead lane"])
@@ -155,7 +141,7 @@ def test_nobody_waits_for_what_another_one_takes(locked: str) -> None:
     results: list[object] = []
     with transaction.atomic():
         assert len(rows.order_by("pk").select_for_update()) == 1
-        thread = _elsewhere(lambda: results.append(action()))
+        thread = elsewhere(lambda: results.append(action()))
         thread.join(5)
         assert results == [expected]
     thread.join(10)

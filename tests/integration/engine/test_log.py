@@ -10,7 +10,8 @@ from django.db import connection, transaction
 
 from runs.log import log_after, log_append, log_number
 from runs.models import RunLog
-from tests.integration.engine.world import World, race
+from tests.integration.engine.world import World
+from tests.threads import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

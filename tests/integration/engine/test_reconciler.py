@@ -12,7 +12,8 @@ from runs.messages import messages_waiting, send
 from runs.models import Lane, Run, RunEpic, Worker
 from runs.services import run_dispatch
 from runs.states import Priority, RunStatus
-from tests.integration.engine.world import World, halt, race, worker_make
+from tests.integration.engine.world import World, halt, worker_make
+from tests.threads import race
 from workers.reconciler import Lookout, reconcile
 
 pytestmark = pytest.mark.django_db(transaction=True)

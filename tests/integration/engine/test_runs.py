@@ -13,7 +13,8 @@ from runs.lanes import lanes_dispatch
 from runs.models import Run, RunEpic, RunLog
 from runs.services import RunOptions, run_begin, run_break, run_finalize, run_start
 from runs.states import ACTIVE, FINAL, TRANSITIONS, RunEpicStatus, RunStatus, sources_of
-from tests.integration.engine.world import World, assert_counted, halt, project_make, race
+from tests.integration.engine.world import World, assert_counted, halt, project_make
+from tests.threads import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

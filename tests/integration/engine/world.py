@@ -1,7 +1,5 @@
 """A small world for the engine's tests: a project, a run, and steps that a worker would take."""
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -9,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import connection
 from django.db.models import Count, Q, Sum
 from django.utils.timezone import now
 
@@ -230,28 +227,3 @@ def halt(*, run_id: UUID, to: RunStatus, message: str) -> int | None:
     kind = {"PAUSED": RunAction.Kind.PAUSE, "CANCELLED": RunAction.Kind.CANCEL}
     moved = run_move(run_id=run_id, to=to, kind=kind.get(to, RunAction.Kind.FAIL), message=message)
     return None if moved is None else moved.in_flight
-
-
-def race(*actions: Callable[[], object]) -> list[Any]:
-    """Do all at the same moment, each in its own thread; their results, or errors, in order."""
-    barrier = threading.Barrier(len(actions))
-    results: list[Any] = [None] * len(actions)
-
-    def runner(place: int, action: Callable[[], object]) -> None:
-        try:
-            barrier.wait(10)
-            results[place] = action()
-        except Exception as error:  # handed to the test, which knows which are right
-            results[place] = error
-        finally:
-            connection.close()
-
-    threads = [
-        threading.Thread(target=runner, args=(place, action))
-        for place, action in enumerate(actions)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return results

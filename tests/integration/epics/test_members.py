@@ -1,13 +1,13 @@
 """Members and their roles."""
 
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from epics.models import Membership, Project
 from tests.factories import client_of, member_make, project_make, user_make
+from tests.threads import race
 
 API = "/api/v1"
 
@@ -114,18 +114,10 @@ def test_two_owners_who_remove_each_other_leave_one(method: str) -> None:
     project = project_make()
     users = [project.created_by, member_make(project, "owner")]
     ids = [Membership.objects.get(project=project, user=user).pk for user in users]
-    together = threading.Barrier(2)
 
-    def remove(user: Any, other: Any) -> None:
-        client = client_of(user)
-        together.wait(10)
+    def remove(client: Any, other: Any) -> None:
         getattr(client, method)(f"{API}/members/{other}", {"role": "viewer"})
-        connection.close()
 
-    pairs = zip(users, reversed(ids), strict=True)
-    threads = [threading.Thread(target=remove, args=pair) for pair in pairs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    pairs = zip(map(client_of, users), reversed(ids), strict=True)
+    assert race(*[partial(remove, *pair) for pair in pairs]) == [None, None]
     assert Membership.objects.filter(project=project, role="owner").count() == 1

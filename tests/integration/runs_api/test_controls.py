@@ -5,8 +5,9 @@ import pytest
 from runs.models import Run, RunEpic
 from runs.services import run_finalize
 from runs.states import RunEpicStatus
-from tests.integration.engine.world import World, race
+from tests.integration.engine.world import World
 from tests.integration.runs_api.world import ANYBODY, client_of, get, owner, post
+from tests.threads import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

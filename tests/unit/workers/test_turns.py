@@ -5,6 +5,7 @@ import time
 from functools import partial
 
 from tests.acceptance.fleet import wait_for
+from tests.threads import race
 from workers.turns import Turns
 
 
@@ -52,11 +53,7 @@ def test_no_more_at_once_than_turns() -> None:
                 at_once -= 1
             turn.leave()
 
-    threads = [threading.Thread(target=go) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
+    assert race(*[go] * 6) == [None] * 6
     assert (at_once, len(turns)) == (0, 0)
     assert most == 2
 
