@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from django.conf import settings
-from django.utils.timezone import now
+from django.db.models import F
+from django.db.models.functions import Now
 
 from batchgen import redis
 from runs.models import Closure
@@ -95,8 +96,11 @@ def limits_read(model: str) -> Limits:
 
 
 def closure_write(gate: str, *, seconds: float, reason: str) -> None:
-    """Remember that the gate is closed for so long from now; never a shorter time than before."""
-    until = now() + timedelta(seconds=seconds)
+    """Remember that the gate is closed for so long from now; never a shorter time than before.
+
+    By the database's clock: the host's may be wrong by an hour, and would close it for that long.
+    """
+    until = Now() + timedelta(seconds=seconds)
     Closure.objects.bulk_create(
         [Closure(gate=gate, until=EPOCH, reason=reason)], ignore_conflicts=True
     )
@@ -105,8 +109,9 @@ def closure_write(gate: str, *, seconds: float, reason: str) -> None:
 
 def closure_read(gate: str) -> tuple[float, str] | None:
     """For how many seconds the gate is closed still, and why; None when it is open."""
-    closure = Closure.objects.filter(gate=gate, until__gt=now()).first()
-    return ((closure.until - now()).total_seconds(), closure.reason) if closure else None
+    closures = Closure.objects.filter(gate=gate, until__gt=Now())
+    closure = closures.values_list(F("until") - Now(), "reason").first()
+    return (closure[0].total_seconds(), closure[1]) if closure else None
 
 
 def _bucket(state: dict[str, str], name: str, moment: float) -> Bucket:

@@ -15,6 +15,7 @@ BROKER = "tests/integration/engine/test_broker.py::"
 FAULTS = "tests/acceptance/faults/test_faults.py::"
 GATES = "tests/integration/limiter/test_gate.py::"
 DESK = "tests/integration/limiter/test_desk.py::"
+GATE_CLOCKS = "tests/integration/limiter/test_clocks.py::"
 SQL = "runs/queries.sql"
 GATE = "workers/limiter/gate.lua"
 
@@ -603,4 +604,23 @@ LIMITER = (
     ),
 )
 
-MUTANTS = (*CLAIMING, *FINISHING, *RUN_STATUS, *RECOVERY, *LIMITER)
+#: What the database's clock says, by the host's.
+_HOST = "__import__('django').utils.timezone.now()"
+CLOCKS = (
+    _mutant(
+        "clocks: a closing ends by the database's clock",
+        "runs/limits.py",
+        "    until = Now() + timedelta(seconds=seconds)\n",
+        f"    until = {_HOST} + timedelta(seconds=seconds)\n",
+        f"{GATE_CLOCKS}test_after_a_lost_redis_the_gate_is_closed_for_what_is_left",
+    ),
+    _mutant(
+        "clocks: what is left of a closing is read by the database's clock",
+        "runs/limits.py",
+        'closures.values_list(F("until") - Now(), "reason")',
+        f'closures.values_list(F("until") - {_HOST}, "reason")',
+        f"{GATE_CLOCKS}test_a_worker_with_a_wrong_clock_reads_a_closing_rightly",
+    ),
+)
+
+MUTANTS = (*CLAIMING, *FINISHING, *RUN_STATUS, *RECOVERY, *LIMITER, *CLOCKS)

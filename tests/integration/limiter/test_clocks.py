@@ -1,0 +1,94 @@
+"""Workers whose clocks are wrong: what they write of a closed gate is right all the same."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+
+from batchgen import redis
+from runs.limits import closure_read, closure_write, gate_name
+from tests.clocks import host_clock
+from tests.integration.engine.world import FIRST
+from workers.limiter.desk import Wait
+from workers.permits import Leave, Permits
+from workers.provider.errors import RateLimited
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.parametrize("step_s", [3600, -3600], ids=["ahead", "behind"]),
+]
+
+#: What the provider asks for. A permit waits at most this and the jitter on top.
+ASKED_S = 60.0
+MOST_S = ASKED_S * 1.1
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis() -> Iterator[None]:
+    redis.client().flushdb()
+    yield
+    redis.client().flushdb()
+
+
+def permits_make() -> Permits:
+    permits = Permits(process=uuid4())
+    permits.open(settings.MODEL)
+    return permits
+
+
+def refused(permits: Permits) -> None:
+    """The provider answers 429 to a call of these permits' process."""
+    leave = permits.first(FIRST, patience_s=5)
+    assert isinstance(leave, Leave)
+    leave.failed(RateLimited(retry_after_s=ASKED_S))
+
+
+def waits_for(permits: Permits) -> Wait:
+    """The wait of a process that asks, also where it had to remind Redis first."""
+    found = permits.first(FIRST, patience_s=0.5)
+    assert isinstance(found, Wait)
+    return found
+
+
+def closed_s() -> float:
+    closure = closure_read(gate_name(FIRST.model))
+    assert closure
+    return closure[0]
+
+
+def test_a_closing_is_as_long_as_asked(step_s: float) -> None:
+    with host_clock(step_s):
+        refused(permits_make())
+    assert ASKED_S / 2 < closed_s() < MOST_S
+
+
+def test_after_a_lost_redis_the_gate_is_closed_for_what_is_left(step_s: float) -> None:
+    with host_clock(step_s):
+        refused(permits_make())
+    redis.client().flushdb()
+    permits = permits_make()
+    waits_for(permits)
+    gate = redis.client().hgetall(redis.key(f"limit:{{{gate_name(FIRST.model)}}}:gate"))
+    seconds, micros = redis.client().time()
+    left_s = float(gate[b"closed_until"]) - seconds - micros / 1e6
+    assert gate[b"closed_reason"] == b"RATE_LIMITED"
+    assert ASKED_S / 2 < left_s < MOST_S
+
+
+def test_a_worker_with_a_wrong_clock_reads_a_closing_rightly(step_s: float) -> None:
+    closure_write("key:model", seconds=ASKED_S, reason="RATE_LIMITED")
+    with host_clock(step_s):
+        closure = closure_read("key:model")
+    assert closure
+    assert ASKED_S / 2 < closure[0] < MOST_S
+
+
+def test_a_later_refusal_by_a_right_clock_makes_it_longer(step_s: float) -> None:
+    with host_clock(step_s):
+        closure_write("key:model", seconds=ASKED_S, reason="RATE_LIMITED")
+    closure_write("key:model", seconds=3 * ASKED_S, reason="RAMP_LIMITED")
+    closure = closure_read("key:model")
+    assert closure
+    assert closure[0] > 2 * ASKED_S
+    assert closure[1] == "RAMP_LIMITED"
