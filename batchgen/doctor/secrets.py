@@ -1,0 +1,28 @@
+"""Texts of servers and libraries, without what must not be shown."""
+
+from typing import Any
+from urllib.parse import unquote
+
+HIDDEN = "***"
+_VALUES = ("SECRET_KEY", "ANTHROPIC_API_KEY")
+_URLS = ("DATABASE_URL", "REDIS_URL")
+#: Shorter ones stand in too many words by chance, and protect nothing.
+_SHORTEST = 4
+
+
+def without_secrets(text: str, settings: Any) -> str:
+    """The text with every secret of the settings replaced, and nothing that moves a terminal."""
+    for secret in _secrets(settings):
+        text = text.replace(secret, HIDDEN)
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
+def _secrets(settings: Any) -> list[str]:
+    """The longest first: one may be part of another."""
+    found = {str(getattr(settings, name, "") or "") for name in _VALUES}
+    for name in _URLS:
+        _, at, rest = str(getattr(settings, name, "") or "").partition("://")
+        credentials = rest.rpartition("@")[0] if at else ""
+        password = credentials.partition(":")[2]
+        found |= {password, unquote(password)}
+    return sorted((each for each in found if len(each) >= _SHORTEST), key=len, reverse=True)

@@ -1,0 +1,21 @@
+"""The settings, as Django's own checks see them."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.core import checks
+
+from batchgen.doctor.registry import Finding, check, error, ok, warning
+
+
+@check("settings")
+def django_checks() -> Iterator[Finding]:
+    """Django's system checks; in production with those of a deployment."""
+    found = checks.run_checks(include_deployment_checks=settings.PRODUCTION)
+    for message in found:
+        serious = message.level >= checks.ERROR
+        todo = message.hint or "Change the setting that it names."
+        code = (message.id or "django").replace(".", "_").upper()
+        yield (error if serious else warning)(code, str(message.msg), todo)
+    if not found:
+        yield ok("SETTINGS", f"The settings of {settings.ENVIRONMENT} pass Django's checks.")
