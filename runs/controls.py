@@ -20,6 +20,7 @@ from runs.services import (
     run_dispatch,
     run_finalize,
     run_move,
+    run_rest,
     run_start,
 )
 from runs.states import ACTIVE, RunEpicStatus, RunStatus
@@ -95,6 +96,7 @@ def run_change(
         )
         told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changes.items())
         log_append(run_id=run.id, message=f"Changed by {user.get_username()}: {told}.")
+    run_rest(run_id=run.id)
     run_dispatch(run_id=run.id)
 
 

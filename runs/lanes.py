@@ -226,7 +226,8 @@ def _last_chance() -> int:
 
 
 def lanes_rest(*, run_id: UUID) -> list[dict[str, Any]]:
-    """Idle the waiting lanes of a run that stands still; their old lane ids and generations."""
+    """Idle the waiting lanes that may not go on: of a run that stands still all, else those beyond
+    its limit. Their ids and generations of before."""
     return QUERIES.fetch("lanes_rest", {"run_id": run_id})
 
 

@@ -16,11 +16,12 @@ FROM unnest(%(ids)s::uuid[], %(epic_ids)s::uuid[], %(codes)s::text[], %(titles)s
 -- lane_claim --
 -- Claim a lane's epic for one attempt: the lane goes sent -> running, the epic
 -- PENDING -> GENERATING, the call's intent is written. Returns all that the attempt needs;
--- nothing when the message is late or doubled, or the run stands still. FOR SHARE makes a pause
--- or a cancel wait for claims under way, so that its count of calls in flight is exact.
+-- nothing when the message is late or doubled, or the run stands still or has fewer lanes by now.
+-- FOR SHARE makes a pause or a cancel wait for claims under way, so that its count of calls in
+-- flight is exact.
 WITH run AS (
     SELECT id, project_id, status, mode, persona_set, priority, model, max_tokens, keep_edited,
-           skip_quality_check, delay_ms, max_retries, retry_wait_ms
+           skip_quality_check, delay_ms, max_retries, retry_wait_ms, max_concurrency
     FROM runs_run
     WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)
     FOR SHARE
@@ -31,6 +32,7 @@ WITH run AS (
     WHERE runs_lane.id = %(lane_id)s
       AND runs_lane.generation = %(generation)s
       AND runs_lane.state = 'sent'
+      AND runs_lane.index < run.max_concurrency
       AND run.status IN ('QUEUED', 'RUNNING')
       AND EXISTS (
           SELECT FROM runs_runepic
@@ -464,14 +466,27 @@ WHERE id = %(lane_id)s AND generation = %(generation)s AND state = 'sent'
 RETURNING id
 
 -- lanes_rest --
--- Stand still: lanes that wait (sent, parked) let their epics go and are idle. Messages that are
--- still on their way carry an older generation and change nothing.
+-- Lanes that may not go on let the epics go that wait in them, and are idle: all where the run
+-- stands still, else those beyond its limit. Messages that are still on their way carry an older
+-- generation and change nothing.
 WITH waiting AS (
     SELECT lane.id
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE run.id = %(run_id)s
-      AND run.status NOT IN ('QUEUED', 'RUNNING')
-      AND lane.state IN ('sent', 'parked')
+      AND (
+          (run.status NOT IN ('QUEUED', 'RUNNING') AND lane.state IN ('sent', 'parked'))
+          OR (
+              lane.index >= run.max_concurrency AND lane.state <> 'running'
+              AND EXISTS (
+                  SELECT FROM runs_runepic WHERE lane_id = lane.id AND status = 'PENDING'
+              )
+              -- The epic waits that long in whatever lane: its call is to be tried again.
+              AND NOT (
+                  lane.state = 'parked' AND lane.wait_reason = 'backoff'
+                  AND lane.wake_at > clock_timestamp()
+              )
+          )
+      )
     ORDER BY lane.index
     FOR UPDATE OF lane
 ), released AS (
@@ -668,8 +683,16 @@ SELECT run.id,
        run.status IN ('QUEUED', 'RUNNING') AND (
            EXISTS (
                SELECT FROM runs_lane lane
-               WHERE lane.run_id = run.id
-                 AND lane.state = 'parked' AND lane.wake_at <= clock_timestamp()
+               WHERE lane.run_id = run.id AND lane.index < run.max_concurrency
+                 AND (
+                     (lane.state = 'parked' AND lane.wake_at <= clock_timestamp())
+                     OR (
+                         lane.state = 'idle' AND EXISTS (
+                             SELECT FROM runs_runepic epic
+                             WHERE epic.lane_id = lane.id AND epic.status = 'PENDING'
+                         )
+                     )
+                 )
            ) OR (
                EXISTS (
                    SELECT FROM runs_lane lane
@@ -682,9 +705,19 @@ SELECT run.id,
                )
            )
        ) AS dispatch,
-       run.status NOT IN ('QUEUED', 'RUNNING') AND EXISTS (
+       EXISTS (
            SELECT FROM runs_lane lane
-           WHERE lane.run_id = run.id AND lane.state IN ('sent', 'parked')
+           WHERE lane.run_id = run.id
+             AND (
+                 (run.status NOT IN ('QUEUED', 'RUNNING') AND lane.state IN ('sent', 'parked'))
+                 OR (
+                     lane.index >= run.max_concurrency AND lane.state <> 'running'
+                     AND EXISTS (
+                         SELECT FROM runs_runepic epic
+                         WHERE epic.lane_id = lane.id AND epic.status = 'PENDING'
+                     )
+                 )
+             )
        ) AS rest,
        run.draining OR (
            run.status IN ('QUEUED', 'RUNNING') AND NOT EXISTS (

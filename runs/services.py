@@ -247,6 +247,13 @@ def run_dispatch(*, run_id: UUID, lost_lane_ids: Sequence[int] = ()) -> int:
     return len(links)
 
 
+def run_rest(*, run_id: UUID) -> int:
+    """Have the lanes that may not go on let their epics go; how many did."""
+    rested = lanes_rest(run_id=run_id)
+    messages.revoke(rested)
+    return len(rested)
+
+
 def run_begin(*, run_id: UUID) -> bool:
     """QUEUED -> RUNNING, by the first claimed epic; False when another was first."""
     with transaction.atomic():
@@ -329,7 +336,7 @@ def run_move(
     if to == RunStatus.RUNNING:
         run_dispatch(run_id=run_id)
     else:
-        messages.revoke(lanes_rest(run_id=run_id))
+        run_rest(run_id=run_id)
     if to != RunStatus.PAUSED:  # which ends when it is resumed
         run_finalize(run_id=run_id)
     return moved

@@ -16,10 +16,10 @@ from django.db import connection, transaction
 from redis import RedisError
 
 from batchgen.sql import Row
-from runs.lanes import lanes_reclaim, lanes_rest
+from runs.lanes import lanes_reclaim
 from runs.messages import message_id, messages_waiting
 from runs.queries import QUERIES
-from runs.services import run_dispatch, run_finalize
+from runs.services import run_dispatch, run_finalize, run_rest
 
 log = logging.getLogger(__name__)
 
@@ -102,10 +102,10 @@ def _round(orphans: Iterable[str], *, judge: bool, lookout: Lookout | None) -> R
     for run_id, lane_ids in lost.items():
         sent += run_dispatch(run_id=run_id, lost_lane_ids=lane_ids)
     for run in QUERIES.fetch("runs_to_tend", {}):
-        if run["dispatch"]:
-            sent += run_dispatch(run_id=run["id"])
         if run["rest"]:
-            rested += len(lanes_rest(run_id=run["id"]))
+            rested += run_rest(run_id=run["id"])
+        if run["dispatch"] or run["rest"]:
+            sent += run_dispatch(run_id=run["id"])
         if run["finalize"]:
             ended += run_finalize(run_id=run["id"]) is not None
     return Round(

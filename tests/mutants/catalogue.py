@@ -11,6 +11,7 @@ RECONCILER = f"{_ENGINE}test_reconciler.py::"
 WORKER = f"{_ENGINE}test_worker_process.py::"
 ATTEMPTS = f"{_ENGINE}test_attempts.py::"
 LOG = f"{_ENGINE}test_log.py::"
+MAX_CONCURRENCY = f"{_ENGINE}test_max_concurrency.py::"
 BROKER = "tests/integration/engine/test_broker.py::"
 FAULTS = "tests/acceptance/faults/test_faults.py::"
 GATES = "tests/integration/limiter/test_gate.py::"
@@ -39,6 +40,7 @@ def _mutant(guard: str, file: str, old: str, new: str, *tests: str, schema: bool
 
 _CLAIM_LANE = """      AND runs_lane.generation = %(generation)s
       AND runs_lane.state = 'sent'
+      AND runs_lane.index < run.max_concurrency
       AND run.status IN ('QUEUED', 'RUNNING')
       AND EXISTS (
           SELECT FROM runs_runepic
@@ -92,11 +94,20 @@ CLAIMING = (
         f"{LANES}test_a_run_that_stands_still_gives_no_epic",
     ),
     _mutant(
+        "claim: no lane beyond the run's limit",
+        SQL,
+        "      AND runs_lane.index < run.max_concurrency\n",
+        "",
+        f"{MAX_CONCURRENCY}test_a_message_beyond_the_limit_claims_nothing",
+    ),
+    _mutant(
         "claim: FOR SHARE, which a pause waits for",
         SQL,
-        "           skip_quality_check, delay_ms, max_retries, retry_wait_ms\n    FROM runs_run\n"
+        "           skip_quality_check, delay_ms, max_retries, retry_wait_ms, max_concurrency\n"
+        "    FROM runs_run\n"
         "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n    FOR SHARE\n",
-        "           skip_quality_check, delay_ms, max_retries, retry_wait_ms\n    FROM runs_run\n"
+        "           skip_quality_check, delay_ms, max_retries, retry_wait_ms, max_concurrency\n"
+        "    FROM runs_run\n"
         "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n",
         f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
     ),
@@ -604,6 +615,39 @@ LIMITER = (
     ),
 )
 
+_BEYOND = """              lane.index >= run.max_concurrency AND lane.state <> 'running'
+              AND EXISTS ("""
+FEWER_LANES = (
+    _mutant(
+        "fewer lanes: those beyond the limit let their epics go",
+        SQL,
+        _BEYOND,
+        _BEYOND.replace("lane.index >= run.max_concurrency", "lane.index < 0"),
+        f"{MAX_CONCURRENCY}test_no_lane_beyond_the_limit_keeps_an_epic_that_waits",
+    ),
+    _mutant(
+        "fewer lanes: the reconciler looks for them",
+        SQL,
+        "                     lane.index >= run.max_concurrency AND lane.state <> 'running'\n",
+        "                     lane.index < 0\n",
+        f"{MAX_CONCURRENCY}test_no_lane_beyond_the_limit_keeps_an_epic_after_a_call",
+    ),
+    _mutant(
+        "fewer lanes: at once, not at the reconciler's next round",
+        "runs/controls.py",
+        "    run_rest(run_id=run.id)\n",
+        "",
+        f"{MAX_CONCURRENCY}test_fewer_lanes_hold_at_once",
+    ),
+    _mutant(
+        "fewer lanes: an epic that is to be tried again waits its time",
+        SQL,
+        "                  AND lane.wake_at > clock_timestamp()\n",
+        "                  AND lane.wake_at IS NULL\n",
+        f"{MAX_CONCURRENCY}test_a_call_that_is_to_be_tried_again_waits_its_time_beyond_the_limit_too",
+    ),
+)
+
 #: What the database's clock says, by the host's.
 _HOST = "__import__('django').utils.timezone.now()"
 CLOCKS = (
@@ -623,4 +667,4 @@ CLOCKS = (
     ),
 )
 
-MUTANTS = (*CLAIMING, *FINISHING, *RUN_STATUS, *RECOVERY, *LIMITER, *CLOCKS)
+MUTANTS = (*CLAIMING, *FINISHING, *RUN_STATUS, *RECOVERY, *FEWER_LANES, *LIMITER, *CLOCKS)
