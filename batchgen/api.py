@@ -85,6 +85,7 @@ class StrictJSONParser(BaseParser):
         PayloadTooLarge: a body without a true Content-Length turned out too large.
         ValidationFailed: not JSON as batchgen takes it.
         """
+        _check_coding(parser_context)
         charset = str((parser_context or {}).get("encoding") or "utf-8").lower()
         if charset not in {"utf-8", "utf8", "us-ascii"}:
             raise UnsupportedMediaType(media_type or "", f"JSON is UTF-8, not {charset[:40]}.")
@@ -97,6 +98,13 @@ class StrictJSONParser(BaseParser):
             return strict_loads(raw)
         except JSONRefused as error:
             raise ValidationFailed(f"The body was refused. {error}") from error
+
+
+def _check_coding(parser_context: Mapping[str, Any] | None) -> None:
+    request = (parser_context or {}).get("request")
+    coding = request.headers.get("Content-Encoding", "").strip().lower() if request else ""
+    if coding not in {"", "identity"}:
+        raise UnsupportedMediaType(coding, f'Send the body uncompressed, not as "{coding[:40]}".')
 
 
 def signed_in(request: Request) -> User:

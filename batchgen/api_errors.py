@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import is_valid_path
 from django.views import defaults
 from kombu.exceptions import OperationalError as BrokerAway
 from psycopg import OperationalError as EngineDatabaseAway
@@ -127,7 +128,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404."""
     if _is_page(request):
         return defaults.page_not_found(request, exception)
-    return failure_of(NotFound("There is no such address.")).response()
+    return failure_of(NotFound(_no_address(request.path_info))).response()
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -137,8 +138,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return failure_of(sys.exception() or RuntimeError("no error at hand")).response()
 
 
+def _no_address(path: str) -> str:
+    without = path.rstrip("/")
+    if without != path and is_valid_path(without):
+        return f"There is no such address. Ask without the slash at its end: {without}"
+    return "There is no such address."
+
+
 def _is_page(request: HttpRequest) -> bool:
-    return not request.path.startswith("/api/")
+    return not request.path_info.startswith("/api/")
 
 
 def _retry_after(error: BatchgenError) -> dict[str, str]:

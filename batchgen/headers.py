@@ -26,6 +26,6 @@ class SecurityHeaders:
             ("text/html", "application/javascript")
         )
         response.setdefault("Content-Security-Policy", PAGES_POLICY if is_page else DATA_POLICY)
-        if request.path.startswith("/api/v1/"):
+        if request.path_info.startswith("/api/v1/"):
             response.setdefault("Cache-Control", "no-store")
         return response

@@ -2,9 +2,16 @@
 
 from uuid import UUID
 
+from django.urls.converters import UUIDConverter
 from uuid_utils.compat import uuid7
 
 
 def new_id() -> UUID:
     """A new UUID version 7."""
     return uuid7()
+
+
+class IdConverter(UUIDConverter):
+    """`<id:…>` in an address: a UUID in its usual form, in any case (RFC 9562)."""
+
+    regex = "(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"

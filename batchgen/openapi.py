@@ -5,10 +5,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.renderers import (
+    OpenApiJsonRenderer,
+    OpenApiJsonRenderer2,
+    OpenApiYamlRenderer,
+    OpenApiYamlRenderer2,
+)
 from drf_spectacular.utils import Direction
 from pydantic.json_schema import model_json_schema
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -28,6 +35,25 @@ _PAGE_SCHEMA = {
         "previous": {"type": ["string", "null"]},
     },
 }
+
+
+class _TextYaml(OpenApiYamlRenderer):
+    media_type = "text/yaml"
+
+
+class _OldYaml(OpenApiYamlRenderer):
+    media_type = "application/x-yaml"
+
+
+#: The forms of the document; the first goes to whoever takes anything.
+RENDERERS = [
+    OpenApiJsonRenderer,
+    OpenApiJsonRenderer2,
+    OpenApiYamlRenderer,
+    OpenApiYamlRenderer2,
+    _TextYaml,
+    _OldYaml,
+]
 
 
 class OnceGenerator(SchemaGenerator):
@@ -115,6 +141,12 @@ class EnvelopeSchema(AutoSchema):
         if isinstance(serializer, StrictSerializer):
             schema |= {"additionalProperties": False, **serializer.keywords}
         return schema
+
+
+class BearerScheme(SimpleJWTScheme):  # type: ignore[no-untyped-call]  # the library's
+    """How the document shows the sign-in with a token."""
+
+    target_class = "batchgen.tokens.BearerAuthentication"
 
 
 class Document(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # the library's

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import dj_database_url
 from corsheaders.defaults import default_headers
@@ -270,13 +271,14 @@ QUALITY_BAR = env.integer("BATCHGEN_QUALITY_BAR", 85, least=0, most=100)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "batchgen.tokens.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_THROTTLE_CLASSES": ["batchgen.throttle.RequestThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["batchgen.api.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["batchgen.api.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "batchgen.negotiation.Negotiation",
     "EXCEPTION_HANDLER": "batchgen.api_errors.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "batchgen.openapi.EnvelopeSchema",
     "DEFAULT_VERSIONING_CLASS": None,
@@ -289,6 +291,8 @@ REST_FRAMEWORK = {
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+    #: How far the clocks of two web processes may be apart, in seconds.
+    "LEEWAY": 30,
     # A token dies with the password it was bought with.
     "CHECK_REVOKE_TOKEN": True,
 }
@@ -306,6 +310,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PATH_CONVERTER_OVERRIDES": {"id": UUID},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

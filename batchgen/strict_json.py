@@ -11,10 +11,10 @@ MAX_DEPTH = 32
 _MARKS = (
     (b"\xff\xfe", "it is UTF-16"),
     (b"\xfe\xff", "it is UTF-16"),
-    (b"\xef\xbb\xbf", "it begins with a byte order mark"),
     (b"\x1f\x8b", "it is compressed"),
     (b"PK\x03\x04", "it is a ZIP archive"),
 )
+_UTF8_MARK = b"\xef\xbb\xbf"
 #: A place in a document: the way back to its root, None at the root.
 _Place = tuple["_Place", str | int] | None
 
@@ -24,8 +24,8 @@ class JSONRefused(ValueError):
 
 
 def strict_loads(raw: bytes) -> Any:
-    """The document in `raw`: UTF-8, no duplicate keys, finite numbers, at most MAX_DEPTH deep,
-    and no text that PostgreSQL could not store (NUL, lone surrogates).
+    """The document in `raw`: UTF-8 (a byte order mark is passed over), no duplicate keys, finite
+    numbers, at most MAX_DEPTH deep, no text that PostgreSQL could not store (NUL, lone surrogates).
 
     Raises:
         JSONRefused: anything else.
@@ -59,10 +59,10 @@ def _decoded(raw: bytes) -> str:
     for mark, sentence in _MARKS:
         if raw.startswith(mark):
             raise JSONRefused(
-                f"It is not plain UTF-8 text: {sentence}. Save it as UTF-8 without a mark."
+                f"It is not plain UTF-8 text: {sentence}. Save it with the encoding UTF-8."
             )
     try:
-        return raw.decode("utf-8")
+        return raw.removeprefix(_UTF8_MARK).decode("utf-8")
     except UnicodeDecodeError as error:
         raise JSONRefused(
             f"It is not UTF-8: byte {error.start + 1} is 0x{raw[error.start]:02x}. "

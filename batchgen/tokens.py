@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 from rest_framework_simplejwt import tokens
+from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
@@ -13,6 +14,14 @@ from rest_framework_simplejwt.utils import get_md5_hash_password
 from batchgen.expiry import rows_expire
 
 _SPENT = "This refresh token is not good any more. Sign in again."
+
+
+class BearerAuthentication(JWTAuthentication):
+    """`Authorization: Bearer …`, the scheme in any case, as HTTP has it."""
+
+    def get_raw_token(self, header: bytes) -> bytes | None:
+        scheme, *rest = header.split(maxsplit=1) or [b""]
+        return super().get_raw_token(b" ".join([scheme.capitalize(), *rest]))
 
 
 class RefreshToken(tokens.RefreshToken):

@@ -1,17 +1,20 @@
 """Every address of the web process."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, register_converter
 from django.views.generic import RedirectView
-from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiYamlRenderer
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from batchgen.auth import TokenRefreshView, TokenRevokeView, TokenView
 from batchgen.health import healthz
+from batchgen.ids import IdConverter
+from batchgen.openapi import RENDERERS
 from runs.exposition import metrics
 from runs.health import readyz
 
-schema = SpectacularAPIView.as_view(renderer_classes=[OpenApiJsonRenderer, OpenApiYamlRenderer])
+register_converter(IdConverter, "id")  # before the rooms' addresses are read
+
+schema = SpectacularAPIView.as_view(renderer_classes=RENDERERS)
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="batchgen/docs.html")
 
 urlpatterns = [

@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,6 +18,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from batchgen.api import operation, signed_in, valid
 from batchgen.errors import BatchgenError, ValidationFailed
+from batchgen.negotiation import Negotiation
 from batchgen.output import shown
 from runs.live import stream
 from runs.live.asgi import Stream, hand_over
@@ -67,12 +68,11 @@ a ticket (`POST /runs/{{id}}/stream-ticket`) as `?{PARAMETER}=`.
 """
 
 
-class EventStreamNegotiation(DefaultContentNegotiation):
+class EventStreamNegotiation(Negotiation):
     """Who accepts an event stream accepts the errors' JSON in its place."""
 
-    def get_accept_list(self, request: Request) -> list[str]:
-        accepted: list[str] = super().get_accept_list(request)
-        return ["application/json" if _EVENT_STREAM in each else each for each in accepted]
+    def accepted(self, request: Request) -> str:
+        return super().accepted(request).lower().replace(_EVENT_STREAM, "application/json")
 
 
 class RunEventsView(APIView):
@@ -153,8 +153,14 @@ def _stream(request: Request, run_id: UUID, after: Position | None) -> Stream:
         after=after,
         user_id=user.pk,
         allowed=partial(_allowed, user_id=user.pk, session_key=session_key, run_id=run_id),
-        life_s=max(0.0, token["exp"] - time.time()) if token is not None else None,
+        life_s=_life_s(token) if token is not None else None,
     )
+
+
+def _life_s(token: Token) -> float:
+    """How long it is still taken, which is a little longer than it says."""
+    until: float = token["exp"] + settings.SIMPLE_JWT["LEEWAY"]
+    return max(0.0, until - time.time())
 
 
 def _allowed(*, user_id: int, session_key: str | None, run_id: UUID) -> bool:

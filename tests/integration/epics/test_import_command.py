@@ -74,7 +74,6 @@ def test_a_bad_file_does_not_stop_the_others(demo: User, good: Path, tmp_path: P
     ("content", "part"),
     [
         (b"", "It is empty."),
-        (b"\xef\xbb\xbf{}", "byte order mark"),
         ("{}".encode("utf-16"), "UTF-16"),
         ('{"é": 1}'.encode("latin-1"), "not UTF-8: byte 3"),
         (b'{"project": {"name": "Tid', "ends in the middle (line 1"),
