@@ -250,7 +250,11 @@ class OptionsInput(StrictSerializer):
 
 # Becomes the arguments of RunOptions.
 class RunInput(StrictSerializer):
-    type = serializers.ChoiceField(RunType.choices, default=RunType.GENERATE_ALL_STORIES)
+    type = serializers.ChoiceField(
+        RunType.choices,
+        default=RunType.GENERATE_ALL_STORIES,
+        error_messages={"invalid_choice": f'"{{input}}" is none of {", ".join(RunType)}.'},
+    )
     mode = serializers.ChoiceField(Mode.choices, default=Mode.STANDARD)
     personaSet = serializers.ChoiceField(
         PersonaSet.choices, default=PersonaSet.CORE, source="persona_set"

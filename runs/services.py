@@ -49,7 +49,6 @@ log = logging.getLogger(__name__)
 
 #: Who acts where no person does.
 ENGINE = "batchgen"
-GENERATING_TYPES = (RunType.GENERATE_STORIES, RunType.GENERATE_ALL_STORIES)
 #: Rough size of a prompt's fixed part, and characters to a token, for the estimate of an epic.
 _PROMPT_CHARACTERS = 4000
 _CHARACTERS_PER_TOKEN = 3.6
@@ -108,11 +107,6 @@ def run_start(
 
 
 def _epics_to_process(project: Project, options: RunOptions) -> list[Epic]:
-    if options.type not in GENERATING_TYPES:
-        raise ValidationFailed(
-            "This type of run is not available yet.",
-            type=[f"Choose one of {', '.join(GENERATING_TYPES)}."],
-        )
     epics = Epic.objects.filter(project=project)
     if options.epic_ids is not None:
         epics = epics.filter(id__in=options.epic_ids)

@@ -4,12 +4,8 @@ from django.db.models import TextChoices
 
 
 class RunType(TextChoices):
-    ANALYZE_CARDS = "ANALYZE_CARDS"
-    GENERATE_EPICS = "GENERATE_EPICS"
     GENERATE_STORIES = "GENERATE_STORIES"
     GENERATE_ALL_STORIES = "GENERATE_ALL_STORIES"
-    GENERATE_SUBTASKS = "GENERATE_SUBTASKS"
-    EXPORT = "EXPORT"
 
 
 class RunStatus(TextChoices):

@@ -55,7 +55,6 @@ def test_epics_are_taken_by_priority_then_by_their_place() -> None:
         (RunOptions(epic_ids=[]), "epicIds"),
         (RunOptions(epic_ids=[new_id()]), "epicIds"),
         (RunOptions(type="GENERATE_STORIES"), "epicIds"),
-        (RunOptions(type="EXPORT"), "type"),
     ],
 )
 def test_a_start_that_makes_no_sense_changes_nothing(options: RunOptions, field: str) -> None:

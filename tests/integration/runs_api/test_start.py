@@ -88,7 +88,6 @@ def test_generate_stories_takes_exactly_one_epic() -> None:
         ({"mode": None}, "mode"),
         ({"mode": ["standard"]}, "mode"),
         ({"type": "GENERATE"}, "type"),
-        ({"type": "EXPORT"}, "type"),
         ({"personaSet": "all"}, "personaSet"),
         ({"pacingProfile": "warp"}, "pacingProfile"),
         ({"priority": "URGENT"}, "priority"),
@@ -110,6 +109,22 @@ def test_a_bad_body_names_the_field_and_starts_nothing(body: object, field: str)
     assert list(answer["error"]["details"]) == [field]
     assert not Run.objects.exists()
     assert not RunEpic.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "kind", ["ANALYZE_CARDS", "GENERATE_EPICS", "GENERATE_SUBTASKS", "GENERATE_PAGES", "EXPORT"]
+)
+def test_a_type_that_is_not_there_yet_is_refused_with_those_that_are(kind: str) -> None:
+    answer = start(project_make(), {"type": kind}, status=400)
+    assert answer["error"]["details"] == {
+        "type": [f'"{kind}" is none of GENERATE_STORIES, GENERATE_ALL_STORIES.']
+    }
+    assert not Run.objects.exists()
+
+
+def test_the_document_offers_the_types_that_run(client: Any) -> None:
+    schemas = client.get("/api/schema", {"format": "json"}).json()["components"]["schemas"]
+    assert schemas["RunType"]["enum"] == ["GENERATE_STORIES", "GENERATE_ALL_STORIES"]
 
 
 def test_without_epics_there_is_nothing_to_start() -> None:
