@@ -4,7 +4,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils.timezone import now
 
@@ -51,13 +51,16 @@ def run_control(*, run: Run, action: str, user: User) -> Moved:
 def _refuse(run: Run, done: str) -> NoReturn:
     status = Run.objects.values_list("status", flat=True).get(id=run.id)
     last = RunAction.objects.filter(run=run).order_by("-id").first()
-    word = status.lower().replace("_", " ")
-    article = "An" if word[0] in "aeiou" else "A"
-    message = f"{article} {word} run cannot be {done}."
+    message = f"{_a_run(status).capitalize()} cannot be {done}."
     if last:
         seconds = max(0, round((now() - last.at).total_seconds()))
         message += f" The last action was {last.kind} by {last.actor}, {seconds} s ago."
     raise InvalidTransition(message, status=status)
+
+
+def _a_run(status: str) -> str:
+    """`a cancelled run`. No status begins with a vowel."""
+    return f"a {status.lower().replace('_', ' ')} run"
 
 
 def run_change(
@@ -74,9 +77,11 @@ def run_change(
         changes["priority"] = priority
     if max_concurrency is not None:
         changes["max_concurrency"] = max_concurrency
+    # What a priority was computed from is not what this one comes from.
+    reasons: dict[str, object] = {} if priority is None else {"priority_reasons": []}
     with transaction.atomic():
         changed = Run.objects.filter(id=run.id, version=version, status__in=ACTIVE).update(
-            **changes, version=F("version") + 1
+            **changes, **reasons, version=F("version") + 1
         )
         if not changed:
             if Run.objects.filter(id=run.id, status__in=ACTIVE).exists():
@@ -104,17 +109,10 @@ def run_epic_cancel(*, run_epic: RunEpic, user: User) -> None:
     """Cancel one epic: at once when it waits; when it is generated, its call is aborted.
 
     Raises:
-        InvalidTransition: it is final.
+        InvalidTransition: it or its run is final, or it is being cancelled already.
     """
-    for _ in range(_TRIES):
-        if QUERIES.fetch("epic_cancel", {"run_epic_id": run_epic.id}) or _request_cancel(run_epic):
-            break
-        status = RunEpic.objects.values_list("status", flat=True).get(id=run_epic.id)
-        if status not in (RunEpicStatus.PENDING, RunEpicStatus.GENERATING):
-            raise InvalidTransition(f"This epic is {status.lower()} already.", status=status)
-    else:
-        raise InvalidTransition("This epic is being handed out this very moment. Try again.")
     with transaction.atomic():
+        _epic_cancel(run_epic.id)
         action_append(
             run_id=run_epic.run_id,
             kind=RunAction.Kind.CANCEL_EPIC,
@@ -131,15 +129,32 @@ def run_epic_cancel(*, run_epic: RunEpic, user: User) -> None:
     run_finalize(run_id=run_epic.run_id)
 
 
-def _request_cancel(run_epic: RunEpic) -> bool:
-    generating = RunEpic.objects.filter(
-        id=run_epic.id, status=RunEpicStatus.GENERATING, cancel_requested=False
-    )
-    return bool(generating.update(cancel_requested=True))
+def _epic_cancel(run_epic_id: UUID) -> None:
+    with connection.cursor() as cursor:
+        for _ in range(_TRIES):
+            cursor.execute(QUERIES["epic_cancel"], {"run_epic_id": run_epic_id})
+            if cursor.fetchone():
+                return
+            _refuse_epic(RunEpic.objects.select_related("run").get(id=run_epic_id))
+    raise InvalidTransition("This epic is being handed out this very moment. Try again.")
+
+
+def _refuse_epic(run_epic: RunEpic) -> None:
+    """Raise where it cannot be cancelled for more than this moment."""
+    run_status, status = run_epic.run.status, run_epic.status
+    if run_status not in ACTIVE:
+        message = f"An epic of {_a_run(run_status)} cannot be cancelled."
+        raise InvalidTransition(message, status=run_status)
+    if status not in (RunEpicStatus.PENDING, RunEpicStatus.GENERATING):
+        raise InvalidTransition(f"This epic is {status.lower()} already.", status=status)
+    if run_epic.cancel_requested:
+        raise InvalidTransition("This epic is being cancelled already.", status=status)
 
 
 def run_retry(*, run: Run, user: User, include_pending: bool) -> Run:
-    """A new run over the failed epics of a final one, with its options.
+    """A new run over the failed epics of a final one, with its options, said in both trails.
+
+    What is not chosen by people is that of today: model, provider, the pacing profile's numbers.
 
     Args:
         include_pending: those that were not begun too, as a cancelled run leaves them.
@@ -171,6 +186,15 @@ def run_retry(*, run: Run, user: User, include_pending: bool) -> Run:
         epic_ids=epic_ids,
         max_concurrency=run.max_concurrency,
         skip_quality_check=run.skip_quality_check,
+        deadline=run.deadline,
         keep_edited=run.keep_edited,
     )
-    return run_start(project=run.project, user=user, options=options, retried_from=run)
+    with transaction.atomic():
+        retry = run_start(project=run.project, user=user, options=options, retried_from=run)
+        action_append(
+            run_id=run.id,
+            kind=RunAction.Kind.RETRY,
+            user=user,
+            details={"newRunId": str(retry.id), "epics": retry.total_epics},
+        )
+    return retry

@@ -592,14 +592,28 @@ WHERE runs_run.id = before.id
 RETURNING before.status
 
 -- epic_cancel --
--- Cancel an epic that waits, and count it in a lane: its own, which is free then, or the run's
--- first. Returns nothing when it does not wait, or was handed to another lane just now.
-WITH wanted AS (
-    SELECT epic.id, epic.run_id, epic.lane_id,
+-- Cancel an epic of an active run. One that waits is counted in a lane: its own, which is free
+-- then, or the run's first. One that is generated is marked for its worker. Returns nothing when
+-- the run is over (FOR SHARE makes its end wait), the epic is final or marked, or it was handed to
+-- another lane just now.
+WITH run AS (
+    SELECT run.id
+    FROM runs_runepic epic JOIN runs_run run ON run.id = epic.run_id
+    WHERE epic.id = %(run_epic_id)s AND run.status IN ('QUEUED', 'RUNNING', 'PAUSED')
+    FOR SHARE OF run
+), marked AS (
+    UPDATE runs_runepic SET cancel_requested = true
+    FROM run
+    WHERE runs_runepic.id = %(run_epic_id)s
+      AND runs_runepic.status = 'GENERATING'
+      AND NOT runs_runepic.cancel_requested
+    RETURNING runs_runepic.id
+), wanted AS (
+    SELECT epic.id, epic.lane_id,
            COALESCE(epic.lane_id, (
-               SELECT id FROM runs_lane WHERE run_id = epic.run_id ORDER BY index LIMIT 1
+               SELECT id FROM runs_lane WHERE run_id = run.id ORDER BY index LIMIT 1
            )) AS counting_lane_id
-    FROM runs_runepic epic
+    FROM runs_runepic epic JOIN run ON run.id = epic.run_id
     WHERE epic.id = %(run_epic_id)s AND epic.status = 'PENDING'
 ), lane AS (
     -- Lanes before epics, as everywhere: no deadlock.
@@ -613,18 +627,19 @@ WITH wanted AS (
     WHERE runs_runepic.id = wanted.id
       AND runs_runepic.status = 'PENDING'
       AND runs_runepic.lane_id IS NOT DISTINCT FROM wanted.lane_id
-    RETURNING runs_runepic.lane_id, runs_runepic.run_id, runs_runepic.epic_code
+    RETURNING runs_runepic.id, runs_runepic.lane_id
+), counted AS (
+    UPDATE runs_lane
+    SET cancelled = runs_lane.cancelled + 1,
+        state = CASE WHEN cancelled.lane_id IS NULL THEN state ELSE 'idle' END,
+        wake_at = CASE WHEN cancelled.lane_id IS NULL THEN wake_at END,
+        wait_reason = CASE WHEN cancelled.lane_id IS NULL THEN wait_reason ELSE '' END,
+        generation = generation + (cancelled.lane_id IS NOT NULL)::int,
+        moved_at = clock_timestamp()
+    FROM lane, cancelled
+    WHERE runs_lane.id = lane.id
 )
-UPDATE runs_lane
-SET cancelled = runs_lane.cancelled + 1,
-    state = CASE WHEN cancelled.lane_id IS NULL THEN state ELSE 'idle' END,
-    wake_at = CASE WHEN cancelled.lane_id IS NULL THEN wake_at END,
-    wait_reason = CASE WHEN cancelled.lane_id IS NULL THEN wait_reason ELSE '' END,
-    generation = generation + (cancelled.lane_id IS NOT NULL)::int,
-    moved_at = clock_timestamp()
-FROM lane, cancelled
-WHERE runs_lane.id = lane.id
-RETURNING cancelled.run_id, cancelled.epic_code
+SELECT id FROM marked UNION ALL SELECT id FROM cancelled
 
 -- run_finalize --
 -- End a run that has nothing left to do: RUNNING with every epic final, or final and drained.

@@ -174,7 +174,9 @@ def _run_create(
                 persona_set=options.persona_set,
                 pacing_profile=options.pacing_profile,
                 priority=options.priority or priority_of(reasons),
-                priority_reasons=[asdict(reason) for reason in reasons],
+                priority_reasons=retried_from.priority_reasons
+                if retried_from
+                else [asdict(reason) for reason in reasons],
                 deadline=options.deadline,
                 max_concurrency=lanes,
                 skip_quality_check=options.skip_quality_check,

@@ -323,6 +323,20 @@ RUN_STATUS = (
         "    WHERE id = %(run_id)s\n",
         f"{CONTROLS}test_of_50_equal_requests_at_once_exactly_one_wins",
     ),
+    _mutant(
+        "cancel of one epic: its run is active",
+        SQL,
+        "    WHERE epic.id = %(run_epic_id)s AND run.status IN ('QUEUED', 'RUNNING', 'PAUSED')\n",
+        "    WHERE epic.id = %(run_epic_id)s\n",
+        f"{CONTROLS}TestCancelOfOneEpic::test_in_a_run_that_is_over_it_is_refused",
+    ),
+    _mutant(
+        "cancel of one epic: FOR SHARE, which the run's end waits for",
+        SQL,
+        "    FOR SHARE OF run\n",
+        "",
+        f"{CONTROLS}TestCancelOfOneEpic::test_the_runs_own_cancel_waits_for_it",
+    ),
     Mutant(
         guard="a run ends once (neither open nor RUNNING: either alone is enough)",
         file=SQL,

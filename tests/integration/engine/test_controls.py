@@ -1,19 +1,27 @@
 """Pause, resume, cancel, change, retry: one wins, the trail says who, nothing is lost."""
 
+from dataclasses import fields
+from datetime import timedelta
 from functools import partial
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import InternalError, ProgrammingError
+from django.db import InternalError, ProgrammingError, transaction
+from django.utils.timezone import now
 
-from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
+from batchgen.errors import (
+    InvalidTransition,
+    RunAlreadyActive,
+    ValidationFailed,
+    VersionConflict,
+)
 from runs.controls import run_change, run_control, run_epic_cancel, run_retry
 from runs.lanes import lane_give_back, lanes_reclaim
 from runs.models import Lane, Run, RunAction, RunEpic, Worker
-from runs.services import Moved, run_finalize
+from runs.services import Moved, RunOptions, run_finalize, run_start
 from runs.states import RunEpicStatus, RunStatus
-from tests.integration.engine.world import World, assert_counted
-from tests.threads import race
+from tests.integration.engine.world import World, assert_counted, project_make, worker_make
+from tests.threads import elsewhere, race
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -144,6 +152,65 @@ class TestCancelOfOneEpic:
             run_epic_cancel(run_epic=world.epic(step), user=dana)
         assert not RunAction.objects.filter(kind="cancel-epic").exists()
 
+    @pytest.mark.parametrize("code", ["E1", "E2"])
+    def test_in_a_run_that_is_over_it_is_refused(self, dana: User, code: str) -> None:
+        """E1's call is still being finished, E2 never began."""
+        world = World.make(epics=2, lanes=1)
+        step = world.claim()
+        assert step
+        run_control(run=world.run, action="cancel", user=dana)
+        epic = RunEpic.objects.get(epic_code=code)
+        with pytest.raises(InvalidTransition, match="An epic of a cancelled run") as caught:
+            run_epic_cancel(run_epic=epic, user=dana)
+        assert caught.value.details == {"status": "CANCELLED"}
+        world.finish(step)
+        run_finalize(run_id=world.run.id)
+        with pytest.raises(InvalidTransition):
+            run_epic_cancel(run_epic=epic, user=dana)
+        assert sorted(RunEpic.objects.values_list("status", "cancel_requested")) == [
+            ("COMPLETED", False),
+            ("PENDING", False),
+        ]
+        assert not RunAction.objects.filter(kind="cancel-epic").exists()
+        assert_counted(world.run)
+
+    def test_against_the_runs_own_cancel_it_comes_before_or_is_refused(self, dana: User) -> None:
+        for _ in range(10):
+            world = World.make(epics=2, lanes=1)
+            epic = RunEpic.objects.get(run=world.run, epic_code="E2")
+            refused, _ = race(
+                partial(run_epic_cancel, run_epic=epic, user=dana),
+                partial(run_control, run=world.run, action="cancel", user=dana),
+            )
+            trail = list(RunAction.objects.filter(run=world.run).values_list("kind", flat=True))
+            epic.refresh_from_db()
+            if refused is None:
+                assert trail == ["start", "cancel-epic", "cancel"]
+            else:
+                assert isinstance(refused, InvalidTransition)
+                assert trail == ["start", "cancel"]
+            assert epic.status == ("PENDING" if refused else "CANCELLED")
+            assert_counted(world.run)
+
+    def test_the_runs_own_cancel_waits_for_it(self, dana: User) -> None:
+        world = World.make(epics=2, lanes=1)
+        cancel = partial(run_control, run=world.run, action="cancel", user=dana)
+        with transaction.atomic():
+            run_epic_cancel(run_epic=RunEpic.objects.get(epic_code="E2"), user=dana)
+            thread = elsewhere(cancel)
+            thread.join(0.3)
+            assert _read(world).status == "RUNNING"
+        thread.join(10)
+        assert _read(world).status == "CANCELLED"
+
+    def test_one_that_is_being_cancelled_is_refused(self, dana: User) -> None:
+        world = World.make(epics=1, lanes=1)
+        step = world.claim()
+        assert step
+        run_epic_cancel(run_epic=world.epic(step), user=dana)
+        with pytest.raises(InvalidTransition, match="being cancelled already"):
+            run_epic_cancel(run_epic=world.epic(step), user=dana)
+
     def test_of_many_at_once_one_wins(self, dana: User) -> None:
         world = World.make(epics=2, lanes=1)
         epic = RunEpic.objects.get(epic_code="E1")
@@ -215,6 +282,19 @@ class TestChange:
                 max_concurrency=None,
             )
 
+    def test_a_priority_that_a_person_gives_has_no_computed_reasons(self, dana: User) -> None:
+        project = project_make()
+        run = run_start(project=project, user=dana, options=RunOptions(priority=None))
+        assert run.priority_reasons
+        run_change(run=run, user=dana, version=1, priority=None, max_concurrency=3)
+        run.refresh_from_db()
+        assert run.priority_reasons
+        run_change(run=run, user=dana, version=2, priority="HIGH", max_concurrency=None)
+        run.refresh_from_db()
+        assert (run.priority, run.priority_reasons) == ("HIGH", [])
+        changes = RunAction.objects.filter(run=run, kind="change").order_by("-id")
+        assert changes[0].details == {"priority": "HIGH"}
+
 
 class TestRetry:
     def _cancelled(self, dana: User) -> World:
@@ -239,6 +319,61 @@ class TestRetry:
         epics = RunEpic.objects.filter(run=retry).order_by("order")
         assert [epic.epic_code for epic in epics] == codes
         assert RunEpic.objects.filter(run=world.run, status="FAILED").exists()
+
+    def test_it_has_all_that_the_first_was_started_with(self, dana: User) -> None:
+        project = project_make(epics=1)
+        chosen = RunOptions(
+            type="GENERATE_STORIES",
+            mode="comprehensive",
+            persona_set="extended",
+            pacing_profile="safe",
+            priority=None,
+            epic_ids=[project.epics.get().pk],
+            max_concurrency=4,
+            skip_quality_check=True,
+            deadline=now() + timedelta(hours=3),
+            keep_edited=False,
+        )
+        usual = RunOptions()
+        assert all(getattr(chosen, f.name) != getattr(usual, f.name) for f in fields(RunOptions))
+        first = run_start(project=project, user=dana, options=chosen)
+        assert first.priority_reasons
+        world = World(run=first, worker=worker_make())
+        step = world.claim()
+        assert step
+        world.finish(step, status=RunEpicStatus.FAILED)
+        run_control(run=first, action="cancel", user=dana)
+        retry = run_retry(run=_read(world), user=dana, include_pending=False)
+        own = {
+            "id",
+            "status",
+            "phase",
+            "created_at",
+            "started_at",
+            "completed_at",
+            "retried_from",
+            "version",
+        }
+        for column in Run._meta.fields:
+            if column.name not in own:
+                old, new = (getattr(run, column.attname) for run in (first, retry))
+                assert old == new, column.name
+
+    def test_the_trails_of_both_say_so(self, dana: User) -> None:
+        world = self._cancelled(dana)
+        retry = run_retry(run=world.run, user=dana, include_pending=True)
+        told = RunAction.objects.get(run=world.run, kind="retry")
+        assert (told.actor, told.actor_id) == ("dana", dana.pk)
+        assert told.details == {"newRunId": str(retry.id), "epics": 3}
+        began = RunAction.objects.get(run=retry)
+        assert began.details == {"retriedFrom": str(world.run.id), "epics": 3}
+
+    def test_one_that_is_refused_leaves_no_trace(self, dana: User) -> None:
+        world = self._cancelled(dana)
+        run_retry(run=world.run, user=dana, include_pending=False)
+        with pytest.raises(RunAlreadyActive):
+            run_retry(run=world.run, user=dana, include_pending=False)
+        assert RunAction.objects.filter(run=world.run, kind="retry").count() == 1
 
     def test_a_run_that_is_not_over_is_refused(self, dana: User) -> None:
         world = World.make()
