@@ -1,11 +1,12 @@
 """Any error becomes the contract's envelope; what people need not know stays in the log."""
 
 import logging
+import re
 import sys
 from typing import Any
 from uuid import uuid4
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -22,6 +23,7 @@ from rest_framework.views import set_rollback
 from batchgen.errors import (
     BatchgenError,
     Forbidden,
+    HostNotAllowed,
     NotFound,
     PayloadTooLarge,
     Throttled,
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 
 #: When to ask again after a 503: about what a database or Redis needs for a restart.
 RETRY_AFTER_S = 2
+_NOT_OF_A_HOST = re.compile(r"[^A-Za-z0-9.:_\[\]-]", re.ASCII)
 _AWAY = (
     OperationalError,
     InterfaceError,
@@ -110,11 +113,26 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400."""
+    if isinstance(exception, DisallowedHost):
+        return _host_refused(request)
     if _is_page(request):
         return defaults.bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):
         return failure_of(exception).response()
     return failure_of(ValidationFailed("The request is not valid HTTP for this server.")).response()
+
+
+def _host_refused(request: HttpRequest) -> HttpResponse:
+    host = _NOT_OF_A_HOST.sub("?", request.META.get("HTTP_HOST", ""))[:100]
+    error = HostNotAllowed(
+        f'Host not allowed: this server does not answer to "{host}". Whoever runs it can add '
+        "the name to BATCHGEN_ALLOWED_HOSTS."
+    )
+    if _is_page(request):
+        return HttpResponse(
+            f"{error.message}\n", status=error.http_status, content_type="text/plain; charset=utf-8"
+        )
+    return failure_of(error).response()
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

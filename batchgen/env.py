@@ -1,12 +1,24 @@
 """Strict readers of the environment: a misspelt value stops the start and names the variable."""
 
 import os
-from urllib.parse import urlsplit
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import IPv6Address
 
 from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
+_BETWEEN = re.compile(r"[,\s]+")
+#: What people copy from a browser's address field.
+_ADDRESS = re.compile(
+    r"(?:(?P<scheme>https?)://)?(?P<host>\[[^\]/]+\]|[^:/?#@]+)(?::(?P<port>\d{1,5}))?/?",
+    re.ASCII | re.IGNORECASE,
+)
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
+_PORTS = {"http": 80, "https": 443}
+_LAST_PORT = 65_535
 
 
 def text(name: str, default: str = "") -> str:
@@ -78,20 +90,72 @@ def choice(name: str, default: str, among: tuple[str, ...]) -> str:
     return value
 
 
-def origins(name: str) -> list[str]:
-    """Origins like https://app.example.com, between commas.
+def hosts(name: str, default: str) -> list[str]:
+    """Host names between commas, as Django compares them; `.example.com` is that name and all
+    names below it, `*` is any.
+
+    Raises:
+        ImproperlyConfigured: something else.
+    """
+    return _each(name, default, _host, "host names like app.example.com")
+
+
+def origins(name: str, *, subdomains: bool = False) -> list[str]:
+    """Origins between commas, as browsers send them.
+
+    Args:
+        subdomains: https://*.example.com is one too.
 
     Raises:
         ImproperlyConfigured: something else, as with a path or without a scheme.
     """
-    found = [origin.strip() for origin in text(name).split(",") if origin.strip()]
-    for origin in found:
-        parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"} or f"{parts.scheme}://{parts.netloc}" != origin:
-            raise ImproperlyConfigured(
-                f"{name} must have origins like https://app.example.com, not {origin!r}."
-            )
-    return found
+
+    def read(given: str) -> str | None:
+        return _origin(given, subdomains=subdomains)
+
+    return _each(name, "", read, "origins like https://app.example.com")
+
+
+def _each(name: str, default: str, read: Callable[[str], str | None], such: str) -> list[str]:
+    """What `read` makes of each entry, which may stand in quotes; each once."""
+    entries = [entry for part in _BETWEEN.split(text(name)) if (entry := part.strip("'\""))]
+    found = {entry: read(entry) for entry in entries or default.split()}
+    for entry, value in found.items():
+        if value is None:
+            raise ImproperlyConfigured(f"{name} must have {such}, not {entry!r}.")
+    return list(dict.fromkeys(value for value in found.values() if value is not None))
+
+
+def _host(given: str) -> str | None:
+    if given == "*":
+        return given
+    found = _ADDRESS.fullmatch(given)
+    host = _name(found["host"]) if found else _name(given)
+    return None if host is None else f".{host}" if given.startswith(".") else host
+
+
+def _origin(given: str, *, subdomains: bool) -> str | None:
+    found = _ADDRESS.fullmatch(given)
+    if found is None or not found["scheme"]:
+        return None
+    scheme, port = found["scheme"].lower(), int(found["port"] or 0)
+    below = "*." if subdomains and found["host"].startswith("*.") else ""
+    host = _name(found["host"].removeprefix(below))
+    if host is None or port > _LAST_PORT:
+        return None
+    usual = port in {0, _PORTS[scheme]}  # a browser leaves it away
+    return f"{scheme}://{below}{host}" if usual else f"{scheme}://{below}{host}:{port}"
+
+
+def _name(host: str) -> str | None:
+    """As it stands in a Host header: lower case, ASCII, IPv6 in brackets; None: it is no name."""
+    with suppress(ValueError):
+        return f"[{IPv6Address(host.removeprefix('[').removesuffix(']'))}]"
+    try:
+        name = host.removeprefix(".").removesuffix(".").encode("idna").decode().lower()
+    except UnicodeError:
+        return None
+    return name if _NAME.fullmatch(name) else None
 
 
 def _within(name: str, value: float, least: float, most: float) -> float:

@@ -2,6 +2,7 @@
 
 BatchgenError
 ├── ValidationFailed      400 VALIDATION_ERROR
+├── HostNotAllowed        400 HOST_NOT_ALLOWED
 ├── Forbidden             403 FORBIDDEN
 ├── NotFound              404 NOT_FOUND
 ├── BodyTimeout           408 REQUEST_TIMEOUT
@@ -34,6 +35,14 @@ class ValidationFailed(BatchgenError):
     """The input is not valid; details say which field and why. Nothing was changed."""
 
     code = "VALIDATION_ERROR"
+    http_status = 400
+
+
+class HostNotAllowed(BatchgenError):
+    """Host not allowed: this server does not answer to the name that was asked for. Whoever runs
+    it can add the name to BATCHGEN_ALLOWED_HOSTS."""
+
+    code = "HOST_NOT_ALLOWED"
     http_status = 400
 
 

@@ -31,6 +31,7 @@ _ERRORS: dict[str, tuple[int, str, str, dict[str, Any]]] = {
         "The input is not valid.",
         {"title": ["This field may not be blank."]},
     ),
+    "HOST_NOT_ALLOWED": (400, "The server does not answer to this name.", "", {}),
     "UNAUTHORIZED": (
         401,
         "No sign-in, or one that is wrong, spent or expired.",

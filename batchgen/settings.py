@@ -22,8 +22,8 @@ SECRET_KEY = env.secret(
     required=PRODUCTION,
     default="" if PRODUCTION else "known-to-all-so-for-development-only",
 )
-ALLOWED_HOSTS = env.text("BATCHGEN_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
-CSRF_TRUSTED_ORIGINS = env.origins("BATCHGEN_CSRF_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = env.hosts("BATCHGEN_ALLOWED_HOSTS", "127.0.0.1 localhost [::1]")
+CSRF_TRUSTED_ORIGINS = env.origins("BATCHGEN_CSRF_TRUSTED_ORIGINS", subdomains=True)
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",

@@ -7,11 +7,9 @@ import sys
 from typing import Any
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from batchgen import env
 from batchgen.headers import DATA_POLICY, PAGES_POLICY
 from batchgen.local.place import ROOT
 from tests.factories import client_of, user_make
@@ -88,20 +86,6 @@ def test_a_named_origin_may_call_the_api_with_a_token_and_no_session(settings: S
     assert (refused.status_code, refused["Access-Control-Allow-Origin"]) == (401, OURS)
     assert "Access-Control-Allow-Origin" not in preflight(OTHER)
     assert "Access-Control-Allow-Origin" not in preflight(OURS, "/admin/login/")
-
-
-@pytest.mark.parametrize(
-    "text", ["app.example.com", "https://app.example.com/", "*", "ftp://x", "https://a b.c, null"]
-)
-def test_what_is_no_origin_stops_the_start(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BATCHGEN_CORS_ORIGINS", text)
-    with pytest.raises(ImproperlyConfigured, match="BATCHGEN_CORS_ORIGINS"):
-        env.origins("BATCHGEN_CORS_ORIGINS")
-
-
-def test_several_origins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BATCHGEN_CORS_ORIGINS", f"{OURS}, http://localhost:3000,")
-    assert env.origins("BATCHGEN_CORS_ORIGINS") == [OURS, "http://localhost:3000"]
 
 
 def test_a_web_process_limits_its_statements_and_no_other_does() -> None:
