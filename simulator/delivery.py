@@ -13,7 +13,17 @@ from simulator.message import events
 from simulator.message_request import MessageRequest
 from simulator.prompt_cache import CacheUse
 from simulator.provider import Provider
-from simulator.wire import EVENT_STREAM, JSON, LAST_CHUNK, event, head, new_id, response, to_json
+from simulator.wire import (
+    EVENT_STREAM,
+    JSON,
+    LAST_CHUNK,
+    TEXT,
+    event,
+    head,
+    new_id,
+    response,
+    to_json,
+)
 
 FIRST_EVENT_SHARE = 0.25
 """Of a streamed answer's latency, the part before its first event."""
@@ -22,7 +32,7 @@ RESET_AFTER_S = 0.02
 _SPOILED_BODIES = {
     "bad_http_json": (b'{"id":"msg_broken","type":"message","content":[{"type":', JSON),
     "empty_object": (b"{}", JSON),
-    "text_plain": (b"OK", "text/plain; charset=utf-8"),
+    "text_plain": (b"OK", TEXT),
 }
 
 

@@ -45,9 +45,11 @@ class ApiError(Exception):
     """An error answer of the provider.
 
     Args:
+        error_type: instead of the status's own.
         error_code: goes to `error.details.error_code`; left out when None.
         headers: extra response headers, such as `retry-after`.
         html: the body is a proxy's HTML page instead of JSON.
+        raw: the body is this, which somebody else than the provider answers.
     """
 
     def __init__(
@@ -55,17 +57,25 @@ class ApiError(Exception):
         status: int,
         message: str | None = None,
         *,
+        error_type: str | None = None,
         error_code: str | None = None,
         headers: Mapping[str, str] | None = None,
         html: bool = False,
+        raw: str | None = None,
     ) -> None:
         self.status = status
-        self.type = TYPE_OF_STATUS.get(status, "api_error")
+        self.type = error_type or TYPE_OF_STATUS.get(status, "api_error")
         self.message = message or _MESSAGE_OF_STATUS.get(status, "Error")
         self.error_code = error_code
         self.headers = dict(headers or {})
         self.html = html
+        self.raw = raw
         super().__init__(self.message)
+
+    @property
+    def by_provider(self) -> bool:
+        """Whether it is the provider that answers, and not something before it."""
+        return not self.html and self.raw is None
 
     def body(self, request_id: str) -> dict[str, object]:
         """The JSON body: the same envelope at every status and inside a stream."""
@@ -112,6 +122,13 @@ ERROR_KINDS = {
         status=400,
         message="Your credit balance is too low to access the API. "
         "Please go to Plans & Billing to upgrade or purchase credits.",
+    ),
+    "disabled": ErrorKind(status=400, message="This organization has been disabled."),
+    "too_long": ErrorKind(
+        status=400, message="prompt is too long: 1200000 tokens > 1000000 maximum"
+    ),
+    "long_context": ErrorKind(
+        status=429, message="Extra usage is required for long context requests."
     ),
     "on_hold": ErrorKind(
         status=403,

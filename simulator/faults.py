@@ -19,7 +19,8 @@ ACTION_TYPES = STREAM_ONLY | {
     *("malformed_json", "schema_miss", "weak_stories", "refusal", "max_tokens", "thinking"),
     *("delay", "stall", "drip", "cut_body", "reset"),
 }
-ERROR_STATUSES = frozenset({400, 401, 402, 403, 404, 408, 409, 413, 422, 429, *range(500, 600)})
+SUCCESS = 200
+ERROR_STATUSES = frozenset({SUCCESS, 301, 302, 303, 307, 308, *range(400, 600)})
 
 
 class FaultRuleError(ValueError):
@@ -48,6 +49,10 @@ class Action:
     """Waited on top of the latency (an error has no latency of its own)."""
     status: int = 500
     kind: str | None = None
+    error_type: str | None = None
+    """Instead of the type that belongs to the status; with status 200: an error in a success."""
+    body: str | None = None
+    """For "error": all of the body, in the words of whatever stands before the provider."""
     message: str | None = None
     retry_after_s: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -77,8 +82,10 @@ class Action:
         return ApiError(
             self.status,
             self.message or (kind.message if kind else None),
+            error_type=self.error_type,
             error_code=kind.error_code if kind else None,
             headers=headers,
+            raw=self.body,
             html=self.kind == "html" or (self.status == HTML_STATUS and self.kind is None),
         )
 
@@ -193,8 +200,9 @@ def _parse_action(where: str, value: Any) -> Action:
         raise FaultRuleError(f"{where}.pieces must be a whole number from 1.")
     if action.get("at", "before") not in ("before", "mid"):
         raise FaultRuleError(f'{where}.at must be "before" or "mid".')
-    if not isinstance(action.get("message"), str | None):
-        raise FaultRuleError(f"{where}.message must be a string or null.")
+    for name in ("message", "error_type", "body"):
+        if not isinstance(action.get(name), str | None):
+            raise FaultRuleError(f"{where}.{name} must be a string or null.")
     return Action(**{**action, **_parse_error(where, action), "headers": _headers(where, action)})
 
 
@@ -207,6 +215,8 @@ def _parse_error(where: str, action: Mapping[str, Any]) -> dict[str, Any]:
     status = action.get("status", kind.status if kind else 500)
     if status not in ERROR_STATUSES:
         raise FaultRuleError(f"{where}.status must be an error status such as 429, 500 or 529.")
+    if status == SUCCESS and action.get("error_type") is None and action.get("body") is None:
+        raise FaultRuleError(f"{where}.status 200 is an error only with an error_type or a body.")
     if kind and status != kind.status:
         raise FaultRuleError(f"{where}.kind {kind_name} belongs to status {kind.status}.")
     return {"status": status}

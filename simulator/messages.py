@@ -166,7 +166,7 @@ class MessageCall:
 
     def _refuse(self, error: ApiError) -> None:
         extra = ""
-        if self._request and not error.html:
+        if self._request and error.by_provider:
             limits = self._provider.limits_of(self._request.model)
             extra = limits.headers(time.monotonic(), time.time())
         self._provider.calls.finish(self._call, error.status)

@@ -11,6 +11,7 @@ from simulator.errors import ApiError
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 HTML = "text/html; charset=UTF-8"
+TEXT = "text/plain; charset=utf-8"
 WORKSPACE_ID = "wrkspc_simulator"
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -99,10 +100,12 @@ def response(
 
 
 def error_response(error: ApiError, *, keep_alive: bool, extra: str = "") -> bytes:
-    """An error answer; a proxy's HTML page where the error asks for one."""
+    """An error answer; a proxy's page or other words where the error asks for them."""
     request_id = new_id("req")
     extra += "".join(f"{name}: {value}\r\n" for name, value in error.headers.items())
-    if error.html:
+    if error.raw is not None:
+        body, content_type = error.raw.encode(), _content_type(error.raw)
+    elif error.html:
         body, content_type = _html(error), HTML
     else:
         body, content_type = to_json(error.body(request_id)), JSON
@@ -120,6 +123,10 @@ def event(name: str, data: Any) -> bytes:
     """One server-sent event, as a chunk of a chunked body."""
     text = b"event: %b\ndata: %b\n\n" % (name.encode(), to_json(data))
     return b"%x\r\n%b\r\n" % (len(text), text)
+
+
+def _content_type(body: str) -> str:
+    return {"<": HTML, "{": JSON, "[": JSON}.get(body.lstrip()[:1], TEXT)
 
 
 def _html(error: ApiError) -> bytes:

@@ -19,6 +19,8 @@ DESK = "tests/integration/limiter/test_desk.py::"
 GATE_CLOCKS = "tests/integration/limiter/test_clocks.py::"
 SQL = "runs/queries.sql"
 GATE = "workers/limiter/gate.lua"
+TRANSLATE = "workers/provider/translate.py"
+TRANSLATED = "tests/unit/provider/test_translate.py::"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -681,4 +683,44 @@ CLOCKS = (
     ),
 )
 
-MUTANTS = (*CLAIMING, *FINISHING, *RUN_STATUS, *RECOVERY, *FEWER_LANES, *LIMITER, *CLOCKS)
+REFUSALS = (
+    _mutant(
+        "refusals: only the API itself rejects a key or a model",
+        TRANSLATE,
+        "    if refusal.by_api:\n",
+        "    if True:\n",
+        f"{TRANSLATED}test_what_only_the_api_may_say_pauses_the_run_when_another_one_says_it",
+    ),
+    _mutant(
+        "refusals: an account's trouble is told by its words",
+        TRANSLATE,
+        "    return next((meant for pattern, meant in CLASS_OF_WORDS if ",
+        "    return next((meant for pattern, meant in CLASS_OF_WORDS if not words and ",
+        f"{TRANSLATED}test_words_that_are_not_about_the_epic_mean_the_same_at_any_status",
+    ),
+    _mutant(
+        "refusals: one prompt that is too long is its epic's alone",
+        TRANSLATE,
+        "    if _TOO_LONG.search(words):\n",
+        "    if not words:\n",
+        f"{ATTEMPTS}test_a_prompt_that_is_too_long_fails_its_epic_and_closes_no_gate",
+    ),
+    _mutant(
+        "refusals: an error inside of a success is one",
+        "workers/provider/session.py",
+        "            if refused := refusal_of(response.http_response):\n",
+        "            if (refused := refusal_of(response.http_response)) and not refused:\n",
+        "tests/unit/provider/test_client.py::test_a_refusal_inside_a_success_is_called_what_it_is",
+    ),
+)
+
+MUTANTS = (
+    *CLAIMING,
+    *FINISHING,
+    *RUN_STATUS,
+    *RECOVERY,
+    *FEWER_LANES,
+    *LIMITER,
+    *CLOCKS,
+    *REFUSALS,
+)

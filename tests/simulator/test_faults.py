@@ -60,6 +60,9 @@ def test_error_statuses(
         (error(400, kind="own_limit"), None, "You have reached your specified API usage", None),
         (error(400, kind="credit"), None, "Your credit balance is too low", None),
         (error(403, kind="on_hold"), "organization_on_hold", "on hold", None),
+        (error(400, kind="disabled"), None, "organization has been disabled", None),
+        (error(400, kind="too_long"), None, "prompt is too long", None),
+        (error(429, kind="long_context"), None, "Extra usage is required", None),
         (error(529, headers={"x-should-retry": "false"}), None, "Overloaded", None),
     ],
 )
@@ -89,6 +92,37 @@ def test_bad_gateway_is_a_proxys_page(
         client.messages.create(**request_of())
     assert isinstance(caught.value.body, str)
     assert "<html>" in caught.value.body
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("<html>blocked</html>", "text/html; charset=UTF-8"),
+        ('{"detail": "no"}', "application/json"),
+        ("blocked", "text/plain; charset=utf-8"),
+        ("", "text/plain; charset=utf-8"),
+    ],
+)
+def test_what_stands_before_the_provider_answers_in_its_own_words(
+    client: anthropic.Anthropic, simulator: Any, request_of: Any, body: str, content_type: str
+) -> None:
+    simulator.fault(error(403, body=body))
+    with pytest.raises(anthropic.PermissionDeniedError) as caught:
+        client.messages.create(**request_of())
+    assert caught.value.response.text == body
+    assert caught.value.response.headers["content-type"] == content_type
+    assert "anthropic-ratelimit-requests-limit" not in caught.value.response.headers
+
+
+def test_an_error_may_come_inside_a_success_and_have_any_type(
+    client: anthropic.Anthropic, simulator: Any, request_of: Any
+) -> None:
+    simulator.fault(error(200, error_type="billing_error"))
+    answer = client.messages.with_raw_response.create(**request_of())
+    assert (answer.status_code, answer.http_response.json()["error"]["type"]) == (
+        200,
+        "billing_error",
+    )
 
 
 def test_malformed_json(

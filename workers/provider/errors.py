@@ -10,14 +10,15 @@ ProviderError
 ├── ConnectionFailed       PROVIDER_UNREACHABLE  retry       no connection, or it broke
 ├── UnreadableAnswer       PROVIDER_UNREADABLE   retry       200, but not a message
 ├── RequestTooLarge        REQUEST_TOO_LARGE     fail epic   413
-├── ContextTooLong         CONTEXT_TOO_LONG      fail epic   400; prompt and answer do not fit
-├── RequestRejected        REQUEST_REJECTED      fail epic   any other 4xx
+├── ContextTooLong         CONTEXT_TOO_LONG      fail epic   any status; the prompt does not fit
+├── RequestRejected        REQUEST_REJECTED      fail epic   any other 4xx that the API says
 ├── SpendLimitReached      SPEND_LIMIT_REACHED   pause run   a monthly limit, ours or the tier's
 ├── CreditExhausted        CREDIT_EXHAUSTED      pause run   402, or no credit left
-├── KeyRejected            KEY_REJECTED          fail run    401, 403
-├── AccountUnusable        ACCOUNT_UNUSABLE      fail run    the organization cannot use the API
-├── ModelUnknown           MODEL_UNKNOWN         fail run    404
-├── AddressWrong           PROVIDER_ADDRESS      fail run    a redirect, or not an HTTP address
+├── AccountUnusable        ACCOUNT_UNUSABLE      pause run   the organization cannot use the API
+├── BlockedBeforeApi       BLOCKED_BEFORE_API    pause run   a page, or a 4xx that is not the API's
+├── KeyRejected            KEY_REJECTED          fail run    401, 403, said by the API itself
+├── ModelUnknown           MODEL_UNKNOWN         fail run    404, said by the API itself
+├── AddressWrong           PROVIDER_ADDRESS      fail run    not an HTTP address
 └── ClientBug              PROVIDER_CLIENT_BUG   fail run    our own mistake
 
 CallAborted                the caller gave the call up; no error of the provider
@@ -53,6 +54,7 @@ class ProviderError(Exception):
         effect: what happens next.
         message: for people: what happened and what to do; never a key or a whole body.
         retry_after_s: what the provider asked for; a floor, never shortened.
+        before_api: something before the API (a proxy, a gateway) answered, not the API.
         possibly_billed: the provider may have worked for us although nothing arrived.
         http_status, request_id, limits: what the response said, when there was one.
     """
@@ -65,15 +67,22 @@ class ProviderError(Exception):
         self,
         *,
         detail: str = "",
+        before_api: bool = False,
         retry_after_s: float | None = None,
         possibly_billed: bool = False,
         http_status: int | None = None,
         request_id: str | None = None,
         limits: RateLimitHeaders | None = None,
     ) -> None:
-        """`detail` is what the provider itself said, shortened and free of secrets."""
-        self.message = f'{self.text} The provider says: "{detail}"' if detail else self.text
+        """`detail` is what was said instead of a message, shortened and free of secrets."""
+        self.message = self.text
+        if before_api:
+            said = f': "{detail}".' if detail else ", without a word."
+            self.message += f" Something before the API answered HTTP {http_status}{said}"
+        elif detail:
+            self.message += f' The provider says: "{detail}"'
         super().__init__(self.message)
+        self.before_api = before_api
         self.retry_after_s = retry_after_s
         self.possibly_billed = possibly_billed
         self.http_status = http_status
@@ -182,7 +191,7 @@ class ContextTooLong(ProviderError):
 
 
 class RequestRejected(ProviderError):
-    """A 4xx that no other class names."""
+    """A 4xx that no other class names, said by the API or passed on from it."""
 
     code = "REQUEST_REJECTED"
     effect = Effect.FAIL_EPIC
@@ -205,8 +214,32 @@ class CreditExhausted(ProviderError):
     text = "The account has a billing problem or no credit left. Settle that, then resume the run."
 
 
+class AccountUnusable(ProviderError):
+    """The organization behind the key is disabled, on hold or wrongly set up."""
+
+    code = "ACCOUNT_UNUSABLE"
+    effect = Effect.PAUSE_RUN
+    text = (
+        "The organization behind the API key cannot use the API; no epic is at fault. Settle that"
+        " in the provider's console, or use another key, then resume the run."
+    )
+
+
+class BlockedBeforeApi(ProviderError):
+    """What stands before the API refused the call, so that the API never saw it."""
+
+    code = "BLOCKED_BEFORE_API"
+    effect = Effect.PAUSE_RUN
+    text = (
+        "The call was refused on its way to the provider's API, which never saw it. Check the"
+        " proxy, firewall or gateway in between, what it wants to be given, and ANTHROPIC_BASE_URL,"
+        " then resume the run. If the log names one and the same epic each time, its texts may"
+        " trip a filter: cancel that epic."
+    )
+
+
 class KeyRejected(ProviderError):
-    """401 or 403."""
+    """401 or 403, said by the API itself."""
 
     code = "KEY_REJECTED"
     effect = Effect.FAIL_RUN
@@ -216,16 +249,8 @@ class KeyRejected(ProviderError):
     )
 
 
-class AccountUnusable(ProviderError):
-    """The organization behind the key is on hold or wrongly set up."""
-
-    code = "ACCOUNT_UNUSABLE"
-    effect = Effect.FAIL_RUN
-    text = "The organization behind the API key cannot use the API. See the provider's console."
-
-
 class ModelUnknown(ProviderError):
-    """404."""
+    """404, said by the API itself, or a gateway that names the model."""
 
     code = "MODEL_UNKNOWN"
     effect = Effect.FAIL_RUN
@@ -242,7 +267,7 @@ class AddressWrong(ProviderError):
     effect = Effect.FAIL_RUN
     text = (
         "The provider's address does not lead to its API. Check the scheme, the host and"
-        " the path of ANTHROPIC_BASE_URL; redirects are not followed."
+        " the path of ANTHROPIC_BASE_URL."
     )
 
 

@@ -1,6 +1,6 @@
 """What the provider's response headers say about our limits; pure."""
 
-import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,30 +8,31 @@ from email.utils import parsedate_to_datetime
 
 #: How the four dimensions are called on the wire.
 _PREFIX = b"anthropic-ratelimit-"
+#: A longer number is not believed: no limit is a million million a minute.
+_MOST_DIGITS = 12
+#: Longer than any number or date that makes sense.
+_MOST_CHARS = 400
+#: A year: what asks for more asks for no less than for ever.
+LONGEST_S = 365 * 86_400.0
+_NUMBER = re.compile(r"\d+(\.\d*)?(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LimitWindow:
     """One dimension's bucket as the provider sees it; None where a header is missing or odd.
 
-    `reset_at` is when the bucket is full again. The provider rounds a token `remaining` to
-    thousands.
+    The provider rounds a token `remaining` to thousands.
     """
 
     limit: int | None = None
     remaining: int | None = None
-    reset_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RateLimitHeaders:
-    """The `anthropic-ratelimit-*` headers; a dimension that was not sent is None.
-
-    `tokens` is the most restrictive of the token limits in effect.
-    """
+    """The `anthropic-ratelimit-*` headers that we use; a dimension that was not sent is None."""
 
     requests: LimitWindow | None = None
-    tokens: LimitWindow | None = None
     input_tokens: LimitWindow | None = None
     output_tokens: LimitWindow | None = None
 
@@ -41,73 +42,79 @@ def rate_limit_headers(raw: Iterable[tuple[bytes, bytes]]) -> RateLimitHeaders |
 
     Reads the raw pairs once: a look-up by name in an httpx2 header object walks all of them.
     """
-    values = {
-        name.lower().removeprefix(_PREFIX): value
-        for name, value in raw
-        if name.lower().startswith(_PREFIX)
-    }
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in raw:
+        if (lower := name.lower()).startswith(_PREFIX):
+            values.setdefault(lower.removeprefix(_PREFIX), []).append(value)
     if not values:
         return None
     return RateLimitHeaders(
         requests=_window(values, b"requests"),
-        tokens=_window(values, b"tokens"),
         input_tokens=_window(values, b"input-tokens"),
         output_tokens=_window(values, b"output-tokens"),
     )
 
 
-def _window(values: dict[bytes, bytes], dimension: bytes) -> LimitWindow | None:
-    limit = values.get(dimension + b"-limit")
-    remaining = values.get(dimension + b"-remaining")
-    reset = values.get(dimension + b"-reset")
-    if limit is None and remaining is None and reset is None:
+def _window(values: dict[bytes, list[bytes]], dimension: bytes) -> LimitWindow | None:
+    limits = values.get(dimension + b"-limit", [])
+    remaining = values.get(dimension + b"-remaining", [])
+    if not limits and not remaining:
         return None
-    return LimitWindow(limit=_count(limit), remaining=_count(remaining), reset_at=_moment(reset))
+    return LimitWindow(limit=_count(limits), remaining=_count(remaining))
 
 
-def _count(value: bytes | None) -> int | None:
-    return int(value) if value is not None and len(value) < 19 and value.isdigit() else None
+def _count(values: list[bytes]) -> int | None:
+    """The lowest that makes sense: several proxies may each have added one."""
+    counts = [int(v) for v in values if len(v) <= _MOST_DIGITS and v.isdigit()]
+    return min(counts, default=None)
 
 
-def _moment(value: bytes | None) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value.decode("latin-1"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None
-
-
-def retry_after_s(*, milliseconds: str | None, header: str | None, now: datetime) -> float | None:
+def retry_after_s(raw: Iterable[tuple[bytes, bytes]], *, now: datetime) -> float | None:
     """Seconds to wait by `retry-after-ms` and `retry-after`, or None when they ask for none.
 
-    The milliseconds win. `retry-after` is seconds, fractions allowed, or an HTTP date. Zero,
-    negative and senseless values ask for nothing, as in the SDK.
+    The milliseconds win. `retry-after` is seconds, fractions allowed, or an HTTP date, which is
+    compared with the response's own `date`. Zero, negative and senseless values ask for nothing,
+    as in the SDK; of several the longest counts. Never more than LONGEST_S.
+
+    Args:
+        now: taken where the response has no date.
     """
-    for wait_s in (_seconds(milliseconds, 1000.0), _seconds(header, 1.0), _until(header, now)):
-        if wait_s is not None and wait_s > 0:
-            return wait_s
+    values: dict[bytes, list[str]] = {b"retry-after-ms": [], b"retry-after": [], b"date": []}
+    for name, value in raw:
+        if (found := values.get(name.lower())) is not None and len(value) <= _MOST_CHARS:
+            found.append(value.decode("latin-1").strip())
+    since = next((moment for text in values[b"date"] if (moment := _http_date(text))), now)
+    asked = (
+        [_seconds(one, 1000.0) for one in _joined(values[b"retry-after-ms"])],
+        [_seconds(one, 1.0) for one in _joined(values[b"retry-after"])],
+        [_until(text, since) for text in values[b"retry-after"]],
+    )
+    for waits in asked:
+        longest = max((wait for wait in waits if wait is not None), default=0.0)
+        if longest > 0:
+            return min(longest, LONGEST_S)
     return None
 
 
-def _seconds(value: str | None, divisor: float) -> float | None:
-    if value is None:
-        return None
-    try:
-        seconds = float(value) / divisor
-    except ValueError:
-        return None
-    return seconds if math.isfinite(seconds) else None
+def _joined(texts: list[str]) -> list[str]:
+    """Each by itself: what stood in several headers may have been joined on its way."""
+    return [one for text in texts for one in text.split(", ")]
 
 
-def _until(value: str | None, now: datetime) -> float | None:
-    if value is None:
-        return None
+def _seconds(text: str, divisor: float) -> float | None:
+    # float() takes digits of other scripts, underscores and "inf" too.
+    return float(text) / divisor if _NUMBER.fullmatch(text) else None
+
+
+def _until(text: str, since: datetime) -> float | None:
+    moment = _http_date(text)
+    return (moment - since).total_seconds() if moment else None
+
+
+def _http_date(text: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):  # by what is odd about it
         return None
-    if moment.tzinfo is None:  # "-0000": UTC without a stated zone
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - now).total_seconds()
+    # "-0000": UTC without a stated zone
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

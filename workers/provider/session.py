@@ -17,7 +17,7 @@ from workers.metrics import PROVIDER_CALL_S, PROVIDER_ERRORS
 from workers.provider.errors import CallAborted, CallTimedOut, QueueFull, UnreadableAnswer
 from workers.provider.headers import RateLimitHeaders, rate_limit_headers
 from workers.provider.messages import completion, message_arguments
-from workers.provider.translate import translate
+from workers.provider.translate import refusal_of, translate
 
 #: Seconds until a TCP and TLS connection must stand.
 CONNECT_TIMEOUT_S = 5.0
@@ -177,6 +177,8 @@ class Session:
                 response.http_response.content, request_id=response.request_id or ""
             )
         except UnreadableAnswer as error:
+            if refused := refusal_of(response.http_response):
+                raise refused from error
             error.http_status, error.limits = response.status_code, limits
             raise
         return Answer(completion=answer, limits=limits, latency_s=latency_s)

@@ -10,7 +10,8 @@ from django.db import transaction
 
 from epics.models import Epic, EpicCard, Story
 from runs.lanes import lanes_dispatch, lanes_reclaim
-from runs.models import Lane, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
+from runs.limits import limits_read
+from runs.models import Closure, Lane, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
 from runs.services import run_move
 from runs.states import RunEpicStatus, RunStatus
 from tests.acceptance.fleet import wait_for
@@ -128,6 +129,18 @@ def test_retries_that_are_used_up_fail_the_epic(
             "PAUSED", "SPEND_LIMIT_REACHED",
         ),
         ({"type": "error", "status": 402}, "PAUSED", "CREDIT_EXHAUSTED"),
+        ({"type": "error", "kind": "disabled"}, "PAUSED", "ACCOUNT_UNUSABLE"),
+        ({"type": "error", "kind": "on_hold"}, "PAUSED", "ACCOUNT_UNUSABLE"),
+        ({"type": "error", "status": 403, "body": "<p>no"}, "PAUSED", "BLOCKED_BEFORE_API"),
+        ({"type": "error", "status": 404, "kind": "html"}, "PAUSED", "BLOCKED_BEFORE_API"),
+        (
+            {"type": "error", "status": 200, "error_type": "billing_error"},
+            "PAUSED", "CREDIT_EXHAUSTED",
+        ),
+        (
+            {"type": "error", "status": 200, "error_type": "authentication_error"},
+            "FAILED", "KEY_REJECTED",
+        ),
     ],
 )  # fmt: skip
 def test_what_no_epic_can_help_stops_the_run_and_burns_none(
@@ -141,6 +154,20 @@ def test_what_no_epic_can_help_stops_the_run_and_burns_none(
     assert (epic.status, epic.attempt, epic.lane_id) == ("PENDING", 0, None)
     assert set(Lane.objects.values_list("state", flat=True)) == {"idle"}
     assert_counted(run)
+
+
+@pytest.mark.parametrize("kind", ["too_long", "long_context"])
+def test_a_prompt_that_is_too_long_fails_its_epic_and_closes_no_gate(
+    client: ProviderClient, simulator: Simulator, kind: str
+) -> None:
+    world = World.make(epics=2, lanes=1)
+    epic = _answer(world, client, simulator, {"type": "error", "kind": kind})
+    assert (epic.status, epic.error_code) == ("FAILED", "CONTEXT_TOO_LONG")
+    assert limits_read(world.run.model).closed_until is None
+    assert not Closure.objects.exists()
+    _attempt(world, client).run()
+    assert RunEpic.objects.get(run=world.run, epic_code="E2").status == "COMPLETED"
+    assert_counted(world.run)
 
 
 def test_an_epic_with_nothing_to_go_by_is_skipped_without_a_call(

@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 
-from workers.provider.headers import LimitWindow, rate_limit_headers
+import pytest
+
+from workers.provider.headers import LimitWindow, rate_limit_headers, retry_after_s
 
 
-def test_all_twelve_are_read() -> None:
+def test_those_that_we_use_are_read() -> None:
     limits = rate_limit_headers(
         [
             (b"Content-Type", b"application/json"),
@@ -21,12 +23,9 @@ def test_all_twelve_are_read() -> None:
         ]
     )
 
-    window = LimitWindow(
-        limit=1000, remaining=0, reset_at=datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
-    )
     assert limits is not None
-    assert limits.requests == limits.tokens == window
-    assert limits.input_tokens == limits.output_tokens == window
+    assert limits.requests == LimitWindow(limit=1000, remaining=0)
+    assert limits.input_tokens == limits.output_tokens == limits.requests
 
 
 def test_none_are_none() -> None:
@@ -38,16 +37,36 @@ def test_what_is_missing_or_senseless_is_none() -> None:
         [
             (b"anthropic-ratelimit-requests-limit", b"many"),
             (b"anthropic-ratelimit-requests-remaining", b"-1"),
-            (b"anthropic-ratelimit-requests-reset", b"tomorrow"),
-            (b"anthropic-ratelimit-tokens-limit", b"9" * 5000),
-            (b"anthropic-ratelimit-tokens-reset", b"2026-11-22T06:30:00"),
-            (b"anthropic-ratelimit-input-tokens-reset", b"\xff\x00"),
+            (b"anthropic-ratelimit-input-tokens-limit", b"9" * 5000),
             (b"anthropic-ratelimit-input-tokens-remaining", b"12"),
         ]
     )
 
     assert limits is not None
     assert limits.requests == LimitWindow()
-    assert limits.tokens == LimitWindow()
     assert limits.input_tokens == LimitWindow(remaining=12)
     assert limits.output_tokens is None
+
+
+@pytest.mark.parametrize(
+    "value", [b"1e300", b"1e9", b"inf", b"nan", b"1_000", b"\xb2", b"1.5", b"", b"9" * 13]
+)
+def test_a_limit_that_no_key_has_is_not_believed(value: bytes) -> None:
+    limits = rate_limit_headers([(b"anthropic-ratelimit-requests-limit", value)])
+
+    assert limits is not None
+    assert limits.requests == LimitWindow()
+
+
+def test_of_a_header_that_came_twice_the_lower_counts() -> None:
+    name = b"anthropic-ratelimit-requests-remaining"
+    limits = rate_limit_headers([(name, b"7"), (name, b"3"), (name, b"odd")])
+
+    assert limits is not None
+    assert limits.requests == LimitWindow(remaining=3)
+
+
+def test_of_a_wait_that_came_twice_the_longer_counts() -> None:
+    raw = [(b"Retry-After", b"7"), (b"retry-after", b"40"), (b"retry-after", b"soon")]
+
+    assert retry_after_s(raw, now=datetime.now(tz=UTC)) == 40

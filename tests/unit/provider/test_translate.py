@@ -14,10 +14,17 @@ import pytest
 
 from workers.provider import errors
 from workers.provider.errors import Effect, ProviderError
+from workers.provider.headers import LONGEST_S
 from workers.provider.translate import translate
 
-REQUEST = httpx2.Request("POST", "https://provider.test/v1/messages")
 KEY = "sk-ant-api03-SECRETSECRET"
+#: One of a gateway's, which does not look like one.
+OTHER_KEY = "tokenOfAGateway"
+REQUEST = httpx2.Request(
+    "POST",
+    "https://provider.test/v1/messages",
+    headers={"authorization": f"Bearer {OTHER_KEY}"},
+)
 
 
 def status_error(
@@ -27,7 +34,10 @@ def status_error(
     error_class: type[anthropic.APIStatusError] = anthropic.APIStatusError,
     **headers: str,
 ) -> anthropic.APIStatusError:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named = [
+        (name.replace("_", "-").encode(), value.encode("latin-1"))
+        for name, value in headers.items()
+    ]
     response = httpx2.Response(status, request=REQUEST, headers=named)
     return error_class(f"Error code: {status} - {body}", response=response, body=body)
 
@@ -68,10 +78,10 @@ STATUSES = [
     (404, body_of("not_found_error", "model: claude-x"), errors.ModelUnknown),
     (408, None, errors.ServerFailed),
     (409, body_of("conflict_error"), errors.ServerFailed),
-    (412, None, errors.RequestRejected),
+    (412, body_of("x"), errors.RequestRejected),
     (413, body_of("request_too_large"), errors.RequestTooLarge),
     (413, "<html>cloudflare</html>", errors.RequestTooLarge),
-    (418, None, errors.RequestRejected),
+    (418, body_of("x"), errors.RequestRejected),
     (422, body_of("invalid_request_error"), errors.RequestRejected),
     (429, body_of("rate_limit_error"), errors.RateLimited),
     (429, "busy", errors.RateLimited),
@@ -79,7 +89,7 @@ STATUSES = [
     (429, body_of("rate_limit_error", code="something_new"), errors.RateLimited),
     (429, body_of("x", code="enforced_spend_limit_reached"), errors.SpendLimitReached),
     (429, body_of("x", code="contract_spend_limit_reached"), errors.SpendLimitReached),
-    (431, None, errors.RequestRejected),
+    (431, body_of("x"), errors.RequestRejected),
     (499, None, errors.ServerFailed),
     (500, body_of("api_error"), errors.ServerFailed),
     (500, body_of("overloaded_error"), errors.Overloaded),
@@ -89,17 +99,64 @@ STATUSES = [
     (504, body_of("timeout_error"), errors.ServerFailed),
     (520, "cloudflare", errors.ServerFailed),
     (529, body_of("overloaded_error"), errors.Overloaded),
-    (301, None, errors.AddressWrong),
     # Errors inside a response that began well.
     (200, body_of("overloaded_error"), errors.Overloaded),
     (200, body_of("rate_limit_error"), errors.RateLimited),
     (200, body_of("api_error"), errors.ServerFailed),
     (200, body_of("something_new"), errors.ServerFailed),
     # Bodies that are nobody's.
-    (400, [], errors.RequestRejected),
     (500, {"error": "text"}, errors.ServerFailed),
-    (400, body_of(["list"], {"a": 1}, {"b": 2}), errors.RequestRejected),
     (200, body_of({"a": "dict"}), errors.ServerFailed),
+    # The envelope counts by its own type, whatever the status.
+    (500, body_of("authentication_error"), errors.KeyRejected),
+    (400, body_of("rate_limit_error"), errors.RateLimited),
+    (503, body_of("billing_error"), errors.CreditExhausted),
+    (400, body_of("not_found_error"), errors.ModelUnknown),
+    (403, body_of("invalid_request_error"), errors.RequestRejected),
+    (502, body_of("request_too_large"), errors.RequestTooLarge),
+    (429, body_of("overloaded_error"), errors.Overloaded),
+    (400, body_of("timeout_error"), errors.ServerFailed),
+    (200, body_of("authentication_error"), errors.KeyRejected),
+    (200, body_of("invalid_request_error"), errors.RequestRejected),
+    (200, body_of("billing_error"), errors.CreditExhausted),
+]
+
+#: What is wrong with an account or a request, in words alone: at any status, by anybody.
+WORDS = [
+    ("This organization has been disabled.", errors.AccountUnusable),
+    ("Your organization has been disabled. Contact support.", errors.AccountUnusable),
+    ("The organisation is currently suspended", errors.AccountUnusable),
+    ("Access denied: this account was deactivated", errors.AccountUnusable),
+    ("Your account is on hold.", errors.AccountUnusable),
+    ("API access has been disabled for you", errors.AccountUnusable),
+    ("This request is from a disabled organization", errors.AccountUnusable),
+    ("Your credit balance is too low to access the Anthropic API.", errors.CreditExhausted),
+    ("your Credit Balance is TOO LOW", errors.CreditExhausted),
+    ("Insufficient credits. Add more to continue.", errors.CreditExhausted),
+    ("You have run out of credits", errors.CreditExhausted),
+    ("You exceeded your current quota, please check your plan", errors.CreditExhausted),
+    ("You have reached your specified API usage limits.", errors.SpendLimitReached),
+    ("You have reached your specified workspace API usage limits.", errors.SpendLimitReached),
+    ("Monthly spend limit reached", errors.SpendLimitReached),
+    ("You have reached the monthly spend limit of your tier.", errors.SpendLimitReached),
+    ("Budget has been exceeded! Current cost: 10.2, Max budget: 10", errors.SpendLimitReached),
+    ("prompt is too long: 210000 tokens > 200000 maximum", errors.ContextTooLong),
+    ("Prompt is too long", errors.ContextTooLong),
+    ("Input is too long for requested model.", errors.ContextTooLong),
+    ("input length and `max_tokens` exceed context limit: 9 + 1 > 8", errors.ContextTooLong),
+    ("The request exceeds the model's maximum context length", errors.ContextTooLong),
+    ("This model's maximum context length is 8192 tokens.", errors.ContextTooLong),
+    ("Extra usage is required for long context requests.", errors.ContextTooLong),
+    ("The long context beta is not yet available for this account.", errors.ContextTooLong),
+]
+#: Words that only look like those.
+OTHER_WORDS = [
+    "messages.0.content: this organization has been disabled",
+    "system: Your credit balance is too low",
+    "max_tokens: 9000 > 8192, which is the maximum allowed number of output tokens",
+    "This request would exceed your organization's rate limit of 50 requests per minute.",
+    "The request exceeds your account's rate limit; please reduce the prompt length or try later.",
+    "Number of concurrent connections has exceeded your rate limit.",
 ]
 
 
@@ -112,6 +169,110 @@ def test_a_status_and_its_body_have_one_meaning(
     assert type(error) is expected
     assert error.http_status == status
     assert error.request_id == "req_7"
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 404, 413, 422, 429, 500, 529])
+@pytest.mark.parametrize(("words", "expected"), WORDS)
+def test_words_that_are_not_about_the_epic_mean_the_same_at_any_status(
+    words: str, expected: type[ProviderError], status: int
+) -> None:
+    shapes = (
+        body_of("invalid_request_error", words),
+        {"error": {"message": words, "type": None, "param": None, "code": str(status)}},
+        {"error": {"message": f"Gateway.BadRequest: Api - {json.dumps(body_of('x', words))}"}},
+        {"error": words},
+        {"message": words},
+        {"detail": [{"msg": words, "loc": ["body"]}]},
+    )
+    for body in shapes:
+        assert type(translate(status_error(status, body))) is expected, body
+
+
+@pytest.mark.parametrize("words", OTHER_WORDS)
+def test_words_that_only_look_like_those_change_nothing(words: str) -> None:
+    rejected = translate(status_error(400, body_of("invalid_request_error", words)))
+    limited = translate(status_error(429, body_of("rate_limit_error", words)))
+
+    assert (type(rejected), type(limited)) == (errors.RequestRejected, errors.RateLimited)
+
+
+#: What stands before the API says in its own ways: JSON, a page, text, nothing.
+BEFORE_API: list[Any] = [
+    {"error": {"message": "Invalid proxy token", "type": "auth_error", "code": "401"}},
+    {"error": {"type": "forbidden", "message": "Request not allowed"}},
+    {"message": "No API key found in request"},
+    {"detail": "Not authenticated"},
+    {"error": "access_denied", "error_description": "Sign in first"},
+    {"errors": [{"code": 1020, "message": "Access denied"}]},
+    "<!DOCTYPE html><html><head><title>Sorry</title></head><body>you are blocked</body></html>",
+    "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+    "Access denied by policy",
+    "",
+    None,
+    [],
+    {},
+    7,
+]
+
+
+@pytest.mark.parametrize(
+    "status", [301, 302, 307, 401, 403, 404, 405, 407, 410, 418, 421, 431, 451]
+)
+@pytest.mark.parametrize("body", BEFORE_API)
+def test_what_only_the_api_may_say_pauses_the_run_when_another_one_says_it(
+    status: int, body: object
+) -> None:
+    error = translate(status_error(status, body))
+
+    assert type(error) is errors.BlockedBeforeApi
+    assert error.effect is Effect.PAUSE_RUN
+    assert error.before_api
+    assert not error.possibly_billed
+    assert f"Something before the API answered HTTP {status}" in error.message
+
+
+@pytest.mark.parametrize("body", ["<html>400 Bad Request</html>", "Bad Request", "", None, {}, []])
+def test_a_bad_request_that_nobody_read_is_not_the_epics_fault(body: object) -> None:
+    assert type(translate(status_error(400, body))) is errors.BlockedBeforeApi
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (400, {"error": {"message": "messages: empty", "type": "x"}}, errors.RequestRejected),
+        (422, {"detail": [{"msg": "field required"}]}, errors.RequestRejected),
+        (404, {"error": {"message": "no", "code": "model_not_found"}}, errors.ModelUnknown),
+        (400, {"error": {"message": "Invalid model name passed"}}, errors.ModelUnknown),
+        (429, {"error": {"message": "slow down", "code": "429"}}, errors.RateLimited),
+        (429, "<html>1015 You are being rate limited</html>", errors.RateLimited),
+        (402, {"message": "Payment required"}, errors.CreditExhausted),
+        (400, {"error": {"message": "no", "type": "budget_exceeded"}}, errors.SpendLimitReached),
+        (429, {"error": {"message": "no", "code": "insufficient_quota"}}, errors.CreditExhausted),
+        (408, "<html>timeout</html>", errors.ServerFailed),
+        *((status, "<html>no</html>", errors.ServerFailed) for status in (500, 502, 503, 504)),
+        *((status, "error code: 5xx", errors.ServerFailed) for status in range(520, 527)),
+        (530, {"error": "1033"}, errors.ServerFailed),
+        (529, "", errors.Overloaded),
+        (200, {"error": {"code": 502, "message": "Provider returned error"}}, errors.ServerFailed),
+        (200, {"error": {"code": "429", "message": "slow down"}}, errors.RateLimited),
+        (200, {"error": {"code": 401, "message": "No auth"}}, errors.BlockedBeforeApi),
+    ],
+)
+def test_what_a_gateway_passes_on_means_what_it_says_and_is_not_called_the_apis(
+    status: int, body: object, expected: type[ProviderError]
+) -> None:
+    error = translate(status_error(status, body))
+
+    assert type(error) is expected
+    assert error.before_api
+    assert "The provider says" not in error.message
+
+
+def test_a_redirect_says_where_it_leads_and_no_more() -> None:
+    error = translate(status_error(302, "", location="https://login.corp.test/?token=secret"))
+
+    assert 'HTTP 302: "a redirect to login.corp.test"' in error.message
+    assert "secret" not in error.message
 
 
 TRANSPORT = [
@@ -301,6 +462,19 @@ def instance(cls: type[anthropic.APIError]) -> Exception:
         ({"retry_after": "7"}, 7.0),
         ({"retry_after": "1.25"}, 1.25),
         ({"retry_after": "3600"}, 3600.0),
+        ({"retry_after": "60000"}, 60_000.0),
+        ({"retry_after": "1e300"}, LONGEST_S),
+        ({"retry_after": "1e9999"}, LONGEST_S),
+        ({"retry_after": "9" * 390}, LONGEST_S),
+        ({"retry_after": "9" * 5000}, None),
+        ({"retry_after_ms": "1e300"}, LONGEST_S),
+        ({"retry_after": "Fri, 31 Dec 9999 23:59:59 GMT"}, LONGEST_S),
+        ({"retry_after": "Fri, 31 Dec 99999999999 23:59:59 GMT"}, None),
+        ({"retry_after": "Fri, 31 Dec 2027 23:59:59 +99999999999"}, None),
+        ({"retry_after": "5, 7"}, 7.0),
+        ({"retry_after": "\N{SUPERSCRIPT TWO}"}, None),
+        ({"retry_after": "1_0"}, None),
+        ({"retry_after": "+5"}, None),
         ({"retry_after": "9", "retry_after_ms": "700"}, 0.7),
         ({"retry_after": "9", "retry_after_ms": "soon"}, 9.0),
         ({"retry_after": "0"}, None),
@@ -308,6 +482,8 @@ def instance(cls: type[anthropic.APIError]) -> Exception:
         ({"retry_after": "soon"}, None),
         ({"retry_after": "nan"}, None),
         ({"retry_after": "inf"}, None),
+        ({"retry_after": "-inf"}, None),
+        ({"retry_after": "-1e300"}, None),
         ({"retry_after": ""}, None),
         ({"retry_after": "Sun, 01 Nov 1998 08:00:00 GMT"}, None),
         ({}, None),
@@ -330,6 +506,15 @@ def test_retry_after_may_be_a_date() -> None:
     assert 28 < error.retry_after_s <= 30
 
 
+def test_a_date_is_compared_with_the_date_of_its_own_response() -> None:
+    """This host's clock may be wrong by an hour."""
+    error = status_error(
+        429, date="Sun, 01 Nov 1998 08:00:00 GMT", retry_after="Sun, 01 Nov 1998 08:00:30 GMT"
+    )
+
+    assert translate(error).retry_after_s == 30
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
     [
@@ -337,14 +522,27 @@ def test_retry_after_may_be_a_date() -> None:
         (401, "the key ends in -CRET"),
         (400, f"header Authorization: Bearer {KEY} is odd"),
         (400, f"got {KEY}"),
+        (403, f"{KEY} may not"),
+        (403, f"token {OTHER_KEY} may not"),
     ],
 )
 def test_no_message_shows_a_key(status: int, said: str) -> None:
     error = translate(status_error(status, body_of("x", said)))
 
-    for secret in (KEY, "SECRET", "CRET"):
+    for secret in (KEY, "SECRET", "CRET", OTHER_KEY):
         assert secret not in error.message
         assert secret not in repr(error)
+
+
+@pytest.mark.parametrize("key", [KEY, OTHER_KEY])
+@pytest.mark.parametrize("status", [401, 403, 429, 502])
+def test_what_stands_before_the_api_does_not_make_us_show_a_key(status: int, key: str) -> None:
+    said = f"Invalid token {key}; api key: {key}, Authorization: Bearer {key}"
+
+    for body in (said, {"message": said}, {"detail": [said]}, f"<html><p>{said}</p></html>"):
+        error = translate(status_error(status, body))
+        assert "Invalid token [hidden]" in error.message
+        assert key not in error.message
 
 
 def test_the_providers_words_are_shown_short_and_clean() -> None:
@@ -355,9 +553,30 @@ def test_the_providers_words_are_shown_short_and_clean() -> None:
     assert error.message.isprintable()
 
 
-@pytest.mark.parametrize("body", ["<html>secret page</html>", "plain secret", b"x", None, 7])
-def test_a_body_that_is_not_the_providers_is_not_shown(body: object) -> None:
-    assert "secret" not in translate(status_error(400, body)).message
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (
+            (
+                "<!doctype html><head><title>Access &amp; more</title><style>b{color:red}</style>"
+                "<script>alert(1)</script></head><body><!-- x --><h1>Blocked</h1>\n by\x00 policy"
+            ),
+            ': "Access & more Blocked by policy".',
+        ),
+        ("Forbidden\r\nby policy", ': "Forbidden by policy".'),
+        ({"odd": {"text": "x"}}, ': "{"odd": {"text": "x"}}".'),
+        ("<html>" + "<b>word</b>" * 100_000, "word word"),
+        ("<style>" * 10_000, "without a word"),
+        ("", "without a word"),
+    ],
+)
+def test_the_first_words_of_whatever_answered_are_shown_clean(body: object, shown: str) -> None:
+    error = translate(status_error(403, body))
+
+    assert "HTTP 403" in error.message
+    assert shown in error.message
+    assert len(error.message) < 900
+    assert error.message.isprintable()
 
 
 LEAVES = [

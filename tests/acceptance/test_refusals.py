@@ -1,0 +1,67 @@
+"""Refusals that no epic is to blame for, with a real worker: one call, nothing burnt, then on."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from runs.controls import run_control
+from runs.models import Run, RunEpic
+from runs.services import RunOptions, run_start
+from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
+from tests.conftest import Simulator
+from tests.integration.engine.world import assert_counted, project_make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PAGE = "<html><head><title>Access denied</title></head><body>Ask IT</body></html>"
+NOT_THE_EPICS = [
+    ({"kind": "disabled"}, "ACCOUNT_UNUSABLE", "This organization has been disabled."),
+    ({"kind": "credit"}, "CREDIT_EXHAUSTED", "Your credit balance is too low"),
+    ({"status": 403, "body": PAGE}, "BLOCKED_BEFORE_API", 'HTTP 403: "Access denied Ask IT"'),
+    (
+        {"status": 401, "body": '{"error": {"message": "No virtual key", "code": "401"}}'},
+        "BLOCKED_BEFORE_API",
+        'HTTP 401: "No virtual key"',
+    ),
+    ({"status": 404, "kind": "html"}, "BLOCKED_BEFORE_API", 'HTTP 404: "404 Not Found'),
+    (
+        {"status": 200, "error_type": "billing_error", "message": "Pay first."},
+        "CREDIT_EXHAUSTED",
+        "Pay first.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("action", "code", "words"), NOT_THE_EPICS)
+def test_a_run_is_paused_at_the_first_and_goes_on_once_that_is_settled(
+    fleet: Fleet, provider: Simulator, action: dict[str, Any], code: str, words: str
+) -> None:
+    provider.faults([{"action": {"type": "error", **action}}])
+    fleet.start()
+    run = run_start(
+        project=project_make(epics=3),
+        user=None,
+        options=RunOptions(pacing_profile="adaptive", max_concurrency=1),
+    )
+    wait_for(lambda: Run.objects.get(id=run.id).status == "PAUSED", "the run paused")
+    wait_for(lambda: not _under_way(run), "its epic went back")
+
+    run.refresh_from_db()
+    assert run.error_code == code
+    assert words in run.error
+    assert "resume" in run.error
+    assert len(provider.stats()["calls"]) == 1
+    epics = RunEpic.objects.filter(run=run)
+    assert set(epics.values_list("status", "attempt", "error_code")) == {("PENDING", 0, "")}
+
+    provider.faults([])
+    run_control(run=run, action="resume", user=User.objects.create(username="dana"))
+    wait_until_ended(run)
+    assert (run.status, run.error_code, run.error) == ("SUCCEEDED", "", "")
+    assert len(provider.stats()["calls"]) == 4
+    assert_counted(run)
+
+
+def _under_way(run: Run) -> bool:
+    return RunEpic.objects.filter(run=run, status="GENERATING").exists()
