@@ -42,6 +42,9 @@ class Format:
     write: Callable[[Project], Iterator[str]]
     content_type: str
     suffix: str
+    #: With a byte order mark unless it is asked not to: without one, Excel reads UTF-8 as
+    #: Windows-1252. None: never, since JSON may not have one.
+    mark: bool | None = False
 
 
 def export_name(project: Project, written: Format) -> str:
@@ -109,12 +112,16 @@ def export_markdown(project: Project) -> Iterator[str]:
 
 
 FORMATS = {
-    "json": Format(write=export_json, content_type="application/json", suffix=".json"),
-    "csv": Format(write=export_csv, content_type="text/csv; charset=utf-8", suffix=".csv"),
+    "json": Format(write=export_json, content_type="application/json", suffix=".json", mark=None),
+    "csv": Format(
+        write=export_csv, content_type="text/csv; charset=utf-8", suffix=".csv", mark=True
+    ),
     "markdown": Format(
         write=export_markdown, content_type="text/markdown; charset=utf-8", suffix=".md"
     ),
-    "jira": Format(write=export_jira, content_type="text/csv; charset=utf-8", suffix="-jira.csv"),
+    "jira": Format(
+        write=export_jira, content_type="text/csv; charset=utf-8", suffix="-jira.csv", mark=True
+    ),
 }
 
 

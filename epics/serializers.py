@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from batchgen.inputs import PlainText, QuerySerializer, StrictSerializer, WholeNumber
+from batchgen.inputs import Flag, PlainText, QuerySerializer, StrictSerializer, WholeNumber
 from batchgen.paging import order_choices
 from epics import limits
 from epics.models import Card, Epic, Project, Story
@@ -330,3 +330,11 @@ class StoriesQuery(SearchQuery):
 
 class ExportQuery(QuerySerializer):
     format = serializers.ChoiceField(["json", "csv", "markdown", "jira"], default="json")
+    bom = Flag(
+        allow_null=True,
+        default=None,
+        help_text=(
+            "Begin with a byte order mark, by which Excel knows UTF-8: yes for `csv` and `jira`, "
+            "unless `false`; never for `json`."
+        ),
+    )

@@ -1,24 +1,15 @@
-"""Stories out of files: text with one a line, CSV, or a project's JSON."""
+"""Stories out of files: text, CSV, or a project's JSON."""
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 from batchgen.errors import ValidationFailed
 from batchgen.strict_json import JSONRefused, strict_loads
+from epics import story_csv, story_lines
 from epics.backlog_document import Backlog, backlog_parse
+from epics.file_text import NotText, text_of
+from epics.story_csv import CSVRefused
 from quality.defects import StoryText
-
-#: The columns that count, by their names without case, spaces, - and _.
-_COLUMNS = {
-    "userstory": "user_story",
-    "story": "user_story",
-    "statement": "user_story",
-    "persona": "persona",
-    "role": "persona",
-    "acceptancecriteria": "acceptance_criteria",
-}
 
 
 class StoriesRefused(Exception):
@@ -36,67 +27,36 @@ class StoryFile:
 
 
 def stories_read(path: Path) -> StoryFile:
-    """The stories of a file; its suffix says what it is: .json, .csv, or text.
+    """The stories of a file; its suffix says what it is: .json, .csv or .tsv, or text.
 
     Raises:
         StoriesRefused: it cannot be read, or holds none.
     """
     try:
         raw = path.read_bytes()
-        read = {".json": _from_json, ".csv": _from_csv}.get(path.suffix.lower(), _from_text)
-        found = read(raw)
+        found = _READERS.get(path.suffix.lower(), _from_text)(raw)
     except OSError as error:
         raise StoriesRefused(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise StoriesRefused(f"{path} is not UTF-8 text.") from error
+    except (NotText, CSVRefused) as error:
+        raise StoriesRefused(f"{path}: {error}") from error
     if not found.stories:
         raise StoriesRefused(f"{path} holds no stories.")
     return found
 
 
 def _from_text(raw: bytes) -> StoryFile:
-    lines = [
-        (number, line)
-        for number, line in enumerate(raw.decode("utf-8-sig").splitlines(), start=1)
-        if line.strip()
-    ]
+    found = story_lines.stories_of(text_of(raw))
     return StoryFile(
-        stories=tuple([StoryText(user_story=line) for _, line in lines]),
-        places=tuple([f"line {number}" for number, _ in lines]),
+        stories=tuple([story for _, story in found]),
+        places=tuple([f"line {number}" for number, _ in found]),
     )
 
 
 def _from_csv(raw: bytes) -> StoryFile:
-    try:
-        rows = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True))
-    except csv.Error as error:
-        raise StoriesRefused(f"This is not CSV: {error}.") from error
-    head = [_COLUMNS.get(_plain(name), "") for name in rows[0]] if rows else []
-    if "user_story" not in head:
-        raise StoriesRefused(
-            'The CSV needs a column "User story"; its first row names the columns.'
-        )
-    entries = [
-        (number, dict(zip(head, row, strict=False))) for number, row in enumerate(rows[1:], start=2)
-    ]
-    kept = [(number, entry) for number, entry in entries if entry.get("user_story", "").strip()]
+    found = story_csv.stories_of(text_of(raw))
     return StoryFile(
-        stories=tuple([_from_row(entry) for _, entry in kept]),
-        places=tuple([f"row {number}" for number, _ in kept]),
-    )
-
-
-def _plain(name: str) -> str:
-    return name.casefold().replace(" ", "").replace("_", "").replace("-", "")
-
-
-def _from_row(entry: dict[str, str]) -> StoryText:
-    criteria = entry.get("acceptance_criteria")
-    lines = [line for line in (criteria or "").splitlines() if line.strip()]
-    return StoryText(
-        user_story=entry["user_story"],
-        persona=entry.get("persona", ""),
-        acceptance_criteria=None if criteria is None else tuple(lines),
+        stories=tuple([story for _, story in found]),
+        places=tuple([f"row {number}" for number, _ in found]),
     )
 
 
@@ -115,6 +75,9 @@ def _from_json(raw: bytes) -> StoryFile:
         language=backlog.project.language,
         whole_product=True,
     )
+
+
+_READERS = {".json": _from_json, ".csv": _from_csv, ".tsv": _from_csv}
 
 
 def _stories(backlog: Backlog) -> list[tuple[str, StoryText]]:

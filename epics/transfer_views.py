@@ -1,6 +1,7 @@
 """A whole backlog in and out over REST."""
 
 from collections.abc import Iterable
+from itertools import chain
 from uuid import UUID
 
 from django.http import HttpResponseBase
@@ -15,6 +16,7 @@ from rest_framework.views import APIView
 
 from batchgen.api import operation, query_of, signed_in
 from batchgen.downloads import download
+from batchgen.errors import ValidationFailed
 from batchgen.output import shown
 from epics import selectors
 from epics.access import project_for
@@ -22,6 +24,9 @@ from epics.backlog_document import Backlog
 from epics.backlog_export import FORMATS, export_name
 from epics.backlog_import import backlog_import
 from epics.serializers import ExportQuery, ImportOutput
+
+#: U+FEFF: what is UTF-8 says so.
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class ImportView(APIView):
@@ -82,9 +87,12 @@ class ExportView(APIView):
         project = project_for(user=request.user, project_id=project_id)
         query = query_of(request, ExportQuery)
         written = FORMATS[query["format"]]
+        marked = written.mark if query["bom"] is None else query["bom"]
+        if marked and written.mark is None:
+            raise ValidationFailed("JSON has no byte order mark.", bom=["Leave it out for json."])
         return download(
             request._request,
-            written.write(project),
+            chain([BYTE_ORDER_MARK] if marked else [], written.write(project)),
             name=export_name(project, written),
             content_type=written.content_type,
         )

@@ -1,5 +1,6 @@
 """Lint stories: each by itself, then beside each other."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from quality.want_rules import want_defects
 #: A story passes with at least this score and no defect of high severity.
 DEFAULT_BAR = 85
 
+_WORDS = re.compile(r"[^\W_]+")
 _ORDER = {"high": 0, "medium": 1, "minor": 2}
 
 
@@ -30,8 +32,10 @@ class Linted:
 
 
 def is_english(language: str) -> bool:
-    """Whether stories in this language are English; a project that names none means it."""
-    return not language.strip() or language.strip().casefold().startswith("en")
+    """Whether stories in this language are English (`en-GB`, `British English`); a project that
+    names none means it."""
+    first, *others = _WORDS.findall(language.casefold()) or ["en"]
+    return first in {"en", "eng"} or "english" in {first, *others}
 
 
 def lint(

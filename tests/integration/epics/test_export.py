@@ -150,6 +150,33 @@ def test_export_over_rest(name: str, content_type: str, file: str) -> None:
     body = b"".join(answer)
     assert len(body) == int(answer["Content-Length"])
     assert b"E1-S1" in body
+    assert body.startswith(b"\xef\xbb\xbf") == ("csv" in content_type)
+
+
+@pytest.mark.parametrize(
+    ("query", "marked"),
+    [
+        ("format=csv&bom=false", False),
+        ("format=jira&bom=false", False),
+        ("format=jira&bom=true", True),
+        ("format=markdown&bom=true", True),
+        ("format=json&bom=false", False),
+    ],
+)
+def test_a_byte_order_mark_is_an_option(query: str, marked: bool) -> None:
+    user = user_make()
+    url = f"/api/v1/projects/{project_make(user, stories=1).pk}/export?{query}"
+    body = b"".join(client_of(user).get(url))
+    assert body.startswith(b"\xef\xbb\xbf") == marked
+    assert body.count(b"\xef\xbb\xbf") == marked
+
+
+def test_json_has_no_byte_order_mark() -> None:
+    user = user_make()
+    url = f"/api/v1/projects/{project_make(user).pk}/export?format=json&bom=true"
+    answer = client_of(user).get(url)
+    assert answer.status_code == 400
+    assert "bom" in answer.json()["error"]["details"]
 
 
 def test_an_unknown_format_is_refused() -> None:

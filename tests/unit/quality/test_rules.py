@@ -148,12 +148,25 @@ def test_rules_about_english_wording_leave_other_languages_alone() -> None:
     )
     (only,) = lint([german], english=False)
     assert [defect.kind for defect in only.defects] == ["too_few"]
-    assert [is_english(name) for name in ("", "English", "en-GB", "German")] == [
-        True,
-        True,
-        True,
-        False,
-    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "english"),
+    [
+        ("", True),
+        ("English", True),
+        ("en", True),
+        ("en-GB", True),
+        ("EN_us", True),
+        ("British English", True),
+        ("English (UK)", True),
+        ("German", False),
+        ("Spanish", False),
+        ("Englisch-Deutsch", False),
+    ],
+)
+def test_english_is_told_by_its_name_or_its_code(language: str, english: bool) -> None:
+    assert is_english(language) is english
 
 
 def test_the_worst_comes_first_and_the_score_falls_with_severity() -> None:

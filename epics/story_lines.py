@@ -1,0 +1,109 @@
+"""Stories out of text: one a line, a bullet or a paragraph, as people write them down."""
+
+import re
+from dataclasses import dataclass, field
+
+from quality.defects import StoryText
+
+#: Word and web pages leave U+2028 where a line was broken within a paragraph.
+_LINE_BREAK = re.compile(r"\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
+#: - * + and typographic bullets, a box to tick, 1. 1) (1) a) and codes such as US-12:
+_MARKER = re.compile(
+    r"(?:[-*+•‣▪◦●·\u2013\u2014\uf0b7]\s+(?:\[[ xX]?\]\s+)?|o\t\s*"
+    r"|\(?\d{1,5}[.):]\s+|\(?[A-Za-z][.)]\s+"
+    r"|[A-Za-z]{1,10}[- ]?\d{1,6}\s?[:.)]\s+)"
+)
+_HEADING = re.compile(r"#{1,6}\s|[=-]{3,}$")
+_ROLE = re.compile(r"as\b", re.IGNORECASE)
+_ROLE_ANYWHERE = re.compile(r"\bas (?:an?|the)\b", re.IGNORECASE)
+_BENEFIT = re.compile(r"(?:in order to|so that|so)\b", re.IGNORECASE)
+_BENEFIT_ANYWHERE = re.compile(r"\b(?:in order to|so that)\b", re.IGNORECASE)
+_WANT = re.compile(r"\bI\b")
+
+
+@dataclass(slots=True)
+class _Block:
+    """A story that is being read, and what it has of one so far."""
+
+    line: int
+    indent: int
+    #: A bullet, or the words that a story opens with, say where it begins.
+    begins: bool
+    role_last: bool
+    parts: list[str] = field(default_factory=list)
+    criteria: list[str] = field(default_factory=list)
+    closed: bool = False
+    role: bool = False
+    want: bool = False
+    benefit: bool = False
+
+    def add(self, said: str) -> None:
+        self.parts.append(said)
+        self.role = self.role or bool(_ROLE_ANYWHERE.search(said))
+        self.want = self.want or bool(_WANT.search(said))
+        self.benefit = self.benefit or bool(_BENEFIT_ANYWHERE.search(said))
+
+
+def stories_of(text: str) -> list[tuple[int, StoryText]]:
+    """The stories with the numbers of the lines that they begin on.
+
+    Bullets and numbers are left out. A line that goes on with the sentence before belongs to it;
+    bullets that are set in below a story are its acceptance criteria.
+    """
+    blocks: list[_Block] = []
+    for number, line in enumerate(_LINE_BREAK.split(text), start=1):
+        _take(blocks, number, line)
+    return [
+        (
+            block.line,
+            StoryText(
+                user_story=" ".join(block.parts),
+                acceptance_criteria=tuple(block.criteria) if block.criteria else None,
+            ),
+        )
+        for block in blocks
+    ]
+
+
+def _take(blocks: list[_Block], number: int, line: str) -> None:
+    content = line.strip()
+    last = blocks[-1] if blocks else None
+    if not content or _HEADING.match(content):
+        if last:
+            last.closed = True
+        return
+    indent = len(line) - len(line.lstrip())
+    marker = _MARKER.match(content)
+    said = content[marker.end() :] if marker else content
+    if last and marker and indent > last.indent and not _opens(said):
+        last.criteria.append(said)
+    elif last and not marker and last.criteria and not last.closed and indent > last.indent:
+        last.criteria[-1] += f" {said}"
+    elif last and not marker and not last.closed and _goes_on(last, said, indent):
+        last.add(said)
+    else:
+        begins = bool(marker) or _opens(said)
+        block = _Block(line=number, indent=indent, begins=begins, role_last=_benefit_first(said))
+        block.add(said)
+        blocks.append(block)
+
+
+def _opens(said: str) -> bool:
+    return bool(_ROLE.match(said)) or _benefit_first(said)
+
+
+def _benefit_first(said: str) -> bool:
+    return bool(_BENEFIT.match(said))
+
+
+def _goes_on(last: _Block, said: str, indent: int) -> bool:
+    """Whether a line without a bullet belongs to the story before it."""
+    if _ROLE.match(said):
+        return last.role_last and not last.role
+    if _benefit_first(said):
+        return not last.benefit
+    if not last.begins:
+        return said[0].islower() and last.parts[-1].endswith(",")
+    if _WANT.match(said):
+        return not last.want
+    return said[0].islower() or indent > last.indent
