@@ -41,7 +41,7 @@ up: venv
 	@$(LOCAL) up
 
 test: venv
-	env -u DATABASE_URL -u REDIS_URL $(BIN)/python -m pytest $(PARALLEL)
+	env -u DATABASE_URL -u REDIS_URL -u DATABASE_URL_FILE -u REDIS_URL_FILE $(BIN)/python -m pytest $(PARALLEL)
 
 bench: venv
 	$(BIN)/python -m benchmarks

@@ -1,9 +1,17 @@
-"""Kombu's Redis transport, with two of its habits mended."""
+"""Kombu's Redis transport, which connects as REDIS_URL says, with two of its habits mended."""
 
 from typing import Any
 
 from kombu.transport import redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+
+from batchgen.redis import ConnectionClass, address, connection_pool
+
+#: What Celery's settings say of the broker's connections.
+_OPTIONS = (
+    *("max_connections", "socket_timeout", "socket_connect_timeout"),
+    *("socket_keepalive", "health_check_interval"),
+)
 
 
 class Channel(redis.Channel):
@@ -19,8 +27,8 @@ class Channel(redis.Channel):
             self._kept = super()._create_client()  # type: ignore[misc]  # in no stub
         return self._kept
 
-    def _connparams(self, *args: Any, **kwargs: Any) -> Any:
-        """What to connect with.
+    def _get_pool(self, asynchronous: bool = False) -> Any:
+        """Connections to where REDIS_URL points, in the place of kombu's own reading of a URL.
 
         When Redis goes away under a busy worker, kombu 5.7 closes the transport. What is still
         asked of the channel then (acknowledge what was under way, give back what was not begun)
@@ -32,10 +40,38 @@ class Channel(redis.Channel):
         """
         if self.connection is None or self.connection.client is None:
             raise RedisConnectionError("This connection to Redis was closed.")
-        return super()._connparams(*args, **kwargs)  # type: ignore[misc]  # in no stub
+        to = address()
+        self.keyprefix_fanout = self.keyprefix_fanout.format(db=to.db)
+        pool = connection_pool(
+            to,
+            adapt=self._watched if asynchronous else lambda connection: connection,
+            **{name: getattr(self, name) for name in _OPTIONS},
+        )
+        # Kombu closes them with the channel.
+        manager = "_async_sentinel_manager" if asynchronous else "_sentinel_manager"
+        setattr(self, manager, getattr(pool, "sentinel_manager", None))
+        return pool
+
+    def _watched(self, connection: ConnectionClass) -> ConnectionClass:
+        """Connections that the event loop forgets when they are closed."""
+        channel: Any = self
+
+        class Watched(connection):  # type: ignore[misc]  # the base is an argument
+            def disconnect(self, *args: Any, **kwargs: Any) -> None:
+                super().disconnect(*args, **kwargs)
+                if channel._registered:
+                    channel._on_connection_disconnect(self)
+
+        return Watched
 
 
 class Transport(redis.Transport):
     """What CELERY_BROKER_TRANSPORT names."""
 
     Channel = Channel
+    #: So that kombu leaves the broker's URL alone.
+    can_parse_url = True
+
+    def as_uri(self, uri: str, include_password: bool = False, mask: str = "**") -> str:
+        """Where the broker is, for logs and for Flower; never with a password."""
+        return str(address())

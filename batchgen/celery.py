@@ -2,9 +2,10 @@
 
 import logging.config
 import os
+import sys
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import import_modules, setup_logging
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
@@ -23,3 +24,13 @@ app.autodiscover_tasks()
 def configure_logs(**_: object) -> None:
     """Celery's programs write their lines as the others do; it sets nothing up beside them."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@import_modules.connect
+def give_flower_its_broker(**_: object) -> None:
+    """Flower asks for the application's modules at its start, and then shows our queues."""
+    if views := sys.modules.get("flower.views"):
+        # It needs the settings, which wait for this module.
+        from batchgen.flower import Broker  # noqa: PLC0415  # see above
+
+        views.Broker = Broker  # type: ignore[attr-defined]  # of a module by name

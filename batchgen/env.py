@@ -5,9 +5,17 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import IPv6Address
+from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from batchgen.redis_url import RedisURLError, parse
+
+#: What `secret` reads.
+SECRETS = (
+    *("BATCHGEN_SECRET_KEY", "DATABASE_URL", "REDIS_URL"),
+    *("ANTHROPIC_API_KEY", "BATCHGEN_PASSWORD"),
+)
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 _BETWEEN = re.compile(r"[,\s]+")
@@ -26,16 +34,42 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, default).strip()
 
 
-def secret(name: str, *, required: bool, default: str = "") -> str:
-    """A value that production must bring itself.
+def secret(name: str, *, required: bool = False, default: str = "") -> str:
+    """A value that must not be seen, and that production must bring itself where it is required.
+
+    It stands in the variable itself or in the file that its twin names, `{name}_FILE`.
 
     Raises:
-        ImproperlyConfigured: it is required and empty.
+        ImproperlyConfigured: it is required and empty; it is given twice; its file is empty or
+            cannot be read.
     """
-    value = text(name, default)
+    value, path = text(name), text(f"{name}_FILE")
+    if value and path:
+        raise ImproperlyConfigured(f"Set {name} or {name}_FILE, not both.")
+    if path:
+        value = _content(f"{name}_FILE", path)
+    value = value or default
     if required and not value:
-        raise ImproperlyConfigured(f"{name} is not set. A production start needs it.")
+        raise ImproperlyConfigured(
+            f"{name} is not set, nor is {name}_FILE. A production start needs one."
+        )
     return value
+
+
+def redis_url(name: str, *, required: bool, default: str) -> str:
+    """A secret that is the address of a Redis.
+
+    Raises:
+        ImproperlyConfigured: it cannot be served, or a file that it names cannot be used.
+    """
+    url = secret(name, required=required, default=default)
+    try:
+        address = parse(url)
+        if address.tls is not None:
+            address.tls.check_files()
+    except RedisURLError as error:
+        raise ImproperlyConfigured(f"{name} cannot be served. {error}") from None
+    return url
 
 
 def boolean(name: str, *, default: bool) -> bool:
@@ -161,4 +195,16 @@ def _name(host: str) -> str | None:
 def _within(name: str, value: float, least: float, most: float) -> float:
     if not least <= value <= most:
         raise ImproperlyConfigured(f"{name} must be from {least} to {most}, not {value}.")
+    return value
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        value = Path(path).read_text(encoding="utf-8-sig").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}: {path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ImproperlyConfigured(f"{name}: {path} is no text in UTF-8.") from None
+    if not value:
+        raise ImproperlyConfigured(f"{name}: {path} is empty.")
     return value

@@ -1,22 +1,106 @@
 """One Redis connection pool a process, and the names of batchgen's own keys."""
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any
 
 import redis
 from django.conf import settings
+from redis.sentinel import (
+    Sentinel,
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
+
+from batchgen.redis_url import RedisAddress, parse
+
+#: Connections over TCP take these; a Unix domain socket has no use for them.
+_TCP_ONLY = ("socket_keepalive", "socket_keepalive_options")
+
+ConnectionClass = type[Any]
 
 
 @cache
 def client() -> redis.Redis:
     """This process's client; its calls raise `redis.RedisError` when Redis is away."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=5,
-        socket_connect_timeout=2,
-        health_check_interval=30,
+    return redis.Redis(
+        connection_pool=connection_pool(
+            address(), socket_timeout=5, socket_connect_timeout=2, health_check_interval=30
+        )
     )
 
 
 def key(name: str) -> str:
     """The key under this installation's prefix."""
     return f"{settings.REDIS_PREFIX}{name}"
+
+
+def address() -> RedisAddress:
+    """What REDIS_URL says."""
+    return _parsed(settings.REDIS_URL)
+
+
+def connection_pool(
+    to: RedisAddress,
+    *,
+    adapt: Callable[[ConnectionClass], ConnectionClass] = lambda connection: connection,
+    **options: Any,
+) -> redis.ConnectionPool:
+    """Connections to an address: every one that this program makes, of the broker too.
+
+    Args:
+        adapt: makes of the class of the connections the one to use.
+        options: of redis-py's connections, time-outs above all; Sentinels are asked with the
+            same time-outs.
+    """
+    who: dict[str, Any] = {"username": to.username, "password": to.password, "db": to.db}
+    if to.protocol is not None:
+        options["protocol"] = to.protocol
+    if to.socket:
+        options = {name: value for name, value in options.items() if name not in _TCP_ONLY}
+        return redis.ConnectionPool(
+            adapt(redis.UnixDomainSocketConnection), path=to.socket, **who, **options
+        )
+    tls = to.tls.options() if to.tls else {}
+    if to.service:
+        managed = SentinelManagedSSLConnection if to.tls else SentinelManagedConnection
+        return SentinelConnectionPool(  # type: ignore[no-untyped-call]  # in no stub
+            to.service,
+            _Sentinels(to, options, tls),
+            connection_class=adapt(managed),
+            **who,
+            **tls,
+            **options,
+        )
+    ((host, port),) = to.hosts
+    direct = redis.SSLConnection if to.tls else redis.Connection
+    return redis.ConnectionPool(adapt(direct), host=host, port=port, **who, **tls, **options)
+
+
+class _Sentinels(Sentinel):
+    """The Sentinels of an address, asked in the order of the URL.
+
+    redis-py moves the one that answered to the front. Threads that do so at the same time can
+    lose one, and with it the last that is up; so it gets copies to sort.
+    """
+
+    def __init__(self, to: RedisAddress, options: dict[str, Any], tls: dict[str, Any]) -> None:
+        waits = {name: value for name, value in options.items() if name.startswith("socket_")}
+        who = {"username": to.sentinel_username, "password": to.sentinel_password}
+        super().__init__(  # type: ignore[no-untyped-call]  # in no stub
+            to.hosts, sentinel_kwargs={**waits, **who, **tls, "ssl": to.tls is not None}
+        )
+
+    @property
+    def sentinels(self) -> list[redis.Redis]:
+        return list(self._asked)
+
+    @sentinels.setter
+    def sentinels(self, clients: list[redis.Redis]) -> None:
+        self._asked = clients
+
+
+@lru_cache(maxsize=8)
+def _parsed(url: str) -> RedisAddress:
+    return parse(url)

@@ -158,14 +158,15 @@ DATABASES: dict[str, Any] = {
 
 # Redis: the broker and all that may be lost -----------------------------------------------------
 
-REDIS_URL = env.secret("REDIS_URL", required=PRODUCTION, default="redis://127.0.0.1:6379/0")
+REDIS_URL = env.redis_url("REDIS_URL", required=PRODUCTION, default="redis://127.0.0.1:6379/0")
 #: Stands before every key, so that several installations can share one Redis.
 REDIS_PREFIX = env.text("BATCHGEN_REDIS_PREFIX", "batchgen:")
 
 # Celery: the muscle -----------------------------------------------------------------------------
 
 WORKER_CONCURRENCY = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, most=1000)
-CELERY_BROKER_URL = REDIS_URL
+# The transport connects as REDIS_URL says: Celery and Flower never see the password.
+CELERY_BROKER_URL = "redis://"
 CELERY_BROKER_TRANSPORT = "batchgen.broker:Transport"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     # Kombu's own books of unacknowledged messages lose some at every kill and give others back

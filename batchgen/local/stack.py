@@ -21,9 +21,17 @@ _URL = r"http://127\.0\.0\.1:\d+"
 
 
 def base_environment() -> Environment:
-    """Ours, and no proxy on the way to 127.0.0.1: HTTP clients would ask one even for that."""
-    proxies = {name: _without_proxy(os.environ.get(name, "")) for name in ("NO_PROXY", "no_proxy")}
-    return {**os.environ, **proxies, "PYTHONUNBUFFERED": "1"}
+    """Ours, with what secrets' files hold in the secrets' own variables.
+
+    And without a proxy on the way to 127.0.0.1: HTTP clients would ask one even for that.
+    """
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    for name in ("NO_PROXY", "no_proxy"):
+        environment[name] = _without_proxy(environment.get(name, ""))
+    for name in env.SECRETS:
+        if environment.pop(f"{name}_FILE", None):
+            environment[name] = env.secret(name)
+    return environment
 
 
 #: For tests and benchmarks of everything but the limiter.

@@ -17,6 +17,7 @@ FAULTS = "tests/acceptance/faults/test_faults.py::"
 GATES = "tests/integration/limiter/test_gate.py::"
 DESK = "tests/integration/limiter/test_desk.py::"
 GATE_CLOCKS = "tests/integration/limiter/test_clocks.py::"
+FIRST_BYTES = "tests/integration/redis_url/test_first_bytes.py::"
 SQL = "runs/queries.sql"
 GATE = "workers/limiter/gate.lua"
 TRANSLATE = "workers/provider/translate.py"
@@ -537,6 +538,23 @@ RECOVERY = (
     ),
 )
 
+REDIS = (
+    _mutant(
+        "redis: a `rediss://` URL begins with TLS, for the broker too",
+        "batchgen/redis.py",
+        "    direct = redis.SSLConnection if to.tls else redis.Connection\n",
+        "    tls, direct = {}, redis.Connection\n",
+        f"{FIRST_BYTES}test_tls_begins_with_its_handshake",
+    ),
+    _mutant(
+        "redis: a certificate is checked unless the URL says otherwise",
+        "batchgen/redis_url.py",
+        'verify=_one_of(wanted, "ssl_cert_reqs", _REQUIREMENTS, True)',
+        'verify=_one_of(query, "ssl_cert_reqs", _REQUIREMENTS, False)',
+        "tests/unit/test_redis_url.py::test_a_certificate_is_checked_unless_the_url_says_otherwise",
+    ),
+)
+
 LIMITER = (
     _mutant(
         "limiter: what Redis lost counts as used up",
@@ -720,6 +738,7 @@ MUTANTS = (
     *RUN_STATUS,
     *RECOVERY,
     *FEWER_LANES,
+    *REDIS,
     *LIMITER,
     *CLOCKS,
     *REFUSALS,

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         name = env.text("BATCHGEN_USER") or "demo"
-        password = env.secret("BATCHGEN_PASSWORD", required=False)
+        password = env.secret("BATCHGEN_PASSWORD")
         user = User.objects.select_for_update().filter(username=name).first()
         if user is None and not password:
             raise CommandError(f"There is no user {name} yet: set BATCHGEN_PASSWORD to create it.")
