@@ -113,6 +113,7 @@ def web(environment: Environment, host: str, port: int) -> Child:
         env=environment,
         cwd=ROOT,
         ready=answers(f"{address(host, port)}/healthz"),
+        restarts=True,
     )
 
 
@@ -128,13 +129,14 @@ def worker(environment: Environment, web_address: str) -> Child:
         cwd=ROOT,
         ready=answers(f"{web_address}/readyz"),
         grace_s=call_s + 30,
+        restarts=True,
     )
 
 
 def beat(environment: Environment, directory: Path) -> Child:
     """The scheduler. No pid file: the supervisor knows its children."""
     argv = [*_celery("beat"), "-s", str(directory / "beat-schedule"), "--pidfile="]
-    return Child(name="beat", argv=argv, env=environment, cwd=ROOT)
+    return Child(name="beat", argv=argv, env=environment, cwd=ROOT, restarts=True)
 
 
 def flower(environment: Environment, port: int) -> Child:
@@ -145,7 +147,7 @@ def flower(environment: Environment, port: int) -> Child:
     """
     argv = [*_celery("flower"), "--address=127.0.0.1", f"--port={port}"]
     ready = answers(f"http://127.0.0.1:{port}/healthcheck")
-    return Child(name="flower", argv=argv, env=environment, cwd=ROOT, ready=ready)
+    return Child(name="flower", argv=argv, env=environment, cwd=ROOT, ready=ready, restarts=True)
 
 
 def address(host: str, port: int) -> str:

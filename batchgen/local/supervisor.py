@@ -29,6 +29,10 @@ _POLL_S = 0.05
 _LONGEST_POLL_S = 0.5
 _KEPT_LINES = 200
 _REPORTED_LINES = 20
+#: A child that is started again is given up when it ends more often than this in so long. One
+#: epic that kills its worker does so three times before it is given up itself.
+_MOST_DEATHS = 10
+_DEATHS_WITHIN_S = 300
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Asks whether the child is ready. False means "not yet"; it is asked again until the timeout.
 Readiness = Callable[["Running"], bool]
@@ -60,6 +64,8 @@ class Child:
     orphan_signal: signal.Signals = signal.SIGKILL
     #: Uses the supervisor's own terminal instead of a log.
     attached: bool = False
+    #: Is started again when it ends by itself after it was ready.
+    restarts: bool = False
 
 
 class StopRequestedError(Exception):
@@ -80,8 +86,12 @@ class ChildFailedError(Exception):
 class Running:
     """A started child: its process and its latest lines."""
 
-    def __init__(self, child: Child, sink: Sink) -> None:
+    def __init__(self, child: Child, sink: Sink, deaths: Sequence[float] = ()) -> None:
         self.child = child
+        #: Whether it was ready once, in this start or, as it is started again, in one before.
+        self.was_ready = bool(deaths)
+        #: When starts before this one ended lately.
+        self.deaths = deaths
         self.lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self.process = subprocess.Popen(
             _launch_argv(child),
@@ -208,7 +218,7 @@ class Supervisor:
         """Wait until a stop is asked for.
 
         Raises:
-            ChildFailedError: a child ended by itself.
+            ChildFailedError: a child ended by itself, and is not or no longer started again.
         """
         with suppress(StopRequestedError):
             while True:
@@ -228,9 +238,25 @@ class Supervisor:
     def _check(self) -> None:
         if self._stop.is_set():
             raise StopRequestedError
-        for running in self._children:
+        for place, running in enumerate(self._children):
             if (code := running.code()) is not None:
-                raise ChildFailedError(running, _ended(code))
+                self._children[place] = self._again(running, _ended(code))
+
+    def _again(self, running: Running, what: str) -> Running:
+        """A new start of the child that ended.
+
+        Raises:
+            ChildFailedError: it is none to start again, or ends again and again.
+        """
+        child, at = running.child, time.monotonic()
+        if not (child.restarts and running.was_ready):
+            raise ChildFailedError(running, what)
+        deaths = [*(each for each in running.deaths if each > at - _DEATHS_WITHIN_S), at]
+        if len(deaths) > _MOST_DEATHS:
+            raise ChildFailedError(running, f"{what}, again and again")
+        running.stop(hurry=self._hurry)  # what it left of its own children
+        self._sink(child.name, f"{child.name} {what}; it is started again.")
+        return Running(child, self._sink, deaths)
 
     def _await_ready(self, running: Running) -> None:
         deadline, pause_s = time.monotonic() + running.child.ready_timeout_s, _POLL_S
@@ -241,6 +267,7 @@ class Supervisor:
                 raise ChildFailedError(running, f"was not ready within {limit_s:g} s")
             time.sleep(pause_s)
             pause_s = min(1.5 * pause_s, _LONGEST_POLL_S)
+        running.was_ready = True
         self._check()
 
 

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread, Timer
 
 import pytest
 
+from batchgen.local import supervisor as module
 from batchgen.local.place import ROOT
 from batchgen.local.supervisor import (
     Child,
@@ -102,6 +104,56 @@ def test_a_crash_is_noticed_while_another_child_gets_ready(supervisor: Superviso
 def test_a_child_that_is_not_ready_in_time_is_reported(supervisor: Supervisor) -> None:
     with supervisor, pytest.raises(ChildFailedError, match=r"slow was not ready within 0\.3 s"):
         supervisor.start(python("slow", "import time; time.sleep(60)", ready_timeout_s=0.3))
+
+
+def test_a_child_that_died_is_started_again_and_it_is_said(
+    supervisor: Supervisor, lines: Lines
+) -> None:
+    with supervisor:
+        worker = supervisor.start(replace(python("worker", _SLEEP), restarts=True))
+        watching = Thread(target=supervisor.watch)
+        watching.start()
+        worker.process.kill()
+        assert eventually(lambda: lines.count(("worker", "up")) == 2)
+        supervisor.stop()
+        watching.join()
+    assert lines[1] == ("worker", "worker was ended by signal 9 (Killed); it is started again.")
+
+
+def test_a_child_that_dies_again_and_again_is_given_up(
+    supervisor: Supervisor, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_DEATHS", 3)
+    with supervisor:
+        supervisor.start(replace(python("worker", _CRASH), restarts=True))
+        with pytest.raises(
+            ChildFailedError, match="worker ended with exit code 1, again and again"
+        ):
+            supervisor.watch()
+    assert lines.count(("worker", "here")) == 4
+
+
+def test_deaths_long_ago_do_not_count(
+    supervisor: Supervisor, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_DEATHS", 1)
+    monkeypatch.setattr(module, "_DEATHS_WITHIN_S", 0)
+    with supervisor:
+        supervisor.start(replace(python("worker", _CRASH), restarts=True))
+        watching = Thread(target=supervisor.watch)
+        watching.start()
+        assert eventually(lambda: lines.count(("worker", "here")) == 4)
+        supervisor.stop()
+        watching.join()
+
+
+def test_a_child_that_was_never_ready_is_not_started_again(
+    supervisor: Supervisor, lines: Lines
+) -> None:
+    never = replace(python("worker", _CRASH), ready=logged("nothing"), restarts=True)
+    with supervisor, pytest.raises(ChildFailedError, match="worker ended with exit code 1"):
+        supervisor.start(never)
+    assert lines.count(("worker", "here")) == 1
 
 
 def test_a_program_that_does_not_exist_is_reported(supervisor: Supervisor) -> None:
