@@ -1,11 +1,16 @@
-"""Runs in Django's admin: to look at. Workers and services write them, so hands do not."""
+"""Runs in Django's admin: to look at, and to pause, resume, cancel and retry.
 
+Workers and services write their rows, so hands do not.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.db.models import Count, Model, Q, QuerySet
+from django.db.models import Count, Min, Model, Q, QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -14,15 +19,20 @@ from django.utils.timezone import now
 from batchgen.errors import RunAlreadyActive, ValidationFailed
 from epics.admin import ModelAdmin, ProjectAdmin, TabularInline
 from epics.models import Project
+from runs.admin_actions import CANCEL, PAUSE, RESUME, RETRY, runs_act
 from runs.eta import duration_text
 from runs.models import Lane, PacingProfile, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
 from runs.progress import RunProgress, duration_ms
 from runs.selectors import runs_with_figures
 from runs.services import RunOptions, run_start
-from runs.states import LaneState
+from runs.states import LaneState, RunEpicStatus
 
-#: Rows that the page of one run shows of its lanes and of its epics.
+#: Rows that the page of one run shows of its lanes and of its epics, and of its trail and log.
 _INLINE_ROWS = 50
+_LINE = "{:%Y-%m-%d %H:%M:%S} {} {}"
+
+admin.site.site_title = admin.site.site_header = "batchgen"
+admin.site.index_title = "Backlogs, runs and what they cost"
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -105,6 +115,7 @@ class RunAdmin(ReadOnlyAdmin):
     list_select_related = ("project",)
     search_fields = ("=id", "=project__id", "project__name", "project__code", "error_code")
     date_hierarchy = "created_at"
+    actions = ("pause", "resume", "cancel", "retry_failed")
     inlines = (LaneInline, RunEpicInline)
     fieldsets = (
         (
@@ -115,6 +126,7 @@ class RunAdmin(ReadOnlyAdmin):
                     ("type", "status", "phase", "detail"),
                     ("done", "failed", "stories", "tokens", "cost"),
                     ("error_code", "error"),
+                    "errors",
                     "everything",
                 )
             },
@@ -134,6 +146,7 @@ class RunAdmin(ReadOnlyAdmin):
             "Times",
             {"fields": (("created_at", "started_at", "completed_at"), "duration", "version")},
         ),
+        (f"The last {_INLINE_ROWS} of its trail and log", {"fields": ("trail", "log")}),
     )
     readonly_fields = (
         "id",
@@ -144,7 +157,10 @@ class RunAdmin(ReadOnlyAdmin):
         "tokens",
         "cost",
         "duration",
+        "errors",
         "everything",
+        "trail",
+        "log",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
@@ -169,10 +185,29 @@ class RunAdmin(ReadOnlyAdmin):
         open_runs = [f"{run} ({run.status})" for run in objs if run.completed_at is None]
         return [f"{run}; its stories stay" for run in runs], parts, set(), open_runs
 
+    def has_control_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("runs.change_run")
+
+    @admin.action(description="Pause", permissions=["control"])
+    def pause(self, request: HttpRequest, runs: QuerySet[Run]) -> TemplateResponse | None:
+        return runs_act(PAUSE, request, runs)
+
+    @admin.action(description="Resume", permissions=["control"])
+    def resume(self, request: HttpRequest, runs: QuerySet[Run]) -> TemplateResponse | None:
+        return runs_act(RESUME, request, runs)
+
+    @admin.action(description="Cancel", permissions=["control"])
+    def cancel(self, request: HttpRequest, runs: QuerySet[Run]) -> TemplateResponse | None:
+        return runs_act(CANCEL, request, runs)
+
+    @admin.action(description="Retry failed epics", permissions=["control"])
+    def retry_failed(self, request: HttpRequest, runs: QuerySet[Run]) -> TemplateResponse | None:
+        return runs_act(RETRY, request, runs)
+
     @admin.display(description="epics done")
     def done(self, run: Run) -> str:
         progress = RunProgress.of(run)
-        return f"{progress.total - progress.left} of {progress.total}"
+        return f"{progress.completed} of {progress.total}"
 
     @admin.display
     def failed(self, run: Run) -> int:
@@ -197,6 +232,26 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description="phase detail")
     def detail(self, run: Run) -> str:
         return RunProgress.of(run).phase_detail
+
+    @admin.display(description="errors by code")
+    def errors(self, run: Run) -> SafeString | str:
+        failed = run.run_epics.filter(status=RunEpicStatus.FAILED).values("error_code")
+        counted = failed.annotate(number=Count("pk"), sample=Min("error")).order_by("-number")
+        return _lines(
+            f"{row['error_code']}: {row['number']}, such as: {row['sample']}" for row in counted
+        )
+
+    @admin.display
+    def trail(self, run: Run) -> SafeString | str:
+        actions = run.actions.order_by("-id")[:_INLINE_ROWS]
+        return _lines(
+            f"{_LINE.format(each.at, each.actor, each.kind)} {each.details}" for each in actions
+        )
+
+    @admin.display
+    def log(self, run: Run) -> SafeString | str:
+        lines = run.log.order_by("-id")[:_INLINE_ROWS]
+        return _lines(_LINE.format(line.at, line.level, line.message) for line in lines)
 
     @admin.display(description="all of its")
     def everything(self, run: Run) -> SafeString:
@@ -381,6 +436,10 @@ def _generate(project: Project, user: User | None) -> tuple[int, str]:
     except ValidationFailed as error:
         return messages.ERROR, f"{project}: {error.message}"
     return messages.SUCCESS, f"{project}: started run {run.pk} over {run.total_epics} epics."
+
+
+def _lines(texts: Iterable[str]) -> SafeString | str:
+    return format_html_join("", "{}<br>", [(text,) for text in texts]) or "-"
 
 
 def _tokens(spent: RunProgress | RunEpic | ProviderCall) -> str:
