@@ -2,7 +2,7 @@
 
 from django.db import transaction
 from django.db.models import Model
-from django.utils.timezone import now
+from django.db.models.functions import Now
 
 #: More than come with one request, so that a backlog melts.
 _AT_ONCE = 100
@@ -13,6 +13,6 @@ def rows_expire(model: type[Model]) -> None:
     """Delete some of the rows whose `expires_at` is over. Waits for nobody: rows that another
     transaction holds are left to the next call. Call it outside of other transactions."""
     rows = model._default_manager.select_for_update(skip_locked=True).order_by("expires_at")
-    over = list(rows.filter(expires_at__lt=now()).values_list("pk", flat=True)[:_AT_ONCE])
+    over = list(rows.filter(expires_at__lt=Now()).values_list("pk", flat=True)[:_AT_ONCE])
     if over:
         model._default_manager.filter(pk__in=over).delete()

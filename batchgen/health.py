@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -11,6 +12,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from batchgen import redis
+
+T = TypeVar("T")
 
 #: A check that takes longer counts as failed.
 CHECK_S = 2.0
@@ -50,14 +53,21 @@ def missing(checks: Mapping[str, Callable[[], None]]) -> list[str]:
     return [name for name, future in futures.items() if not _passed(future)]
 
 
-def _run(check: Callable[[], None]) -> None:
+def asked(question: Callable[[], T]) -> T | None:
+    """What it answers; None where it fails, or does not within CHECK_S."""
+    future = _threads.submit(_run, question)
+    wait_for([future], timeout=CHECK_S)
+    return future.result() if _passed(future) else None
+
+
+def _run(question: Callable[[], T]) -> T:
     try:
-        check()
+        return question()
     finally:
         connection.close()
 
 
-def _passed(future: "Future[None]") -> bool:
+def _passed(future: "Future[Any]") -> bool:
     if not future.done():
         future.cancel()
         return False

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils.timezone import now
+from django.db.models.functions import Now
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.renderers import JSONRenderer
@@ -79,7 +79,7 @@ def _once(request: Request, key: str, work: Callable[[], Response]) -> Response:
             key=key,
             defaults={
                 "request_hash": request_hash,
-                "expires_at": now() + timedelta(seconds=settings.IDEMPOTENCY_KEEP_S),
+                "expires_at": Now() + timedelta(seconds=settings.IDEMPOTENCY_KEEP_S),
             },
         )
         if mine:

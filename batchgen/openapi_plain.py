@@ -22,6 +22,27 @@ def _status(text: str) -> dict[str, Any]:
     return {"content": {"application/json": {"schema": schema, "example": example}}}
 
 
+def _ready() -> dict[str, Any]:
+    found = _status("ready")
+    warning = {
+        "type": "object",
+        "required": ["code", "host", "aheadMs", "message"],
+        "properties": {
+            "code": {"type": "string", "enum": ["CLOCK_WRONG"]},
+            "host": {"type": "string"},
+            "aheadMs": {"type": "integer", "description": "Negative: the clock is behind."},
+            "message": {"type": "string"},
+        },
+    }
+    data = found["content"]["application/json"]["schema"]["properties"]["data"]
+    data["properties"]["warnings"] = {
+        "type": "array",
+        "items": warning,
+        "description": "Where there are any: hosts whose clock differs from PostgreSQL's.",
+    }
+    return found
+
+
 def _missing() -> dict[str, Any]:
     found = response(["UNAVAILABLE"], _FAILURE)
     error = {
@@ -50,7 +71,7 @@ PLAIN: dict[str, dict[str, Any]] = {
         "readyz",
         "Can this installation take work?",
         {
-            "200": {"description": "All is there.", **_status("ready")},
+            "200": {"description": "All is there.", **_ready()},
             "503": _missing(),
         },
     ),

@@ -19,8 +19,8 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.http import HttpRequest
-from django.utils.timezone import now
 
 from batchgen.errors import Throttled
 from batchgen.expiry import rows_expire
@@ -95,18 +95,17 @@ def _count(keys: dict[str, int]) -> None:
     window = timedelta(seconds=settings.SIGN_IN_WINDOW_S)
     with transaction.atomic():
         # In one order, so that two tries never wait for each other.
-        at = now()
-        fresh = [SignInTries(key=key, expires_at=at + window) for key in sorted(keys)]
+        ends = Now() + window
+        fresh = [SignInTries(key=key, expires_at=ends) for key in sorted(keys)]
         SignInTries.objects.bulk_create(fresh, ignore_conflicts=True)
         rows = SignInTries.objects.select_for_update().filter(key__in=keys).order_by("key")
-        found = list(rows)
-        full = [row for row in found if row.expires_at > at and row.count >= keys[row.key]]
+        found = list(rows.values_list("key", "count", F("expires_at") - Now()))
+        over = [key for key, _, left in found if left <= timedelta(0)]
+        full = [left for key, count, left in found if key not in over and count >= keys[key]]
         if full:
-            wait = max(row.expires_at for row in full) - at
-            wait_s = max(1, round(wait.total_seconds()))
+            wait_s = max(1, round(max(full).total_seconds()))
             raise Throttled(f"Too many wrong tries. Try again in {wait_s} s.", wait_s=wait_s)
-        over = [row.key for row in found if row.expires_at <= at]
-        SignInTries.objects.filter(key__in=over).update(count=0, expires_at=at + window)
+        SignInTries.objects.filter(key__in=over).update(count=0, expires_at=ends)
         SignInTries.objects.filter(key__in=keys).update(count=F("count") + 1)
 
 

@@ -4,8 +4,7 @@ Counted in Redis, over all web processes. While Redis is away nobody is held up:
 a client that runs wild from the others' time; guessing passwords is limited in `sign_in`.
 """
 
-import math
-from time import monotonic, time
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -38,12 +37,10 @@ class RequestThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: "APIView") -> bool:
         if not self.most():
             return True
-        at = time()
         user_id = request.user.pk
         who = f"user:{user_id}" if user_id else client_address(request._request)
-        window = math.floor(at / _WINDOW_S)
-        self._wait_s = math.ceil((window + 1) * _WINDOW_S - at)
-        return _counted(f"{self.scope}:{who}:{window}") <= self.most()
+        counted, self._wait_s = _counted(f"{self.scope}:{who}")
+        return counted <= self.most()
 
     def wait(self) -> float:
         return max(1, self._wait_s)
@@ -58,17 +55,21 @@ class MemberThrottle(RequestThrottle):
         return settings.MEMBERS_PER_MINUTE
 
 
-def _counted(name: str) -> int:
-    """How many times this name was counted, with this one; 0 where Redis cannot say."""
+def _counted(name: str) -> tuple[int, int]:
+    """How many times this name was counted in its minute, with this one, and the seconds until the
+    minute is over. It begins with the first; nothing is counted where Redis cannot say."""
     if monotonic() < _rest["until"]:
-        return 0
+        return 0, 0
     key = redis.key(f"throttle:{name}")
     try:
         pipeline = redis.client().pipeline(transaction=False)
+        pipeline.set(key, 0, ex=_WINDOW_S, nx=True)
         pipeline.incr(key)
-        pipeline.expire(key, 2 * _WINDOW_S)
-        counted, _ = pipeline.execute()
+        pipeline.ttl(key)
+        _, counted, left_s = pipeline.execute()
+        if left_s < 0:  # its minute was over between the commands
+            redis.client().expire(key, _WINDOW_S)
     except RedisError:
         _rest["until"] = monotonic() + _REST_S
-        return 0
-    return int(counted)
+        return 0, 0
+    return int(counted), int(left_s)

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db.models import Count, Model, QuerySet
+from django.db.models.functions import Now
 from django.forms import BaseModelForm
 from django.http import HttpRequest
-from django.utils.timezone import now
 
 from batchgen.errors import RunAlreadyActive
 from epics.models import Card, Epic, EpicCard, Membership, Project, Story
@@ -221,7 +221,7 @@ class StoryAdmin(VersionedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Story, form: ModelForm, change: bool) -> None:
         if form.changed_data:
-            obj.edited_at = now()
+            obj.edited_at = Now()
         if set(form.changed_data) & set(STORY_JUDGED):
             obj.quality_score, obj.defects = None, []
         super().save_model(request, obj, form, change)

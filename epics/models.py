@@ -1,13 +1,23 @@
 """The backlog: projects, who may use them, cards, epics and their stories."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q, Value
-from django.db.models.functions import Concat, Upper
+from django.db.models.functions import Concat, Now, Upper
 
 from batchgen.ids import new_id
+
+
+class TouchedAt(models.DateTimeField):  # type: ignore[type-arg]  # only stubs have them
+    """When the row was last saved, by the database's clock. What is in memory keeps the time that
+    it was read with."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        return Now()
 
 
 class Project(models.Model):
@@ -26,8 +36,8 @@ class Project(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = TouchedAt(db_default=Now(), editable=False)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -229,7 +239,7 @@ class Story(models.Model):
     defects = models.JSONField(default=list, blank=True)
     #: The run that wrote it, null for a person's own; runs are above this room, so just an id.
     run_id = models.UUIDField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     #: When a person last changed it; null while it stands as generated. Runs keep an edited one
     #: unless they are told otherwise.
     edited_at = models.DateTimeField(null=True, blank=True)

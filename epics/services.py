@@ -10,7 +10,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Func, Value
-from django.utils.timezone import now
+from django.db.models.functions import Now
 
 from batchgen.errors import NotFound, RunAlreadyActive, ValidationFailed
 from epics import limits
@@ -186,7 +186,7 @@ def story_update(*, story_id: UUID, changes: Changes, version: int | None = None
     changed = row_apply(story, changes)
     if not changed:
         return
-    edited: Changes = {"edited_at": now()}
+    edited: Changes = {"edited_at": Now()}
     if changed & set(STORY_JUDGED):
         edited |= {"quality_score": None, "defects": []}
     row_apply(story, edited)

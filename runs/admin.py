@@ -9,12 +9,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import Count, Min, Model, Q, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timezone import now
 
 from batchgen.errors import RunAlreadyActive, ValidationFailed
 from epics.admin import ModelAdmin, ProjectAdmin, TabularInline
@@ -372,6 +372,7 @@ class WorkerAdmin(ReadOnlyAdmin):
         "busy",
         "concurrency",
         "heartbeat_at",
+        "clock_ahead_s",
         "started_at",
         "stopped_at",
     )
@@ -382,11 +383,12 @@ class WorkerAdmin(ReadOnlyAdmin):
         workers: QuerySet[Worker] = super().get_queryset(request)
         return workers.annotate(
             running=Count("lanes", filter=Q(lanes__state=LaneState.RUNNING)),
+            leased=Q(lease_until__gt=Now(), stopped_at__isnull=True),
         )
 
     @admin.display(boolean=True)
     def alive(self, worker: Worker) -> bool:
-        return worker.stopped_at is None and worker.lease_until > now()
+        return bool(vars(worker)["leased"])
 
     @admin.display(description="epics now", ordering="running")
     def busy(self, worker: Worker) -> int:

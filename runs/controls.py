@@ -6,7 +6,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import F
-from django.utils.timezone import now
+from django.db.models.functions import Now
 
 from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
 from runs.log import log_append
@@ -50,10 +50,11 @@ def run_control(*, run: Run, action: str, user: User) -> Moved:
 
 def _refuse(run: Run, done: str) -> NoReturn:
     status = Run.objects.values_list("status", flat=True).get(id=run.id)
-    last = RunAction.objects.filter(run=run).order_by("-id").first()
+    actions = RunAction.objects.filter(run=run).annotate(age=Now() - F("at"))
+    last = actions.order_by("-id").first()
     message = f"{_a_run(status).capitalize()} cannot be {done}."
     if last:
-        seconds = max(0, round((now() - last.at).total_seconds()))
+        seconds = max(0, round(last.age.total_seconds()))
         message += f" The last action was {last.kind} by {last.actor}, {seconds} s ago."
     raise InvalidTransition(message, status=status)
 

@@ -1,10 +1,13 @@
-"""Does somebody do the work?"""
+"""Does somebody do the work, and by what clock?"""
 
 from collections.abc import Iterator
 
+import psycopg
 from django.db import Error as DjangoDatabaseError
 
-from batchgen.doctor.registry import Finding, NotChecked, check, error, ok
+from batchgen.clock import MOST_AHEAD_S
+from batchgen.doctor.registry import Finding, NotChecked, check, error, ok, warning
+from runs.clocks import clocks_wrong
 from runs.selectors import workers_alive
 
 
@@ -23,3 +26,20 @@ def workers() -> Iterator[Finding]:
             "No worker is alive; runs stay QUEUED.",
             "Start one: celery -A batchgen worker -P threads.",
         )
+
+
+@check("clock")
+def clocks() -> Iterator[Finding]:
+    """This host's clock, and the workers', are PostgreSQL's."""
+    try:
+        wrong = list(clocks_wrong())
+    except (psycopg.Error, DjangoDatabaseError) as failure:
+        raise NotChecked("PostgreSQL does not say what time it is.") from failure
+    for each in wrong:
+        yield warning(
+            "CLOCK_WRONG",
+            each.message,
+            "Keep that host's clock, or PostgreSQL's, by NTP: logs and tokens go by it.",
+        )
+    if not wrong:
+        yield ok("CLOCKS", f"No host's clock is more than {MOST_AHEAD_S:g} s off PostgreSQL's.")

@@ -6,7 +6,8 @@ from django.views.decorators.http import require_safe
 
 from batchgen.api_errors import failure_of
 from batchgen.errors import Unavailable
-from batchgen.health import check_database, check_migrations, check_redis, missing
+from batchgen.health import asked, check_database, check_migrations, check_redis, missing
+from runs.clocks import clocks_wrong
 from runs.selectors import workers_alive
 
 
@@ -19,7 +20,8 @@ def check_worker() -> None:
 @csrf_exempt  # whatever writes is refused by its method, with 405
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 where all is there, else 503 with the list of what is missing."""
+    """200 where all is there, else 503 with the list of what is missing. A wrong clock is a
+    warning: runs go on rightly, and web that is taken out of service for it would be the outage."""
     absent = missing(
         {
             "database": check_database,
@@ -30,4 +32,19 @@ def readyz(request: HttpRequest) -> JsonResponse:
     )
     if absent:
         return failure_of(Unavailable(f"Missing: {', '.join(absent)}.", missing=absent)).response()
-    return JsonResponse({"data": {"status": "ready"}, "error": None})
+    data: dict[str, object] = {"status": "ready"}
+    if warnings := asked(_warnings):
+        data["warnings"] = warnings
+    return JsonResponse({"data": data, "error": None})
+
+
+def _warnings() -> list[dict[str, object]]:
+    return [
+        {
+            "code": "CLOCK_WRONG",
+            "host": wrong.host,
+            "aheadMs": round(wrong.ahead_s * 1000),
+            "message": wrong.message,
+        }
+        for wrong in clocks_wrong()
+    ]

@@ -80,7 +80,8 @@ def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
     """Send each link's message. Where the broker is away, the reconciler sends it later.
 
     Args:
-        due_at: Unix time before which the epic is not to start; the worker waits for it.
+        due_at: Unix time by `database_now` before which the epic is not to start; the worker
+            waits for it.
     """
     for link in links:
         try:

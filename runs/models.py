@@ -4,7 +4,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
-from django.utils.timezone import now
+from django.db.models.functions import Now
 
 from batchgen.ids import new_id
 from epics.models import Epic, Project
@@ -65,7 +65,7 @@ class Run(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
-    created_at = models.DateTimeField(default=now)
+    created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
@@ -134,10 +134,12 @@ class Worker(models.Model):
     #: Celery's node name; a new start of the same name takes the older one's work back at once.
     name = models.CharField(max_length=200)
     concurrency = models.PositiveIntegerField()
-    started_at = models.DateTimeField(default=now)
-    heartbeat_at = models.DateTimeField(default=now)
+    started_at = models.DateTimeField(db_default=Now())
+    heartbeat_at = models.DateTimeField(db_default=Now())
     lease_until = models.DateTimeField()
     stopped_at = models.DateTimeField(null=True, blank=True)
+    #: By how many seconds its host's clock is ahead of PostgreSQL's; negative where it is behind.
+    clock_ahead_s = models.FloatField(null=True, blank=True)
 
     class Meta:
         ordering = ["name", "-started_at"]
@@ -173,7 +175,7 @@ class Lane(models.Model):
     #: Why it is parked: pacing, backoff, rate-limit, budget …
     wait_reason = models.CharField(max_length=30, blank=True, default="")
     #: When the state last changed.
-    moved_at = models.DateTimeField(default=now)
+    moved_at = models.DateTimeField(db_default=Now())
     #: Rate-limit errors in a row; the pacing delay grows with them.
     strain = models.PositiveIntegerField(default=0)
 
@@ -317,7 +319,7 @@ class RunLog(models.Model):
         db_constraint=False,
     )
     seq = models.PositiveIntegerField(null=True)
-    at = models.DateTimeField(default=now)
+    at = models.DateTimeField(db_default=Now())
     level = models.CharField(max_length=10, choices=Level, default=Level.INFO)
     epic_code = models.CharField(max_length=50, blank=True, default="")
     message = models.TextField()
@@ -368,7 +370,7 @@ class RunAction(models.Model):
     #: The user's name, or `batchgen` where the engine decided.
     actor = models.CharField(max_length=150)
     actor_id = models.BigIntegerField(null=True)
-    at = models.DateTimeField(default=now)
+    at = models.DateTimeField(db_default=Now())
     #: What changed: statuses, fields, the epic, the reason.
     details = models.JSONField(default=dict)
 
@@ -389,7 +391,7 @@ class ProviderCall(models.Model):
     purpose = models.CharField(max_length=20)
     model = models.CharField(max_length=100)
     outcome = models.CharField(max_length=20, choices=CallOutcome, default=CallOutcome.STARTED)
-    started_at = models.DateTimeField(default=now)
+    started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
     request_id = models.CharField(max_length=100, blank=True, default="")
     input_tokens = models.PositiveIntegerField(default=0)

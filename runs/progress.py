@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.utils.timezone import now
-
+from batchgen.clock import database_now
 from runs.eta import Mark, Remaining, remaining
 from runs.models import Run, RunEpic
 from runs.states import FINAL, LaneState, RunEpicStage, RunEpicStatus, RunStatus
@@ -42,7 +41,7 @@ class RunProgress:
     """A run as people see it. The numbers are sums over its lanes, of one moment."""
 
     run: Run
-    at: datetime = field(default_factory=now)
+    at: datetime = field(default_factory=database_now)
 
     completed: int = 0
     failed: int = 0

@@ -575,7 +575,8 @@ RETURNING runs_lane.run_id, back.epic_code, back.status
 
 -- run_move --
 -- Move a run from one of the given statuses to another; of several at the same time one does.
--- Waits for claims under way, which hold the row FOR SHARE. Returns the status it came from.
+-- Waits for claims under way, which hold the row FOR SHARE. Returns the status it came from, and
+-- when it moved.
 WITH before AS (
     SELECT id, status FROM runs_run
     WHERE id = %(run_id)s AND status = ANY(%(sources)s)
@@ -589,7 +590,7 @@ SET status = %(to)s,
     version = version + 1
 FROM before
 WHERE runs_run.id = before.id
-RETURNING before.status
+RETURNING before.status, clock_timestamp() AS at
 
 -- epic_cancel --
 -- Cancel an epic of an active run. One that waits is counted in a lane: its own, which is free
@@ -755,7 +756,8 @@ WHERE run.completed_at IS NULL
 WITH beat AS (
     UPDATE runs_worker
     SET heartbeat_at = clock_timestamp(), stopped_at = NULL,
-        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
+        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
+        clock_ahead_s = %(clock_ahead_s)s
     WHERE id = %(worker_id)s
 ), staged AS (
     UPDATE runs_runepic SET stage = reached.stage

@@ -17,9 +17,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, Sum
-from django.db.models.functions import Coalesce, Length
-from django.utils.timezone import now
+from django.db.models.functions import Coalesce, Length, Now
 
+from batchgen.clock import database_now
 from batchgen.errors import NotFound, RunAlreadyActive, ValidationFailed
 from batchgen.ids import new_id
 from epics.models import Epic, Project, Story
@@ -151,7 +151,7 @@ def _facts(epic: Epic) -> EpicFacts:
 def _reasons(epics: Sequence[Epic], options: RunOptions) -> tuple[Reason, ...]:
     if options.priority is not None:
         return ()
-    return run_reasons(map(_facts, epics), deadline=options.deadline, now=now())
+    return run_reasons(map(_facts, epics), deadline=options.deadline, now=database_now())
 
 
 def _run_create(
@@ -256,7 +256,7 @@ def run_begin(*, run_id: UUID) -> bool:
         began = Run.objects.filter(id=run_id, status__in=[RunStatus.QUEUED]).update(
             status=RunStatus.RUNNING,
             phase=RunPhase.GENERATING_STORIES,
-            started_at=now(),
+            started_at=Now(),
             version=F("version") + 1,
         )
         if began:
@@ -301,7 +301,6 @@ def run_move(
         user: None where the engine itself decided.
         error_code: why, where something went wrong.
     """
-    at = now()
     params: dict[str, Any] = {
         "run_id": run_id,
         "to": to.value,
@@ -321,13 +320,13 @@ def run_move(
             kind=kind,
             previous=RunStatus(row[0]),
             status=to,
-            at=at,
+            at=row[1],
             in_flight=in_flight,
         )
         reason = {"reason": error_code} if error_code else {}
         counted = {"inFlight": in_flight, "epicsDone": done}
         details = {"from": moved.previous, "to": to, **counted, **reason}
-        action_append(run_id=run_id, kind=kind, user=user, at=at, details=details)
+        action_append(run_id=run_id, kind=kind, user=user, at=moved.at, details=details)
         log_append(run_id=run_id, message=message, level="warning" if error_code else "info")
     if to == RunStatus.RUNNING:
         run_dispatch(run_id=run_id)
@@ -361,7 +360,7 @@ def action_append(
         kind=kind,
         actor=user.get_username() if user else ENGINE,
         actor_id=user.pk if user else None,
-        at=at or now(),
+        at=at or Now(),
         details=dict(details),
     )
 

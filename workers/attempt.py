@@ -5,9 +5,7 @@ leads to the provider and keeps the books, `store` ends the epic and moves its l
 """
 
 import logging
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -16,6 +14,7 @@ from uuid import UUID
 import psycopg
 from django.conf import settings
 
+from batchgen.clock import database_now
 from batchgen.ids import new_id
 from batchgen.logs import log_bind
 from runs import messages
@@ -372,7 +371,8 @@ class Attempt:
             return
         if moved["state"] == "sent":
             delay_s = self._claimed["delay_ms"] / 1000
-            messages.send([Link.of(moved)], due_at=time.time() + delay_s if delay_s else None)
+            due_at = database_now().timestamp() + delay_s if delay_s else None
+            messages.send([Link.of(moved)], due_at=due_at)
         elif moved["state"] == "idle":
             run_finalize(run_id=moved["run_id"])
 
@@ -459,7 +459,7 @@ def generation_input(hold: Hold, row: dict[str, Any]) -> GenerationInput:
 
 def spend_of(answer: Completion) -> Spend:
     """What an answer used and cost; an unpriced model costs 0 and the log says so."""
-    cost = cost_usd(answer.model, answer.usage, at=datetime.now(UTC).date())
+    cost = cost_usd(answer.model, answer.usage, at=database_now().date())
     if cost is None:
         log.warning("no price for model %s: its calls are booked as free", answer.model)
     return Spend(

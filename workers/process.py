@@ -20,6 +20,7 @@ from django.db import close_old_connections
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
+from batchgen.clock import DATABASE, database_now
 from batchgen.ids import new_id
 from batchgen.sql import close_engine_pool
 from runs.lanes import STAGE_CLAIMED, Hold, lane_park
@@ -122,7 +123,7 @@ class WorkerProcess:
         # A claimed epic's call must begin at once: a pause counts on it.
         client = self.await_client()
         if due_at is not None:
-            self._stopping.wait(min(due_at - time.time(), settings.SLOT_WAIT_S))
+            self._stopping.wait(min(due_at - database_now().timestamp(), settings.SLOT_WAIT_S))
         if self._stopping.is_set():
             raise Stopping
         leave = self._permits.first(first, patience_s=settings.SLOT_WAIT_S)
@@ -185,6 +186,7 @@ class WorkerProcess:
             {
                 "worker_id": self.id,
                 "lease_s": float(settings.WORKER_LEASE_S),
+                "clock_ahead_s": DATABASE.host_ahead_s(),
                 "stages": Jsonb(
                     [
                         {

@@ -20,9 +20,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from django.db import connection
-from django.utils.timezone import now
 from rest_framework.renderers import JSONRenderer
 
+from batchgen.clock import DATABASE
 from runs.live.admission import admission
 from runs.live.events import Event, Name, Position, frame, retry_frame
 from runs.live.follower import Follower
@@ -205,7 +205,8 @@ def _check(stream: Stream) -> bool:
 
 
 def _heartbeat() -> bytes:
-    data: bytes = JSONRenderer().render({"at": now().isoformat().replace("+00:00", "Z")})
+    at = DATABASE.as_known().isoformat().replace("+00:00", "Z")
+    data: bytes = JSONRenderer().render({"at": at})
     return frame(Event(name=Name.HEARTBEAT, data=data))
 
 

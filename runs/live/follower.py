@@ -20,9 +20,9 @@ import psycopg
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from django.db import connection
-from django.utils.timezone import now
 from redis import RedisError
 
+from batchgen.clock import database_now
 from batchgen.errors import NotFound
 from runs.live import changes, stream
 from runs.live.changes import Cursor
@@ -207,7 +207,7 @@ class Follower:
         if found.events and not self._publish(followed, found.events, found.cursor):
             return
         for at in found.written_at:
-            EVENT_LAG_S.observe((now() - at).total_seconds())
+            EVENT_LAG_S.observe((database_now() - at).total_seconds())
         followed.cursor = found.cursor
         if whole:
             followed.picture = Picture(found.snapshot)

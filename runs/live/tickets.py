@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.utils.timezone import now
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication
@@ -19,6 +18,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from batchgen import redis
+from batchgen.clock import database_now
 
 TICKET_S = 60
 #: The query parameter.
@@ -32,10 +32,9 @@ def ticket_issue(*, user: User, run_id: UUID) -> tuple[str, datetime]:
         redis.RedisError: Redis is away.
     """
     ticket = secrets.token_urlsafe(32)
-    until = now() + timedelta(seconds=TICKET_S)
     value = json.dumps({"user": user.pk, "run": str(run_id)})
     redis.client().set(_key(ticket), value, ex=TICKET_S)
-    return ticket, until
+    return ticket, database_now() + timedelta(seconds=TICKET_S)
 
 
 def _redeem(ticket: str, run_id: UUID) -> User | None:

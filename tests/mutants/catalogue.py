@@ -18,6 +18,7 @@ GATES = "tests/integration/limiter/test_gate.py::"
 DESK = "tests/integration/limiter/test_desk.py::"
 GATE_CLOCKS = "tests/integration/limiter/test_clocks.py::"
 FIRST_BYTES = "tests/integration/redis_url/test_first_bytes.py::"
+WRONG_CLOCKS = "tests/integration/test_wrong_clocks.py::"
 SQL = "runs/queries.sql"
 GATE = "workers/limiter/gate.lua"
 TRANSLATE = "workers/provider/translate.py"
@@ -414,9 +415,9 @@ RECOVERY = (
         "the lease's heartbeat",
         SQL,
         "    SET heartbeat_at = clock_timestamp(), stopped_at = NULL,\n"
-        "        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s)\n",
+        "        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),\n",
         "    SET heartbeat_at = clock_timestamp(), stopped_at = NULL,\n"
-        "        lease_until = lease_until + make_interval(secs => %(lease_s)s) * 0\n",
+        "        lease_until = lease_until + make_interval(secs => %(lease_s)s) * 0,\n",
         f"{WORKER}test_a_beat_renews_the_lease",
     ),
     _mutant(
@@ -698,6 +699,56 @@ CLOCKS = (
         'closures.values_list(F("until") - Now(), "reason")',
         f'closures.values_list(F("until") - {_HOST}, "reason")',
         f"{GATE_CLOCKS}test_a_worker_with_a_wrong_clock_reads_a_closing_rightly",
+    ),
+    _mutant(
+        "clocks: a row's age is judged by the database's clock",
+        "batchgen/expiry.py",
+        "expires_at__lt=Now()",
+        f"expires_at__lt={_HOST}",
+        f"{WRONG_CLOCKS}test_an_idempotency_key_is_kept_as_long_as_promised",
+    ),
+    _mutant(
+        "clocks: a sign-in's window is the database's",
+        "batchgen/sign_in.py",
+        "        ends = Now() + window\n",
+        f"        ends = {_HOST} + window\n",
+        f"{WRONG_CLOCKS}test_wrong_tries_count_for_their_window",
+    ),
+    _mutant(
+        "clocks: a run begins by the database's clock",
+        "runs/services.py",
+        "            started_at=Now(),\n",
+        f"            started_at={_HOST},\n",
+        f"{WRONG_CLOCKS}test_a_runs_times_are_postgresqls",
+    ),
+    _mutant(
+        "clocks: how long a run runs is told by the database's clock",
+        "runs/progress.py",
+        "field(default_factory=database_now)",
+        f"field(default_factory=lambda: {_HOST})",
+        f"{WRONG_CLOCKS}test_how_long_a_run_runs_is_told_by_any_host",
+    ),
+    _mutant(
+        "clocks: a lane's pace is kept by the database's clock",
+        "workers/process.py",
+        "due_at - database_now().timestamp()",
+        "due_at - time.time()",
+        f"{WRONG_CLOCKS}test_a_lane_waits_its_pace_and_no_longer",
+    ),
+    _mutant(
+        "clocks: a date of the provider counts from the response's own",
+        "workers/provider/headers.py",
+        "(moment := _http_date(text))), None)\n",
+        "(moment := _http_date(text)) is None), datetime.now(UTC))\n",
+        "tests/unit/provider/test_translate.py::"
+        "test_retry_after_may_be_a_date_which_counts_from_the_responses_own",
+    ),
+    _mutant(
+        "clocks: a worker's wrong one is told of",
+        "runs/clocks.py",
+        "abs(ahead_s) > MOST_AHEAD_S",
+        "abs(ahead_s) < MOST_AHEAD_S",
+        f"{WRONG_CLOCKS}test_a_worker_tells_how_wrong_its_clock_is",
     ),
 )
 

@@ -69,21 +69,19 @@ def _count(values: list[bytes]) -> int | None:
     return min(counts, default=None)
 
 
-def retry_after_s(raw: Iterable[tuple[bytes, bytes]], *, now: datetime) -> float | None:
+def retry_after_s(raw: Iterable[tuple[bytes, bytes]]) -> float | None:
     """Seconds to wait by `retry-after-ms` and `retry-after`, or None when they ask for none.
 
-    The milliseconds win. `retry-after` is seconds, fractions allowed, or an HTTP date, which is
-    compared with the response's own `date`. Zero, negative and senseless values ask for nothing,
-    as in the SDK; of several the longest counts. Never more than LONGEST_S.
-
-    Args:
-        now: taken where the response has no date.
+    The milliseconds win. `retry-after` is seconds, fractions allowed, or an HTTP date, which
+    counts from the response's own `date` (this host's clock may be wrong) and asks for nothing
+    where there is none. So do zero, negative and senseless values, as in the SDK; of several the
+    longest counts. Never more than LONGEST_S.
     """
     values: dict[bytes, list[str]] = {b"retry-after-ms": [], b"retry-after": [], b"date": []}
     for name, value in raw:
         if (found := values.get(name.lower())) is not None and len(value) <= _MOST_CHARS:
             found.append(value.decode("latin-1").strip())
-    since = next((moment for text in values[b"date"] if (moment := _http_date(text))), now)
+    since = next((moment for text in values[b"date"] if (moment := _http_date(text))), None)
     asked = (
         [_seconds(one, 1000.0) for one in _joined(values[b"retry-after-ms"])],
         [_seconds(one, 1.0) for one in _joined(values[b"retry-after"])],
@@ -106,9 +104,9 @@ def _seconds(text: str, divisor: float) -> float | None:
     return float(text) / divisor if _NUMBER.fullmatch(text) else None
 
 
-def _until(text: str, since: datetime) -> float | None:
-    moment = _http_date(text)
-    return (moment - since).total_seconds() if moment else None
+def _until(text: str, since: datetime | None) -> float | None:
+    until = _http_date(text)
+    return (until - since).total_seconds() if until and since else None
 
 
 def _http_date(text: str) -> datetime | None:

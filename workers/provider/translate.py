@@ -6,7 +6,6 @@ The only place that knows their classes. The order is the rule: the most specifi
 import json
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -178,7 +177,7 @@ def _refused(
     return cls(
         detail=_detail(refusal, cls, response),
         before_api=cls is errors.BlockedBeforeApi or not refusal.by_api,
-        retry_after_s=retry_after_s(headers.raw, now=datetime.now(tz=UTC)),
+        retry_after_s=retry_after_s(headers.raw),
         possibly_billed=_may_have_worked(refusal, cls, response.status_code),
         http_status=response.status_code,
         request_id=request_id,
