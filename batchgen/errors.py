@@ -8,6 +8,7 @@ BatchgenError
 ├── BodyTimeout           408 REQUEST_TIMEOUT
 ├── InvalidTransition     409 INVALID_TRANSITION
 ├── RunAlreadyActive      409 RUN_ALREADY_ACTIVE
+├── ItemAlreadyActive     409 ITEM_ALREADY_ACTIVE
 ├── VersionConflict       409 VERSION_CONFLICT
 ├── IdempotencyConflict   409 IDEMPOTENCY_CONFLICT
 ├── PayloadTooLarge       413 PAYLOAD_TOO_LARGE
@@ -15,6 +16,7 @@ BatchgenError
 └── Unavailable           503 UNAVAILABLE
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -79,6 +81,18 @@ class RunAlreadyActive(BatchgenError):
 
     code = "RUN_ALREADY_ACTIVE"
     http_status = 409
+
+
+class ItemAlreadyActive(BatchgenError):
+    """Another run that is not over includes it. Wait for its end, or cancel it."""
+
+    code = "ITEM_ALREADY_ACTIVE"
+    http_status = 409
+
+    def __init__(self, message: str, *, runs: Mapping[str, str]) -> None:
+        """`runs`: {the item's code: the run's id}. A code may be any text, so it is no keyword."""
+        super().__init__(message)
+        self.details.update(runs)
 
 
 class VersionConflict(BatchgenError):

@@ -59,6 +59,12 @@ _ERRORS: dict[str, tuple[int, str, str, dict[str, Any]]] = {
         "This project already has an active run of this type. Wait for it, or cancel it.",
         {"runId": _SOME_ID},
     ),
+    "ITEM_ALREADY_ACTIVE": (
+        409,
+        "One of the items is open in another run; `details` says in which, by the item's code.",
+        "Another run that is not over includes E3. Wait for its end, or cancel it.",
+        {"E3": _SOME_ID},
+    ),
     "VERSION_CONFLICT": (409, "Somebody changed it since that version.", "", {"version": 8}),
     "IDEMPOTENCY_CONFLICT": (409, "The Idempotency-Key belongs to another request.", "", {}),
     "PAYLOAD_TOO_LARGE": (413, "The body is too large.", "", {"limitBytes": 10_000_000}),

@@ -168,6 +168,10 @@ CROSS JOIN LATERAL (
                 ELSE 'PENDING' END AS status
 ) state;
 
+INSERT INTO runs_openepic (epic_id, run_id)
+SELECT epic_id, run_id FROM runs_runepic JOIN runs_run run ON run.id = run_id
+WHERE run.completed_at IS NULL;
+
 UPDATE runs_lane lane
 SET completed = sums.completed, failed = sums.failed, stories = 8 * sums.completed,
     input_tokens = 400 * ended, output_tokens = 2600 * ended, cache_read_tokens = 1100 * ended,

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from batchgen.errors import RunAlreadyActive, ValidationFailed
+from batchgen.errors import ItemAlreadyActive, RunAlreadyActive, ValidationFailed
 from epics.admin import ModelAdmin, ProjectAdmin, TabularInline
 from epics.models import Project
 from runs.admin_actions import CANCEL, PAUSE, RESUME, RETRY, runs_act
@@ -435,7 +435,7 @@ def _generate(project: Project, user: User | None) -> tuple[int, str]:
         run = run_start(project=project, user=user, options=RunOptions())
     except RunAlreadyActive as error:
         return messages.WARNING, f"{project}: run {error.details['runId']} is already active."
-    except ValidationFailed as error:
+    except (ItemAlreadyActive, ValidationFailed) as error:
         return messages.ERROR, f"{project}: {error.message}"
     return messages.SUCCESS, f"{project}: started run {run.pk} over {run.total_epics} epics."
 

@@ -164,6 +164,7 @@ def run_retry(*, run: Run, user: User, include_pending: bool) -> Run:
         InvalidTransition: the run is not over, calls in flight included.
         ValidationFailed: nothing to retry.
         RunAlreadyActive: the project has an active run of this type.
+        ItemAlreadyActive: one of the epics is open in another run.
     """
     if run.completed_at is None:
         raise InvalidTransition(

@@ -75,7 +75,7 @@ class Run(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["project", "type"],
-                condition=Q(status__in=ACTIVE),
+                condition=Q(status__in=ACTIVE) & ~Q(type=RunType.GENERATE_STORIES),
                 name="run_active_once",
             ),
             models.CheckConstraint(
@@ -178,6 +178,8 @@ class Lane(models.Model):
     moved_at = models.DateTimeField(db_default=Now())
     #: Rate-limit errors in a row; the pacing delay grows with them.
     strain = models.PositiveIntegerField(default=0)
+    #: Its run was cancelled, or failed, while it was running: its epic is its last.
+    draining = models.BooleanField(default=False, db_default=False)
 
     completed = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
@@ -285,6 +287,11 @@ class RunEpic(models.Model):
                 condition=Q(status__in=(RunEpicStatus.PENDING, RunEpicStatus.GENERATING)),
                 name="run_epic_open",
             ),
+            models.Index(  # what can be retried?
+                fields=["run"],
+                condition=Q(status=RunEpicStatus.FAILED, epic__isnull=False),
+                name="run_epic_failed",
+            ),
             models.Index(  # the last hour's throughput, without a look at the rows
                 fields=["completed_at"],
                 include=["status", "run"],
@@ -295,6 +302,23 @@ class RunEpic(models.Model):
 
     def __str__(self) -> str:
         return f"{self.epic_code}: {self.epic_title}"
+
+
+class OpenEpic(models.Model):
+    """An epic that is open in a run: as long as there is this row, no other run may have it.
+
+    A table of its own, not a column of RunEpic. At a run's end that would be written anew in each
+    of its epics, and live streams would tell all of them once more.
+    """
+
+    # RunEpic's own constraints, whose rows the same statement writes, do for these as well.
+    epic = models.OneToOneField(
+        Epic, primary_key=True, on_delete=models.CASCADE, related_name="+", db_constraint=False
+    )
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+
+    def __str__(self) -> str:
+        return f"{self.epic_id} in {self.run_id}"
 
 
 class RunLog(models.Model):

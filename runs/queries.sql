@@ -1,17 +1,22 @@
 -- run_epics_create --
--- A run's epics in their order. Of what is not given here each row has the model's default; Django
--- would write twenty columns of those for each of thousands of rows.
-INSERT INTO runs_runepic (
-    id, run_id, epic_id, epic_code, epic_title, "order", status, stage, estimated_input_tokens,
-    attempt, cancel_requested, crashes, stories_created, stories_kept, input_tokens,
-    output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code, error, stage_ms,
-    notes
+-- A run's epics in their order, open from here on. Of what is not given here each row has the
+-- model's default; Django would write twenty columns of those for each of thousands of rows.
+WITH made AS (
+    INSERT INTO runs_runepic (
+        id, run_id, epic_id, epic_code, epic_title, "order", status, stage,
+        estimated_input_tokens, attempt, cancel_requested, crashes, stories_created, stories_kept,
+        input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code,
+        error, stage_ms, notes
+    )
+    SELECT given.id, %(run_id)s, epic_id, code, title, place, 'PENDING', '', tokens,
+           0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
+    FROM unnest(%(ids)s::uuid[], %(epic_ids)s::uuid[], %(codes)s::text[], %(titles)s::text[],
+                %(estimated_input_tokens)s::int[])
+         WITH ORDINALITY AS given (id, epic_id, code, title, tokens, place)
+    RETURNING epic_id
 )
-SELECT given.id, %(run_id)s, epic_id, code, title, place, 'PENDING', '', tokens,
-       0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
-FROM unnest(%(ids)s::uuid[], %(epic_ids)s::uuid[], %(codes)s::text[], %(titles)s::text[],
-            %(estimated_input_tokens)s::int[])
-     WITH ORDINALITY AS given (id, epic_id, code, title, tokens, place)
+-- In the order of all: of two starts over the same epics one waits for the other.
+INSERT INTO runs_openepic (epic_id, run_id) SELECT epic_id, %(run_id)s FROM made ORDER BY epic_id
 
 -- lane_claim --
 -- Claim a lane's epic for one attempt: the lane goes sent -> running, the epic
@@ -103,7 +108,7 @@ LEFT JOIN epics_epic epic ON epic.id = claimed.epic_id
 WITH lane AS (
     SELECT lane.id, lane.index, lane.run_id, run.status, run.max_concurrency, run.priority,
            run.project_id, run.keep_edited, run.context_key, run.model, run.mode,
-           run.persona_set, run.max_tokens
+           run.persona_set, run.max_tokens, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
       AND lane.generation = %(generation)s
@@ -139,6 +144,11 @@ WITH lane AS (
     RETURNING runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.stories_created,
               runs_runepic.stories_kept,
               EXTRACT(EPOCH FROM clock_timestamp() - runs_runepic.started_at) AS seconds
+), closed AS (
+    -- The run is over but for this epic.
+    DELETE FROM runs_openepic USING lane, done
+    WHERE lane.draining
+      AND runs_openepic.epic_id = done.epic_id AND runs_openepic.run_id = lane.run_id
 ), gone AS (
     DELETE FROM epics_story USING done, held
     WHERE epics_story.id = held.id AND NOT held.kept
@@ -255,7 +265,7 @@ RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.state, runs_l
 -- until it may go on; where the run stands still, the lane lets it go and is idle; where the
 -- epic was to be cancelled, it is CANCELLED. The call is booked as failed. Returns nothing when the lane belongs to a newer attempt by now.
 WITH lane AS (
-    SELECT lane.id, lane.run_id, run.status
+    SELECT lane.id, lane.run_id, run.status, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
       AND lane.generation = %(generation)s
@@ -273,9 +283,14 @@ WITH lane AS (
     WHERE runs_runepic.id = %(run_epic_id)s
       AND runs_runepic.lane_id = lane.id
       AND runs_runepic.status = 'GENERATING'
-    RETURNING runs_runepic.epic_code, runs_runepic.status,
+    RETURNING runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.status,
               lane.status IN ('QUEUED', 'RUNNING')
                   AND runs_runepic.status = 'PENDING' AS waits
+), closed AS (
+    -- The run is over but for this epic.
+    DELETE FROM runs_openepic USING lane, back
+    WHERE lane.draining
+      AND runs_openepic.epic_id = back.epic_id AND runs_openepic.run_id = lane.run_id
 ), call AS (
     UPDATE runs_providercall
     SET outcome = 'FAILED', ended_at = clock_timestamp(), request_id = %(request_id)s,
@@ -506,7 +521,7 @@ RETURNING runs_lane.id AS lane_id, runs_lane.generation - 1 AS generation
 -- silent and was started anew under its name; or from lanes that the worker itself no longer knows. The
 -- epic is PENDING again, or FAILED when it took too many workers with it. Its call may have been billed.
 WITH gone AS (
-    SELECT lane.id, lane.run_id, lane.generation, run.status AS run_status,
+    SELECT lane.id, lane.run_id, lane.generation, lane.draining, run.status AS run_status,
            lane.id || '.' || lane.generation = ANY(%(orphans)s) AS orphan
     FROM runs_run run
     JOIN runs_lane lane ON lane.run_id = run.id
@@ -549,8 +564,13 @@ WITH gone AS (
         error = CASE WHEN fate.status = 'FAILED' THEN %(poison_message)s ELSE '' END
     FROM fate
     WHERE runs_runepic.id = fate.id AND runs_runepic.status = 'GENERATING'
-    RETURNING runs_runepic.id, runs_runepic.epic_code, runs_runepic.status, fate.lane_id,
-              fate.run_id
+    RETURNING runs_runepic.id, runs_runepic.epic_id, runs_runepic.epic_code,
+              runs_runepic.status, fate.lane_id, fate.run_id
+), closed AS (
+    -- Their runs are over but for them.
+    DELETE FROM runs_openepic USING back, gone
+    WHERE back.lane_id = gone.id AND gone.draining
+      AND runs_openepic.epic_id = back.epic_id AND runs_openepic.run_id = back.run_id
 ), call AS (
     UPDATE runs_providercall
     SET outcome = 'LOST', ended_at = clock_timestamp(), error_code = 'WORKER_LOST',
@@ -591,6 +611,17 @@ SET status = %(to)s,
 FROM before
 WHERE runs_run.id = before.id
 RETURNING before.status, clock_timestamp() AS at
+
+-- lanes_drain --
+-- A run is over but for what its running lanes carry: they are told. Waits for epics that are
+-- being finished; the statements of those that are not yet find it in the row that they wait for.
+WITH running AS (
+    SELECT id FROM runs_lane
+    WHERE run_id = %(run_id)s AND state = 'running'
+    ORDER BY id
+    FOR UPDATE
+)
+UPDATE runs_lane SET draining = true FROM running WHERE runs_lane.id = running.id
 
 -- epic_cancel --
 -- Cancel an epic of an active run. One that waits is counted in a lane: its own, which is free

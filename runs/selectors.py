@@ -172,6 +172,12 @@ def workers_alive() -> "QuerySet[Worker]":
     return Worker.objects.filter(lease_until__gt=Now(), stopped_at__isnull=True)
 
 
+def epics_left_out(*, run: Run) -> dict[str, str]:
+    """{epic's code: run's id} of those that the start left out, as they were open there."""
+    begun = RunAction.objects.get(run=run, kind=RunAction.Kind.START)
+    return dict(begun.details.get("leftOut", {}))
+
+
 def run_expected_ms(*, run: Run) -> int:
     """What the run may need, judged by the last ended run of its provider and model."""
     return expected_ms(

@@ -136,9 +136,14 @@ class EffectiveRunOutput(RunOutput):
 
 
 class WarningOutput(serializers.Serializer[Any]):
-    code = serializers.ChoiceField(["MANY_EPICS"])
+    code = serializers.ChoiceField(["MANY_EPICS", "EPICS_LEFT_OUT"])
     message = serializers.CharField()
-    expectedDurationMs = serializers.IntegerField()
+    expectedDurationMs = serializers.IntegerField(required=False, help_text="Of MANY_EPICS.")
+    details = serializers.DictField(
+        child=serializers.UUIDField(),
+        required=False,
+        help_text="Of EPICS_LEFT_OUT: {an epic's code: the run in which it is open}.",
+    )
 
 
 class RunStartedOutput(RunOutput):
@@ -271,7 +276,10 @@ class RunInput(StrictSerializer):
         allow_null=True,
         max_length=MAX_EPICS,
         source="epic_ids",
-        help_text="Null: all epics of the project. GENERATE_STORIES needs exactly one.",
+        help_text=(
+            "Null: all epics of the project that are open in no other run. GENERATE_STORIES "
+            "needs exactly one."
+        ),
     )
     maxConcurrency = WholeNumber(
         default=None,

@@ -20,19 +20,29 @@ from django.db.models import Count, Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce, Length, Now
 
 from batchgen.clock import database_now
-from batchgen.errors import NotFound, RunAlreadyActive, ValidationFailed
+from batchgen.errors import RunAlreadyActive, ValidationFailed
 from batchgen.ids import new_id
 from epics.models import Epic, Project, Story
+from epics.writes import project_lock
 from runs import messages
 from runs.lanes import lanes_dispatch, lanes_rest
 from runs.log import log_append
 from runs.metrics import RUN_S
 from runs.models import Lane, PacingProfile, Run, RunAction, RunEpic, RunLog
+from runs.open_epics import (
+    ONCE,
+    all_close,
+    already_active,
+    codes_text,
+    holders,
+    waiting_close,
+)
 from runs.pacing import MOST_LANES
 from runs.priority import EpicFacts, Reason, epic_score, priority_of, run_reasons
 from runs.queries import QUERIES
 from runs.states import (
     ACTIVE,
+    FINAL,
     LaneState,
     Mode,
     Pacing,
@@ -78,29 +88,40 @@ def run_start(
 
     The messages are sent after the commit; where the broker is away, the reconciler sends them.
 
+    Where all epics are asked for, those that are open in other runs are left out; the trail names
+    them.
+
     Raises:
         ValidationFailed: no epics to process, or options that do not fit together.
         RunAlreadyActive: the project has an active run of this type.
+        ItemAlreadyActive: an epic that is named, or each there is, is open in another run.
         NotFound: the project was deleted just now.
     """
-    epics = _epics_to_process(project, options)
     with transaction.atomic():
-        # Nobody deletes the project from here to the commit.
-        if not Project.objects.select_for_update(no_key=True).filter(pk=project.pk).exists():
-            raise NotFound
+        # Nobody deletes the project, changes its epics or starts with them up to the commit.
+        project_lock(project.pk)
+        epics = _epics_to_process(project, options)
+        left_out = holders(project, epics) if options.epic_ids is None else {}
+        epics = [epic for epic in epics if epic.code not in left_out]
         run = _run_create(
             project=project, user=user, options=options, epics=epics, retried_from=retried_from
         )
+        if not epics:
+            raise already_active(left_out)
         _run_epics_create(run, epics)
         Lane.objects.bulk_create(Lane(run=run, index=i) for i in range(run.max_concurrency))
         origin = {"retriedFrom": str(retried_from.id)} if retried_from else {}
+        others = {"leftOut": left_out} if left_out else {}
         action_append(
             run_id=run.id,
             kind=RunAction.Kind.START,
             user=user,
-            details={"epics": len(epics), **origin},
+            details={"epics": len(epics), **origin, **others},
         )
         log_append(run_id=run.id, message=_start_line(run, user))
+        if left_out:
+            message = left_out_text(left_out)
+            log_append(run_id=run.id, message=message, level=RunLog.Level.WARNING)
         # The caller's transaction, where there is one, has to be over too.
         transaction.on_commit(partial(run_dispatch, run_id=run.id))
     return run
@@ -149,7 +170,7 @@ def _facts(epic: Epic) -> EpicFacts:
 
 
 def _reasons(epics: Sequence[Epic], options: RunOptions) -> tuple[Reason, ...]:
-    if options.priority is not None:
+    if options.priority is not None or not epics:
         return ()
     return run_reasons(map(_facts, epics), deadline=options.deadline, now=database_now())
 
@@ -217,8 +238,19 @@ def _run_epics_create(run: Run, epics: Sequence[Epic]) -> None:
         "titles": [epic.title for epic in epics],
         "estimated_input_tokens": [_estimated_input_tokens(epic) for epic in epics],
     }
-    with connection.cursor() as cursor:
-        cursor.execute(QUERIES["run_epics_create"], params)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(QUERIES["run_epics_create"], params)
+    except IntegrityError as error:
+        if ONCE not in str(error):
+            raise
+        raise already_active(holders(run.project, epics)) from error
+
+
+def left_out_text(left_out: Mapping[str, str]) -> str:
+    """For people: {code: run's id} of epics that a start left out."""
+    codes = codes_text(list(left_out))
+    return f"Left out, because other runs that are not over include them: {codes}."
 
 
 def _estimated_input_tokens(epic: Epic) -> int:
@@ -328,6 +360,8 @@ def run_move(
         details = {"from": moved.previous, "to": to, **counted, **reason}
         action_append(run_id=run_id, kind=kind, user=user, at=moved.at, details=details)
         log_append(run_id=run_id, message=message, level="warning" if error_code else "info")
+        if to in FINAL:
+            waiting_close(run_id=run_id)
     if to == RunStatus.RUNNING:
         run_dispatch(run_id=run_id)
     else:
@@ -397,6 +431,7 @@ def run_finalize(*, run_id: UUID) -> str | None:
         end = cursor.fetchone()
         if end is None:
             return None
+        all_close(run_id=run_id)
         status, line = _end_line(*end)
         log_append(run_id=run_id, message=line, level=_END_LEVEL[status])
         ended = Run.objects.annotate(taken=F("completed_at") - F("started_at")).get(id=run_id)

@@ -19,7 +19,13 @@ from batchgen.api import (
     signed_in,
     valid,
 )
-from batchgen.errors import InvalidTransition, NotFound, RunAlreadyActive, VersionConflict
+from batchgen.errors import (
+    InvalidTransition,
+    ItemAlreadyActive,
+    NotFound,
+    RunAlreadyActive,
+    VersionConflict,
+)
 from batchgen.output import shown, shown_all
 from batchgen.paging import MAX_LIMIT, keys_of, page_of
 from epics.access import Role, project_for
@@ -52,7 +58,7 @@ from runs.serializers import (
     RunStartedOutput,
     run_json,
 )
-from runs.services import RunOptions, run_start
+from runs.services import RunOptions, left_out_text, run_start
 
 _EPIC_KEYS = ("order", "id")
 
@@ -66,11 +72,14 @@ class ProjectRunsView(APIView):
         response=RunStartedOutput,
         status=202,
         creates=True,
-        errors=[RunAlreadyActive],
+        errors=[RunAlreadyActive, ItemAlreadyActive],
         description=(
-            "Answers at once; workers do the run. At most one run of a type is active in a "
-            "project: 409 RUN_ALREADY_ACTIVE names it in `details.runId`. 400 where there is no "
-            "epic to process."
+            "Answers at once; workers do the run. At most one run of a type other than "
+            "GENERATE_STORIES is active in a project: 409 RUN_ALREADY_ACTIVE names it in "
+            "`details.runId`. An epic is open in one run at a time, until that run is over: where "
+            "`epicIds` names one, 409 ITEM_ALREADY_ACTIVE names the runs by the epics' codes; "
+            "where it is null, open ones are left out, with a warning, and the 409 comes where "
+            "none is left. 400 where there is no epic to process."
         ),
     )
     def post(self, request: Request, project_id: UUID) -> Response:
@@ -82,7 +91,7 @@ class ProjectRunsView(APIView):
         output = {
             **run_json(RunProgress.of(run)),
             "estimatedDurationMs": expected_ms,
-            "warnings": _warnings(run, expected_ms),
+            "warnings": [*_many_epics(run, expected_ms), *_left_out(run)],
         }
         return Response(output, status=202)
 
@@ -174,7 +183,7 @@ class RunRetryView(APIView):
         response=RetryOutput,
         status=202,
         creates=True,
-        errors=[InvalidTransition, RunAlreadyActive],
+        errors=[InvalidTransition, RunAlreadyActive, ItemAlreadyActive],
     )
     def post(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
@@ -298,7 +307,15 @@ class QueueStatusView(APIView):
         return Response(shown(QueueStatusOutput, queue_status(user=request.user)))
 
 
-def _warnings(run: Run, expected_ms: int) -> list[dict[str, Any]]:
+def _left_out(run: Run) -> list[dict[str, Any]]:
+    left_out = selectors.epics_left_out(run=run)
+    if not left_out:
+        return []
+    message = left_out_text(left_out)
+    return [{"code": "EPICS_LEFT_OUT", "message": message, "details": left_out}]
+
+
+def _many_epics(run: Run, expected_ms: int) -> list[dict[str, Any]]:
     if run.total_epics <= settings.MANY_EPICS:
         return []
     return [

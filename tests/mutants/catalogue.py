@@ -12,6 +12,7 @@ WORKER = f"{_ENGINE}test_worker_process.py::"
 ATTEMPTS = f"{_ENGINE}test_attempts.py::"
 LOG = f"{_ENGINE}test_log.py::"
 MAX_CONCURRENCY = f"{_ENGINE}test_max_concurrency.py::"
+OPEN = f"{_ENGINE}test_open_epics.py::"
 BROKER = "tests/integration/engine/test_broker.py::"
 FAULTS = "tests/acceptance/faults/test_faults.py::"
 GATES = "tests/integration/limiter/test_gate.py::"
@@ -186,12 +187,12 @@ FINISHING = (
     _mutant(
         "finish: the lane's generation",
         SQL,
-        """           run.persona_set, run.max_tokens
+        """           run.persona_set, run.max_tokens, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
       AND lane.generation = %(generation)s
 """,
-        """           run.persona_set, run.max_tokens
+        """           run.persona_set, run.max_tokens, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
 """,
@@ -358,11 +359,14 @@ RUN_STATUS = (
     ),
     _mutant(
         "one active run of a project (unique index)",
-        "runs/migrations/0001_initial.py",
+        "runs/migrations/0007_open_epics.py",
         """        migrations.AddConstraint(
             model_name="run",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("status__in", ("QUEUED", "RUNNING", "PAUSED"))),
+                condition=models.Q(
+                    ("status__in", ("QUEUED", "RUNNING", "PAUSED")),
+                    models.Q(("type", "GENERATE_STORIES"), _negated=True),
+                ),
                 fields=("project", "type"),
                 name="run_active_once",
             ),
@@ -371,6 +375,79 @@ RUN_STATUS = (
         "",
         f"{RUNS}test_of_many_starts_at_once_one_wins_and_the_others_learn_which",
         schema=True,
+    ),
+    _mutant(
+        "an epic is open in one run (primary key)",
+        SQL,
+        "INSERT INTO runs_openepic (epic_id, run_id) SELECT epic_id, %(run_id)s FROM made "
+        "ORDER BY epic_id\n",
+        "INSERT INTO runs_openepic (epic_id, run_id) SELECT epic_id, %(run_id)s FROM made "
+        "ORDER BY epic_id\nON CONFLICT DO NOTHING\n",
+        f"{OPEN}TestRaces::test_of_many_starts_over_overlapping_epics_each_epic_is_in_one",
+    ),
+    _mutant(
+        "epics that are open elsewhere are left out",
+        "runs/services.py",
+        "left_out = holders(project, epics) if options.epic_ids is None else {}\n",
+        "left_out: dict[str, str] = {}\n",
+        f"{OPEN}TestStart::test_where_all_are_asked_for_open_ones_are_left_out",
+    ),
+    _mutant(
+        "an end closes all of a run's epics",
+        "runs/services.py",
+        "        all_close(run_id=run_id)\n",
+        "",
+        f"{OPEN}TestUntil::test_one_that_has_ended_keeps_none",
+    ),
+    _mutant(
+        "a cancel, a fatal failure: what waits is closed",
+        "runs/services.py",
+        "        if to in FINAL:\n",
+        "        if to is None:\n",
+        f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
+    ),
+    _mutant(
+        "a cancel: what is generated stays open",
+        "runs/open_epics.py",
+        '.exclude(epic__in=generating.values("epic")).delete()',
+        ".delete()",
+        f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
+    ),
+    _mutant(
+        "a cancel: running lanes are told that their epic is the last",
+        SQL,
+        "UPDATE runs_lane SET draining = true FROM running",
+        "UPDATE runs_lane SET draining = false FROM running",
+        f"{OPEN}TestRaces::test_a_finish_that_began_before_a_cancel_closes_its_epic",
+    ),
+    _mutant(
+        "a cancel waits for epics that are being finished",
+        SQL,
+        "    WHERE run_id = %(run_id)s AND state = 'running'\n    ORDER BY id\n    FOR UPDATE\n",
+        "    WHERE run_id = %(run_id)s AND state = 'running'\n    ORDER BY id\n"
+        "    FOR UPDATE SKIP LOCKED\n",
+        f"{OPEN}TestRaces::test_a_cancel_waits_for_a_finish_under_way",
+    ),
+    _mutant(
+        "a draining run's epic is closed by its finish",
+        SQL,
+        "      AND runs_openepic.epic_id = done.epic_id AND runs_openepic.run_id = lane.run_id\n",
+        "      AND false\n",
+        f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
+    ),
+    _mutant(
+        "a draining run's epic is closed when it is given back",
+        SQL,
+        "      AND runs_openepic.epic_id = back.epic_id AND runs_openepic.run_id = lane.run_id\n",
+        "      AND false\n",
+        f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
+    ),
+    _mutant(
+        "a draining run's epic is closed when it is taken back",
+        SQL,
+        "      AND runs_openepic.epic_id = back.epic_id AND runs_openepic.run_id = back.run_id\n",
+        "      AND false\n",
+        f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
     _mutant(
         "the log is numbered by one at a time",

@@ -17,8 +17,8 @@ from runs.management.report import plain, report
 from runs.management.watch import NO_WORKER, watch
 from runs.models import Run
 from runs.pacing import MOST_LANES
-from runs.selectors import active_runs, workers_alive
-from runs.services import RunOptions, run_start
+from runs.selectors import active_runs, epics_left_out, workers_alive
+from runs.services import RunOptions, left_out_text, run_start
 from runs.states import Mode, Pacing, PersonaSet, Priority, RunStatus, RunType
 
 _EXIT_CODES: dict[str, int] = {RunStatus.SUCCEEDED: 0, RunStatus.COMPLETED_WITH_ERRORS: 2}
@@ -83,6 +83,8 @@ class Command(BaseCommand):
         else:
             run = _start(project, options)
             console.print(Text(_started_line(project, run)))
+            if left_out := epics_left_out(run=run):
+                console.print(Text(left_out_text(left_out)))
         if options["watch"] or options["attach"]:
             self._watch(console, run)
         else:

@@ -1,4 +1,4 @@
-"""What the database and the provider's own book of calls say after a schedule (I1 to I11)."""
+"""What the database and the provider's own book of calls say after a schedule (I1 to I11, I13)."""
 
 import time
 from collections import Counter, defaultdict
@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Max, Min
 
 from epics.models import Epic, Story
 from runs.messages import messages_waiting
@@ -17,7 +17,7 @@ from runs.states import ACTIVE, CallOutcome, LaneState, RunEpicStatus, RunStatus
 from tests.acceptance.faults.bed import LEASE_S, NotInTime, wait_for
 from tests.acceptance.faults.journal import Control, Journal, Step
 from tests.acceptance.faults.scene import Scene
-from tests.integration.engine.world import assert_counted
+from tests.integration.engine.world import assert_counted, assert_open
 
 #: No call starts later than this after a pause or a cancel was answered (I7).
 LATE_S = 0.1
@@ -83,6 +83,7 @@ def books_of(scene: Scene, *, complete: bool = True) -> Books:
     lost = _lost(scene, runs, epics) if complete else set()
     doubled = _doubled(journal, epics)
     _check_counters(journal, runs)
+    _check_open(journal, runs)
     extra = _extra(calls)
     _check_calls(journal, calls, extra)
     _check_concurrency(journal, runs, calls, {str(epic.id): epic.run_id for epic in epics})
@@ -171,6 +172,24 @@ def _check_counters(journal: Journal, runs: list[Run]) -> None:
             assert_counted(run, stories_kept=False)
         except AssertionError as error:
             journal.violate("I3", f"run {run.id}: {error}")
+
+
+def _check_open(journal: Journal, runs: list[Run]) -> None:
+    """I13: what is open now, and that no two runs had calls for the same epic at the same time."""
+    try:
+        assert_open()
+    except AssertionError as error:
+        journal.violate("I13", str(error))
+    # By the database's clock, which both times are of.
+    spans = (
+        RunEpic.objects.filter(run__in=runs, epic__isnull=False, calls__isnull=False)
+        .annotate(begun=Min("calls__started_at"), ended=Max("calls__ended_at"))
+        .order_by("epic", "begun")
+    )
+    for before, after in pairwise(spans):
+        if before.epic_id == after.epic_id and after.begun < before.ended:
+            runs_told = f"{before.run_id} and {after.run_id}"
+            journal.violate("I13", f"{before.epic_code} in {runs_told} at the same time")
 
 
 def _extra(calls: dict[str, list[SeenCall]]) -> list[SeenCall]:

@@ -17,6 +17,7 @@ from batchgen.idempotency import HEADER, REPLAYED, idempotent
 from batchgen.models import IdempotencyKey
 from epics.models import Card, Epic, Project
 from runs.models import Lane, Run, RunEpic
+from runs.open_epics import all_close
 from runs.states import LaneState, RunEpicStatus, RunStatus
 from tests.factories import backlog_document, client_of, project_make, user_make
 from tests.threads import race
@@ -67,6 +68,7 @@ def test_a_retry_is_started_once() -> None:
     Lane.objects.update(state=LaneState.IDLE)
     RunEpic.objects.update(status=RunEpicStatus.FAILED, completed_at=now(), lane=None)
     Run.objects.update(status=RunStatus.FAILED, completed_at=now())
+    all_close(run_id=run_id)
     answers = [post(project.created_by, f"/runs/{run_id}/retry-failed", {}, "k") for _ in "ab"]
     assert [answer.status_code for answer in answers] == [202, 202]
     assert answers[0].content == answers[1].content

@@ -14,6 +14,7 @@ from batchgen.local.place import ROOT
 from batchgen.tokens import RefreshToken
 from epics.models import Membership, Project
 from runs.models import Lane, Run, RunAction, RunEpic
+from runs.open_epics import all_close
 from runs.services import RunOptions, run_begin, run_move, run_start
 from runs.states import LaneState, RunEpicStatus, RunStatus
 from tests.factories import backlog_document, client_of, member_make, project_make, user_make
@@ -94,6 +95,7 @@ def _failed(project: Project) -> Run:
         status=RunEpicStatus.FAILED, completed_at=now(), lane=None
     )
     Run.objects.filter(pk=run.pk).update(status=RunStatus.FAILED, completed_at=now())
+    all_close(run_id=run.pk)
     return run
 
 

@@ -14,9 +14,9 @@ from batchgen.ids import new_id
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.services import project_create
 from runs.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
-from runs.models import Lane, ProviderCall, Run, RunAction, RunEpic, Worker
+from runs.models import Lane, OpenEpic, ProviderCall, Run, RunAction, RunEpic, Worker
 from runs.services import RunOptions, run_begin, run_move, run_start
-from runs.states import LaneState, RunEpicStatus, RunStatus
+from runs.states import ACTIVE, LaneState, RunEpicStatus, RunStatus
 from workers.attempt import Attempt, attempt_begin
 from workers.permits import FirstCall, Leave, Permits
 from workers.provider.client import ProviderClient
@@ -220,6 +220,17 @@ def assert_counted(run: Run, *, stories_kept: bool = True) -> None:
             )
         ]
         assert len(set(booked)) == 1, (name, booked)
+
+
+def assert_open() -> None:
+    """I13: each epic of an active run is open in it; of one that is draining, what is generated."""
+    epics = RunEpic.objects.filter(epic__isnull=False)
+    in_hand = epics.filter(run__status__in=ACTIVE) | epics.filter(
+        run__draining=True, status=RunEpicStatus.GENERATING
+    )
+    assert set(OpenEpic.objects.values_list("epic", "run")) == set(
+        in_hand.values_list("epic", "run")
+    )
 
 
 def halt(*, run_id: UUID, to: RunStatus, message: str) -> int | None:

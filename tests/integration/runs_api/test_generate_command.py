@@ -280,3 +280,12 @@ def test_ctrl_c_leaves_the_run_going_and_says_how_to_look_again() -> None:
     assert f"manage.py generate {world.run.project_id} --attach" in text
     world.run.refresh_from_db()
     assert world.run.status == RunStatus.RUNNING
+
+
+def test_it_says_what_another_run_has() -> None:
+    project = project_make(epics=3)
+    generate(str(project.pk), "--epic", "E2")
+    assert "includes E2" in refused(str(project.pk), "--epic", "E2")
+    _, shown = generate(str(project.pk))
+    assert "over 2 epics" in shown
+    assert "Left out, because other runs that are not over include them: E2." in shown

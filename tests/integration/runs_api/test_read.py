@@ -264,7 +264,7 @@ def test_the_list_is_newest_first_filtered_and_only_of_what_one_may_see() -> Non
     by_project = get(client, "/runs", project=str(first.run.project_id))["data"]
     assert [run["runId"] for run in by_project] == [str(first.run.pk)]
     assert len(get(client, "/runs", status="SUCCEEDED")["data"]) == 1
-    assert len(get(client, "/runs", type="EXPORT")["data"]) == 0
+    assert len(get(client, "/runs", type="GENERATE_STORIES")["data"]) == 0
     page = get(client, "/runs", limit=1)
     assert get(client, "/runs", limit=1, cursor=page["page"]["next"])["data"] == runs[1:]
     member = client_of("vic", project=second.run.project, role="viewer")

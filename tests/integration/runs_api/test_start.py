@@ -148,6 +148,32 @@ def test_a_second_active_run_is_refused_and_the_first_named() -> None:
     assert Run.objects.count() == 1
 
 
+def test_an_epic_that_is_open_in_another_run_is_refused() -> None:
+    project = project_make(epics=3)
+    epic = str(Epic.objects.get(project=project, code="E2").pk)
+    body = {"type": "GENERATE_STORIES", "epicIds": [epic]}
+    run_id = start(project, body)["data"]["runId"]
+    for wanted in (body, {"epicIds": [epic]}):
+        error = start(project, wanted, status=409)["error"]
+        assert (error["code"], error["details"]) == ("ITEM_ALREADY_ACTIVE", {"E2": run_id})
+    assert Run.objects.count() == 1
+
+
+def test_where_all_epics_are_asked_for_open_ones_are_left_out_with_a_warning() -> None:
+    project = project_make(epics=3)
+    epic = str(Epic.objects.get(project=project, code="E2").pk)
+    run_id = start(project, {"type": "GENERATE_STORIES", "epicIds": [epic]})["data"]["runId"]
+    data = start(project, {"epicIds": None})["data"]
+    assert (data["totalEpics"], data["pendingEpics"]) == (2, 2)
+    assert data["warnings"] == [
+        {
+            "code": "EPICS_LEFT_OUT",
+            "message": "Left out, because other runs that are not over include them: E2.",
+            "details": {"E2": run_id},
+        }
+    ]
+
+
 def test_many_epics_are_warned_of_with_the_expected_duration() -> None:
     epics = settings.MANY_EPICS + 1
     project = project_make(epics=epics)
