@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from runs.models import RunLog
 from runs.queries import QUERIES
@@ -22,7 +23,18 @@ def log_append(
 def log_after(*, run_id: UUID, seq: int, limit: int) -> Iterable[RunLog]:
     """The run's lines after `seq`, oldest first; a later call never finds one in between."""
     log_number(run_id=run_id)
+    return log_numbered(run_id=run_id, seq=seq, limit=limit)
+
+
+def log_numbered(*, run_id: UUID, seq: int, limit: int) -> "QuerySet[RunLog]":
+    """As `log_after`, of the lines that have a number already."""
     return RunLog.objects.filter(run_id=run_id, seq__gt=seq).order_by("seq")[:limit]
+
+
+def log_last(*, run_id: UUID, limit: int) -> list[RunLog]:
+    """The run's last numbered lines, oldest first."""
+    lines = RunLog.objects.filter(run_id=run_id, seq__isnull=False).order_by("-seq")
+    return list(reversed(lines[:limit]))
 
 
 def log_number(*, run_id: UUID) -> None:

@@ -22,6 +22,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, Coalesce, Extract, JSONObject, Now
 
 from batchgen.errors import NotFound
+from batchgen.prepared import Prepared
 from epics.access import Role, Somebody, is_staff, project_require, projects_visible
 from epics.models import Membership, Project
 from runs.eta import TYPICAL_EPIC_MS, expected_ms
@@ -43,6 +44,8 @@ _COUNTED = (
     "cache_write_tokens",
 )
 _SPENT = _COUNTED[-4:]
+#: Where a run's id goes in a statement that was made before.
+_ANY_RUN = UUID(int=0)
 #: Epics of the last run that tell how long one takes.
 _OBSERVED_EPICS = 200
 
@@ -133,7 +136,7 @@ def run_read(*, run_id: UUID) -> Run:
     Raises:
         NotFound: there is none.
     """
-    for run in _runs_to_read().filter(pk=run_id):
+    for run in _run_to_read().read(run_id):
         return run
     raise NotFound
 
@@ -145,14 +148,15 @@ def _runs_to_list() -> "QuerySet[Run]":
 
 
 @cache
-def _runs_to_read() -> "QuerySet[Run]":
-    """The same with their projects."""
-    return _runs_to_list().select_related("project")
+def _run_to_read() -> Prepared[Run]:
+    """One of them, with its project."""
+    runs = _runs_to_list().select_related("project")
+    return Prepared(runs.filter(pk=_ANY_RUN), given=_ANY_RUN)
 
 
 def run_epics(*, run: Run) -> "QuerySet[RunEpic]":
-    """The run's epics with their lanes; each knows its run."""
-    return run.run_epics.select_related("lane")
+    """The run's epics in their order, with their lanes; each knows its run."""
+    return run.run_epics.select_related("lane").order_by("order")
 
 
 def epics_generating(*, run_id: UUID) -> "QuerySet[RunEpic]":

@@ -10,24 +10,22 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from rest_framework.renderers import JSONRenderer
 
-from batchgen.errors import NotFound
 from batchgen.output import shown_all
 from batchgen.sql import Queries
 from runs.live.events import RESET, Event, Name
 from runs.live.picture import LINES
-from runs.log import log_number
-from runs.models import Lane, Run, RunEpic, RunLog
+from runs.log import log_last, log_number, log_numbered
+from runs.models import Run, RunEpic, RunLog
 from runs.progress import RunProgress
-from runs.selectors import run_epics, run_read, runs_with_figures
+from runs.selectors import run_epics, run_read
 from runs.serializers import RunEpicOutput, RunLogOutput, run_json
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
@@ -37,8 +35,6 @@ _SNAPSHOT_EPICS = 1000
 #: Most lines of one look; the next look has the rest.
 _MOST_LINES = 500
 _XIDS = 2**32
-#: Where a run's id goes in a statement.
-_ANY_RUN = UUID(int=0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,8 +56,20 @@ class Cursor:
 
     @classmethod
     def loads(cls, raw: bytes) -> "Cursor":
-        """The reverse."""
-        return cls(**json.loads(raw))
+        """The reverse.
+
+        Raises:
+            ValueError: `dumps` did not make this.
+        """
+        found = json.loads(raw)
+        if not isinstance(found, dict) or found.keys() != cls.__dataclass_fields__.keys():
+            raise ValueError("not a cursor's fields")
+        seen, ended = found["seen"], found["ended"]
+        if not isinstance(seen, dict) or not isinstance(ended, bool):
+            raise ValueError("not a cursor's values")
+        if not all(map(_is_bigint, (found["horizon"], found["seq"], *seen.values()))):
+            raise ValueError("not a cursor's numbers")
+        return cls(**found)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +83,10 @@ class Look:
     snapshot: Sequence[Event]
     #: When the lines among the events were written.
     written_at: Sequence[datetime] = ()
+
+
+def _is_bigint(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63
 
 
 def probe(cursors: Mapping[UUID, Cursor]) -> set[UUID]:
@@ -122,16 +134,14 @@ def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
     if cursor is None or cursor.horizon > horizon:
         return _begin(run_id, whole=whole)
     changed = [(key, epic_id) for key, version, epic_id in rows if cursor.seen.get(key) != version]
-    lines = list(
-        RunLog.objects.filter(run_id=run_id, seq__gt=cursor.seq).order_by("seq")[: _MOST_LINES + 1]
-    )
+    lines = list(log_numbered(run_id=run_id, seq=cursor.seq, limit=_MOST_LINES + 1))
     more, lines = len(lines) > _MOST_LINES, lines[:_MOST_LINES]
-    run = _run_read(run_id)
+    run = run_read(run_id=run_id)
     ended = run.completed_at is not None and not more
     epic_ids = {epic_id for _, epic_id in changed if epic_id}
     events = [
         *_lines(lines),
-        *_epics(_epics_read(run, epic_ids) if epic_ids else ()),
+        *(_epics(run_epics(run=run).filter(pk__in=epic_ids)) if epic_ids else ()),
         *_run(run, ended=ended),
     ]
     return Look(
@@ -150,7 +160,8 @@ def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
 def _begin(run_id: UUID, *, whole: bool) -> Look:
     """A new stream: what an older one told, nobody knows any more."""
     run = run_read(run_id=run_id)
-    seq = RunLog.objects.filter(run_id=run_id).aggregate(last=Max("seq"))["last"] or 0
+    last = log_last(run_id=run_id, limit=1)
+    seq = last[0].seq or 0 if last else 0
     ended = run.completed_at is not None
     rows, horizon = _rows(run_id, None)
     return Look(
@@ -162,10 +173,9 @@ def _begin(run_id: UUID, *, whole: bool) -> Look:
 
 def _snapshot(run_id: UUID) -> list[Event]:
     run = run_read(run_id=run_id)
-    lines = RunLog.objects.filter(run_id=run_id, seq__isnull=False).order_by("-seq")
     return [
-        *_lines(list(reversed(lines[:LINES]))),
-        *_epics(run_epics(run=run).order_by("order")[:_SNAPSHOT_EPICS]),
+        *_lines(log_last(run_id=run_id, limit=LINES)),
+        *_epics(run_epics(run=run)[:_SNAPSHOT_EPICS]),
         *_run(run, ended=run.completed_at is not None),
     ]
 
@@ -175,7 +185,7 @@ def _run(run: Run, *, ended: bool) -> list[Event]:
     return [_event(name, shown) for name in ([Name.RUN, Name.END] if ended else [Name.RUN])]
 
 
-def _epics(epics: Sequence[RunEpic] | QuerySet[RunEpic]) -> list[Event]:
+def _epics(epics: QuerySet[RunEpic]) -> list[Event]:
     return [
         _event(Name.EPIC, shown, key=shown["runEpicId"])
         for shown in shown_all(RunEpicOutput, epics)
@@ -188,38 +198,6 @@ def _lines(lines: Sequence[RunLog]) -> list[Event]:
 
 def _event(name: Name, shown: Any, *, key: str = "") -> Event:
     return Event(name=name, data=JSONRenderer().render(shown), key=key)
-
-
-def _run_read(run_id: UUID) -> Run:
-    """As `runs.selectors.run_read` does, at a quarter of its time: the SQL is made once.
-
-    Raises:
-        NotFound: the run is gone.
-    """
-    sql, params = _run_sql()
-    for run in Run.objects.raw(sql, [run_id if each == _ANY_RUN else each for each in params]):
-        for name in ("figures", "current"):
-            vars(run)[name] = json.loads(vars(run)[name] or "null")
-        return run
-    raise NotFound
-
-
-@cache
-def _run_sql() -> tuple[str, tuple[Any, ...]]:
-    runs = runs_with_figures(Run.objects.order_by()).filter(pk=_ANY_RUN)
-    return runs.query.sql_with_params()
-
-
-def _epics_read(run: Run, epic_ids: Iterable[UUID]) -> list[RunEpic]:
-    """Some of the run's epics, with their lanes."""
-    epics = list(RunEpic.objects.raw(QUERIES["live_epics"], {"ids": list(epic_ids)}))
-    lane_ids = list({epic.lane_id for epic in epics})
-    lanes: dict[int | None, Lane] = {
-        lane.pk: lane for lane in Lane.objects.raw(QUERIES["live_lanes"], {"ids": lane_ids})
-    }
-    for epic in epics:
-        epic.run, epic.lane = run, lanes.get(epic.lane_id)
-    return epics
 
 
 def _rows(run_id: UUID, horizon: int | None) -> tuple[list[tuple[str, int, Any]], int]:

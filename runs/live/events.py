@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Self
 
+_MOST = 2**64 - 1
 _POSITION = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 
 
@@ -28,9 +29,12 @@ class Position(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """From an event's id; None where it is none of ours."""
+        """From an event's id; None where it is none of ours.
+
+        What is more than Redis counts to never was, and stands for the last that may be.
+        """
         found = _POSITION.fullmatch(text)
-        return cls(int(found[1]), int(found[2])) if found else None
+        return cls(*(min(int(part), _MOST) for part in found.groups())) if found else None
 
     def __str__(self) -> str:
         return f"{self.ms}-{self.number}"

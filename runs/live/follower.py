@@ -3,7 +3,8 @@
 Again and again it reads what any process published, looks in PostgreSQL for what is new,
 publishes that, and hands everything to the clients of this process. Of several processes that
 find the same news, the stream takes those of one. Nothing is kept between two rounds but places:
-what was missed while a server was away comes with the next round.
+what was missed while a server was away comes with the next round. Any other error is that of one
+run, or of one client, and ends theirs: they come back, and begin anew.
 """
 
 import asyncio
@@ -11,27 +12,31 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
+from typing import TypeVar
 from uuid import UUID
 
-import psycopg
 from django.conf import settings
-from django.db import Error as DjangoDatabaseError
 from django.db import connection
-from redis import RedisError
 
 from batchgen.clock import database_now
 from batchgen.errors import NotFound
 from runs.live import changes, stream
 from runs.live.changes import Cursor
 from runs.live.events import Event, Name, Position, frame, frames, reset_frame
+from runs.live.outage import is_database_error, is_outage
 from runs.live.picture import Picture
+from runs.live.stream import Entry
 from runs.live.subscriber import Batch, Subscriber, put_all
 from runs.metrics import EVENT_LAG_S
 
 log = logging.getLogger(__name__)
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 
 #: A round is followed by a rest of this many times what it computed: it never takes a core.
 _REST = 3
@@ -129,17 +134,17 @@ class Follower:
             self._take_in()
             self._read()
             for followed in self._news():
-                self._look(followed)
-            for followed in self._followed.values():
-                self._admit(followed)
-        except (psycopg.Error, DjangoDatabaseError, RedisError) as error:
-            connection.close()
-            log.warning("live events wait: %s: %s", type(error).__name__, error)
-            return False
-        except Exception:
-            if not self._closed.is_set():
+                self._alone(followed, self._look)
+            for followed in [*self._followed.values()]:
+                self._alone(followed, self._admit)
+        except Exception as error:
+            if is_outage(error):
+                log.warning("live events wait: %s: %s", type(error).__name__, error)
+            elif not self._closed.is_set():
                 log.exception("live events failed; their streams end")
-                self._end_all()
+                for followed in [*self._followed.values()]:
+                    self._give_up(followed)
+            connection.close()
             return False
         finally:
             # Whoever opens a stream needs a connection too; asking for one each time, the news
@@ -147,6 +152,46 @@ class Follower:
             if time.monotonic() - self._news_at > _QUIET_S:
                 connection.close()
         return True
+
+    def _alone(self, followed: _Followed, step: Callable[[_Followed], object]) -> None:
+        """A step for one run: an error in it ends that run's streams, and no other's.
+
+        Raises:
+            Exception: a server is away; so it is for all runs.
+        """
+        try:
+            step(followed)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            if not self._closed.is_set():
+                log.exception("live events of run %s failed; its streams end", followed.run_id)
+            self._give_up(followed)
+            if not is_database_error(error):
+                # Perhaps for what its stream holds: those who come back begin a new one.
+                stream.forget(followed.run_id)
+
+    def _together(
+        self, ask: Callable[[Mapping[UUID, Asked]], Answer], asked: Mapping[UUID, Asked]
+    ) -> list[Answer]:
+        """Ask for all runs at once; where that is refused, for each alone."""
+        try:
+            return [ask(asked)]
+        except Exception as error:
+            if is_outage(error):
+                raise
+        answers: list[Answer] = []
+
+        def ask_alone(followed: _Followed) -> None:
+            answers.append(ask({followed.run_id: asked[followed.run_id]}))
+
+        for run_id in asked:
+            self._alone(self._followed[run_id], ask_alone)
+        return answers
+
+    def _give_up(self, followed: _Followed) -> None:
+        _end(followed)
+        del self._followed[followed.run_id]
 
     def _take_in(self) -> None:
         while not self._asked.empty():
@@ -163,17 +208,24 @@ class Follower:
 
     def _read(self) -> None:
         """What the streams have that is new here."""
-        for followed in self._followed.values():
-            if followed.at is None and (last := stream.tail(followed.run_id)):
-                self._advance(followed, last.at, last.cursor)
-                # Those who followed a stream that was lost; nobody, where it is new here.
-                followed.deliver(self._loop, reset_frame(last.at))
+        for followed in [*self._followed.values()]:
+            if followed.at is None:
+                self._alone(followed, self._find)
         places = {run_id: each.at for run_id, each in self._followed.items() if each.at}
-        for run_id, entries in stream.read(places).items():
-            followed = self._followed[run_id]
-            content = followed.note([(entry.at, entry.event) for entry in entries])
-            self._advance(followed, entries[-1].at, entries[-1].cursor)
-            followed.deliver(self._loop, content)
+        for found in self._together(stream.read, places):
+            for run_id, entries in found.items():
+                self._alone(self._followed[run_id], partial(self._take, entries=entries))
+
+    def _find(self, followed: _Followed) -> None:
+        if last := stream.tail(followed.run_id):
+            self._advance(followed, last.at, last.cursor)
+            # Those who followed a stream that was lost; nobody, where it is new here.
+            followed.deliver(self._loop, reset_frame(last.at))
+
+    def _take(self, followed: _Followed, entries: Sequence[Entry]) -> None:
+        content = followed.note([(entry.at, entry.event) for entry in entries])
+        self._advance(followed, entries[-1].at, entries[-1].cursor)
+        followed.deliver(self._loop, content)
 
     def _advance(self, followed: _Followed, at: Position, cursor: bytes | None) -> None:
         followed.at = at
@@ -182,13 +234,12 @@ class Follower:
 
     def _news(self) -> list[_Followed]:
         """The runs to look at: new here, asked for as a whole, or changed."""
-        changed = changes.probe(
-            {
-                run_id: followed.cursor
-                for run_id, followed in self._followed.items()
-                if followed.cursor and not followed.ended
-            }
-        )
+        cursors = {
+            run_id: followed.cursor
+            for run_id, followed in self._followed.items()
+            if followed.cursor and not followed.ended
+        }
+        changed = set[UUID]().union(*self._together(changes.probe, cursors))
         return [
             followed
             for run_id, followed in self._followed.items()
@@ -250,11 +301,17 @@ class Follower:
             return
         self._open(followed)
         for subscriber in [each for each in followed.joining if each.after is not None]:
-            content = self._missed(followed, subscriber, followed.at)
-            batch = Batch(content=content, upto=followed.at, last=followed.ended)
-            subscriber.call(batch)
+            try:
+                content = self._missed(followed, subscriber, followed.at)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                log.exception("a stream of run %s failed; it ends", followed.run_id)
+                subscriber.end()
+            else:
+                subscriber.call(Batch(content=content, upto=followed.at, last=followed.ended))
+                followed.subscribers.add(subscriber)
             followed.joining.remove(subscriber)
-            followed.subscribers.add(subscriber)
 
     def _missed(self, followed: _Followed, subscriber: Subscriber, upto: Position) -> bytes:
         after = subscriber.after
@@ -268,10 +325,6 @@ class Follower:
         if entries is None:
             return reset_frame(upto)
         return frames([(entry.at, entry.event) for entry in entries])
-
-    def _end_all(self) -> None:
-        for followed in self._followed.values():
-            _end(followed)
 
 
 def _wants_whole(followed: _Followed) -> bool:

@@ -48,11 +48,3 @@ SELECT key, version, epic_id FROM row, now
 WHERE ((version - COALESCE(%(horizon)s, now.horizon)) & 4294967295) < 2147483648
 UNION ALL
 SELECT 'horizon', now.horizon, NULL FROM now
-
--- live_epics --
--- Some epics of a run.
-SELECT * FROM runs_runepic WHERE id = ANY(%(ids)s) ORDER BY "order"
-
--- live_lanes --
--- Some lanes.
-SELECT * FROM runs_lane WHERE id = ANY(%(ids)s)

@@ -4,6 +4,7 @@ It may be lost at any moment. Whoever then asks for an id that is gone is told t
 again. Every function raises `redis.RedisError` when Redis is away.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,9 @@ from redis.commands.core import Script
 
 from batchgen import redis
 from runs.live.events import Event, Name, Position
+from runs.live.outage import is_outage
+
+log = logging.getLogger(__name__)
 
 #: Events that a stream keeps, about; a client that missed more reads the run again.
 _KEPT = 5000
@@ -39,9 +43,19 @@ class Entry:
 
 
 def tail(run_id: UUID) -> Entry | None:
-    """The stream's last entry, which has a cursor; None where there is no stream."""
-    found: Any = redis.client().xrevrange(_key(run_id), count=1)
-    return _entry(found[0]) if found else None
+    """The stream's last entry, which has a cursor; None where there is no stream.
+
+    One that cannot be read is dropped: then there is none.
+    """
+    try:
+        found: Any = redis.client().xrevrange(_key(run_id), count=1)
+        return _entry(found[0]) if found else None
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log.warning("run %s: its stream cannot be read, and is dropped: %r", run_id, error)
+        forget(run_id)
+        return None
 
 
 def read(positions: Mapping[UUID, Position]) -> dict[UUID, list[Entry]]:
@@ -57,15 +71,19 @@ def read(positions: Mapping[UUID, Position]) -> dict[UUID, list[Entry]]:
 
 
 def between(run_id: UUID, after: Position, upto: Position) -> list[Entry] | None:
-    """What came after one place up to another; None where some of it is gone, or it is too much."""
+    """What came after one place up to another; None where some of it is gone, cannot be read, or
+    is too much."""
     key = _key(run_id)
     pipeline = redis.client().pipeline(transaction=True)
     pipeline.xrange(key, count=1)
     pipeline.xrange(key, min=f"({after}", max=str(upto), count=MOST_EVENTS + 1)
     first, found = pipeline.execute()
-    if not first or _entry(first[0]).at > after or len(found) > MOST_EVENTS:
+    if not first or _position(first[0][0]) > after or len(found) > MOST_EVENTS:
         return None
-    return [_entry(row) for row in found]
+    try:
+        return [_entry(row) for row in found]
+    except (LookupError, ValueError):
+        return None
 
 
 def publish(

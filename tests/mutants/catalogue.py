@@ -20,6 +20,7 @@ DESK = "tests/integration/limiter/test_desk.py::"
 GATE_CLOCKS = "tests/integration/limiter/test_clocks.py::"
 FIRST_BYTES = "tests/integration/redis_url/test_first_bytes.py::"
 WRONG_CLOCKS = "tests/integration/test_wrong_clocks.py::"
+ALONE = "tests/acceptance/live/test_alone.py::"
 SQL = "runs/queries.sql"
 GATE = "workers/limiter/gate.lua"
 TRANSLATE = "workers/provider/translate.py"
@@ -860,6 +861,58 @@ REFUSALS = (
     ),
 )
 
+_ASKED_FOR_ALL = """            return [ask(asked)]
+        except Exception as error:
+            if is_outage(error):
+"""
+_ONE_CLIENT = """                if is_outage(error):
+                    raise
+                log.exception("a stream of run"""
+LIVE = (
+    _mutant(
+        "live: a run whose news cannot be read ends alone",
+        "runs/live/follower.py",
+        "                self._alone(followed, self._look)\n",
+        "                self._look(followed)\n",
+        f"{ALONE}test_a_run_that_cannot_be_followed_ends_its_own_streams_only[row_that_cannot_be_shown]",
+    ),
+    _mutant(
+        "live: what Redis refuses for all runs at once is asked for each alone",
+        "runs/live/follower.py",
+        _ASKED_FOR_ALL,
+        _ASKED_FOR_ALL.replace("is_outage(error)", "error"),
+        f"{ALONE}test_a_run_that_cannot_be_followed_ends_its_own_streams_only[refused_command]",
+    ),
+    _mutant(
+        "live: what one client's place does to Redis is that client's",
+        "runs/live/follower.py",
+        _ONE_CLIENT,
+        _ONE_CLIENT.replace("is_outage(error)", "error"),
+        "tests/integration/live/test_follower.py::test_a_client_that_cannot_be_served_ends_alone",
+    ),
+    _mutant(
+        "live: a stream that cannot be read is dropped",
+        "runs/live/stream.py",
+        "        forget(run_id)\n        return None\n",
+        "        raise\n",
+        "tests/integration/live/test_stream.py::test_a_stream_that_nobody_can_read_is_dropped",
+    ),
+    _mutant(
+        "live: ids have bounds",
+        "runs/live/events.py",
+        "min(int(part), _MOST)",
+        "int(part)",
+        f"{ALONE}test_an_id_that_redis_cannot_count_to_holds_nobody_up",
+    ),
+    _mutant(
+        "live: a cursor's numbers have bounds",
+        "runs/live/changes.py",
+        "0 <= value < 2**63",
+        "True",
+        "tests/integration/live/test_changes.py::test_what_is_no_cursor_is_refused",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -870,4 +923,5 @@ MUTANTS = (
     *LIMITER,
     *CLOCKS,
     *REFUSALS,
+    *LIVE,
 )

@@ -107,8 +107,10 @@ class World:
     steps: list[Step] = field(default_factory=list)
 
     @classmethod
-    def make(cls, *, epics: int = 3, lanes: int = 2, begin: bool = True) -> "World":
-        project = project_make(epics=epics)
+    def make(
+        cls, *, epics: int = 3, lanes: int = 2, begin: bool = True, name: str = "Library"
+    ) -> "World":
+        project = project_make(epics=epics, name=name)
         run = run_start(
             project=project,
             user=project.created_by,

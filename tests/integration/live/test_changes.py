@@ -3,16 +3,22 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
+from rest_framework.renderers import JSONRenderer
 
 from batchgen.errors import NotFound
+from runs.controls import run_change, run_control
 from runs.live.changes import Cursor, Look, look, probe
 from runs.log import log_append, log_number
 from runs.models import Lane, Run, RunEpic
+from runs.progress import RunProgress
+from runs.selectors import run_read
+from runs.serializers import run_json
 from runs.services import run_finalize
 from tests.acceptance.fleet import database_url
 from tests.integration.engine.world import World
@@ -101,6 +107,33 @@ def test_why_an_epic_waits_is_told(world: World) -> None:
     assert shown["waiting"]["reason"] == "rate-limit"
 
 
+def settled(shown: dict[str, Any]) -> dict[str, Any]:
+    """The run without what goes on with the time."""
+    passing = {"elapsedMs", "estimatedRemainingMs", "estimatedRemainingRange"}
+    return {name: value for name, value in shown.items() if name not in passing}
+
+
+def test_a_run_with_a_trail_is_told_as_the_api_shows_it(world: World) -> None:
+    """Its pauses, resumes and changes are in the estimate."""
+    step = world.claim()
+    assert step
+    world.finish(step)
+    user = world.run.project.created_by
+    assert user
+    for act in (
+        partial(run_control, run=world.run, action="pause", user=user),
+        partial(run_control, run=world.run, action="resume", user=user),
+        partial(run_change, run=world.run, user=user, version=4, priority="LOW", max_concurrency=1),
+        partial(log_append, run_id=world.run.id, message="later"),
+    ):
+        cursor = begin(world)
+        act()
+        told = json.loads(again(world, cursor).events[-1].data)
+        shown = run_json(RunProgress.of(run_read(run_id=world.run.id)))
+        assert settled(told) == settled(json.loads(JSONRenderer().render(shown)))
+    assert told["estimatedRemainingMs"] is not None
+
+
 def test_a_line_alone_is_told_also_when_somebody_else_numbered_it(world: World) -> None:
     cursor = begin(world)
     log_append(run_id=world.run.id, message="one")
@@ -179,3 +212,24 @@ def test_a_cursor_survives_being_kept(world: World) -> None:
     world.claim()
     cursor = begin(world)
     assert Cursor.loads(cursor.dumps()) == cursor
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"x",
+        b"[]",
+        b'{"horizon":1}',
+        b'{"horizon":"1","seen":{},"seq":0,"ended":false}',
+        b'{"horizon":9223372036854775808,"seen":{},"seq":0,"ended":false}',
+        b'{"horizon":1,"seen":{"run":true},"seq":0,"ended":false}',
+        b'{"horizon":1,"seen":[],"seq":0,"ended":false}',
+        b'{"horizon":1,"seen":{},"seq":-1,"ended":false}',
+        b'{"horizon":1,"seen":{},"seq":0,"ended":0}',
+        b'{"horizon":1,"seen":{},"seq":0,"ended":false,"more":1}',
+    ],
+)
+def test_what_is_no_cursor_is_refused(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"not a cursor|Expecting"):
+        Cursor.loads(raw)

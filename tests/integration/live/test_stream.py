@@ -63,3 +63,13 @@ def test_a_stream_goes_by_itself() -> None:
     run_id = uuid4()
     stream.publish(run_id, after=None, events=NEWS, cursor=b"c1")
     assert redis.client().ttl(redis.key(f"live:{run_id}")) > 3600
+
+
+def test_a_stream_that_nobody_can_read_is_dropped() -> None:
+    run_id = uuid4()
+    key = redis.key(f"live:{run_id}")
+    redis.client().xadd(key, {"foo": b"bar"})
+    assert stream.tail(run_id) is None
+    redis.client().set(key, b"no stream")
+    assert stream.tail(run_id) is None
+    assert stream.publish(run_id, after=None, events=NEWS, cursor=b"c1")

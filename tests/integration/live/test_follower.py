@@ -1,0 +1,52 @@
+"""The follower's thread, without a server around it."""
+
+import asyncio
+
+import pytest
+
+from runs.live.events import Position
+from runs.live.follower import Follower
+from runs.live.subscriber import Subscriber
+from runs.log import log_append
+from tests.integration.engine.world import World
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+_WAIT_S = 20.0
+
+
+async def told(subscriber: Subscriber, text: bytes) -> bytes | None:
+    """What came until the text was in it; None where the stream ended before."""
+    until = asyncio.get_running_loop().time() + _WAIT_S
+    so_far = b""
+    while text not in so_far:
+        content = await subscriber.next(until=until)
+        if content is None:
+            return None
+        assert content, f"not within {_WAIT_S} s: {text!r}"
+        so_far += content
+    return so_far
+
+
+async def follow_both(world: World) -> tuple[bytes | None, bytes | None, bytes | None]:
+    follower = Follower()
+    try:
+        steady = Subscriber(run_id=world.run.id, after=None)
+        follower.join(steady)
+        opening = await told(steady, b"event: run")
+        odd = Subscriber(run_id=world.run.id, after=Position(1, 10**20))
+        follower.join(odd)
+        end = await told(odd, b"news")
+        await asyncio.to_thread(log_append, run_id=world.run.id, message="news")
+        return opening, end, await told(steady, b"news")
+    finally:
+        follower.close()
+
+
+def test_a_client_that_cannot_be_served_ends_alone() -> None:
+    """Redis refuses its place, which a view would not have let through."""
+    world = World.make(epics=2, lanes=1)
+    opening, end, news = asyncio.run(follow_both(world))
+    assert opening
+    assert end is None
+    assert news
