@@ -129,7 +129,9 @@ def look(run_id: UUID, cursor: Cursor | None, *, whole: bool = False) -> Look:
 
 def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
     if cursor and cursor.ended:
-        return Look(cursor=cursor, events=(), snapshot=_snapshot(run_id) if whole else ())
+        return Look(
+            cursor=cursor, events=(), snapshot=_snapshot(run_id, ended=True) if whole else ()
+        )
     rows, horizon = _rows(run_id, cursor.horizon if cursor else None)
     if cursor is None or cursor.horizon > horizon:
         return _begin(run_id, whole=whole)
@@ -137,7 +139,7 @@ def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
     lines = list(log_numbered(run_id=run_id, seq=cursor.seq, limit=_MOST_LINES + 1))
     more, lines = len(lines) > _MOST_LINES, lines[:_MOST_LINES]
     run = run_read(run_id=run_id)
-    ended = run.completed_at is not None and not more
+    ended = _is_over(run) and not more
     epic_ids = {epic_id for _, epic_id in changed if epic_id}
     events = [
         *_lines(lines),
@@ -152,7 +154,7 @@ def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
             ended=ended,
         ),
         events=events if changed or lines else (),
-        snapshot=_snapshot(run_id) if whole else (),
+        snapshot=_snapshot(run_id, ended=ended) if whole else (),
         written_at=[line.at for line in lines],
     )
 
@@ -162,21 +164,28 @@ def _begin(run_id: UUID, *, whole: bool) -> Look:
     run = run_read(run_id=run_id)
     last = log_last(run_id=run_id, limit=1)
     seq = last[0].seq or 0 if last else 0
-    ended = run.completed_at is not None
+    ended = _is_over(run)
     rows, horizon = _rows(run_id, None)
     return Look(
         cursor=Cursor(horizon=horizon, seen=_seen(rows, horizon), seq=seq, ended=ended),
         events=[RESET, *([_event(Name.END, run_json(RunProgress.of(run)))] if ended else ())],
-        snapshot=_snapshot(run_id) if whole else (),
+        snapshot=_snapshot(run_id, ended=ended) if whole else (),
     )
 
 
-def _snapshot(run_id: UUID) -> list[Event]:
+def _is_over(run: Run) -> bool:
+    """Whether nothing follows. A line that was written after they were numbered does."""
+    if run.completed_at is None:
+        return False
+    return not RunLog.objects.filter(run=run, seq__isnull=True).exists()
+
+
+def _snapshot(run_id: UUID, *, ended: bool) -> list[Event]:
     run = run_read(run_id=run_id)
     return [
         *_lines(log_last(run_id=run_id, limit=LINES)),
         *_epics(run_epics(run=run)[:_SNAPSHOT_EPICS]),
-        *_run(run, ended=run.completed_at is not None),
+        *_run(run, ended=ended),
     ]
 
 

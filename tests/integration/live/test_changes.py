@@ -13,6 +13,7 @@ from rest_framework.renderers import JSONRenderer
 
 from batchgen.errors import NotFound
 from runs.controls import run_change, run_control
+from runs.live import changes
 from runs.live.changes import Cursor, Look, look, probe
 from runs.log import log_append, log_number
 from runs.models import Lane, Run, RunEpic
@@ -188,6 +189,22 @@ def test_the_end_is_told_once_and_last(world: World) -> None:
     assert found.cursor.ended
     assert not look(world.run.id, found.cursor).events
     assert names(look(world.run.id, None)) == ["reset", "end"]
+
+
+def test_lines_that_were_written_as_the_run_ended_are_told_before_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = begin(world)
+    log_append(run_id=world.run.id, message="the last")
+    Run.objects.filter(id=world.run.id).update(status="CANCELLED", completed_at="2026-01-01T00:00Z")
+    with monkeypatch.context() as between:
+        # It committed right after the lines were numbered.
+        between.setattr(changes, "log_number", lambda **_: None)
+        found = look(world.run.id, cursor, whole=True)
+        assert "end" not in names(found)
+        assert "end" not in [event.name for event in found.snapshot]
+        assert names(look(world.run.id, None)) == ["reset"]
+    assert names(again(world, found.cursor)) == ["log", "run", "end"]
 
 
 def test_of_many_lines_the_rest_comes_next_and_the_end_after_them(world: World) -> None:
