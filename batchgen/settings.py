@@ -261,6 +261,8 @@ LIMIT_INPUT_TOKENS_PER_MINUTE = env.integer("BATCHGEN_LIMIT_INPUT_TOKENS_PER_MIN
 LIMIT_OUTPUT_TOKENS_PER_MINUTE = env.integer("BATCHGEN_LIMIT_OUTPUT_TOKENS_PER_MINUTE", 400_000)
 #: Calls at the same time, over all workers; 0 is no limit.
 LIMIT_CONCURRENCY = env.integer("BATCHGEN_LIMIT_CONCURRENCY", 0)
+#: A longer wait than this is not taken from the provider: the run pauses and says why.
+LONGEST_WAIT_S = env.number("BATCHGEN_LONGEST_WAIT_S", 3600, least=1, most=86_400)
 #: What a bucket holds, in seconds of its refill.
 LIMIT_BURST_S = env.number("BATCHGEN_LIMIT_BURST_S", 1, least=0.1, most=60)
 

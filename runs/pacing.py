@@ -40,4 +40,4 @@ _MOST_GROWTH = 8
 
 def delay_after_rate_limit_ms(delay_ms: int, *, errors: int) -> int:
     """A lane's delay after `errors` rate-limit errors in a row: min(2^errors, 8) times as long."""
-    return delay_ms * min(1 << errors, _MOST_GROWTH)
+    return delay_ms * min(1 << min(errors, _MOST_GROWTH), _MOST_GROWTH)

@@ -82,7 +82,7 @@ def queue_status(*, user: Somebody) -> QueueStatus:
         **counts,
         throughput_per_minute=round(recent / _THROUGHPUT_MIN, 1),
         workers=tuple(_workers(share)),
-        limits=tuple(limits_read(model) for model in _models()),
+        limits=tuple(limits_read(_models())),
     )
 
 

@@ -423,6 +423,9 @@ class BucketOutput(serializers.Serializer[Any]):
     limitPerMinute = serializers.IntegerField(source="limit_per_minute")
     available = serializers.FloatField(help_text="Below zero: what must refill first.")
     utilization = serializers.FloatField(help_text="The used share of the burst, 0 to 1.")
+    timeUntilNextMs = serializers.IntegerField(
+        source="time_until_next_ms", help_text="Until a request, or a token, is there."
+    )
 
 
 class LimitsOutput(serializers.Serializer[Any]):
@@ -434,6 +437,10 @@ class LimitsOutput(serializers.Serializer[Any]):
     maxInFlight = serializers.IntegerField(source="slots", allow_null=True)
     closedUntil = serializers.DateTimeField(source="closed_until", allow_null=True)
     closedReason = serializers.CharField(source="closed_reason", allow_null=True)
+    timeUntilNextMs = serializers.IntegerField(
+        source="time_until_next_ms",
+        help_text="Until the limits and the closing let a call start; 0: now.",
+    )
 
 
 # What a QueueStatus shows.

@@ -75,7 +75,8 @@ class Action:
         kind = ERROR_KINDS.get(self.kind or "")
         headers = dict(self.headers)
         retry_after_s = self.retry_after_s
-        if retry_after_s is None and self.status == 429 and (kind is None or kind.waits):
+        waits = self.status == 429 and (kind is None or kind.waits)
+        if retry_after_s is None and waits and "retry-after" not in headers:
             retry_after_s = 1
         if retry_after_s is not None:
             headers["retry-after"] = f"{retry_after_s:g}"

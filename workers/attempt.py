@@ -205,10 +205,11 @@ class Attempt:
             self._call.abort()
         try:
             answer = self._call.result()
-        except ProviderError as error:
+        except ProviderError as failed:
+            error = failed.within(settings.LONGEST_WAIT_S)
             self._closed_s = leave.failed(error)
             self._closings = leave.closings
-            raise
+            raise error from failed.__cause__
         except CallAborted:
             leave.aborted()
             raise

@@ -181,7 +181,7 @@ class Leave:
         asked_s = error.retry_after_s or unstated_wait_s(
             errors=self._desk.closings + 1, random=_RANDOM
         )
-        seconds = asked_s * (1 + _RANDOM.uniform(0, _JITTER))
+        seconds = min(asked_s * (1 + _RANDOM.uniform(0, _JITTER)), settings.LONGEST_WAIT_S)
         self._desk.refuse(self._permit, seconds=seconds, reason=error.code)
         try:
             closure_write(self._desk.name, seconds=seconds, reason=error.code)

@@ -22,6 +22,7 @@ FIRST_BYTES = "tests/integration/redis_url/test_first_bytes.py::"
 WRONG_CLOCKS = "tests/integration/test_wrong_clocks.py::"
 ALONE = "tests/acceptance/live/test_alone.py::"
 SQL = "runs/queries.sql"
+QUEUE = "tests/integration/runs_api/test_queue.py::"
 GATE = "workers/limiter/gate.lua"
 TRANSLATE = "workers/provider/translate.py"
 TRANSLATED = "tests/unit/provider/test_translate.py::"
@@ -830,6 +831,44 @@ CLOCKS = (
     ),
 )
 
+NUMBERS = (
+    _mutant(
+        "numbers: a wait beyond the longest pauses the run",
+        "workers/attempt.py",
+        "failed.within(settings.LONGEST_WAIT_S)",
+        "failed.within(float('inf'))",
+        f"{ATTEMPTS}test_a_wait_beyond_the_longest_pauses_the_run_and_closes_no_gate",
+    ),
+    _mutant(
+        "numbers: what Redis holds of a gate is finite",
+        GATE,
+        "  if not value or value ~= value or math.abs(value) > NUMBER_MOST then",
+        "  if not value then",
+        f"{GATES}test_whatever_is_stored_the_gate_answers_and_lets_calls_go",
+    ),
+    _mutant(
+        "numbers: a mistaken usage leaves a debt of ten minutes at most",
+        GATE,
+        "local DEBT_MOST_S = 600 ",
+        "local DEBT_MOST_S = 600000 ",
+        f"{GATES}test_a_mistaken_usage_costs_ten_minutes_at_most",
+    ),
+    _mutant(
+        "numbers: what Redis holds of a gate is told as far as it makes sense",
+        "runs/limits.py",
+        "    return value if abs(value) <= _NUMBER_MOST else 0.0\n",
+        "    return value\n",
+        f"{QUEUE}test_whatever_redis_holds_of_a_gate_the_status_is_told",
+    ),
+    _mutant(
+        "numbers: a gate that PostgreSQL alone remembers is told closed",
+        "runs/limits.py",
+        "    closing = _closing(state, moment) if state else remembered\n",
+        "    closing = _closing(state, moment)\n",
+        f"{QUEUE}test_a_gate_that_postgresql_alone_remembers_is_told_closed",
+    ),
+)
+
 REFUSALS = (
     _mutant(
         "refusals: only the API itself rejects a key or a model",
@@ -922,6 +961,7 @@ MUTANTS = (
     *REDIS,
     *LIMITER,
     *CLOCKS,
+    *NUMBERS,
     *REFUSALS,
     *LIVE,
 )

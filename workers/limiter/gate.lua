@@ -35,6 +35,9 @@ local WARMING_S = 3           -- the first call with it has it ready by then, an
 local WARMING_POLL_S = 0.1
 local QUANTILE = 0.7          -- of the outputs seen, reserved for the next call
 local LEARNING = 0.1
+local DEBT_MOST_S = 600       -- of refill: what is said to have been used may be a mistake
+local QUEUE_MOST_S = 300      -- who waits is told to come back after so long at most
+local NUMBER_MOST = 1e15      -- a larger one is none of ours
 
 local report = cjson.decode(ARGV[1])
 local now = report.now
@@ -47,13 +50,20 @@ local state = {}
 local flat = redis.call('HGETALL', GATE)
 for i = 1, #flat, 2 do state[flat[i]] = flat[i + 1] end
 local fresh = next(state) == nil
-local function number(name, default) return tonumber(state[name]) or default end
+-- Whatever is stored, what comes of it is finite.
+local function number(name, default)
+  local value = tonumber(state[name])
+  if not value or value ~= value or math.abs(value) > NUMBER_MOST then return default end
+  return value
+end
 
 local closed_until = number('closed_until', 0)
+if closed_until > now + report.closed_most then closed_until = 0 end
 local closed_reason = state['closed_reason'] or ''
 local closings = number('closings', 0)
 local closed_at = number('closed_at', 0)
-local wary = math.max(1, number('wary', 1) - math.max(0, now - number('at', now)) / CALM_S)
+local wary = math.min(WARIEST, number('wary', 1)) - math.max(0, now - number('at', now)) / CALM_S
+wary = math.max(1, wary)
 local window = number('window', 0)
 local eased_at = number('eased_at', 0)
 local eased_from = number('eased_from', 0)
@@ -72,17 +82,20 @@ for _, name in ipairs(DIMENSIONS) do
   if allowed > 0 then
     local rate = allowed / 60
     local margin = rate * MARGIN_S[name] * wary
-    local drag = math.min(number('drag_' .. name, 0), rate * DRAG_MOST)
+    local drag = math.max(0, math.min(number('drag_' .. name, 0), rate * DRAG_MOST))
     local full = math.max(1, rate * report.burst - margin)
     buckets[name] = {
       rate = rate, full = full, drag = drag, margin = margin, limit = allowed,
       level = math.min(full, number('level_' .. name, 0) + elapsed * (rate - drag)),
+      least = -rate * DEBT_MOST_S,
     }
   end
 end
 local function charge(name, amount)
   local bucket = buckets[name]
-  if bucket then bucket.level = math.min(bucket.full, bucket.level - amount) end
+  if bucket then
+    bucket.level = math.max(bucket.least, math.min(bucket.full, bucket.level - amount))
+  end
 end
 
 -- What calls really used: [reserved {r,i,o}, used {r,i,o}, raw input, kind, prefix, granted at, learn].
@@ -140,8 +153,9 @@ if refused then
     wary = math.min(WARIEST, wary * 2)
     closed_at = now
   end
-  if now + refused[1] > closed_until then
-    closed_until = now + refused[1]
+  local seconds = math.min(refused[1], report.closed_most)
+  if now + seconds > closed_until then
+    closed_until = now + seconds
     closed_reason = refused[2]
   end
 end
@@ -448,7 +462,7 @@ return cjson.encode({
   now = string.format('%.6f', now),
   wait = wait,
   reason = reason,
-  queue = waiting * step,
+  queue = math.min(waiting * step, QUEUE_MOST_S),
   closings = closings,
   fresh = fresh,
 })

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from runs.limits import gate_keys
+from runs.limits import CLOSED_MOST_S, gate_keys
 from workers.provider.headers import RateLimitHeaders
 
 DIMENSIONS = ("requests", "input", "output")
@@ -160,6 +160,7 @@ class Gate:
             "process": report.process,
             "lease": report.lease_s,
             "burst": ceilings.burst_s,
+            "closed_most": CLOSED_MOST_S,
             "slots": ceilings.slots,
             "ceilings": {
                 "requests": ceilings.requests,

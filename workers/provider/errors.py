@@ -16,6 +16,7 @@ ProviderError
 ├── CreditExhausted        CREDIT_EXHAUSTED      pause run   402, or no credit left
 ├── AccountUnusable        ACCOUNT_UNUSABLE      pause run   the organization cannot use the API
 ├── BlockedBeforeApi       BLOCKED_BEFORE_API    pause run   a page, or a 4xx that is not the API's
+├── WaitTooLong            PROVIDER_WAIT_TOO_LONG  pause run   a wait beyond BATCHGEN_LONGEST_WAIT_S
 ├── KeyRejected            KEY_REJECTED          fail run    401, 403, said by the API itself
 ├── ModelUnknown           MODEL_UNKNOWN         fail run    404, said by the API itself
 ├── AddressWrong           PROVIDER_ADDRESS      fail run    not an HTTP address
@@ -88,6 +89,20 @@ class ProviderError(Exception):
         self.http_status = http_status
         self.request_id = request_id
         self.limits = limits
+
+    def within(self, longest_s: float) -> "ProviderError":
+        """This error, or a `WaitTooLong` where it would have somebody wait for longer."""
+        waits = self.effect in (Effect.WAIT, Effect.RETRY)
+        if not waits or self.retry_after_s is None or self.retry_after_s <= longest_s:
+            return self
+        return WaitTooLong(
+            detail=f"{self.code}, retry after {self.retry_after_s:,.0f} s",
+            before_api=self.before_api,
+            possibly_billed=self.possibly_billed,
+            http_status=self.http_status,
+            request_id=self.request_id,
+            limits=self.limits,
+        )
 
 
 class RateLimited(ProviderError):
@@ -235,6 +250,17 @@ class BlockedBeforeApi(ProviderError):
         " proxy, firewall or gateway in between, what it wants to be given, and ANTHROPIC_BASE_URL,"
         " then resume the run. If the log names one and the same epic each time, its texts may"
         " trip a filter: cancel that epic."
+    )
+
+
+class WaitTooLong(ProviderError):
+    """Whoever answered asks for a longer wait than we take: by mistake, or for a reason."""
+
+    code = "PROVIDER_WAIT_TOO_LONG"
+    effect = Effect.PAUSE_RUN
+    text = (
+        "A longer wait is asked for than BATCHGEN_LONGEST_WAIT_S allows. If it is a mistake,"
+        " resume the run now; else find out why, and resume it when the time is over."
     )
 
 

@@ -44,7 +44,7 @@ QUERIES = {
     "/epics/{epic_id}": 4,
     "/epics/{epic_id}/stories": 4,
     "/stories/{story_id}": 3,
-    "/queue/status": 6,
+    "/queue/status": 7,
     "/runs": 2,
     "/runs?project={project_id}&status=FAILED": 2,
     "/runs/{run_id}": 3,

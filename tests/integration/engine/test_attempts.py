@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import transaction
+from pytest_django.fixtures import Settings
 
 from epics.models import Epic, EpicCard, Story
 from runs.lanes import lanes_dispatch, lanes_reclaim
@@ -105,6 +106,38 @@ def test_a_rate_limit_waits_as_long_as_the_provider_says(
     assert (lane.wake_at - lane.moved_at).total_seconds() >= 7
 
 
+@pytest.mark.parametrize("status", [429, 503, 529])
+@pytest.mark.parametrize("asked", ["60000", "1e300", "9" * 300, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_wait_beyond_the_longest_pauses_the_run_and_closes_no_gate(
+    client: ProviderClient, simulator: Simulator, status: int, asked: str
+) -> None:
+    world = World.make(epics=2, lanes=1)
+    action = {"type": "error", "status": status, "headers": {"retry-after": asked}}
+    epic = _answer(world, client, simulator, action)
+    run = Run.objects.get()
+    assert (run.status, run.error_code) == ("PAUSED", "PROVIDER_WAIT_TOO_LONG")
+    assert "BATCHGEN_LONGEST_WAIT_S" in run.error
+    assert (epic.status, epic.attempt, epic.lane_id) == ("PENDING", 0, None)
+    (limits,) = limits_read([run.model])
+    assert limits.closed_until is None
+    assert not Closure.objects.exists()
+    run_move(run_id=run.id, to=RunStatus.RUNNING, kind=RunAction.Kind.RESUME, message="On.")
+    _attempt(world, client).run()
+    epic.refresh_from_db()
+    assert (epic.status, Run.objects.get().error_code) == ("COMPLETED", "")
+    assert_counted(run)
+
+
+def test_a_wait_that_we_choose_is_within_the_longest(
+    client: ProviderClient, simulator: Simulator, settings: Settings
+) -> None:
+    settings.LONGEST_WAIT_S = 10
+    world = World.make(epics=1, lanes=1)
+    _answer(world, client, simulator, {"type": "error", "status": 429, "retry_after_s": 0})
+    (limits,) = limits_read([world.run.model])
+    assert 0 < limits.time_until_next_ms <= 11_000
+
+
 def test_retries_that_are_used_up_fail_the_epic(
     client: ProviderClient, simulator: Simulator
 ) -> None:
@@ -163,7 +196,8 @@ def test_a_prompt_that_is_too_long_fails_its_epic_and_closes_no_gate(
     world = World.make(epics=2, lanes=1)
     epic = _answer(world, client, simulator, {"type": "error", "kind": kind})
     assert (epic.status, epic.error_code) == ("FAILED", "CONTEXT_TOO_LONG")
-    assert limits_read(world.run.model).closed_until is None
+    (limits,) = limits_read([world.run.model])
+    assert limits.closed_until is None
     assert not Closure.objects.exists()
     _attempt(world, client).run()
     assert RunEpic.objects.get(run=world.run, epic_code="E2").status == "COMPLETED"

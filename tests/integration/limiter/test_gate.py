@@ -3,6 +3,7 @@
 import pytest
 
 from batchgen import redis
+from runs.limits import CLOSED_MOST_S
 from tests.integration.limiter.world import RUN, Process, gates, want
 from workers.limiter.gate import Amounts, Ceilings, Refused
 from workers.provider.headers import LimitWindow, RateLimitHeaders
@@ -337,3 +338,58 @@ def test_whatever_part_redis_loses_calls_go_on(part: int) -> None:
             process.ask()
             other.ask()
         assert len(process.permits) == len(other.permits) == 80
+
+
+#: What another program, an older version or a mistake may have left there.
+ODD = ["nan", "-nan", "inf", "-inf", "1e300", "-1e300", "1e16", "abc", "", "0x7f"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_whatever_is_stored_the_gate_answers_and_lets_calls_go(odd: str) -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        client = redis.client()
+        for name in client.hkeys(gate.keys[0]):
+            if name not in {b"held", b"waiting"}:
+                client.hset(gate.keys[0], name, odd)
+        process.get(want())
+        for _ in range(3):
+            assert process.verdict
+            assert 0 <= process.verdict.wait_s <= 60
+            assert 0 <= process.verdict.queue_s <= 300
+            clock.move(1)
+            process.ask()
+        assert len(process.permits) == 2
+
+
+def test_a_closing_beyond_a_month_is_none_and_nobody_closes_for_longer() -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        redis.client().hset(gate.keys[0], "closed_until", clock.now + 2 * CLOSED_MOST_S)
+        (permit,) = process.get(want())
+        process.lineup.refuse(Refused(seconds=1e300, reason="RATE_LIMITED", at=permit.at))
+        process.get(want())
+        assert process.verdict
+        assert process.verdict.reason == "gate-closed"
+        assert process.verdict.wait_s <= CLOSED_MOST_S
+
+
+def test_a_mistaken_usage_costs_ten_minutes_at_most() -> None:
+    with gates(Ceilings(output_tokens=60_000)) as (gate, clock):
+        process = Process(gate, clock)
+        (permit,) = process.get(want())
+        process.settle([permit], Amounts(1, 50, 10_000_000))
+        process.ask()
+        clock.move(610)
+        assert len(process.get(want(kind="other"))) == 1
+
+
+def test_whoever_waits_behind_many_comes_back_within_minutes() -> None:
+    """The limit may have been a mistake of one response."""
+    with gates(Ceilings(requests=1)) as (gate, clock):
+        process = Process(gate, clock)
+        process.get(*[want() for _ in range(100)])
+        assert process.verdict
+        assert process.verdict.queue_s == 300

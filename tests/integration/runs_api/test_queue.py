@@ -4,12 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils.timezone import now
 from pytest_django import DjangoAssertNumQueries
 
 from batchgen import redis
 from epics.models import Epic
+from runs.limits import closure_write, gate_keys, gate_name
 from runs.models import PacingProfile, Run, RunEpic
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, attempt_make, project_make
@@ -63,7 +65,7 @@ def test_the_cost_does_not_grow_with_the_backlog(
 ) -> None:
     World.make(epics=200, lanes=3)
     client = client_of("ada")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert get(client, "/queue/status")["data"]["pending"] == 200
 
 
@@ -87,6 +89,48 @@ def test_limits_are_shown_as_the_gate_has_them(simulator: Simulator) -> None:
     assert limits["requests"]["limitPerMinute"] == 1200
     assert limits["closedReason"] == "RATE_LIMITED"
     assert limits["closedUntil"] > now().isoformat()
+    redis.client().flushdb()
+
+
+@pytest.mark.parametrize("odd", ["nan", "inf", "1e300", "-1e300", "abc", "", "\x00"])
+def test_whatever_redis_holds_of_a_gate_the_status_is_told(odd: str) -> None:
+    names = ("requests", "input", "output")
+    fields = [f"{what}_{name}" for what in ("limit", "level", "full", "drag") for name in names]
+    gate = gate_keys(gate_name(settings.MODEL))[0]
+    redis.client().hset(gate, "limit_requests", "1000")
+    for field in [*fields, "at", "closed_until", "closed_reason", "window", "held"]:
+        redis.client().hset(gate, field, odd)
+        (limits,) = status()["limits"]
+        assert limits["closedUntil"] is None
+    redis.client().flushdb()
+
+
+def test_a_gate_that_postgresql_alone_remembers_is_told_closed() -> None:
+    redis.client().flushdb()
+    other, foreign = gate_name("claude-other-9"), "0" * 12 + ":claude-other-9"
+    for gate in (gate_name(settings.MODEL), other, foreign):
+        closure_write(gate, seconds=60, reason="RATE_LIMITED")
+    limits, others = status()["limits"]
+    assert (limits["model"], others["model"]) == (settings.MODEL, "claude-other-9")
+    for found in (limits, others):
+        assert found["closedReason"] == "RATE_LIMITED"
+        assert now().isoformat() < found["closedUntil"]
+        assert 0 < found["timeUntilNextMs"] <= 60_000
+
+
+def test_the_time_until_the_next_call_is_told() -> None:
+    gate = gate_keys(gate_name(settings.MODEL))[0]
+    seconds, micros = redis.client().time()
+    state = {"limit": "60", "full": "1", "level": "-90", "drag": "0"}
+    for name, value in state.items():
+        redis.client().hset(gate, f"{name}_requests", value)
+    redis.client().hset(gate, "at", f"{seconds}.{micros:06}")
+    (limits,) = status()["limits"]
+    assert 0 < limits["requests"]["timeUntilNextMs"] <= 91_000
+    assert limits["timeUntilNextMs"] == limits["requests"]["timeUntilNextMs"]
+    redis.client().hset(gate, "level_requests", "1")
+    (limits,) = status()["limits"]
+    assert limits["timeUntilNextMs"] == 0
     redis.client().flushdb()
 
 
