@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 PARALLEL := -n logical --maxprocesses 4 --no-loadscope-reorder
 
 # What a production start asks for, so that Django's deployment checks see production's settings.
-PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none \
+PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none BATCHGEN_TRUSTED_PROXIES=127.0.0.1 \
 	BATCHGEN_SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz
 
 .PHONY: help venv demo up test bench faults fuzz mutants check schema client format lock clean-local

@@ -17,6 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 django.setup(set_prefix=False)
 
 from batchgen.middleware import BodyLimit  # noqa: E402 - these need Django to be set up
+from batchgen.proxies import Proxies  # noqa: E402 - as above
 from batchgen.sql import limit_statements  # noqa: E402 - as above
 from runs.live.asgi import EventStreams  # noqa: E402 - as above
 
@@ -65,7 +66,7 @@ class Handler(ASGIHandler):
 
 
 limit_statements(seconds=settings.WEB_STATEMENT_TIMEOUT_S)
-application = EventStreams(BodyLimit(Handler()))
+application = Proxies(EventStreams(BodyLimit(Handler())))
 
 # What every request needs is made now, and stays: a full collection that walks through it would
 # hold up all requests for 0.1 s.

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from ipaddress import IPv6Address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -14,10 +14,10 @@ from batchgen.redis_url import RedisURLError, parse
 #: What `secret` reads.
 SECRETS = (
     *("BATCHGEN_SECRET_KEY", "DATABASE_URL", "REDIS_URL"),
-    *("ANTHROPIC_API_KEY", "BATCHGEN_PASSWORD"),
+    *("ANTHROPIC_API_KEY", "BATCHGEN_PASSWORD", "BATCHGEN_METRICS_TOKEN"),
 )
 _TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"0", "false", "no", "off", ""}
+_FALSE = {"0", "false", "no", "off"}
 _BETWEEN = re.compile(r"[,\s]+")
 #: What people copy from a browser's address field.
 _ADDRESS = re.compile(
@@ -27,6 +27,9 @@ _ADDRESS = re.compile(
 _NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
 _PORTS = {"http": 80, "https": 443}
 _LAST_PORT = 65_535
+_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*(/[A-Za-z0-9][A-Za-z0-9._~-]*)*", re.ASCII)
+
+Network = IPv4Network | IPv6Network
 
 
 def text(name: str, default: str = "") -> str:
@@ -78,7 +81,7 @@ def boolean(name: str, *, default: bool) -> bool:
     Raises:
         ImproperlyConfigured: anything else.
     """
-    value = text(name, "true" if default else "false").lower()
+    value = text(name).lower() or str(default).lower()
     if value not in _TRUE | _FALSE:
         raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
     return value in _TRUE
@@ -150,14 +153,50 @@ def origins(name: str, *, subdomains: bool = False) -> list[str]:
     return _each(name, "", read, "origins like https://app.example.com")
 
 
+def networks(name: str) -> list[Network] | None:
+    """Addresses and networks between commas; None for `*`, all of them.
+
+    Raises:
+        ImproperlyConfigured: something else.
+    """
+    if "*" in _entries(name):
+        return None
+    such = "addresses and networks like 10.0.0.0/8, or *"
+    found = [ip_network(each) for each in _each(name, "", _network, such)]
+    return found if all(network.prefixlen for network in found) else None
+
+
+def url_path(name: str, *, taken: tuple[str, ...]) -> str:
+    """A path like /batchgen, without a slash at its end; empty for the root.
+
+    Raises:
+        ImproperlyConfigured: something else, or one that begins with a part that is taken.
+    """
+    path = text(name).strip("/")
+    if path.partition("/")[0] in taken:
+        raise ImproperlyConfigured(f"{name} cannot be {text(name)!r}: batchgen has such a path.")
+    if path and not _PATH.fullmatch(path):
+        raise ImproperlyConfigured(f"{name} must be a path like /batchgen, not {text(name)!r}.")
+    return f"/{path}" if path else ""
+
+
 def _each(name: str, default: str, read: Callable[[str], str | None], such: str) -> list[str]:
     """What `read` makes of each entry, which may stand in quotes; each once."""
-    entries = [entry for part in _BETWEEN.split(text(name)) if (entry := part.strip("'\""))]
-    found = {entry: read(entry) for entry in entries or default.split()}
+    found = {entry: read(entry) for entry in _entries(name) or default.split()}
     for entry, value in found.items():
         if value is None:
             raise ImproperlyConfigured(f"{name} must have {such}, not {entry!r}.")
     return list(dict.fromkeys(value for value in found.values() if value is not None))
+
+
+def _entries(name: str) -> list[str]:
+    return [entry for part in _BETWEEN.split(text(name)) if (entry := part.strip("'\""))]
+
+
+def _network(given: str) -> str | None:
+    with suppress(ValueError):
+        return str(ip_network(given, strict=False))
+    return None
 
 
 def _host(given: str) -> str | None:

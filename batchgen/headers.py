@@ -14,8 +14,8 @@ DATA_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-an
 
 
 class SecurityHeaders:
-    """Content-Security-Policy for everything; and no copy of the API's answers, which are
-    private, in any cache."""
+    """Content-Security-Policy, and no guessed types, for everything; and no copy of the API's
+    answers, which are private, in any cache."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -26,6 +26,7 @@ class SecurityHeaders:
             ("text/html", "application/javascript")
         )
         response.setdefault("Content-Security-Policy", PAGES_POLICY if is_page else DATA_POLICY)
+        response.setdefault("X-Content-Type-Options", "nosniff")
         if request.path_info.startswith("/api/v1/"):
             response.setdefault("Cache-Control", "no-store")
         return response

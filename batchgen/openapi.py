@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from django.urls import get_script_prefix
 from drf_spectacular.contrib.rest_framework_simplejwt import SimpleJWTScheme
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.generators import SchemaGenerator
@@ -60,7 +61,8 @@ class OnceGenerator(SchemaGenerator):
     """Makes the document once in a process: it takes a second, and anybody may ask for it."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> Any:
-        return _schema_of(self.urlconf, self.api_version)
+        schema, root = _schema_of(self.urlconf, self.api_version), get_script_prefix()
+        return schema if root == "/" else {**schema, "servers": [{"url": root.rstrip("/")}]}
 
 
 @cache

@@ -84,7 +84,7 @@ PLAIN: dict[str, dict[str, Any]] = {
                 "content": {"text/plain": {"schema": {"type": "string"}}},
             },
             "404": {
-                "description": "It was asked through a proxy.",
+                "description": "You may not read them: see BATCHGEN_METRICS_TOKEN.",
                 "content": {"text/html": {"schema": {"type": "string"}}},
             },
         },

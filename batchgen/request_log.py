@@ -10,14 +10,13 @@ from django.http import HttpRequest, HttpResponseBase
 
 from batchgen.logs import log_context
 from batchgen.metrics import REQUEST_S
+from batchgen.probes import ROUTES as PROBES
 
 log = logging.getLogger("batchgen.access")
 
 _HEADER = "X-Request-ID"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _METHODS = {"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"}
-#: What asks again and again, all day long.
-_QUIET = {"healthz", "readyz", "metrics"}
 
 
 class RequestLogMiddleware:
@@ -45,7 +44,7 @@ def _note(request: HttpRequest, status: int, seconds: float) -> None:
     method = request.method if request.method in _METHODS else "other"
     REQUEST_S.labels(method, route, str(status)).observe(seconds)
     log.log(
-        logging.DEBUG if route in _QUIET and status < 400 else logging.INFO,
+        logging.DEBUG if route in PROBES and status < 400 else logging.INFO,
         "%s %s %s in %.0f ms",
         method,
         request.path,

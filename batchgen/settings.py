@@ -45,8 +45,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "batchgen.request_log.RequestLogMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "batchgen.headers.SecurityHeaders",
+    "batchgen.probes.ProbesMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "batchgen.middleware.BodyLimitMiddleware",
@@ -73,7 +74,11 @@ TEMPLATES = [
         },
     },
 ]
-STATIC_URL = "/static/"
+STATIC_URL = WHITENOISE_STATIC_PREFIX = "/static/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "batchgen.static_files.StaticStorage"},
+}
 STATIC_ROOT = BASE_DIR / ".local" / "static"
 # Development serves the packages' files straight from where they are installed.
 WHITENOISE_USE_FINDERS = not PRODUCTION
@@ -98,15 +103,23 @@ AUTHENTICATION_BACKENDS = ["batchgen.sign_in.ThrottledBackend"]
 SIGN_IN_TRIES = env.integer("BATCHGEN_SIGN_IN_TRIES", 10, least=1)
 SIGN_IN_WINDOW_S = env.integer("BATCHGEN_SIGN_IN_WINDOW_S", 900, least=1)
 
+# The way from outside ----------------------------------------------------------------------------
+
+#: Networks of the proxies that are believed who asks, and whether by TLS; None: whoever connects.
+TRUSTED_PROXIES = env.networks("BATCHGEN_TRUSTED_PROXIES")
+#: The path that batchgen is served at, without a slash at its end; empty: a host of its own.
+ROOT_PATH = env.url_path("BATCHGEN_ROOT_PATH", taken=("api", "admin", "static"))
 # TLS is expected in front of a production web process.
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SECURE_SSL_REDIRECT = PRODUCTION
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
-SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
-SECURE_HSTS_PRELOAD = PRODUCTION
+SECURE_SSL_REDIRECT = env.boolean("BATCHGEN_SSL_REDIRECT", default=PRODUCTION)
+#: How long a browser asks by TLS alone. Subdomains, and the browsers' own lists, which keep a name
+#: for months, are for whoever owns the whole domain to decide.
+SECURE_HSTS_SECONDS = env.integer("BATCHGEN_HSTS_S", 31_536_000 if PRODUCTION else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.boolean("BATCHGEN_HSTS_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.boolean("BATCHGEN_HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # as said above
 SESSION_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = ROOT_PATH or "/"
 X_FRAME_OPTIONS = "DENY"
 
 #: Pages of other origins that may call the API, with a token. Sessions stay with our own pages.
@@ -334,6 +347,9 @@ SPECTACULAR_SETTINGS = {
 
 # Metrics ---------------------------------------------------------------------------------------
 
+#: What a reader of the web process's /metrics brings (`Authorization: Bearer …`). Empty: whoever
+#: asks from a private address and not through a proxy may read them.
+METRICS_TOKEN = env.secret("BATCHGEN_METRICS_TOKEN")
 #: Where a worker serves its /metrics; port 0: nowhere. Several on one machine need one port each.
 WORKER_METRICS_HOST = env.text("BATCHGEN_WORKER_METRICS_HOST", "127.0.0.1")
 WORKER_METRICS_PORT = env.integer("BATCHGEN_WORKER_METRICS_PORT", 0, most=65_535)

@@ -25,6 +25,7 @@ from django.http import HttpRequest
 from batchgen.errors import Throttled
 from batchgen.expiry import rows_expire
 from batchgen.models import SignInTries
+from batchgen.proxies import address_of
 
 #: A name or an address alone may be tried so many times as often as the two together.
 _PATIENCE = 10
@@ -64,16 +65,12 @@ class SignInForm(AdminAuthenticationForm):
 
 
 def client_address(request: HttpRequest | None) -> str:
-    """Who asks, as far as an address tells: of IPv6 the network. The web server takes it from
-    X-Forwarded-For where it was told to trust the proxy."""
-    address = request.META.get("REMOTE_ADDR", "") if request else ""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return ""
-    if parsed.version == 4:
-        return str(parsed)
-    return str(ipaddress.ip_network((parsed.packed, _IPV6_PREFIX), strict=False))
+    """Who asks, as far as an address tells: of IPv6 the network. Behind proxies that are trusted
+    it is the client's own (`batchgen.proxies`)."""
+    address = address_of(request.META.get("REMOTE_ADDR", "")) if request else None
+    if address is None or address.version == 4:
+        return str(address or "")
+    return str(ipaddress.ip_network((address.packed, _IPV6_PREFIX), strict=False))
 
 
 def _keys(username: str, address: str) -> dict[str, int]:

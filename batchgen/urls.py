@@ -18,7 +18,7 @@ schema = SpectacularAPIView.as_view(renderer_classes=RENDERERS)
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="batchgen/docs.html")
 
 urlpatterns = [
-    path("", RedirectView.as_view(url="/api/docs")),
+    path("", RedirectView.as_view(pattern_name="docs")),
     path("admin/", admin.site.urls),
     path("healthz", healthz),
     path("readyz", readyz),

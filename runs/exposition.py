@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator
 
 import psycopg
+from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
@@ -13,6 +15,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis import RedisError
 
+from batchgen.proxies import address_of, came_by_proxy
 from runs.messages import queue_depths
 from runs.models import Lane, Run
 from runs.selectors import workers_alive
@@ -22,14 +25,23 @@ from runs.states import ACTIVE, LaneState
 @csrf_exempt  # whatever writes is refused by its method, with 405
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For who asks the process itself; through the proxy, from outside, there is no such page.
+    """For who brings BATCHGEN_METRICS_TOKEN; without that setting, for who asks the process itself
+    from a private address. For everybody else there is no such page.
 
     Raises:
-        Http404: the request came through a proxy.
+        Http404: it is somebody else.
     """
-    if "X-Forwarded-For" in request.headers or "X-Forwarded-Proto" in request.headers:
+    if not _may_read(request):
         raise Http404
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_read(request: HttpRequest) -> bool:
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "").split(maxsplit=1)
+        return len(given) == 2 and constant_time_compare(given[1], settings.METRICS_TOKEN)
+    address = address_of(request.META.get("REMOTE_ADDR", ""))
+    return address is not None and not address.is_global and not came_by_proxy(request)
 
 
 class RunsCollector(Collector):

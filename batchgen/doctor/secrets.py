@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import unquote
 
 HIDDEN = "***"
-_VALUES = ("SECRET_KEY", "ANTHROPIC_API_KEY")
+_VALUES = ("SECRET_KEY", "ANTHROPIC_API_KEY", "METRICS_TOKEN")
 _URLS = ("DATABASE_URL", "REDIS_URL")
 #: Shorter ones stand in too many words by chance, and protect nothing.
 _SHORTEST = 4

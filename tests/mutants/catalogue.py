@@ -952,6 +952,54 @@ LIVE = (
     ),
 )
 
+PROXIES_PY = "batchgen/proxies.py"
+BEHIND = "tests/integration/api/test_behind_proxies.py::"
+PROXIED = "tests/unit/test_proxies.py::"
+PROXIES = (
+    _mutant(
+        "proxies: nobody is believed who is not trusted",
+        PROXIES_PY,
+        "        if not _is_trusted(peer):\n",
+        "        if False:\n",
+        f"{BEHIND}test_who_is_no_proxy_cannot_take_another_address_for_each_try",
+    ),
+    _mutant(
+        "proxies: what stands left of the client is its own word",
+        PROXIES_PY,
+        "        if settings.TRUSTED_PROXIES is None or not _is_trusted(hop):\n            break\n",
+        "",
+        f"{BEHIND}test_a_strangers_wrong_passwords_lock_out_the_stranger_alone",
+    ),
+    _mutant(
+        "proxies: where every peer is trusted, no hop is",
+        PROXIES_PY,
+        "settings.TRUSTED_PROXIES is None or not _is_trusted(hop)",
+        "not _is_trusted(hop)",
+        f"{PROXIED}test_where_every_peer_is_trusted_its_own_word_counts_and_no_other",
+    ),
+    _mutant(
+        "metrics: a trusted proxy's requests come from outside",
+        PROXIES_PY,
+        """    if getattr(request, "scope", {}).get(_PROXIED):\n        return True\n""",
+        "",
+        f"{BEHIND}test_metrics_are_for_who_asks_from_inside_and_directly",
+    ),
+    _mutant(
+        "metrics: from public addresses there is no such page",
+        "runs/exposition.py",
+        "address is not None and not address.is_global and ",
+        "",
+        f"{BEHIND}test_metrics_are_for_who_asks_from_inside_and_directly",
+    ),
+    _mutant(
+        "probes: asked by any name",
+        "batchgen/settings.py",
+        """    "batchgen.probes.ProbesMiddleware",\n""",
+        "",
+        f"{BEHIND}test_probes_ask_by_any_name_and_without_tls",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -964,4 +1012,5 @@ MUTANTS = (
     *NUMBERS,
     *REFUSALS,
     *LIVE,
+    *PROXIES,
 )

@@ -1,0 +1,185 @@
+"""Behind a real nginx, configured as docs/proxies.md says: TLS, a sub-path, streams, uploads."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from django.conf import settings
+
+from batchgen.local.place import ROOT, free_port
+from batchgen.local.supervisor import Child, Running, Supervisor
+from batchgen.local.terminal import LogFiles
+from runs.models import Run
+from tests.acceptance.live.watcher import Parser
+from tests.acceptance.live.web import Starter, Web
+from tests.factories import backlog_document, user_make
+from tests.integration.engine.world import World
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+#: Debian's does not stand in every user's path.
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+OPENSSL = shutil.which("openssl")
+_AROUND = """\
+daemon off;
+pid {home}/pid;
+error_log stderr;
+{user}
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {home}/bodies;
+    proxy_temp_path {home}/answers;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+    {server}
+}}
+"""
+
+
+@dataclass
+class Proxied:
+    """A web process behind nginx."""
+
+    web: Web
+    port: int
+
+    def client(self, address: str = "127.0.0.1", **options: Any) -> httpx2.Client:
+        """Somebody at that address of this machine, who knows the host by its name."""
+        transport = httpx2.HTTPTransport(verify=False, local_address=address)
+        url = f"https://127.0.0.1:{self.port}"
+        headers = {"host": f"app.example.com:{self.port}", **options.pop("headers", {})}
+        return httpx2.Client(base_url=url, transport=transport, headers=headers, timeout=20)
+
+    def user(self) -> httpx2.Client:
+        """The owner of the project, by token."""
+        return self.client(headers={"authorization": f"bearer {self.web.token()}"})
+
+
+@pytest.fixture
+def proxied(starter: Starter, world: World, tmp_path: Path) -> Iterator[Proxied]:
+    if NGINX is None or OPENSSL is None:
+        pytest.skip("needs nginx and openssl: apt-get install nginx-light openssl")
+    web = starter(
+        world,
+        BATCHGEN_ROOT_PATH="/batchgen",
+        BATCHGEN_TRUSTED_PROXIES="127.0.0.1",
+        BATCHGEN_ALLOWED_HOSTS="app.example.com",
+        BATCHGEN_SSL_REDIRECT="1",
+        BATCHGEN_HSTS_S="60",
+        BATCHGEN_SIGN_IN_TRIES="3",
+    )
+    port = free_port()
+    logs = LogFiles(tmp_path / "nginx-log")
+    with Supervisor(logs.line, signals=False) as supervisor:
+        supervisor.start(nginx(tmp_path, port, web))
+        yield Proxied(web, port)
+    logs.close()
+
+
+def nginx(home: Path, port: int, web: Web) -> Child:
+    """nginx with the documented server, at another port and with a certificate of its own."""
+    certificate, key = home / "cert.pem", home / "key.pem"
+    argv = [str(OPENSSL), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    argv += ["-nodes", "-subj", "/CN=app.example.com", "-out", str(certificate)]
+    subprocess.run([*argv, "-keyout", str(key)], check=True, capture_output=True)
+    [server] = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/proxies.md").read_text(), re.DOTALL)
+    for documented, here in {
+        "listen 443": f"listen 127.0.0.1:{port}",
+        "/etc/ssl/app.example.com.pem": str(certificate),
+        "/etc/ssl/app.example.com.key": str(key),
+        "http://127.0.0.1:8000": web.url,
+    }.items():
+        assert server.count(documented) == 1, documented
+        server = server.replace(documented, here)
+    user = "user root;" if os.geteuid() == 0 else ""
+    configuration = home / "nginx.conf"
+    configuration.write_text(_AROUND.format(home=home, user=user, server=server))
+    argv = [str(NGINX), "-p", str(home), "-e", "stderr", "-c", str(configuration)]
+    return Child(name="nginx", argv=argv, ready=lambda running: listens(port, running))
+
+
+def listens(port: int, running: Running) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def test_pages_files_and_the_api_work_by_tls_under_a_path(proxied: Proxied) -> None:
+    with proxied.client() as client:
+        assert client.get("/batchgen/").headers["location"] == "/batchgen/api/docs"
+        docs = client.get("/batchgen/api/docs")
+        assert docs.headers["strict-transport-security"] == "max-age=60"
+        for address in re.findall(r'(?:href|src)="(/[^"]+)"', docs.text):
+            assert client.get(address.replace("&amp;", "&")).status_code == 200, address
+        assert client.get("/batchgen/api/schema").json()["servers"] == [{"url": "/batchgen"}]
+        assert client.get("/batchgen/metrics").status_code == 404
+        other = client.get("/batchgen/api/v1/projects", headers={"host": "evil.example"})
+        assert other.json()["error"]["code"] == "HOST_NOT_ALLOWED"
+
+
+def test_the_admin_lets_somebody_in_by_a_form(proxied: Proxied) -> None:
+    user_make("operator", is_staff=True, is_superuser=True)
+    with proxied.client() as client:
+        page = client.get("/batchgen/admin/login/?next=/batchgen/admin/")
+        [token] = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        form = {"username": "operator", "password": "secret", "csrfmiddlewaretoken": token}
+        form["next"] = "/batchgen/admin/"
+        origin = f"https://app.example.com:{proxied.port}"
+        headers = {"origin": origin, "referer": f"{origin}/batchgen/admin/login/"}
+        # The jar knows the connection's address, not the host's name.
+        headers["cookie"] = f"csrftoken={page.cookies['csrftoken']}"
+        answer = client.post("/batchgen/admin/login/", data=form, headers=headers)
+    assert (answer.status_code, answer.headers["location"]) == (302, "/batchgen/admin/")
+    cookies = answer.headers.get_list("set-cookie")
+    assert all("Path=/batchgen" in cookie for cookie in cookies)
+    assert len(cookies) == 2
+
+
+def test_wrong_passwords_of_one_address_do_not_count_for_another(proxied: Proxied) -> None:
+    def tries(client: httpx2.Client, password: str) -> int:
+        body = {"username": "operator", "password": password}
+        return client.post("/batchgen/api/v1/auth/token", json=body).status_code
+
+    user_make("operator")
+    claimed = {"x-forwarded-for": "203.0.113.5"}
+    with proxied.client("127.0.0.2", headers=claimed) as stranger:
+        assert [tries(stranger, "wrong") for _ in range(4)] == [401, 401, 401, 429]
+    with proxied.client("127.0.0.3", headers=claimed) as other:
+        assert tries(other, "secret") == 200
+
+
+def test_a_stream_passes_as_it_comes(proxied: Proxied, world: World) -> None:
+    run: Run = world.run
+    parser, path = Parser(), f"/batchgen/api/v1/runs/{run.id}/events"
+    with proxied.user() as client, client.stream("GET", path) as stream:
+        lines = stream.iter_lines()
+        assert next(m for line in lines if (m := parser.take(line))).name
+        paused = client.post(f"/batchgen/api/v1/runs/{run.id}/pause", json={})
+        assert paused.status_code == 200
+        told = (m for line in lines if (m := parser.take(line)) and m.name == "run")
+        assert next(m for m in told if m.data["status"] == "PAUSED")
+
+
+def test_uploads_arrive_whole_or_are_refused_by_batchgen(proxied: Proxied) -> None:
+    document = backlog_document(epics=20, cards=100)
+    document["project"]["context"] = "x" * 20_000
+    with proxied.user() as client:
+        path = "/batchgen/api/v1/projects/import"
+        imported = client.post(path, json=document)
+        assert imported.json()["data"]["cardCount"] == 2000
+        chunks, json_ = iter([json.dumps(document).encode()]), {"content-type": "application/json"}
+        assert client.post(path, content=chunks, headers=json_).status_code == 201
+        large = client.post(path, content=b" " * (settings.MAX_BODY_BYTES + 1))
+        assert (large.status_code, large.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
