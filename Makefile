@@ -1,4 +1,4 @@
-# make demo | up | test | bench | faults | fuzz | mutants | check: the README says what they do.
+# make demo | up | test | pooled | bench | faults | fuzz | mutants | check: the README says what they do.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,14 +11,21 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 # A process a core, each with a PostgreSQL and a Redis of its own; the longest tests begin first.
 PARALLEL := -n logical --maxprocesses 4 --no-loadscope-reorder
 
+# What differs most where a session is not the program's own.
+POOLED := tests/integration/postgresql tests/integration/engine/test_lanes.py \
+	tests/integration/engine/test_reconciler.py tests/integration/engine/test_worker_process.py \
+	tests/integration/live/test_changes.py tests/integration/api/test_health.py \
+	tests/integration/api/test_headers.py tests/acceptance/test_main_job.py \
+	tests/acceptance/live/test_join.py
+
 # What a production start asks for, so that Django's deployment checks see production's settings.
 PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none BATCHGEN_TRUSTED_PROXIES=127.0.0.1 \
 	BATCHGEN_SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz
 
-.PHONY: help venv demo up test bench faults fuzz mutants check schema client format lock clean-local
+.PHONY: help venv demo up test pooled bench faults fuzz mutants check schema client format lock clean-local
 
 help:
-	@echo 'make demo | up | test | bench | faults | fuzz | mutants | check | schema | client | format | lock | clean-local'
+	@echo 'make demo | up | test | pooled | bench | faults | fuzz | mutants | check | schema | client | format | lock | clean-local'
 
 venv: $(STAMP)
 
@@ -42,6 +49,9 @@ up: venv
 
 test: venv
 	env -u DATABASE_URL -u REDIS_URL -u DATABASE_URL_FILE -u REDIS_URL_FILE $(BIN)/python -m pytest $(PARALLEL)
+
+pooled: venv
+	env -u DATABASE_URL -u REDIS_URL BATCHGEN_TEST_PGBOUNCER=1 $(BIN)/python -m pytest $(POOLED)
 
 bench: venv
 	$(BIN)/python -m benchmarks

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 django.setup(set_prefix=False)
 
 from batchgen.middleware import BodyLimit  # noqa: E402 - these need Django to be set up
+from batchgen.postgresql.fit import Unfit, refuse_unfit  # noqa: E402 - as above
 from batchgen.proxies import Proxies  # noqa: E402 - as above
 from batchgen.sql import limit_statements  # noqa: E402 - as above
 from runs.live.asgi import EventStreams  # noqa: E402 - as above
@@ -66,6 +68,10 @@ class Handler(ASGIHandler):
 
 
 limit_statements(seconds=settings.WEB_STATEMENT_TIMEOUT_S)
+try:
+    refuse_unfit()
+except Unfit as error:
+    sys.exit(str(error))
 application = Proxies(EventStreams(BodyLimit(Handler())))
 
 # What every request needs is made now, and stays: a full collection that walks through it would

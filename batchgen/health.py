@@ -3,15 +3,16 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from batchgen import redis
+from batchgen.postgresql.base import DatabaseWrapper
 
 T = TypeVar("T")
 
@@ -29,15 +30,29 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def check_database() -> None:
-    """Raises an error where the database does not answer."""
+    """Raises an error where the database does not answer, or takes no writes."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+        cursor.execute("SHOW transaction_read_only")
+        if cursor.fetchone() == ("on",):
+            # Another server of the URL may have taken its place, after a failover.
+            cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS]).renew()
+            raise RuntimeError("PostgreSQL takes no writes")
+
+
+def migrations_missing() -> list[str]:
+    """Names like `runs.0001_initial`, in the order in which `manage.py migrate` applies them.
+
+    Raises:
+        django.db.Error: PostgreSQL is away.
+    """
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
 def check_migrations() -> None:
     """Raises an error where migrations are missing."""
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if migrations_missing():
         raise RuntimeError("there are migrations to apply")
 
 

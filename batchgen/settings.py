@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import dj_database_url
 from corsheaders.defaults import default_headers
 
 from batchgen import env
+from batchgen.postgresql.url import database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = env.choice("BATCHGEN_ENV", "development", ("development", "production"))
@@ -147,26 +147,15 @@ IDEMPOTENCY_KEEP_S = env.integer("BATCHGEN_IDEMPOTENCY_KEEP_S", 86_400, least=60
 DATABASE_URL = env.secret("DATABASE_URL", required=PRODUCTION)
 #: Connections one process may hold at once. Threads share them: none is held during a call.
 DATABASE_POOL_SIZE = env.integer("BATCHGEN_DATABASE_POOL_SIZE", 10, least=2, most=500)
-_DATABASE = dj_database_url.parse(DATABASE_URL or "postgresql:///batchgen")
+#: DATABASE_URL leads to a pooler that gives each transaction another connection (PgBouncer in
+#: transaction mode): no prepared statements, and no setting outlives its transaction.
+DATABASE_POOLED = env.boolean("BATCHGEN_DATABASE_POOLED", default=False)
 DATABASES: dict[str, Any] = {
-    "default": {
-        **_DATABASE,
-        "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            **_DATABASE.get("OPTIONS", {}),
-            # A try to connect at least every two seconds while the server is away: by itself the
-            # pool waits twice as long each time.
-            "pool": {
-                "min_size": 1,
-                "max_size": DATABASE_POOL_SIZE,
-                "timeout": 5,
-                "reconnect_timeout": 4,
-            },
-            "application_name": "batchgen",
-            "connect_timeout": 5,
-        },
-    }
+    "default": database(
+        DATABASE_URL or "postgresql:///batchgen",
+        pooled=DATABASE_POOLED,
+        pool_size=DATABASE_POOL_SIZE,
+    )
 }
 
 # Redis: the broker and all that may be lost -----------------------------------------------------

@@ -18,10 +18,12 @@ from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
+from batchgen import env
 from batchgen.local import stack
 from batchgen.local.place import scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
+from tests.pgbouncer import console, pgbouncer
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -53,6 +55,10 @@ def pytest_configure(config: pytest.Config) -> None:
     _SERVERS.callback(logs.close)
     supervisor = _SERVERS.enter_context(Supervisor(logs.line, signals=False))
     _SERVERS.enter_context(stack.servers(supervisor, directory, environment, durable=False))
+    environment["BATCHGEN_TEST_SERVER_URL"] = environment["DATABASE_URL"]
+    if env.boolean("BATCHGEN_TEST_PGBOUNCER", default=False):
+        pooler = _SERVERS.enter_context(pgbouncer(supervisor, environment["DATABASE_URL"]))
+        environment.update(DATABASE_URL=pooler.url, BATCHGEN_DATABASE_POOLED="1")
     os.environ.update({**environment, **_FIXED, _SETTINGS: "batchgen.settings"})
     # pytest-django sets Django up right after this, if the settings are loaded by then.
     django.setup()
@@ -109,6 +115,9 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
         yield
     close_engine_pool()
     cast("DatabaseWrapper", connections["default"]).close_pool()
+    if settings.DATABASE_POOLED:
+        # The pooler's connections to the database would keep it from being dropped.
+        console(settings.DATABASE_URL, f'KILL "{connections["default"].settings_dict["NAME"]}"')
 
 
 class Simulator:

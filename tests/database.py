@@ -3,9 +3,11 @@
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.db import connection
 
 from runs.apps import profiles_ensure
+from tests.pgbouncer import console
 
 #: Filled after the migrations, and changed by no test.
 _KEPT = {"django_content_type", "auth_permission"}
@@ -32,3 +34,17 @@ def rows_delete(_: Any = None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_DELETE, [sorted(tables)])
     profiles_ensure(apps.get_app_config("runs"))
+
+
+def connections_cut() -> None:
+    """Break all connections to the test database but this thread's, as a server's restart does."""
+    database = connection.settings_dict
+    if settings.DATABASE_POOLED:
+        for command in ("KILL", "RESUME"):
+            console(settings.DATABASE_URL, f'{command} "{database["NAME"]}"')
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from prometheus_client import start_http_server
 
+from batchgen.health import migrations_missing
+from batchgen.postgresql.fit import Unfit, refuse_unfit
 from workers import process
 from workers.process import WorkerProcess
 
@@ -41,7 +43,10 @@ def provider_client(*, max_connections: int) -> "ProviderClient":
 
 @signals.worker_init.connect
 def start(sender: Any = None, **_: object) -> None:
-    """Be on the books, and wait for PostgreSQL where it is away; calls can be made later."""
+    """Be on the books, and wait for PostgreSQL where it is away; calls can be made later.
+
+    Where it would not do, the worker ends at once.
+    """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     _serve_metrics()
     worker = WorkerProcess(
@@ -49,15 +54,33 @@ def start(sender: Any = None, **_: object) -> None:
         concurrency=sender.concurrency,
         make_client=lambda: provider_client(max_connections=sender.concurrency + 8),
     )
-    while True:
-        try:
-            worker.start()
-            break
-        except DjangoDatabaseError as error:
-            log.warning("PostgreSQL is away, again in %s s: %s", _START_AGAIN_S, error)
-            time.sleep(_START_AGAIN_S)
+    try:
+        refuse_unfit()
+    except Unfit as error:
+        sys.exit(str(error))
+    while not _started(worker):
+        time.sleep(_START_AGAIN_S)
     process.become(worker)
     log.info("%s answers with %s (%s)", worker.name, settings.MODEL, settings.PROVIDER_NAME)
+
+
+def _started(worker: WorkerProcess) -> bool:
+    """Whether it could be; else the log says what it waits for."""
+    try:
+        if missing := migrations_missing():
+            log.warning(
+                "PostgreSQL lacks migrations (%s of them, from %s on): run `manage.py migrate`. "
+                "Looking again in %s s.",
+                len(missing),
+                missing[0],
+                _START_AGAIN_S,
+            )
+            return False
+        worker.start()
+    except DjangoDatabaseError as error:
+        log.warning("PostgreSQL is away, again in %s s: %s", _START_AGAIN_S, error)
+        return False
+    return True
 
 
 @signals.worker_ready.connect

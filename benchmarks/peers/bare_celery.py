@@ -242,7 +242,7 @@ def _connection() -> psycopg.Connection[tuple[Any, ...]]:
         _kept.connection = psycopg.connect(
             settings.DATABASE_URL,
             autocommit=True,
-            prepare_threshold=0,
+            prepare_threshold=None if settings.DATABASE_POOLED else 0,
             cursor_factory=psycopg.RawCursor,
         )
     connection: psycopg.Connection[tuple[Any, ...]] = _kept.connection

@@ -21,6 +21,9 @@ GATE_CLOCKS = "tests/integration/limiter/test_clocks.py::"
 FIRST_BYTES = "tests/integration/redis_url/test_first_bytes.py::"
 WRONG_CLOCKS = "tests/integration/test_wrong_clocks.py::"
 ALONE = "tests/acceptance/live/test_alone.py::"
+SESSION = "tests/integration/postgresql/test_session.py::"
+READ_ONLY = "tests/integration/postgresql/test_read_only.py::"
+START = "tests/integration/postgresql/test_start.py::"
 SQL = "runs/queries.sql"
 QUEUE = "tests/integration/runs_api/test_queue.py::"
 GATE = "workers/limiter/gate.lua"
@@ -1000,6 +1003,65 @@ PROXIES = (
     ),
 )
 
+SESSIONS = (
+    _mutant(
+        "a session's settings, whatever the role has",
+        "batchgen/postgresql/base.py",
+        '            own = {"options": startup_options(session, parameters.get("options", ""))}\n',
+        "            own = {}\n",
+        f"{SESSION}test_each_setting_holds",
+    ),
+    _mutant(
+        "a pooled transaction's settings",
+        "batchgen/postgresql/pooled.py",
+        "            super().execute((self._begin + statement).encode(), binary=binary)\n",
+        "            super().execute(statement.encode(), binary=binary)\n",
+        f"{SESSION}test_each_setting_holds",
+    ),
+    _mutant(
+        "a pooled transaction's settings end with it",
+        "batchgen/postgresql/session.py",
+        '*(f"SET LOCAL {name}',
+        '*(f"SET {name}',
+        f"{SESSION}test_nothing_of_ours_stays_with_the_pooler",
+    ),
+    _mutant(
+        "a read-only server is one that is away",
+        "batchgen/postgresql/base.py",
+        "        if isinstance(exc_value, psycopg.errors.ReadOnlySqlTransaction):\n",
+        "        if exc_value is self:\n",
+        f"{READ_ONLY}test_a_write_is_refused_with_503_and_a_time_to_come_back",
+    ),
+    _mutant(
+        "a read-only server's connections are given up",
+        "batchgen/sql.py",
+        "        renew(engine_pool())\n",
+        "",
+        f"{READ_ONLY}test_the_engine_waits_for_a_server_that_takes_writes",
+    ),
+    _mutant(
+        "ready only where writes are taken",
+        "batchgen/health.py",
+        '        if cursor.fetchone() == ("on",):\n',
+        "        if cursor.fetchone() is None:\n",
+        f"{READ_ONLY}test_it_is_not_ready",
+    ),
+    _mutant(
+        "a pooler is known by its connections",
+        "batchgen/postgresql/fit.py",
+        "    if _server(connection) == connection.info.backend_pid:\n",
+        "    if _server(connection):\n",
+        f"{START}test_a_pooler_that_passes_everything_on_is_known_by_its_connections",
+    ),
+    _mutant(
+        "a worker waits for the migrations",
+        "workers/signals.py",
+        "        if missing := migrations_missing():\n",
+        "        if missing := migrations_missing()[:0]:\n",
+        f"{START}test_before_the_migrations_a_worker_says_so_and_waits",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -1013,4 +1075,5 @@ MUTANTS = (
     *REFUSALS,
     *LIVE,
     *PROXIES,
+    *SESSIONS,
 )

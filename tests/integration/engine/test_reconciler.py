@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from pytest_django.fixtures import Settings
 
 from batchgen import redis
@@ -120,14 +120,13 @@ def test_a_cancelled_run_whose_worker_died_is_ended() -> None:
 
 
 def test_of_rounds_at_once_one_does_the_work() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(7102)")
-        World.make()
-        Lane.objects.update(state="idle")
-        RunEpic.objects.update(lane=None)
+    World.make()
+    Lane.objects.update(state="idle")
+    RunEpic.objects.update(lane=None)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(7102)")
         (other,) = race(reconcile)
         assert not any(other.as_dict().values())
-        cursor.execute("SELECT pg_advisory_unlock(7102)")
     assert reconcile().sent == 2
 
 

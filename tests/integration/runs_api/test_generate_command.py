@@ -18,6 +18,7 @@ from runs.management.watch import NO_WORKER
 from runs.models import Run, RunAction, RunEpic
 from runs.services import run_begin, run_finalize, run_move
 from runs.states import RunEpicStatus, RunStatus
+from tests.database import connections_cut
 from tests.integration.engine.world import World, project_make, worker_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -241,11 +242,7 @@ def test_watching_goes_on_when_the_database_was_away() -> None:
 
     def cut_then_work() -> None:
         time.sleep(0.5)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        connections_cut()
         time.sleep(0.5)
         work(project.pk)
 
