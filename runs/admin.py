@@ -445,8 +445,12 @@ def _lines(texts: Iterable[str]) -> SafeString | str:
 
 
 def _tokens(spent: RunProgress | RunEpic | ProviderCall) -> str:
-    read = spent.input_tokens + spent.cache_read_tokens + spent.cache_write_tokens
-    return f"{read:,} in, {spent.output_tokens:,} out"
+    parts = (spent.input_tokens, spent.cache_read_tokens, spent.cache_write_tokens)
+    if spent.output_tokens is None or None in parts:
+        return "unknown"
+    known = f"{sum(filter(None, parts)):,} in, {spent.output_tokens:,} out"
+    unknown = 0 if isinstance(spent, ProviderCall) else spent.unknown_calls
+    return f"{known}, {unknown} calls unknown" if unknown else known
 
 
 def _duration(milliseconds: int | None) -> str:

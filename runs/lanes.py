@@ -48,14 +48,29 @@ class Hold:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spend:
-    """What one provider call used and cost."""
+    """What one provider call used and cost; None where the provider did not say."""
 
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-    cost_usd: Decimal = Decimal(0)
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+    cache_read_tokens: int | None = 0
+    cache_write_tokens: int | None = 0
+    cost_usd: Decimal | None = Decimal(0)
+    #: 1 for a call whose usage is unknown: totals count these beside what they add up.
+    unknown_calls: int = 0
     request_id: str = ""
+
+    @classmethod
+    def unknown(cls, *, request_id: str) -> "Spend":
+        """Of an answer without a usage."""
+        return cls(
+            input_tokens=None,
+            output_tokens=None,
+            cache_read_tokens=None,
+            cache_write_tokens=None,
+            cost_usd=None,
+            unknown_calls=1,
+            request_id=request_id,
+        )
 
     def params(self) -> dict[str, object]:
         """As the lane queries name them."""

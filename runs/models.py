@@ -192,6 +192,8 @@ class Lane(models.Model):
     cache_read_tokens = models.PositiveBigIntegerField(default=0)
     cache_write_tokens = models.PositiveBigIntegerField(default=0)
     cost_usd = models.DecimalField(max_digits=14, decimal_places=6, default=0)
+    #: As in RunEpic.
+    unknown_calls = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
         ordering = ["run", "index"]
@@ -245,6 +247,8 @@ class RunEpic(models.Model):
     cache_read_tokens = models.PositiveIntegerField(default=0)
     cache_write_tokens = models.PositiveIntegerField(default=0)
     cost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    #: Answered calls whose usage the provider did not say; the sums above are without them.
+    unknown_calls = models.PositiveIntegerField(default=0, db_default=0)
     error_code = models.CharField(max_length=50, blank=True, default="")
     error = models.TextField(blank=True, default="")
     #: {stage: milliseconds} of the attempt that finished it.
@@ -418,11 +422,12 @@ class ProviderCall(models.Model):
     started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
     request_id = models.CharField(max_length=100, blank=True, default="")
-    input_tokens = models.PositiveIntegerField(default=0)
-    output_tokens = models.PositiveIntegerField(default=0)
-    cache_read_tokens = models.PositiveIntegerField(default=0)
-    cache_write_tokens = models.PositiveIntegerField(default=0)
-    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
+    #: Usage and cost: null where the provider answered and did not say.
+    input_tokens = models.PositiveIntegerField(null=True, default=0)
+    output_tokens = models.PositiveIntegerField(null=True, default=0)
+    cache_read_tokens = models.PositiveIntegerField(null=True, default=0)
+    cache_write_tokens = models.PositiveIntegerField(null=True, default=0)
+    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True, default=0)
     error_code = models.CharField(max_length=50, blank=True, default="")
     #: The outcome is unknown to us: the provider may have charged for it.
     possibly_billed = models.BooleanField(default=False)

@@ -56,6 +56,8 @@ class RunProgress:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
+    #: As in RunEpic.
+    unknown_calls: int = 0
     #: Why lanes are parked; empty when none is.
     wait_reason: str = ""
     #: {code, title, order} of the epic that began last and is being generated, or None.

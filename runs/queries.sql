@@ -51,7 +51,8 @@ WITH run AS (
     FROM lane
     WHERE runs_runepic.id = %(run_epic_id)s AND runs_runepic.status = 'PENDING'
     RETURNING runs_runepic.id, runs_runepic.epic_id, runs_runepic.epic_code,
-              runs_runepic.attempt, runs_runepic.output_tokens
+              runs_runepic.attempt, runs_runepic.output_tokens,
+              runs_runepic.unknown_calls
 ), call AS (
     INSERT INTO runs_providercall (
         id, run_epic_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
@@ -87,7 +88,7 @@ SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set,
            WHERE place.epic_id = claimed.epic_id
        ) AS cards,
        -- Answers that were paid for and did not finish the epic.
-       CASE WHEN claimed.output_tokens > 0 THEN (
+       CASE WHEN claimed.output_tokens > 0 OR claimed.unknown_calls > 0 THEN (
            SELECT jsonb_agg(answered.response ORDER BY answered.started_at)
            FROM runs_providercall answered
            WHERE answered.run_epic_id = claimed.id AND answered.response IS NOT NULL
@@ -129,11 +130,12 @@ WITH lane AS (
         stories_kept = (SELECT COUNT(*) FROM held WHERE kept),
         -- An epic that was deleted meanwhile has nowhere to keep stories.
         stories_created = CASE WHEN epic_id IS NULL THEN 0 ELSE %(story_count)s END,
-        input_tokens = input_tokens + %(input_tokens)s,
-        output_tokens = output_tokens + %(output_tokens)s,
-        cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
-        cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
-        cost_usd = cost_usd + %(cost_usd)s,
+        input_tokens = input_tokens + COALESCE(%(input_tokens)s, 0),
+        output_tokens = output_tokens + COALESCE(%(output_tokens)s, 0),
+        cache_read_tokens = cache_read_tokens + COALESCE(%(cache_read_tokens)s, 0),
+        cache_write_tokens = cache_write_tokens + COALESCE(%(cache_write_tokens)s, 0),
+        cost_usd = cost_usd + COALESCE(%(cost_usd)s, 0),
+        unknown_calls = unknown_calls + %(unknown_calls)s,
         error_code = %(error_code)s, error = %(error)s,
         stage_ms = %(stage_ms)s, notes = %(notes)s,
         completed_at = clock_timestamp()
@@ -248,11 +250,12 @@ SET state = CASE
     cancelled = runs_lane.cancelled + (%(status)s = 'CANCELLED')::int,
     stories = runs_lane.stories + done.stories_created,
     stories_kept = runs_lane.stories_kept + done.stories_kept,
-    input_tokens = runs_lane.input_tokens + %(input_tokens)s,
-    output_tokens = runs_lane.output_tokens + %(output_tokens)s,
-    cache_read_tokens = runs_lane.cache_read_tokens + %(cache_read_tokens)s,
-    cache_write_tokens = runs_lane.cache_write_tokens + %(cache_write_tokens)s,
-    cost_usd = runs_lane.cost_usd + %(cost_usd)s
+    input_tokens = runs_lane.input_tokens + COALESCE(%(input_tokens)s, 0),
+    output_tokens = runs_lane.output_tokens + COALESCE(%(output_tokens)s, 0),
+    cache_read_tokens = runs_lane.cache_read_tokens + COALESCE(%(cache_read_tokens)s, 0),
+    cache_write_tokens = runs_lane.cache_write_tokens + COALESCE(%(cache_write_tokens)s, 0),
+    cost_usd = runs_lane.cost_usd + COALESCE(%(cost_usd)s, 0),
+    unknown_calls = runs_lane.unknown_calls + %(unknown_calls)s
 FROM lane CROSS JOIN done LEFT JOIN next ON true
 WHERE runs_lane.id = lane.id
 RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.state, runs_lane.run_id,
@@ -340,20 +343,22 @@ WITH run AS (
     RETURNING runs_providercall.id
 ), counted AS (
     UPDATE runs_lane
-    SET input_tokens = input_tokens + %(input_tokens)s,
-        output_tokens = output_tokens + %(output_tokens)s,
-        cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
-        cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
-        cost_usd = cost_usd + %(cost_usd)s
+    SET input_tokens = input_tokens + COALESCE(%(input_tokens)s, 0),
+        output_tokens = output_tokens + COALESCE(%(output_tokens)s, 0),
+        cache_read_tokens = cache_read_tokens + COALESCE(%(cache_read_tokens)s, 0),
+        cache_write_tokens = cache_write_tokens + COALESCE(%(cache_write_tokens)s, 0),
+        cost_usd = cost_usd + COALESCE(%(cost_usd)s, 0),
+        unknown_calls = unknown_calls + %(unknown_calls)s
     FROM ended
     WHERE runs_lane.id = %(lane_id)s
 ), epic AS (
     UPDATE runs_runepic
-    SET input_tokens = input_tokens + %(input_tokens)s,
-        output_tokens = output_tokens + %(output_tokens)s,
-        cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
-        cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
-        cost_usd = cost_usd + %(cost_usd)s
+    SET input_tokens = input_tokens + COALESCE(%(input_tokens)s, 0),
+        output_tokens = output_tokens + COALESCE(%(output_tokens)s, 0),
+        cache_read_tokens = cache_read_tokens + COALESCE(%(cache_read_tokens)s, 0),
+        cache_write_tokens = cache_write_tokens + COALESCE(%(cache_write_tokens)s, 0),
+        cost_usd = cost_usd + COALESCE(%(cost_usd)s, 0),
+        unknown_calls = unknown_calls + %(unknown_calls)s
     FROM ended
     WHERE runs_runepic.id = %(run_epic_id)s
     RETURNING runs_runepic.id, runs_runepic.attempt
@@ -383,20 +388,22 @@ WITH call AS (
     RETURNING run_epic_id
 ), epic AS (
     UPDATE runs_runepic
-    SET input_tokens = input_tokens + %(input_tokens)s,
-        output_tokens = output_tokens + %(output_tokens)s,
-        cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
-        cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
-        cost_usd = cost_usd + %(cost_usd)s
+    SET input_tokens = input_tokens + COALESCE(%(input_tokens)s, 0),
+        output_tokens = output_tokens + COALESCE(%(output_tokens)s, 0),
+        cache_read_tokens = cache_read_tokens + COALESCE(%(cache_read_tokens)s, 0),
+        cache_write_tokens = cache_write_tokens + COALESCE(%(cache_write_tokens)s, 0),
+        cost_usd = cost_usd + COALESCE(%(cost_usd)s, 0),
+        unknown_calls = unknown_calls + %(unknown_calls)s
     FROM call
     WHERE runs_runepic.id = call.run_epic_id
 )
 UPDATE runs_lane
-SET input_tokens = input_tokens + %(input_tokens)s,
-    output_tokens = output_tokens + %(output_tokens)s,
-    cache_read_tokens = cache_read_tokens + %(cache_read_tokens)s,
-    cache_write_tokens = cache_write_tokens + %(cache_write_tokens)s,
-    cost_usd = cost_usd + %(cost_usd)s
+SET input_tokens = input_tokens + COALESCE(%(input_tokens)s, 0),
+    output_tokens = output_tokens + COALESCE(%(output_tokens)s, 0),
+    cache_read_tokens = cache_read_tokens + COALESCE(%(cache_read_tokens)s, 0),
+    cache_write_tokens = cache_write_tokens + COALESCE(%(cache_write_tokens)s, 0),
+    cost_usd = cost_usd + COALESCE(%(cost_usd)s, 0),
+    unknown_calls = unknown_calls + %(unknown_calls)s
 FROM call
 WHERE runs_lane.id = %(lane_id)s
 RETURNING runs_lane.id

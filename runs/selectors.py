@@ -42,8 +42,9 @@ _COUNTED = (
     "output_tokens",
     "cache_read_tokens",
     "cache_write_tokens",
+    "unknown_calls",
 )
-_SPENT = _COUNTED[-4:]
+_SPENT = _COUNTED[-5:]
 #: Where a run's id goes in a statement that was made before.
 _ANY_RUN = UUID(int=0)
 #: Epics of the last run that tell how long one takes.

@@ -43,6 +43,13 @@ class UsageOutput(serializers.Serializer[Any]):
     cacheReadTokens = serializers.IntegerField(source="cache_read_tokens")
     cacheWriteTokens = serializers.IntegerField(source="cache_write_tokens")
     costUsd = serializers.DecimalField(source="cost_usd", max_digits=14, decimal_places=4)
+    unknownCalls = serializers.IntegerField(
+        source="unknown_calls",
+        help_text=(
+            "Answered calls whose usage the provider did not say; the other numbers are without "
+            "them."
+        ),
+    )
 
 
 class RunErrorOutput(serializers.Serializer[Any]):

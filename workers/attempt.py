@@ -97,6 +97,7 @@ class Attempt:
         self._kept: Iterator[dict[str, str]] = iter(claimed["responses"] or ())
         self._call_id = call_id
         self._spend = _NO_SPEND
+        self._unknown_calls = 0
         self._answer: Completion | None = None
         self._moved: dict[str, Any] | None = None
         self._call: Call | None = None
@@ -171,6 +172,7 @@ class Attempt:
         leave, self._leave = self._leave, None
         answer = self._ask(request, leave)
         self._answer, self._spend = answer, spend_of(answer)
+        self._unknown_calls += self._spend.unknown_calls
         return answer
 
     def store(
@@ -182,6 +184,8 @@ class Attempt:
             Overtaken: nothing was stored.
         """
         code = self._claimed["epic_code"]
+        if self._unknown_calls:
+            notes = (*notes, _usage_note(self._unknown_calls))
         self._finish(
             Outcome(
                 status=RunEpicStatus.COMPLETED,
@@ -459,7 +463,13 @@ def generation_input(hold: Hold, row: dict[str, Any]) -> GenerationInput:
 
 
 def spend_of(answer: Completion) -> Spend:
-    """What an answer used and cost; an unpriced model costs 0 and the log says so."""
+    """What an answer used and cost, as far as it is known; the log says what is not.
+
+    An unpriced model costs 0.
+    """
+    if answer.usage is None:
+        log.warning("request %s: answered without a usage; booked as unknown", answer.request_id)
+        return Spend.unknown(request_id=answer.request_id)
     cost = cost_usd(answer.model, answer.usage, at=database_now().date())
     if cost is None:
         log.warning("no price for model %s: its calls are booked as free", answer.model)
@@ -471,6 +481,11 @@ def spend_of(answer: Completion) -> Spend:
         cost_usd=cost or Decimal(0),
         request_id=answer.request_id,
     )
+
+
+def _usage_note(calls: int) -> str:
+    whose = "a call" if calls == 1 else f"{calls} calls"
+    return f"the provider did not say what {whose} took; tokens and cost are booked as unknown"
 
 
 def _story_row(story: StoryDraft) -> dict[str, object]:

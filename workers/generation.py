@@ -137,11 +137,12 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
-    """The provider's answer to one call."""
+    """The provider's answer to one call; its stop reason is "" and its usage None where it did
+    not say."""
 
     text: str
     stop_reason: str
-    usage: Usage
+    usage: Usage | None
     model: str
     request_id: str
 

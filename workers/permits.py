@@ -140,10 +140,13 @@ class Leave:
         self._desk = desk
         self._permit = permit
 
-    def answered(self, usage: Usage, limits: RateLimitHeaders | None) -> None:
+    def answered(self, usage: Usage | None, limits: RateLimitHeaders | None) -> None:
         """The call was answered. Tokens read from the provider's cache are not limited."""
-        taken = Amounts(1, usage.input_tokens + usage.cache_write_tokens, usage.output_tokens)
-        self._desk.settle(self._permit, taken)
+        if usage is None:
+            self._desk.forget(self._permit)
+        else:
+            taken = Amounts(1, usage.input_tokens + usage.cache_write_tokens, usage.output_tokens)
+            self._desk.settle(self._permit, taken)
         if limits is not None:
             self._desk.hear(limits)
 

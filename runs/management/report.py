@@ -7,7 +7,7 @@ from rich.text import Text
 
 from epics.models import Story
 from runs.eta import duration_text
-from runs.management.watch import tokens
+from runs.management.watch import spent_text, tokens
 from runs.models import RunEpic
 from runs.progress import RunProgress, duration_ms
 from runs.states import RunEpicStatus
@@ -31,7 +31,7 @@ def report(console: Console, progress: RunProgress) -> None:
     if progress.total > len(epics):
         console.print(Text(f"… and {progress.total - len(epics)} more epics."))
     run = progress.run
-    spent = f"{tokens(progress):,} tokens, ${progress.cost_usd:.4f}"
+    spent = spent_text(progress)
     console.print(Text(f"{progress.phase_detail}; {spent}, {duration_text(progress.elapsed_ms)}."))
     if run.error:
         console.print(Text(f"{run.error_code}: {plain(run.error)}", style="red"))

@@ -60,6 +60,12 @@ def watch(console: Console, *, run_id: UUID) -> RunProgress:
     return _watch_lines(console, looks)
 
 
+def spent_text(spent: RunProgress) -> str:
+    """Tokens and money, and of how many calls nobody knows them."""
+    text = f"{tokens(spent):,} tokens, ${spent.cost_usd:.4f}"
+    return f"{text}, {spent.unknown_calls} calls unknown" if spent.unknown_calls else text
+
+
 def tokens(spent: RunProgress | RunEpic) -> int:
     """All that was read and written."""
     read = spent.input_tokens + spent.cache_read_tokens + spent.cache_write_tokens
@@ -70,7 +76,7 @@ def _figures_text(progress: RunProgress) -> str:
     parts = [f"{progress.stories} stories"]
     if progress.failed:
         parts.append(f"{progress.failed} failed")
-    parts += [f"{tokens(progress):,} tokens", f"${progress.cost_usd:.4f}"]
+    parts.append(spent_text(progress))
     return ", ".join(parts)
 
 

@@ -1,7 +1,7 @@
 """Our values as the SDK's arguments, and a response body as a Completion; pure."""
 
 import json
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from anthropic.types import (
     MessageParam,
@@ -12,6 +12,10 @@ from anthropic.types import (
 
 from workers.generation import Completion, CompletionRequest, TextBlock, Usage
 from workers.provider.errors import UnreadableAnswer
+from workers.provider.texts import DIGITS, integer, label, storable
+
+#: Of one call, ten times what any model takes in or writes; a larger number is a mistake.
+MAX_TOKENS = 10_000_000
 
 
 class MessageArguments(TypedDict):
@@ -43,47 +47,50 @@ def _system_block(block: TextBlock) -> TextBlockParam:
     return {"type": "text", "text": block.text}
 
 
-def completion(body: bytes, *, request_id: str) -> Completion:
+def completion(body: bytes, *, request_id: str, model: str) -> Completion:
     """The completion in a successful response's body.
 
-    Only a whole message counts: id, content, usage and stop_reason. A refusal may come with no
-    content. The text is that of the text blocks; thinking and unknown blocks are left out.
+    What was paid for is kept: a message counts with readable content, whatever its id, usage and
+    stop reason are. A refusal may come with no content. The text is that of the text blocks;
+    thinking and unknown blocks are left out. Every text is made storable here.
+
+    Args:
+        model: that of the request, for a message that names none.
 
     Raises:
-        UnreadableAnswer: the body is not such a message.
+        UnreadableAnswer: the body is no message.
     """
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise UnreadableAnswer(possibly_billed=True, request_id=request_id) from exc
-    if not _is_whole_message(message):
+    message = _loaded(body)
+    if not isinstance(message, dict) or (message.get("type") or "message") != "message":
         raise UnreadableAnswer(possibly_billed=True, request_id=request_id)
+    stop_reason = label(message.get("stop_reason"))
+    blocks = _blocks(message.get("content"))
+    if not blocks and stop_reason != "refusal":
+        raise UnreadableAnswer(possibly_billed=True, request_id=request_id)
+    texts = [block["text"] for block in blocks if block.get("type") == "text"]
     return Completion(
-        text="".join(block["text"] for block in message["content"] if block.get("type") == "text"),
-        stop_reason=message["stop_reason"],
-        usage=_usage(message["usage"]),
-        model=message["model"],
+        text=storable("".join(texts)),
+        stop_reason=stop_reason,
+        usage=_usage(message.get("usage")),
+        model=label(message.get("model")) or model,
         request_id=request_id,
     )
 
 
-def _is_whole_message(message: object) -> bool:
-    if not isinstance(message, dict) or message.get("type") != "message":
-        return False
-    content, usage = message.get("content"), message.get("usage")
-    return (
-        all(_is_text(message.get(key)) for key in ("id", "model", "stop_reason"))
-        and isinstance(content, list)
-        and all(map(_is_block, content))
-        and (len(content) > 0 or message["stop_reason"] == "refusal")
-        and isinstance(usage, dict)
-        and _is_count(usage.get("input_tokens"))
-        and _is_count(usage.get("output_tokens"))
-    )
+def _loaded(body: bytes) -> object:
+    """The body's JSON; None where it is none. Bytes that are no text cost their places only."""
+    try:
+        text = body.decode(json.detect_encoding(body), "replace")
+        return cast("object", json.loads(text, parse_int=integer))
+    except (ValueError, RecursionError):
+        return None
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""
+def _blocks(content: object) -> list[dict[str, Any]]:
+    """The blocks that can be read; gateways give a single one as its text."""
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [block for block in content if _is_block(block)] if isinstance(content, list) else []
 
 
 def _is_block(block: object) -> bool:
@@ -92,18 +99,31 @@ def _is_block(block: object) -> bool:
     return block.get("type") != "text" or isinstance(block.get("text"), str)
 
 
-def _is_count(value: object) -> bool:
-    return type(value) is int and value >= 0
-
-
-def _usage(usage: dict[str, object]) -> Usage:
+def _usage(usage: object) -> Usage | None:
+    """None unless all of it can be believed: half a bill is not one."""
+    if not isinstance(usage, dict):
+        return None
+    counts = (
+        _count(usage.get("input_tokens")),
+        _count(usage.get("output_tokens")),
+        _count(usage.get("cache_read_input_tokens") or 0),
+        _count(usage.get("cache_creation_input_tokens") or 0),
+    )
+    if None in counts:
+        return None
+    given, written, cache_read, cache_write = cast("tuple[int, int, int, int]", counts)
     return Usage(
-        input_tokens=_count(usage["input_tokens"]),
-        output_tokens=_count(usage["output_tokens"]),
-        cache_read_tokens=_count(usage.get("cache_read_input_tokens")),
-        cache_write_tokens=_count(usage.get("cache_creation_input_tokens")),
+        input_tokens=given,
+        output_tokens=written,
+        cache_read_tokens=cache_read,
+        cache_write_tokens=cache_write,
     )
 
 
-def _count(value: object) -> int:
-    return cast("int", value) if _is_count(value) else 0
+def _count(value: object) -> int | None:
+    """A number of tokens, also as 12.0 or "12"."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < DIGITS:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value <= MAX_TOKENS else None

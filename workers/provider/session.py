@@ -4,8 +4,9 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 import anthropic
@@ -17,6 +18,7 @@ from workers.metrics import PROVIDER_CALL_S, PROVIDER_ERRORS
 from workers.provider.errors import CallAborted, CallTimedOut, QueueFull, UnreadableAnswer
 from workers.provider.headers import RateLimitHeaders, rate_limit_headers
 from workers.provider.messages import completion, message_arguments
+from workers.provider.texts import label
 from workers.provider.translate import refusal_of, translate
 
 #: Seconds until a TCP and TLS connection must stand.
@@ -27,6 +29,9 @@ QUEUE_WAIT_S = 30.0
 KEEPALIVE_S = 60.0
 #: Seconds that closing may take before the thread is left to die with the process.
 CLOSE_WAIT_S = 1.0
+
+#: Bytes of a response's body that are read, decompressed: several times the longest answer.
+MAX_BODY_BYTES = 4_000_000
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -169,12 +174,19 @@ class Session:
 
     async def _send_once(self, request: CompletionRequest) -> Answer:
         started = time.perf_counter()
-        response = await self._create(**message_arguments(request))
+        try:
+            response = await self._create(**message_arguments(request))
+        except anthropic.APIConnectionError as exc:
+            if isinstance(exc.__cause__, UnreadableAnswer):  # raised while the body was read
+                raise exc.__cause__ from exc
+            raise
         latency_s = time.perf_counter() - started
         limits = rate_limit_headers(response.headers.raw)
         try:
             answer = completion(
-                response.http_response.content, request_id=response.request_id or ""
+                response.http_response.content,
+                request_id=label(response.request_id),
+                model=request.model,
             )
         except UnreadableAnswer as error:
             if refused := refusal_of(response.http_response):
@@ -229,5 +241,36 @@ def _sdk_client(settings: Settings) -> anthropic.AsyncAnthropic:
             limits=limits,
             follow_redirects=False,
             trust_env=host not in _LOOPBACK,
+            event_hooks={"response": [_bound_body]},
         ),
     )
+
+
+async def _bound_body(response: httpx2.Response) -> None:
+    """Let nobody fill the memory: the body is read through a counter."""
+    response.stream = _BoundedBody(response)
+    response.headers.pop("content-encoding", None)  # undone there
+
+
+class _BoundedBody(httpx2.AsyncByteStream):
+    """A response's decoded body, as far as MAX_BODY_BYTES."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._is_answer = response.is_success
+        self._whole = httpx2.Response(
+            response.status_code, headers=response.headers, stream=response.stream
+        )
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = MAX_BODY_BYTES
+        async with aclosing(self._whole.aiter_bytes()) as chunks:
+            async for chunk in chunks:
+                if len(chunk) > left:
+                    if self._is_answer:
+                        raise UnreadableAnswer(possibly_billed=True)
+                    return  # of an error page the beginning will do
+                left -= len(chunk)
+                yield chunk
+
+    async def aclose(self) -> None:
+        await self._whole.aclose()

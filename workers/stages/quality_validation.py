@@ -14,6 +14,7 @@ from workers.generation import (
     Refused,
     StoryDefect,
     StoryDraft,
+    Usage,
 )
 from workers.stages.answer import NotAStorySet
 from workers.stages.component_generation import (
@@ -77,8 +78,7 @@ def validate_quality(
         return _noted(first, f"{_figures(first)}; no call was left to repair them")
     completion = complete(_repair_request(inp, context, generated, first))
     second = _read(inp, context, completion)
-    usage = completion.usage
-    cost = f"the call took {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
+    cost = _cost(completion.usage)
     if second is None:
         return _noted(first, f"{_figures(first)}; their repair was not usable, {cost}")
     better = max(first, second, key=_rank)  # of equals the first
@@ -86,6 +86,12 @@ def validate_quality(
     return _noted(
         better, f"{_figures(first)}, repaired {_figures(second)}; repair {outcome}, {cost}"
     )
+
+
+def _cost(usage: Usage | None) -> str:
+    if usage is None:
+        return "what the call took is unknown"
+    return f"the call took {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
 
 
 def _figures(checked: Checked) -> str:

@@ -117,6 +117,7 @@ def test_an_honest_answer_is_a_completion(simulator: Simulator) -> None:
     assert 3 <= len(stories) <= 5
     assert answer.completion.stop_reason == "end_turn"
     assert answer.completion.request_id.startswith("req_")
+    assert answer.completion.usage
     assert answer.completion.usage.output_tokens > 0
     assert answer.limits is not None
     [call] = simulator.calls()
@@ -138,6 +139,7 @@ def test_the_reason_to_stop_is_handed_on(simulator: Simulator, stop_reason: str)
     completion = simulator.client.complete(completion_request(**REQUEST)).completion
 
     assert completion.stop_reason == stop_reason
+    assert completion.usage
     assert completion.usage.input_tokens > 0
 
 

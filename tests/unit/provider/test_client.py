@@ -1,5 +1,6 @@
 """The client over a real socket: what it sends, what it accepts, how it stops."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -31,6 +32,8 @@ from workers.provider.errors import (
     UnreadableAnswer,
 )
 
+EVERYDAY = Usage(input_tokens=100, output_tokens=40, cache_read_tokens=30, cache_write_tokens=20)
+
 
 def failure(client: ProviderClient, **changes: object) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
@@ -45,9 +48,7 @@ def test_it_returns_the_text_the_usage_and_the_limits(wire: Wire, client: Provid
     assert answer.completion.stop_reason == "end_turn"
     assert answer.completion.model == "claude-sonnet-5-5"
     assert answer.completion.request_id == "req_01"
-    assert answer.completion.usage == Usage(
-        input_tokens=100, output_tokens=40, cache_read_tokens=30, cache_write_tokens=20
-    )
+    assert answer.completion.usage == EVERYDAY
     assert answer.limits is not None
     assert answer.limits.requests is not None
     assert answer.limits.requests.limit == 1000
@@ -120,22 +121,17 @@ def test_any_cap_may_be_asked_for(client: ProviderClient, max_tokens: int) -> No
         w.answer('"text"'),
         w.answer(b"\xff\xfe\x00"),
         w.answer("[" * 100_000),
-        w.answer('{"id": ' + "9" * 5_000 + "}"),
         w.answer("hello", content_type="text/plain"),
-        w.answer(w.message(id=...)),
-        w.answer(w.message(id=7)),
         w.answer(w.message(type="error")),
         w.answer(w.message(content=...)),
         w.answer(w.message(content=None)),
         w.answer(w.message(content=[])),
+        w.answer(w.message(content=[], stop_reason=None)),
+        w.answer(w.message(content=7)),
+        w.answer('{"type": "message", "id": ' + "9" * 5_000 + "}"),
+        w.answer(json.dumps(w.message())[:-1] + ', "more": ' + "[" * 100_000),
         w.answer(w.message(content=["text"])),
         w.answer(w.message(content=[{"type": "text"}])),
-        w.answer(w.message(usage=...)),
-        w.answer(w.message(usage=None)),
-        w.answer(w.message(usage={"input_tokens": "1", "output_tokens": 2})),
-        w.answer(w.message(usage={"input_tokens": -1, "output_tokens": 2})),
-        w.answer(w.message(stop_reason=None)),
-        w.answer(w.message(model=None)),
     ],
 )
 def test_a_success_that_is_no_whole_message_is_unreadable(
@@ -187,6 +183,127 @@ def test_a_refusal_inside_a_success_is_called_what_it_is(
     assert error.possibly_billed is billed
     assert (error.http_status, error.request_id) == (200, "req_01")
     assert error.limits is not None
+
+
+_USAGE = {"input_tokens": 3, "output_tokens": 4}
+
+
+@pytest.mark.parametrize(
+    ("changes", "usage"),
+    [
+        ({"id": ...}, ...),
+        ({"id": ""}, ...),
+        ({"id": 7}, ...),
+        ({"id": None, "type": None, "role": None, "model": None, "stop_reason": None}, ...),
+        ({"content": '{"stories": []}'}, ...),
+        ({"usage": _USAGE}, Usage(input_tokens=3, output_tokens=4)),
+        (
+            {"usage": {"input_tokens": "3", "output_tokens": 4.0, "cache_read_input_tokens": None}},
+            Usage(input_tokens=3, output_tokens=4),
+        ),
+        ({"usage": ...}, None),
+        ({"usage": None}, None),
+        ({"usage": []}, None),
+        ({"usage": {"input_tokens": 3}}, None),
+        ({"usage": _USAGE | {"output_tokens": -4}}, None),
+        ({"usage": _USAGE | {"output_tokens": 4.5}}, None),
+        ({"usage": _USAGE | {"output_tokens": True}}, None),
+        ({"usage": _USAGE | {"output_tokens": 2**40}}, None),
+        ({"usage": _USAGE | {"output_tokens": "²"}}, None),
+        ({"usage": _USAGE | {"cache_creation_input_tokens": -1}}, None),
+    ],
+)
+def test_what_was_paid_for_is_kept_whatever_the_bookkeeping(
+    wire: Wire, client: ProviderClient, changes: dict[str, object], usage: object
+) -> None:
+    wire.script = [w.answer(w.message(**changes))]
+
+    completion = client.complete(completion_request()).completion
+
+    assert completion.text == '{"stories": []}'
+    assert completion.model == "claude-sonnet-5-5"
+    assert completion.usage == (EVERYDAY if usage is ... else usage)
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "1e400", "-" + "9" * 5_000, "NaN"])
+def test_a_number_that_nobody_can_count_costs_the_usage_only(
+    wire: Wire, client: ProviderClient, number: str
+) -> None:
+    body = json.dumps(w.message(usage=_USAGE)).replace("4}", number + "}")
+    wire.script = [w.answer(body)]
+
+    completion = client.complete(completion_request()).completion
+
+    assert (completion.text, completion.usage) == ('{"stories": []}', None)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a\x00b", "ab"),
+        ("a\ud800b", "ab"),
+        ("\udc00\ud800 ab", " ab"),
+        ("\ud83d\ude00", "\U0001f600"),
+        ("\ufffe\uffff\U0010ffff", "\ufffe\uffff\U0010ffff"),
+    ],
+)
+def test_every_text_can_be_stored(wire: Wire, client: ProviderClient, text: str, kept: str) -> None:
+    content = [{"type": "text", "text": text}, {"type": "text", "text": "."}]
+    wire.script = [w.answer(w.message(content=content, stop_reason=text, model=text))]
+
+    completion = client.complete(completion_request()).completion
+
+    assert completion.text == f"{kept}."
+    for said in (completion.text, completion.stop_reason, completion.model):
+        assert "\x00" not in said
+        said.encode()
+
+
+def test_bytes_that_are_no_text_cost_their_places_only(wire: Wire, client: ProviderClient) -> None:
+    body = json.dumps(w.message(content="before|after")).encode().replace(b"|", b"\xff")
+    wire.script = [w.answer(body)]
+
+    assert client.complete(completion_request()).completion.text == "before\ufffdafter"
+
+
+def test_names_and_ids_are_short(wire: Wire, client: ProviderClient) -> None:
+    long = "x" * 5_000
+    wire.script = [w.answer(w.message(model=long, stop_reason=long), request_id=long)]
+
+    completion = client.complete(completion_request()).completion
+
+    for said in (completion.model, completion.stop_reason, completion.request_id):
+        assert 0 < len(said) <= 100
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_an_answer_without_end_is_not_read_to_its_end(
+    wire: Wire, client: ProviderClient, coding: str
+) -> None:
+    body = json.dumps(w.message(content="x" * session.MAX_BODY_BYTES)).encode()
+    payload = gzip.compress(body) if coding == "gzip" else body
+    wire.script = [w.answer(payload, content_encoding=coding)]
+
+    error = failure(client)
+
+    assert isinstance(error, UnreadableAnswer)
+    assert error.possibly_billed
+
+
+def test_a_compressed_answer_is_read(wire: Wire, client: ProviderClient) -> None:
+    body = gzip.compress(json.dumps(w.message()).encode())
+    wire.script = [w.answer(body, content_encoding="gzip")]
+
+    assert client.complete(completion_request()).completion.text == '{"stories": []}'
+
+
+def test_of_an_endless_error_page_the_status_counts(wire: Wire, client: ProviderClient) -> None:
+    wire.script = [w.answer(b"x" * (session.MAX_BODY_BYTES + 1), status=500)]
+
+    error = failure(client)
+
+    assert isinstance(error, ServerFailed)
+    assert error.http_status == 500
 
 
 def test_a_coding_that_cannot_be_undone_is_unreadable_or_a_failed_connection(

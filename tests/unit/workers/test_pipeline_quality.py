@@ -1,6 +1,7 @@
 """Stage 5: the repair of weak sets; what the rules find, `tests/unit/quality` asks."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -98,6 +99,12 @@ def test_the_wrong_number_of_stories_is_repaired_or_noted() -> None:
     six = answer(*[story(n) for n in range(6)])
     output, _ = run(generation_input(), six, six)
     assert len(output.stories) == 6  # never dropped
+
+
+def test_a_repair_of_unknown_cost_says_so() -> None:
+    unknown = replace(completion(GOOD), usage=None)
+    output, _ = run(generation_input(), WEAK, unknown)
+    assert output.notes[0].endswith("repair kept, what the call took is unknown")
 
 
 def test_stories_with_one_title_or_one_want_are_repetitions() -> None:
