@@ -47,6 +47,17 @@ class Answers:
         return text
 
 
+def told_in_words(fences: Fences, prompt: str) -> str:
+    """What a gateway that drops the format gets: talk, and JSON in a fence.
+
+    Of a story it holds the fields that the prompt names in backquotes.
+    """
+    stories = write_stories(read_brief(fences), int.from_bytes(fences.digest, "big"))
+    told = [{name: story[name] for name in story if f"`{name}`" in prompt} for story in stories]
+    answer = json.dumps({"stories": told} if "`stories`" in prompt else told, indent=2)
+    return f"Here are the user stories for this epic:\n\n```json\n{answer}\n```\n\nShall I go on?"
+
+
 def _write(fences: Fences, schema: Mapping[str, Any], format_key: str, flavour: str) -> str:
     if flavour == "schema_miss":
         return json.dumps({"items": [{"name": "A story in another shape"}]})

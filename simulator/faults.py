@@ -17,6 +17,7 @@ STREAM_ONLY = frozenset({"stream_early_end", "stream_error"})
 ACTION_TYPES = STREAM_ONLY | {
     *("error", "bad_http_json", "empty_object", "text_plain"),
     *("malformed_json", "schema_miss", "weak_stories", "refusal", "max_tokens", "thinking"),
+    *("text", "no_format"),
     *("delay", "stall", "drip", "cut_body", "reset"),
 }
 SUCCESS = 200
@@ -61,6 +62,8 @@ class Action:
     duration_s: float = 2.7
     pieces: int = 27
     """For "drip": the answer arrives in this many pieces over `duration_s`."""
+    text: str = ""
+    """For "text": the answer's."""
 
     @property
     def name(self) -> str:
@@ -204,6 +207,8 @@ def _parse_action(where: str, value: Any) -> Action:
     for name in ("message", "error_type", "body"):
         if not isinstance(action.get(name), str | None):
             raise FaultRuleError(f"{where}.{name} must be a string or null.")
+    if not isinstance(action.get("text", ""), str):
+        raise FaultRuleError(f"{where}.text must be a string.")
     return Action(**{**action, **_parse_error(where, action), "headers": _headers(where, action)})
 
 

@@ -104,6 +104,13 @@ def user_text_of(body: Any) -> str:
     return "\n".join(texts)
 
 
+def prompt_text_of(body: Any) -> str:
+    """All that the prompt says in words: the system's text and the users'."""
+    system = body.get("system") or []
+    parts = [{"text": system}] if isinstance(system, str) else system
+    return "\n".join([*(str(part["text"]) for part in parts), user_text_of(body)])
+
+
 def _check_fields(body: Mapping[str, Any], version: str, *, needs_max_tokens: bool) -> None:
     required = ("model", "messages", "max_tokens") if needs_max_tokens else ("model", "messages")
     for name in required:

@@ -7,13 +7,20 @@ from functools import partial
 from typing import Any
 
 from simulator.access import check_access, version_of
+from simulator.answers import told_in_words
 from simulator.brief import epic_code, find_fences
 from simulator.delivery import Delivery
 from simulator.errors import ApiError
 from simulator.faults import Action
 from simulator.http_server import MAX_BODY_BYTES, Exchange, Request
 from simulator.message import THOUGHT, Answer, answer_within, message, refused
-from simulator.message_request import MessageRequest, marker_of, read_request, user_text_of
+from simulator.message_request import (
+    MessageRequest,
+    marker_of,
+    prompt_text_of,
+    read_request,
+    user_text_of,
+)
 from simulator.prompt_cache import CacheUse
 from simulator.provider import Provider
 from simulator.wire import error_response
@@ -132,6 +139,11 @@ class MessageCall:
     def _compose(self, request: MessageRequest, fault: Action) -> Answer:
         if fault.type == "refusal":
             return refused()
+        if fault.type == "text":
+            return Answer(text=fault.text)
+        if fault.type == "no_format":
+            prompt = prompt_text_of(decode_body(self._exchange.request))
+            return Answer(text=told_in_words(self._fences, prompt))
         flavour = fault.type if fault.type in _SPOILED_TEXTS else ""
         text = self._provider.answers.text(
             self._fences, request.schema, request.format_key, flavour
