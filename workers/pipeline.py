@@ -39,6 +39,8 @@ class State:
     context: PromptContext = _NO_CONTEXT
     generated: Generated = _NOT_GENERATED
     stories: tuple[StoryDraft, ...] = ()
+    #: How many stories the answer had that these are of.
+    written: int = 0
     stage_ms: Mapping[str, int] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -134,18 +136,22 @@ def _component_generation(state: State, ports: Ports) -> State:
 
 def _template_assembly(state: State, _ports: Ports) -> State:
     stories = assemble(state.inp.epic.code, state.generated.answer)
-    return replace(state, stories=stories)
+    return replace(state, stories=stories, written=len(state.generated.answer.stories))
 
 
 def _quality_validation(state: State, ports: Ports) -> State:
     checked = validate_quality(
         state.inp, state.context, state.generated, state.stories, ports.complete
     )
-    return replace(state, stories=checked.stories, notes=state.notes + checked.notes)
+    notes = state.notes + checked.notes
+    return replace(state, stories=checked.stories, written=checked.written, notes=notes)
 
 
 def _post_processing(state: State, _ports: Ports) -> State:
-    stories, notes = post_process(state.inp.epic.code, state.stories, kept=state.inp.kept)
+    _, most = state.inp.story_range
+    stories, notes = post_process(
+        state.inp.epic.code, state.stories, most=most, written=state.written, kept=state.inp.kept
+    )
     return replace(state, stories=stories, notes=state.notes + notes)
 
 

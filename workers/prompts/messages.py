@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from functools import cache, lru_cache
+from itertools import islice
 
 from workers.generation import (
     DEFAULT_LANGUAGE,
@@ -15,6 +16,10 @@ from workers.generation import (
     TextBlock,
 )
 from workers.prompts.rendering import template
+
+#: What a repair call shows of the answer before it: 30,000 tokens, as many as the largest cap.
+_MAX_PREVIOUS_CHARS = 120_000
+_MAX_DEFECTS = 200
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -82,7 +87,8 @@ def _kept_block(kept: tuple[KeptStory, ...]) -> str:
 
 
 def repair_text(request: str, *, previous: object, defects: Iterable[StoryDefect]) -> str:
-    """The user message of a repair call: the request, the earlier answer and its defects."""
+    """The user message of a repair call: the request, the earlier answer and its defects, as far
+    as an honest answer would have been long."""
     named = [
         {
             "story": defect.story,
@@ -90,11 +96,12 @@ def repair_text(request: str, *, previous: object, defects: Iterable[StoryDefect
             "message": defect.message,
             "suggestion": defect.suggestion,
         }
-        for defect in defects
+        for defect in islice(defects, _MAX_DEFECTS)
     ]
-    return template("repair.md").render(
-        request=request, previous=fenced(previous), defects=fenced(named)
-    )
+    shown = fenced(previous)
+    if len(shown) > _MAX_PREVIOUS_CHARS:
+        shown = fenced((previous if isinstance(previous, str) else shown)[:_MAX_PREVIOUS_CHARS])
+    return template("repair.md").render(request=request, previous=shown, defects=fenced(named))
 
 
 def _epic_json(epic: EpicInput) -> dict[str, object]:

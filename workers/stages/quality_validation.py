@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
+from epics import limits
 from quality.defects import Defect, Span, StoryText, score
 from quality.linter import is_english, lint
 from quality.text import comparable
@@ -41,6 +43,8 @@ class Checked:
     """
 
     stories: tuple[StoryDraft, ...]
+    #: How many the answer had; `stories` are no more than an epic may have.
+    written: int
     score: float
     bar: int
     defects: tuple[StoryDefect, ...] = ()
@@ -49,7 +53,8 @@ class Checked:
     @property
     def passes(self) -> bool:
         """Whether nobody needs to write it again."""
-        severe = any(d.severity == "high" for story in self.stories for d in story.defects)
+        every = chain(self.defects, *(story.defects for story in self.stories))
+        severe = any(defect.severity == "high" for defect in every)
         return self.score >= self.bar and not severe
 
     @property
@@ -68,10 +73,10 @@ def validate_quality(
     """Scored stories: these, or better ones from one repair call if these are below the bar.
 
     No call is made when MAX_CALLS are used up. A repair that is refused, cut, unreadable or no
-    better changes nothing; what `complete` raises comes through. Nothing is dropped: what is
+    better changes nothing; what `complete` raises comes through. Nothing is dropped here: what is
     still wrong stands in the stories' defects.
     """
-    first = check(inp, context, stories)
+    first = check(inp, context, stories, written=len(generated.answer.stories))
     if first.passes:
         return first
     if generated.calls >= MAX_CALLS:
@@ -102,8 +107,14 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def check(inp: GenerationInput, context: PromptContext, stories: tuple[StoryDraft, ...]) -> Checked:
-    """Find the defects of the stories and of the set, and score them."""
+def check(
+    inp: GenerationInput, context: PromptContext, stories: tuple[StoryDraft, ...], *, written: int
+) -> Checked:
+    """Find the defects of the stories and of the set, and score them.
+
+    Args:
+        written: how many stories the answer had.
+    """
     stories = tuple([cleaned(story) for story in stories])
     linted = lint([_as_text(story) for story in stories], english=is_english(inp.project.language))
     voiced = context.personas if inp.persona_set == "cards" else None
@@ -113,10 +124,11 @@ def check(inp: GenerationInput, context: PromptContext, stories: tuple[StoryDraf
             for story, found in zip(stories, linted, strict=True)
         ]
     )
-    of_set = _count_defects(inp.story_range, len(stories))
+    of_set = _count_defects(inp.story_range, written)
     mean = sum([story.quality_score or 0 for story in scored]) / len(scored)
     return Checked(
         stories=scored,
+        written=written,
         score=max(0.0, mean - _WRONG_COUNT_POINTS * len(of_set)),
         bar=inp.quality_bar,
         defects=of_set,
@@ -133,7 +145,8 @@ def _as_text(story: StoryDraft) -> StoryText:
 
 
 def _scored(story: StoryDraft, found: tuple[Defect, ...]) -> StoryDraft:
-    defects = tuple(
+    """With the defects that it has, of being too large, and those that were found."""
+    defects = story.defects + tuple(
         [
             StoryDefect(
                 story=story.position,
@@ -147,7 +160,8 @@ def _scored(story: StoryDraft, found: tuple[Defect, ...]) -> StoryDraft:
             for defect in found
         ]
     )
-    return replace(story, defects=defects, quality_score=score(found))
+    defects = defects[: limits.LIST_ENTRIES]
+    return replace(story, defects=defects, quality_score=score(defects))
 
 
 def _persona_defects(story: StoryDraft, voiced: frozenset[str] | None) -> Iterator[Defect]:
@@ -171,8 +185,8 @@ def _count_defects(wanted: tuple[int, int], count: int) -> tuple[StoryDefect, ..
             story=0,
             criterion="story_count",
             kind="too_few" if count < low else "too_many",
-            severity="medium",
-            message=f"The answer has {count} stories.",
+            severity="high" if count > limits.MAX_STORIES_OF_EPIC else "medium",
+            message=f"The answer has {count:,} stories.",
             suggestion=f"Write {low} to {high}.",
         ),
     )
@@ -192,7 +206,8 @@ def _read(inp: GenerationInput, context: PromptContext, completion: Completion) 
         answer = read_answer(completion)
     except (Refused, OutputCut, NotAStorySet):
         return None
-    return check(inp, context, assemble(inp.epic.code, answer))
+    stories = assemble(inp.epic.code, answer)
+    return check(inp, context, stories, written=len(answer.stories))
 
 
 def _rank(checked: Checked) -> tuple[bool, float]:
@@ -201,4 +216,4 @@ def _rank(checked: Checked) -> tuple[bool, float]:
 
 def _noted(checked: Checked, text: str) -> Checked:
     remaining = tuple(f"{defect.message} {defect.suggestion}" for defect in checked.defects)
-    return replace(checked, notes=(f"{len(checked.stories)} stories {text}", *remaining))
+    return replace(checked, notes=(f"{checked.written:,} stories {text}", *remaining))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from epics import limits
 from workers.generation import StoryDraft
 from workers.stages.answer import Story, StorySet
 
@@ -10,8 +11,10 @@ _PRIORITY_ORDER = {"high": 0, "medium": 1, "low": 2}
 
 
 def assemble(epic_code: str, answer: StorySet) -> tuple[StoryDraft, ...]:
-    """Drafts ordered by priority, within a priority as the model ordered them."""
+    """Drafts ordered by priority, within a priority as the model ordered them; no more of them
+    than an epic may have."""
     ordered = sorted(answer.stories, key=lambda story: _PRIORITY_ORDER[story.priority])
+    del ordered[limits.MAX_STORIES_OF_EPIC :]
     return tuple([_draft(epic_code, place, story) for place, story in enumerate(ordered, start=1)])
 
 

@@ -1,5 +1,6 @@
 """Stage 1, validation: is there something to generate from, and do the options make sense?"""
 
+from epics import limits
 from workers.generation import (
     PERSONA_SETS,
     STORY_RANGES,
@@ -24,6 +25,11 @@ def validate(inp: GenerationInput) -> GenerationInput:
         )
     if not inp.epic.code.strip() or not inp.epic.title.strip():
         raise InvalidEpic("The epic has no code or no title. Give it both, then run it again.")
+    if len(inp.kept) >= limits.MAX_STORIES_OF_EPIC:
+        raise InvalidEpic(
+            f"Epic {inp.epic.code} has {len(inp.kept)} edited stories, and no room for another. "
+            "Delete some, or run it without keepEdited."
+        )
     if inp.persona_set == "cards" and not any(card.persona.strip() for card in inp.cards):
         raise InvalidEpic(
             f"The run asks for personas from the cards only, but no card of epic {inp.epic.code} "

@@ -2,6 +2,7 @@
 
 import json
 
+from epics import limits
 from quality.text import comparable, one_line
 from tests.unit.workers.pipeline_samples import (
     GOOD,
@@ -73,11 +74,37 @@ def test_emoji_and_right_to_left_text_stay() -> None:
     assert unchecked(story(title=title)).stories[0].title == title
 
 
-def test_overlong_titles_and_personas_are_shortened() -> None:
-    (kept,) = unchecked(story(title="word " * 1000, persona="p" * 1000)).stories
-    assert len(kept.title) <= 200
-    assert len(kept.persona) == 100
+def test_what_is_larger_than_anybody_may_store_is_cut_and_the_notes_say_so() -> None:
+    output = unchecked(
+        story(
+            title="word " * 1000,
+            persona="p" * 1000,
+            userStory="u " * 20_000,
+            acceptanceCriteria=["c" * 3_000, *map(str, range(250))],
+            technicalNotes="n" * 200_000,
+        )
+    )
+    (kept,) = output.stories
+    assert len(kept.title) <= limits.TITLE_CHARS
     assert kept.title.endswith("word…")
+    assert len(kept.persona) == limits.NAME_CHARS
+    assert len(kept.user_story) <= limits.TEXT_CHARS
+    assert len(kept.acceptance_criteria[0]) == limits.CRITERION_CHARS
+    assert len(kept.acceptance_criteria) == limits.LIST_ENTRIES
+    assert len(kept.technical_notes or "") == limits.TEXT_CHARS
+    assert [(one.criterion, one.story) for one in kept.defects] == [("limit", 1)] * 6
+    (note,) = output.notes
+    assert note.startswith("too long and cut: E3-S1: title has 4,999 characters. E3-S1: userStory")
+    assert note.endswith("… and 1 more")
+
+
+def test_of_more_stories_than_are_wanted_the_first_are_kept() -> None:
+    stories = [story(n % 8, userStory=f"Wish {n}", priority="low") for n in range(400)]
+    output = unchecked(*stories, story(1, priority="high"))
+    assert len(output.stories) == 5
+    assert [one.code for one in output.stories] == [f"E3-S{n}" for n in range(1, 6)]
+    assert output.stories[0].priority == "high"
+    assert output.notes == ("396 stories were left out, beyond the 5 that are wanted",)
 
 
 def test_exact_duplicates_are_merged_and_the_rest_renumbered() -> None:

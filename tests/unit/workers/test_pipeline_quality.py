@@ -96,9 +96,44 @@ def test_the_wrong_number_of_stories_is_repaired_or_noted() -> None:
     assert (defect["story"], defect["criterion"]) == (0, "story_count")
     assert len(output.stories) == 2
     assert output.notes[-1] == "The answer has 2 stories. Write 3 to 5."
-    six = answer(*[story(n) for n in range(6)])
-    output, _ = run(generation_input(), six, six)
-    assert len(output.stories) == 6  # never dropped
+
+
+def test_of_too_many_stories_the_best_are_kept_and_a_note_says_so() -> None:
+    small = [story(n, persona="Guest") if n in (1, 3) else story(n) for n in range(7)]
+    output, provider = run(generation_input(), answer(*small), answer(*small))
+    (defect, *_) = json.loads(block(provider.requests[1].user, "defects"))
+    assert (defect["criterion"], defect["message"]) == ("story_count", "The answer has 7 stories.")
+    assert [one.title for one in output.stories] == [
+        f"Borrow {NOUNS[n]} at night" for n in (0, 2, 4, 5, 6)
+    ]
+    assert [one.code for one in output.stories] == [f"E3-S{n}" for n in range(1, 6)]
+    assert output.notes[-1] == "2 stories were left out, beyond the 5 that are wanted"
+
+
+def test_too_much_is_a_defect_that_the_repair_call_names() -> None:
+    """Whatever the bar is: what is cut is not what was meant."""
+    long = answer(story(0), story(1), story(2, technicalNotes="n" * 200_000))
+    output, provider = run(generation_input(quality_bar=0), long, long)
+    (defect,) = json.loads(block(provider.requests[1].user, "defects"))
+    assert (defect["story"], defect["criterion"]) == (3, "limit")
+    assert "200,000 characters" in defect["message"]
+    assert "20,000" in defect["suggestion"]
+    assert output.notes[-1] == "too long and cut: E3-S3: technicalNotes has 200,000 characters."
+    many = answer(*[story(n % 8, userStory=f"Wish {n}") for n in range(400)])
+    _, provider = run(generation_input(quality_bar=0), many, GOOD)
+    (defect, *_) = json.loads(block(provider.requests[1].user, "defects"))
+    assert defect["message"] == "The answer has 400 stories."
+
+
+def test_a_repair_call_is_no_longer_than_an_honest_answer() -> None:
+    endless = "no JSON " * 100_000
+    _, provider = run(generation_input(), endless, GOOD)
+    shown = json.loads(block(provider.requests[1].user, "previous"))
+    assert len(shown) == 120_000
+    assert endless.startswith(shown)
+    large = answer(*[story(n, technicalNotes="n" * 50_000) for n in range(8)])
+    _, provider = run(generation_input(), large, GOOD)
+    assert len(provider.requests[1].user) < 150_000
 
 
 def test_a_repair_of_unknown_cost_says_so() -> None:
