@@ -40,7 +40,7 @@ def _body(**changes: object) -> dict[str, Any]:
         "stop_reason": "end_turn",
         "usage": {"input_tokens": 100, "output_tokens": 40},
     }
-    return {"type": "body", "text": json.dumps(whole | changes)}
+    return {"type": "error", "status": 200, "body": json.dumps(whole | changes)}
 
 
 #: What is answered to the epic's first calls (then the truth), and how many calls are paid for.
@@ -57,7 +57,7 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], int]] = {
     "no usage": ([_body(usage=None)], 1),
     "no id": ([_body(id="", stop_reason=None, model=None)], 1),
     "a number of 5,000 digits": (
-        [{"type": "body", "text": _body(usage=7)["text"].replace("7}", "9" * 5_000 + "}")}], 1,
+        [_body(usage=7) | {"body": _body(usage=7)["body"].replace("7}", "9" * 5_000 + "}")}], 1,
     ),
     "half a character in a story": ([_text(GOOD.replace("learn at home", "learn \ud800at home"))],
                                     1),

@@ -148,8 +148,8 @@ CLAIMING = (
     _mutant(
         "an answer that was kept is not paid for again",
         SQL,
-        "       CASE WHEN claimed.output_tokens > 0 THEN (\n",
-        "       CASE WHEN claimed.output_tokens < 0 THEN (\n",
+        "       CASE WHEN claimed.output_tokens > 0 OR",
+        "       CASE WHEN claimed.output_tokens < 0 OR",
         f"{LANES}test_a_restarted_attempt_is_told_what_was_paid_for",
     ),
     _mutant(
@@ -1062,12 +1062,91 @@ SESSIONS = (
     ),
 )
 
+_CLIENT = "tests/unit/provider/test_client.py::"
+_FORMS = "tests/unit/workers/test_answer_forms.py::"
+ANSWERS = (
+    _mutant(
+        "answers: every text is storable",
+        "workers/provider/texts.py",
+        '    return text.replace("\\x00", "")\n',
+        "    return text\n",
+        f"{_CLIENT}test_every_text_can_be_stored",
+    ),
+    _mutant(
+        "answers: a body without end is not read to its end",
+        "workers/provider/session.py",
+        "                if len(chunk) > left:\n",
+        "                if left < 0 < len(chunk) < 0:\n",
+        f"{_CLIENT}test_an_answer_without_end_is_not_read_to_its_end",
+    ),
+    _mutant(
+        "answers: a usage that cannot be believed is unknown",
+        "workers/provider/messages.py",
+        "    if None in counts:\n        return None\n",
+        "    counts = tuple(count or 0 for count in counts)\n",
+        f"{_CLIENT}test_what_was_paid_for_is_kept_whatever_the_bookkeeping",
+    ),
+    _mutant(
+        "answers: one of unknown cost is not paid for again",
+        SQL,
+        " OR claimed.unknown_calls > 0 THEN (",
+        " THEN (",
+        f"{ATTEMPTS}test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too",
+    ),
+    _mutant(
+        "answers: unknown usage is counted beside the totals",
+        SQL,
+        "        unknown_calls = unknown_calls + %(unknown_calls)s\n    FROM ended\n"
+        "    WHERE runs_lane.id = %(lane_id)s\n",
+        "        unknown_calls = unknown_calls\n    FROM ended\n"
+        "    WHERE runs_lane.id = %(lane_id)s\n",
+        f"{ATTEMPTS}test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too",
+    ),
+    _mutant(
+        "answers: unknown usage teaches the limiter nothing",
+        "workers/permits.py",
+        "            self._desk.forget(self._permit)\n        else:",
+        "            self._desk.settle(self._permit, Amounts(1))\n        else:",
+        f"{DESK}test_a_call_whose_usage_nobody_said_teaches_nothing_about_others",
+    ),
+    _mutant(
+        "answers: the first story of a broken set is no set",
+        "workers/stages/answer.py",
+        "            return None if torn else [value]\n",
+        "            return [value]\n",
+        f"{_FORMS}test_what_has_two_meanings_or_none_is_a_defect",
+    ),
+    _mutant(
+        "answers: one of two sets is nobody's to choose",
+        "workers/stages/answer.py",
+        "    if len(sets) > 1:\n",
+        "    if len(sets) > 9:\n",
+        f"{_FORMS}test_what_has_two_meanings_or_none_is_a_defect",
+    ),
+    _mutant(
+        "answers: stories beyond the mode's are cut",
+        "workers/stages/post_processing.py",
+        "    best = _best(needed, most)\n",
+        "    best = needed\n",
+        "tests/unit/workers/test_pipeline_quality.py::"
+        "test_of_too_many_stories_the_best_are_kept_and_a_note_says_so",
+    ),
+    _mutant(
+        "answers: what is stored comes in again",
+        "workers/stages/post_processing.py",
+        "        technical_notes=shortened(notes, limits.TEXT_CHARS) or None,\n",
+        "",
+        f"{_ENGINE}test_any_answer.py::test_what_is_stored_comes_in_again",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
     *RUN_STATUS,
     *RECOVERY,
     *FEWER_LANES,
+    *ANSWERS,
     *REDIS,
     *LIMITER,
     *CLOCKS,

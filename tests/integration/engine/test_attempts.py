@@ -1,5 +1,6 @@
 """Attempts against the simulator: what each kind of answer does to epic, lane, run and books."""
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -13,6 +14,8 @@ from epics.models import Epic, EpicCard, Story
 from runs.lanes import lanes_dispatch, lanes_reclaim
 from runs.limits import limits_read
 from runs.models import Closure, Lane, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
+from runs.progress import RunProgress
+from runs.selectors import runs_with_figures
 from runs.services import run_move
 from runs.states import RunEpicStatus, RunStatus
 from tests.acceptance.fleet import wait_for
@@ -275,6 +278,38 @@ def test_a_repair_does_not_start_in_a_paused_run_and_its_answer_is_kept(
     # The first answer was not paid for again.
     assert len(simulator.stats()["calls"]) == 2
     assert_counted(world.run)
+
+
+def test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too(
+    client: ProviderClient, simulator: Simulator
+) -> None:
+    world = World.make(epics=1, lanes=1)
+    message = {"content": "no JSON", "usage": None}
+    simulator.faults(
+        [
+            {
+                "match": {"epic": "E1"},
+                "times": 1,
+                "action": {"type": "error", "status": 200, "body": json.dumps(message)},
+            }
+        ]
+    )
+    attempt = _attempt(world, client)
+    halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
+    attempt.run()
+    epic = RunEpic.objects.get()
+    assert (epic.status, epic.unknown_calls, epic.output_tokens) == ("PENDING", 1, 0)
+    call = ProviderCall.objects.get()
+    assert (call.outcome, call.output_tokens, call.cost_usd) == ("ANSWERED", None, None)
+    run_move(run_id=world.run.id, to=RunStatus.RUNNING, kind=RunAction.Kind.RESUME, message="On.")
+    _attempt(world, client).run()
+    epic.refresh_from_db()
+    assert (epic.status, epic.unknown_calls) == ("COMPLETED", 1)
+    # The answer was not paid for again.
+    assert len(simulator.stats()["calls"]) == 2
+    assert_counted(world.run)
+    (progress,) = map(RunProgress.of, runs_with_figures(Run.objects.all()))
+    assert progress.unknown_calls == 1
 
 
 def test_an_overtaken_attempt_books_what_it_spent_and_stores_nothing(

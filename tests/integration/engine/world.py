@@ -212,6 +212,10 @@ def assert_counted(run: Run, *, stories_kept: bool = True) -> None:
     assert lanes == epics, (lanes, epics)
     if stories_kept:
         assert lanes["stories"] == Story.objects.filter(run_id=run.id).count()
+    unknown = ProviderCall.objects.filter(run_epic__run=run, cost_usd=None, outcome="ANSWERED")
+    for model in (Lane, RunEpic):
+        counted = model.objects.filter(run=run).aggregate(n=Sum("unknown_calls"))["n"] or 0
+        assert counted == unknown.count()
     for name in ("input_tokens", "output_tokens", "cost_usd"):
         booked = [
             model.objects.filter(**where).aggregate(n=Sum(name))["n"] or 0

@@ -4,14 +4,17 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import pytest
 import redis as redis_client
 
 from batchgen import redis
 from tests.integration.limiter.world import want
+from workers.generation import Usage
 from workers.limiter.desk import Desk, Wait
 from workers.limiter.gate import Amounts, Ceilings, Gate, Permit, Report, Verdict
+from workers.permits import Leave
 
 #: 50 a second.
 CEILINGS = Ceilings(requests=3000)
@@ -119,3 +122,22 @@ def test_a_call_of_higher_rank_is_not_asked_for_late(gate: CountedGate) -> None:
         assert slow.asked > before
         assert isinstance(high.result(5), Permit)
     low.join()
+
+
+def test_a_call_whose_usage_nobody_said_teaches_nothing_about_others(gate: CountedGate) -> None:
+    desk = Desk(gate, process="w1")
+    desk.touch()
+
+    def next_reserved(usage: Usage | None) -> Amounts:
+        permits = [desk.acquire(want(), patience_s=5) for _ in range(2)]
+        assert all(isinstance(permit, Permit) for permit in permits)
+        for permit in permits:
+            Leave(desk, cast("Permit", permit)).answered(usage, None)
+        desk.flush()
+        after = desk.acquire(want(), patience_s=5)
+        assert isinstance(after, Permit)
+        return after.reserved
+
+    first = next_reserved(None)
+    assert first.output_tokens >= want().output_cap
+    assert next_reserved(Usage(input_tokens=1, output_tokens=1)).output_tokens < first.output_tokens
