@@ -226,6 +226,17 @@ class Bed:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         (self.redis_data / "dump.rdb").unlink(missing_ok=True)
 
+    def close_connections(self) -> None:
+        """Close those of this process; the next query opens new ones."""
+        from django.db.backends.postgresql.base import DatabaseWrapper
+
+        from batchgen.sql import close_engine_pool
+
+        close_engine_pool()
+        database = connections["default"]
+        assert isinstance(database, DatabaseWrapper)
+        database.close_pool()
+
     def end_workers(self) -> None:
         """Kill all workers and forget them."""
         for worker in self.workers.values():
@@ -241,7 +252,11 @@ class Bed:
         self.end_workers()
         self.disarm()
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE epics_project, runs_run, runs_runlog, runs_worker CASCADE")
+            # Not all of them refer to each other.
+            cursor.execute(
+                "TRUNCATE epics_project, runs_run, runs_openepic, runs_runlog, runs_worker, "
+                "runs_closure CASCADE"
+            )
         redis.client().flushall()
         self.provider.reset()
 
@@ -274,6 +289,8 @@ def bed(logs_directory: Path | None = None) -> Iterator[Bed]:
         opened.callback(provider.close)
         armed = directory / "armed"
         armed.mkdir()
+        # This process looks at the workers' gate, which the address is a part of.
+        os.environ["ANTHROPIC_BASE_URL"] = provider.url
         environment.update(ANTHROPIC_BASE_URL=provider.url, FAULTS_ARMED=str(armed))
         nurseries = {0.0: Nursery(environment, log=logs_directory / "nursery.log")}
         opened.callback(_close_all, nurseries)
@@ -289,21 +306,10 @@ def bed(logs_directory: Path | None = None) -> Iterator[Bed]:
             provider=provider,
             nurseries=nurseries,
         )
-        opened.callback(_close_connections)
+        opened.callback(made.close_connections)
         yield made
 
 
 def _close_all(nurseries: dict[float, Nursery]) -> None:
     for nursery in nurseries.values():
         nursery.close()
-
-
-def _close_connections() -> None:
-    from django.db.backends.postgresql.base import DatabaseWrapper
-
-    from batchgen.sql import close_engine_pool
-
-    close_engine_pool()
-    database = connections["default"]
-    assert isinstance(database, DatabaseWrapper)
-    database.close_pool()

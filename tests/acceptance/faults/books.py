@@ -24,6 +24,9 @@ LATE_S = 0.1
 #: Crashes and retries that an epic may go through (3 each at most), three calls each.
 _MOST_CALLS = 3 * (3 + 4)
 _REST_S = 15.0
+#: An attempt that began in a lane before the lanes were fewer goes on with its calls: three at
+#: most, each of which may take the provider's time-out.
+_ATTEMPT_S = 10.0
 #: A thawed worker learns at its next heartbeat that its calls are not its own any more.
 _ZOMBIE_S = 2.0
 _OPEN = (RunEpicStatus.PENDING, RunEpicStatus.GENERATING)
@@ -45,6 +48,8 @@ class Books:
     """Everything that is known after a schedule."""
 
     journal: Journal
+    #: Of each run, where nobody changed them.
+    lanes: int
     runs: list[Run]
     calls: dict[str, list[SeenCall]]
     epics: list[RunEpic]
@@ -63,7 +68,7 @@ class Books:
         """Seconds from the end of the faults to the next call, where one could start."""
         if step.allowed_s is None:
             return None
-        return recovery_s(step, self._all_calls(), lanes=self.runs[0].max_concurrency)
+        return recovery_s(step, self._all_calls(), lanes=self.lanes)
 
     def _all_calls(self) -> list[SeenCall]:
         return sorted((c for calls in self.calls.values() for c in calls), key=lambda c: c.begun)
@@ -86,10 +91,11 @@ def books_of(scene: Scene, *, complete: bool = True) -> Books:
     _check_open(journal, runs)
     extra = _extra(calls)
     _check_calls(journal, calls, extra)
-    _check_concurrency(journal, runs, calls, {str(epic.id): epic.run_id for epic in epics})
+    _check_concurrency(scene, runs, calls, {str(epic.id): epic.run_id for epic in epics})
     _check_controls(journal, calls, {str(epic.id): epic.run_id for epic in epics})
     books = Books(
         journal=journal,
+        lanes=scene.lanes,
         runs=runs,
         calls=calls,
         epics=epics,
@@ -226,16 +232,22 @@ def _check_calls(journal: Journal, calls: dict[str, list[SeenCall]], extra: list
 
 
 def _check_concurrency(
-    journal: Journal,
+    scene: Scene,
     runs: list[Run],
     calls: dict[str, list[SeenCall]],
     run_of: dict[str, UUID],
 ) -> None:
-    """I5: calls at the same time; while a worker that lost its lease is frozen, its calls too."""
+    """I5: calls at the same time; while a worker that lost its lease is frozen, its calls too.
+
+    Where a run got fewer lanes, calls that had begun are finished, and so are their attempts.
+    """
     by_run: dict[UUID, list[SeenCall]] = defaultdict(list)
     for marker, mine in calls.items():
         by_run[run_of[marker]] += mine
+    journal = scene.journal
+    changed = {limit.run_id for limit in journal.limits}
     for run in runs:
+        begun_with = scene.lanes if run.id in changed else run.max_concurrency
         edges = sorted(
             [(call.ended, -1) for call in by_run[run.id]]
             + [(call.begun, 1) for call in by_run[run.id]]
@@ -248,7 +260,8 @@ def _check_concurrency(
                 for freeze in journal.freezes
                 if freeze.at + LEASE_S / 2 <= at <= freeze.thawed + _ZOMBIE_S
             )
-            if change > 0 and now > run.max_concurrency + zombies:
+            lanes = journal.most_lanes(run.id, since=at - _ATTEMPT_S, at=at, begun_with=begun_with)
+            if change > 0 and now > lanes + zombies:
                 journal.violate("I5", f"{now} calls at once at {at - journal.begun:.2f} s")
 
 

@@ -5,15 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from tests.acceptance.faults.bed import Bed, NotInTime, wait_for
+from tests.acceptance.faults.bed import Bed, wait_for
 from tests.acceptance.faults.books import Books, books_of
 from tests.acceptance.faults.journal import Journal, Step
 from tests.acceptance.faults.monitor import watched
 from tests.acceptance.faults.scene import Scene
 from tests.acceptance.faults.schedule import PlannedStep
+from tests.acceptance.faults.stall import STALL_S, Watchdog
 from tests.integration.engine.world import project_make
 
-#: A program that does not recover in time is given so much longer before the next fault.
+#: More than a look takes.
 _AT_MOST_S = 30.0
 _END_S = 240.0
 
@@ -33,7 +34,11 @@ class Load:
 
 
 def drive(bed: Bed, load: Load, steps: Sequence[PlannedStep], *, seed: int, say: Say) -> Books:
-    """Start a run, let everything go wrong, wait for the end; what the books say then."""
+    """Start a run, let everything go wrong, wait for the end; what the books say then.
+
+    Raises:
+        Stalled: the program came to nothing.
+    """
     scene = scene_make(bed, load, seed=seed)
     with watched(scene):
         for planned in steps:
@@ -41,7 +46,7 @@ def drive(bed: Bed, load: Load, steps: Sequence[PlannedStep], *, seed: int, say:
                 break
             _step(scene, planned, say)
         bed.provider.config(latency_ms=min(load.latency_ms, 300), jitter_ms=100)
-        scene.await_ends(timeout_s=_END_S)
+        scene.await_ends(timeout_s=_END_S, look=Watchdog(scene).look)
     return books_of(scene)
 
 
@@ -80,8 +85,11 @@ def _step(scene: Scene, planned: PlannedStep, say: Say) -> None:
     faults = planned.faults()
     step = Step(kinds=planned.kinds, begun=time.monotonic())
     # Services go last and come back first: what a fault needs to know is read before.
-    for fault in sorted(faults, key=lambda fault: fault.lift_first):
+    faults.sort(key=lambda fault: (fault.lift_first, fault.rank))
+    for fault, following in zip(faults, [*faults[1:], None], strict=True):
         fault.inject(scene)
+        if following:
+            time.sleep(fault.ahead_s)
     time.sleep(planned.hold_s)
     for fault in sorted(faults, key=lambda fault: not fault.lift_first):
         fault.lift(scene)
@@ -98,14 +106,16 @@ def _step(scene: Scene, planned: PlannedStep, say: Say) -> None:
 
 
 def _await_call(scene: Scene, step: Step) -> None:
-    """Do not disturb the program before it makes calls again; the checks look at when it did."""
+    """Do not disturb the program before it makes calls again; the checks look at when it did.
+
+    Raises:
+        Stalled: it makes none.
+    """
     provider = scene.bed.provider
-    try:
-        wait_for(
-            lambda: provider.starts_since(step.lifted) or not scene.is_runnable(),
-            "a call starts",
-            timeout_s=_AT_MOST_S,
-        )
-    except NotInTime:
-        kinds = " & ".join(step.kinds)
-        scene.journal.violate("I8", f"no call within {_AT_MOST_S:g} s of {kinds}")
+    watchdog = Watchdog(scene)
+
+    def goes_on() -> bool:
+        watchdog.look()
+        return bool(provider.starts_since(step.lifted)) or not scene.is_runnable()
+
+    wait_for(goes_on, "a call starts", timeout_s=STALL_S + _AT_MOST_S)

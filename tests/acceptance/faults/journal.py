@@ -58,6 +58,15 @@ class Control:
     until: float = float("inf")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A change of a run's lanes, and when it was asked for."""
+
+    run_id: UUID
+    at: float
+    lanes: int
+
+
 @dataclass(kw_only=True)
 class Journal:
     """All that the checks need to know about a schedule."""
@@ -67,6 +76,7 @@ class Journal:
     losses: list[Loss] = field(default_factory=list)
     freezes: list[Freeze] = field(default_factory=list)
     controls: list[Control] = field(default_factory=list)
+    limits: list[Limit] = field(default_factory=list)
     #: (from, to) in which messages were copied on purpose.
     copied: list[tuple[float, float]] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -79,6 +89,18 @@ class Journal:
     def times(self) -> Counter[str]:
         """How often each kind of fault was injected."""
         return Counter(kind for step in self.steps for kind in step.kinds)
+
+    def most_lanes(self, run_id: UUID, *, since: float, at: float, begun_with: int) -> int:
+        """The most lanes that a run had at any moment of a span."""
+        lanes = begun_with
+        most = 0
+        for limit in self.limits:
+            if limit.run_id != run_id or limit.at > at:
+                continue
+            if limit.at > since:
+                most = max(most, lanes)
+            lanes = limit.lanes
+        return max(most, lanes)
 
     def in_flight_at_losses(self) -> int:
         """Calls that may have had to be made twice."""

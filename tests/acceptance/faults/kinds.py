@@ -23,6 +23,8 @@ from workers.reconciler import reconcile
 #: A worker that does not come to its crash point by itself is killed where it is.
 _REACH_S = 5.0
 _CLOCK_STEPS_S = (-3600.0, 3600.0)
+#: Kinds that are drawn together on purpose.
+CLOCK, REFUSED = "F9 clock an hour off", "F6 429"
 
 
 class Fault:
@@ -35,6 +37,11 @@ class Fault:
     allowed_s: float = 2.0
     #: Services come back before workers are restarted.
     lift_first: ClassVar[bool] = False
+    #: Those with a lower one are injected before: a worker gets its wrong clock, the provider
+    #: refuses its calls, and then Redis forgets that.
+    rank: ClassVar[int] = 1
+    #: Seconds until the next fault of the step: what this one does needs so long.
+    ahead_s: ClassVar[float] = 0.0
     #: Not at the same time as any other.
     alone: ClassVar[bool] = False
     #: Longest pause in service while it lasts; None where a pause is what it is about.
@@ -67,7 +74,7 @@ class CrashAt(Fault):
             return
         if self.point.endswith(("next-call", "stored-response")):
             # A second call of the same attempt needs a first answer that cannot be used.
-            scene.bed.provider.faults([_rule({"type": "schema_miss"}, 0.5)])
+            scene.bed.provider.faults([rule({"type": "schema_miss"}, 0.5)])
         scene.bed.arm(self._worker, self.point)
 
     def lift(self, scene: Scene) -> None:
@@ -111,7 +118,7 @@ class FreezeWorker(Fault):
     """F2: SIGSTOP for longer than the lease, then SIGCONT: the worker comes back as a zombie."""
 
     target = "worker"
-    hold_s = (LEASE_S + 1.5, LEASE_S + 2.0)
+    hold_s = (LEASE_S + 1.0, LEASE_S + 1.5)
 
     def inject(self, scene: Scene) -> None:
         self._worker = scene.pick()
@@ -154,7 +161,7 @@ class RedisFrozen(Fault):
     """F3: it takes connections and says nothing."""
 
     target = "broker"
-    hold_s = (1.0, 6.0)
+    hold_s = (1.0, 4.0)
     allowed_s = 5.0
     lift_first = True
 
@@ -179,7 +186,7 @@ class RedisFull(Fault):
     """F3: no memory left: it refuses writes, with what it holds in place."""
 
     target = "broker"
-    hold_s = (0.5, 4.0)
+    hold_s = (0.5, 3.0)
     allowed_s = 5.0
     lift_first = True
 
@@ -203,7 +210,8 @@ class PostgresRestarted(Fault):
 
     def lift(self, scene: Scene) -> None:
         scene.bed.postgres.start_again()
-        # This process's own connection was lost too.
+        # This process's own connections were lost too, and their pool would wait for seconds.
+        scene.bed.close_connections()
         scene.patiently(connection.ensure_connection)
         scene.is_runnable()
 
@@ -211,7 +219,7 @@ class PostgresRestarted(Fault):
 class PostgresAway(PostgresRestarted):
     """F4: away for longer than a lease, so that no worker can renew its own."""
 
-    hold_s = (LEASE_S + 1.0, LEASE_S + 2.0)
+    hold_s = (LEASE_S + 0.5, LEASE_S + 1.0)
 
 
 class BackendsTerminated(Fault):
@@ -233,7 +241,7 @@ class Messages(Fault):
     """F5: workers' messages come several times, late and out of order, or not at all."""
 
     target = "broker"
-    hold_s = (1.0, 2.5)
+    hold_s = (0.8, 2.0)
     how: ClassVar[str]
 
     def inject(self, scene: Scene) -> None:
@@ -269,14 +277,16 @@ class ProviderFails(Fault):
     """F6: a part of the provider's answers goes wrong."""
 
     target = "provider"
-    hold_s = (1.0, 3.0)
+    rank = 0
+    ahead_s = 0.7
+    hold_s = (0.8, 2.0)
     #: A lane that was told to wait does; a call that hangs takes its time-out.
     allowed_s = 12.0
     action: ClassVar[dict[str, Any]]
     share: ClassVar[float] = 0.4
 
     def inject(self, scene: Scene) -> None:
-        scene.bed.provider.faults([_rule(self.action, self.share)])
+        scene.bed.provider.faults([rule(self.action, self.share)])
 
     def lift(self, scene: Scene) -> None:
         scene.bed.provider.faults([])
@@ -311,6 +321,22 @@ class CancelRetry(Fault):
     def lift(self, scene: Scene) -> None:
         if self._control is not None:
             scene.retry()
+
+
+class LanesChanged(Fault):
+    """F7: fewer lanes, and more, and fewer again; in the end as many as before."""
+
+    target = "control"
+    hold_s = (0.3, 1.5)
+
+    def inject(self, scene: Scene) -> None:
+        scene.go_on()
+        for _ in range(3):
+            scene.change_lanes(self.random.randint(1, scene.lanes))
+        scene.change_lanes(self.random.randint(1, 3))
+
+    def lift(self, scene: Scene) -> None:
+        scene.change_lanes(scene.lanes)
 
 
 class NoWorkers(Fault):
@@ -383,10 +409,10 @@ class MoreReconcilers(Fault):
 
 
 class ClockStepped(Fault):
-    """A worker is restarted on a clock that is an hour off, or right again."""
+    """F9: a worker is restarted on a clock that is an hour off, or right again."""
 
-    target = "worker"
-    alone = True
+    target = "clock"
+    rank = -1
 
     def inject(self, scene: Scene) -> None:
         worker = scene.pick()
@@ -398,7 +424,8 @@ class ClockStepped(Fault):
         scene.bed.start_worker(worker.name, clock_step_s=step_s)
 
 
-def _rule(action: dict[str, Any], share: float) -> dict[str, Any]:
+def rule(action: dict[str, Any], share: float) -> dict[str, Any]:
+    """A share of the provider's answers goes wrong so, for as long as the rule stands."""
     return {"match": {"probability": share}, "times": None, "action": action}
 
 
@@ -433,7 +460,7 @@ KINDS: dict[str, type[Fault]] = {
     "F5 messages copied": MessagesCopied,
     "F5 messages reordered": MessagesReordered,
     "F5 messages dropped": MessagesDropped,
-    "F6 429": _provider({"type": "error", "status": 429, "retry_after_s": 1}),
+    REFUSED: _provider({"type": "error", "status": 429, "retry_after_s": 1}),
     "F6 500": _provider({"type": "error", "status": 500}),
     "F6 529 overloaded": _provider({"type": "error", "status": 529}),
     "F6 stall": _provider({"type": "stall"}, 0.2),
@@ -443,8 +470,9 @@ KINDS: dict[str, type[Fault]] = {
     "F6 connection reset": _provider({"type": "reset", "at": "before"}),
     "F7 pause, resume": PauseResume,
     "F7 cancel, retry": CancelRetry,
+    "F7 maxConcurrency changed": LanesChanged,
     "F8 no workers": NoWorkers,
     "F8 rolling deploy": RollingDeploy,
     "F8 more reconcilers": MoreReconcilers,
-    "F9 clock an hour off": ClockStepped,
+    CLOCK: ClockStepped,
 }

@@ -4,20 +4,33 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
+from django.conf import settings
 from rich.console import Console
 
-from runs.models import RunEpic
+from batchgen import redis
+from runs.limits import closure_write, gate_name
+from runs.models import PacingProfile, RunEpic
+from runs.states import Pacing
 from tests.acceptance.faults.bed import Bed
 from tests.acceptance.faults.books import LATE_S, Books, books_of
 from tests.acceptance.faults.drive import Load, drive, scene_make
 from tests.acceptance.faults.journal import Control
+from tests.acceptance.faults.kinds import rule
 from tests.acceptance.faults.report import show
 from tests.acceptance.faults.scene import Scene
 from tests.acceptance.faults.schedule import schedule
+from tests.acceptance.faults.stall import Stalled, Watchdog
 
 _POISON = "E7"
 _END_S = 120.0
+_REFUSALS: tuple[dict[str, Any], ...] = (
+    {"type": "error", "status": 429, "retry_after_s": 0.3},
+    {"type": "error", "status": 500},
+)
+#: A lane waits 1.1 s between epics, and a refused call hardly longer.
+_LANES_STALL_S = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +65,15 @@ def messages(bed: Bed, asked: Asked, console: Console) -> list[str]:
 
 def _mixed(bed: Bed, asked: Asked, load: Load, console: Console) -> list[str]:
     steps = schedule(seed=asked.seed, faults=asked.faults, kinds=asked.kinds)
-    books = drive(
-        bed,
-        load,
-        steps,
-        seed=asked.seed,
-        say=lambda line: console.print(line, style="dim", markup=False, highlight=False),
-    )
+
+    def say(line: str) -> None:
+        console.print(line, style="dim", markup=False, highlight=False)
+
+    try:
+        books = drive(bed, load, steps, seed=asked.seed, say=say)
+    except Stalled as stall:
+        console.print(stall.picture)
+        return [str(stall)]
     show(books, console, title=f"{asked.faults} faults, seed {asked.seed}")
     return books.violations
 
@@ -103,7 +118,7 @@ def _controls(bed: Bed, asked: Asked, load: Load, console: Console, *, number: i
         else:
             scene.retry()
     scene.control("cancel")
-    scene.await_ends(timeout_s=_END_S)
+    scene.await_ends(timeout_s=_END_S, look=Watchdog(scene).look)
     books = books_of(scene, complete=False)
     _tell_controls(books, made, console, in_flight=in_flight, exact=exact)
     return books.violations
@@ -141,11 +156,73 @@ def _tell_violations(books: Books, console: Console) -> None:
         console.print(f"VIOLATED {violation}", style="red", markup=False)
 
 
+def lanes(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """200 raises and lowers of a run's lanes under load: every run ends, in few lanes at last."""
+    return _lanes(bed, asked, console, rounds=20)
+
+
+def short_lanes(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """Two of its rounds."""
+    return _lanes(bed, asked, console, rounds=2)
+
+
+def _lanes(bed: Bed, asked: Asked, console: Console, *, rounds: int) -> list[str]:
+    # Longer than a lane waits in its worker: it is parked.
+    PacingProfile.objects.filter(name=Pacing.SAFE).update(delay_ms=1100, retry_wait_ms=300)
+    scene = scene_make(bed, Load(epics=12, lanes=8, latency_ms=100), seed=asked.seed)
+    random = Random(asked.seed)
+    try:
+        for number in range(rounds):
+            _lanes_round(scene, random, Pacing.SAFE if number % 2 else Pacing.ADAPTIVE)
+    except Stalled as stall:
+        console.print(stall.picture)
+        return [str(stall)]
+    books = books_of(scene)
+    console.print(f"{len(scene.journal.limits)} changes of lanes, {len(books.runs)} runs ended.")
+    _tell_violations(books, console)
+    return books.violations
+
+
+def _lanes_round(scene: Scene, random: Random, pacing: Pacing) -> None:
+    """Ten changes while messages get lost and calls are refused; the last one leaves few lanes."""
+    if scene.is_over():
+        scene.start_run(pacing)
+    provider = scene.bed.provider
+    provider.faults([rule(random.choice(_REFUSALS), 0.2)])
+    for change in range(10):
+        scene.change_lanes(random.randint(1, scene.lanes if change < 9 else 2))
+        time.sleep(random.uniform(0, 0.15))
+        if random.random() < 0.1:
+            redis.client().flushall()
+    provider.faults([])
+    scene.await_ends(timeout_s=_END_S, look=Watchdog(scene, most_s=_LANES_STALL_S).look)
+
+
+def stall(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """Nothing goes on, on purpose: the run is ended, and what is shown tells why."""
+    scene = scene_make(bed, Load(epics=40, lanes=4, latency_ms=200), seed=asked.seed)
+    closure_write(gate_name(settings.MODEL), seconds=600, reason="SHUT_BY_THE_SUITE")
+    redis.client().flushall()
+    try:
+        scene.await_ends(timeout_s=_END_S, look=Watchdog(scene, most_s=3).look)
+    except Stalled as stalled:
+        with console.capture() as shown:
+            console.print(stalled.picture)
+        told = shown.get()
+    else:
+        return ["the run went on"]
+    expected = ("SHUT_BY_THE_SUITE", "gate-clo", "parked", "@faults", "closures in PostgreSQL")
+    violations = [f"not shown: {words}" for words in expected if words not in told]
+    if violations:
+        console.print(told, "\n".join(violations), markup=False)
+    return violations
+
+
 def poison(bed: Bed, asked: Asked, console: Console) -> list[str]:
     """F9: one epic kills its worker each time; it is given up after three, and only it."""
     load = Load(epics=40, lanes=8, latency_ms=250, workers=1)
     scene = scene_make(bed, load, seed=asked.seed, poison=_POISON)
-    scene.await_ends(timeout_s=_END_S)
+    scene.await_ends(timeout_s=_END_S, look=Watchdog(scene).look)
     books = books_of(scene)
     _check_poison(scene, books)
     deaths = len(books.journal.losses)
@@ -174,4 +251,7 @@ SCENARIOS: dict[str, Scenario] = {
     "short": short,
     "short-controls": short_controls,
     "messages": messages,
+    "lanes": lanes,
+    "short-lanes": short_lanes,
+    "stall": stall,
 }

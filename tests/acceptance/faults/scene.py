@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
@@ -11,14 +12,14 @@ from typing import TypeVar
 from django.contrib.auth.models import User
 from django.db import DatabaseError, close_old_connections, connection
 
-from batchgen.errors import InvalidTransition, ValidationFailed
+from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
 from epics.models import Project
-from runs.controls import run_control, run_retry
+from runs.controls import run_change, run_control, run_retry
 from runs.models import Lane, Run, RunEpic
 from runs.services import Moved, RunOptions, run_start
 from runs.states import LaneState, Pacing, RunStatus
 from tests.acceptance.faults.bed import LEASE_S, Bed, NotInTime, WorkerProcess, wait_for
-from tests.acceptance.faults.journal import Control, Journal, Loss
+from tests.acceptance.faults.journal import Control, Journal, Limit, Loss
 
 #: Equal control requests that are made at the same moment (I11).
 _EQUAL_REQUESTS = 6
@@ -56,9 +57,9 @@ class Scene:
         wait_for(is_done, "the database answers", timeout_s=30)
         return results[0]
 
-    def start_run(self) -> None:
+    def start_run(self, pacing: Pacing = Pacing.ADAPTIVE) -> None:
         """A run over all epics; where there was one before, it generates them anew."""
-        options = RunOptions(pacing_profile=Pacing.ADAPTIVE, max_concurrency=self.lanes)
+        options = RunOptions(pacing_profile=pacing, max_concurrency=self.lanes)
         self.runs.append(run_start(project=self.project, user=self.user, options=options))
 
     def go_on(self) -> None:
@@ -153,6 +154,28 @@ class Scene:
             self.journal.controls.append(made)
         return made
 
+    def change_lanes(self, limit: int) -> None:
+        """Change the run's number of lanes, as often as others change the run meanwhile; nothing
+        where it is over."""
+        asked = time.monotonic()
+        wait_for(lambda: self._change_lanes(limit), "the run is changed", timeout_s=30)
+        self.journal.limits.append(Limit(run_id=self.run.id, at=asked, lanes=limit))
+
+    def _change_lanes(self, limit: int) -> bool:
+        self.run.refresh_from_db()
+        with suppress(InvalidTransition):  # it is over
+            try:
+                run_change(
+                    run=self.run,
+                    user=self.user,
+                    version=self.run.version,
+                    priority=None,
+                    max_concurrency=limit,
+                )
+            except VersionConflict:
+                return False
+        return True
+
     def await_drain(self) -> None:
         """Wait until no lane of the run is at work."""
         lanes = Lane.objects.filter(run=self.run).exclude(state=LaneState.IDLE)
@@ -160,21 +183,27 @@ class Scene:
 
     def retry(self) -> None:
         """Go on with what a cancelled run left."""
-        wait_for(self._is_over, "a cancelled run has ended", timeout_s=_DRAIN_S)
+        wait_for(self.is_over, "a cancelled run has ended", timeout_s=_DRAIN_S)
         try:
             self.runs.append(run_retry(run=self.run, user=self.user, include_pending=True))
         except ValidationFailed:
             self.start_run()
 
-    def _is_over(self) -> bool:
+    def is_over(self) -> bool:
+        """Whether the run has ended."""
         self.run.refresh_from_db()
         return self.run.completed_at is not None
 
-    def await_ends(self, *, timeout_s: float) -> None:
-        """Wait until every run is over, and note those that are not (I1)."""
+    def await_ends(self, *, timeout_s: float, look: Callable[[], None]) -> None:
+        """Wait until every run is over, and note those that are not (I1).
+
+        Args:
+            look: called meanwhile.
+        """
 
         def ended() -> bool:
             self.replace_the_dead()
+            look()
             return not Run.objects.filter(id__in=ids, completed_at__isnull=True).exists()
 
         ids = [run.id for run in self.runs]

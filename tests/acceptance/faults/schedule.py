@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from random import Random
 
-from tests.acceptance.faults.kinds import KINDS, Fault
+from tests.acceptance.faults.kinds import CLOCK, KINDS, REFUSED, Fault
 
 #: A step has so many faults, with these weights.
 _TOGETHER = (1, 2, 3)
-_WEIGHTS = (6, 3, 1)
-_GAP_S = (0.1, 1.0)
+_WEIGHTS = (3, 4, 3)
+_GAP_S = (0.1, 0.6)
+#: Once in each pack: a worker whose clock is wrong is refused, and Redis forgets it.
+_ON_PURPOSE = (CLOCK, REFUSED)
+_FORGETS = ("F3 Redis killed, all lost", "F3 Redis flushed", "F3 Redis killed, file kept")
 #: Not at the same time: a control's caller needs the database.
 _NEVER_TOGETHER = ({"control", "truth"}, {"reconciler", "truth"})
 
@@ -37,7 +40,8 @@ def schedule(*, seed: int, faults: int, kinds: tuple[str, ...] = ()) -> list[Pla
     """So many faults, in steps.
 
     Kinds are drawn from a pack that is shuffled anew when it is used up: a schedule of as many
-    faults as there are kinds has each kind about once.
+    faults as there are kinds has each kind about once. Each pack begins with a combination that is
+    drawn on purpose, where its kinds are among them.
 
     Args:
         kinds: only these; all by default.
@@ -47,9 +51,12 @@ def schedule(*, seed: int, faults: int, kinds: tuple[str, ...] = ()) -> list[Pla
     steps = []
     while faults:
         wanted = min(faults, random.choices(_TOGETHER, _WEIGHTS)[0])
+        chosen: list[str] = []
         if len(pack) < len(_TOGETHER):
-            pack = random.sample(kinds or tuple(KINDS), len(kinds or KINDS)) + pack
-        chosen = _draw(pack, wanted)
+            fresh = random.sample(kinds or tuple(KINDS), len(kinds or KINDS))
+            chosen = _draw_on_purpose(fresh, random) if faults >= len(_TOGETHER) else []
+            pack = fresh + pack
+        chosen = chosen or _draw(pack, wanted)
         holds = [random.uniform(*KINDS[kind].hold_s) for kind in chosen]
         step = PlannedStep(
             after_s=random.uniform(*_GAP_S),
@@ -60,6 +67,16 @@ def schedule(*, seed: int, faults: int, kinds: tuple[str, ...] = ()) -> list[Pla
         steps.append(step)
         faults -= len(chosen)
     return steps
+
+
+def _draw_on_purpose(pack: list[str], random: Random) -> list[str]:
+    """Take the combination off the pack; nothing where it lacks one of its kinds."""
+    chosen = [*_ON_PURPOSE, random.choice(_FORGETS)]
+    if not set(chosen) <= set(pack):
+        return []
+    for kind in chosen:
+        pack.remove(kind)
+    return chosen
 
 
 def _draw(pack: list[str], wanted: int) -> list[str]:

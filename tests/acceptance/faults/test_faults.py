@@ -14,7 +14,7 @@ import pytest
 from batchgen.local.place import ROOT
 
 #: Passes all kinds of targets in half a minute.
-_SEED = os.environ.get("FAULTS_SEED", "3732")
+_SEED = os.environ.get("FAULTS_SEED", "3019")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -60,6 +60,16 @@ def test_no_call_starts_after_a_pause_or_cancel_but_those_in_flight(
     driver: "subprocess.Popen[str]",
 ) -> None:
     assert _run(driver, "short-controls") == []
+
+
+def test_every_run_ends_however_its_lanes_are_changed(driver: "subprocess.Popen[str]") -> None:
+    assert _run(driver, "short-lanes") == []
+
+
+def test_a_stall_ends_the_run_and_tells_what_everything_waits_for(
+    driver: "subprocess.Popen[str]",
+) -> None:
+    assert _run(driver, "stall") == []
 
 
 def test_an_epic_that_kills_its_workers_is_given_up_alone(driver: "subprocess.Popen[str]") -> None:

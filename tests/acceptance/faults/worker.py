@@ -21,11 +21,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+
+import time_machine
 
 #: Long enough for a call that was just started to reach the provider.
 _IN_CALL_S = 0.1
@@ -171,24 +172,10 @@ def _wrap(target: str, make: Callable[[Function], Function]) -> None:
     patch.object(owner, name, make(getattr(owner, name))).start()
 
 
-def _step_the_clock(step_s: float) -> None:
-    """Before anything else is imported, so that `from time import time` finds the stepped one."""
-    real = time.time
-    patch.object(time, "time", lambda: real() + step_s).start()
-    timezone = import_module("django.utils.timezone")
-    real_now = timezone.now
-
-    def now() -> datetime:
-        stepped: datetime = real_now() + timedelta(seconds=step_s)
-        return stepped
-
-    patch.object(timezone, "now", now).start()
-
-
 def _prepare() -> None:
     """Import what a worker needs and wrap what is to be wrapped."""
     if step_s := float(os.environ.get("FAULTS_CLOCK_STEP_S", "0")):
-        _step_the_clock(step_s)
+        time_machine.travel(time.time() + step_s, tick=True).start()
     import_module("django").setup()
     for name in _NEEDED:
         import_module(name)
