@@ -34,8 +34,15 @@ def project_role(*, user: Somebody, project: Project) -> str | None:
     return member.values_list("role", flat=True).first()
 
 
-def project_require(*, user: Somebody, project: Project, role: Membership.Role) -> None:
-    """Return where the user has at least this role in the project.
+def memberships_writing(*, user: Somebody) -> "QuerySet[Membership]":
+    """Of one who is no staff: where the user may do more than read."""
+    if isinstance(user, AnonymousUser):
+        return Membership.objects.none()
+    return Membership.objects.filter(user=user).exclude(role=Role.VIEWER)
+
+
+def project_require(*, user: Somebody, project: Project, role: Membership.Role) -> Membership.Role:
+    """The user's role in the project, where it is at least this one.
 
     Raises:
         NotFound: the user may not even see it.
@@ -46,6 +53,7 @@ def project_require(*, user: Somebody, project: Project, role: Membership.Role) 
         raise NotFound
     if _RANK[Role(held)] < _RANK[role]:
         raise Forbidden(f"This needs the role {role.value} in the project; yours is {held}.")
+    return Role(held)
 
 
 def project_for(

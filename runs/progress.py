@@ -15,15 +15,11 @@ from runs.eta import Mark, Remaining, remaining
 from runs.models import Run, RunEpic
 from runs.states import FINAL, LaneState, RunEpicStage, RunEpicStatus, RunStatus
 
-#: What a person may ask of a run in each status.
-CONTROLS: dict[str, tuple[str, ...]] = {
+#: What a person may ask of a run that is not over.
+_CONTROLS: dict[str, tuple[str, ...]] = {
     RunStatus.QUEUED: ("cancel",),
     RunStatus.RUNNING: ("pause", "cancel"),
     RunStatus.PAUSED: ("resume", "cancel"),
-    RunStatus.SUCCEEDED: (),
-    RunStatus.COMPLETED_WITH_ERRORS: ("retry-failed",),
-    RunStatus.FAILED: ("retry-failed",),
-    RunStatus.CANCELLED: ("retry-failed",),
 }
 _STAGE_PLACE = {stage.value: place for place, stage in enumerate(RunEpicStage, start=1)}
 
@@ -64,6 +60,10 @@ class RunProgress:
     current: dict[str, Any] | None = None
     #: {kind, at_s, details} of its pauses, resumes and changes of lanes, in order.
     actions: Sequence[dict[str, Any]] = ()
+    #: A retry of its failed epics would start.
+    can_retry: bool = False
+    #: Whoever reads it may do more than that.
+    may_control: bool = True
 
     @classmethod
     def of(cls, run: Run) -> "RunProgress":
@@ -77,6 +77,8 @@ class RunProgress:
             wait_reason=wait_reason,
             current=vars(run)["current"],
             actions=vars(run)["marks"] or (),
+            can_retry=vars(run)["can_retry"],
+            may_control=vars(run).get("may_control", True),
             **figures,
         )
 
@@ -153,8 +155,10 @@ class RunProgress:
 
     @property
     def controls(self) -> tuple[str, ...]:
-        """The actions that are allowed now; none while the last calls of a final run finish."""
-        return () if self.run.draining else CONTROLS[self.run.status]
+        """The actions that would succeed now, by whoever reads it, where that is known."""
+        if not self.may_control:
+            return ()
+        return _CONTROLS.get(self.run.status, ("retry-failed",) if self.can_retry else ())
 
     @property
     def error(self) -> dict[str, str] | None:

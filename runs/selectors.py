@@ -7,9 +7,11 @@ from uuid import UUID
 from django.contrib.postgres.aggregates import JSONBAgg
 from django.db.models import (
     Avg,
+    BooleanField,
     CharField,
     Count,
     Exists,
+    ExpressionWrapper,
     F,
     Min,
     OuterRef,
@@ -23,13 +25,20 @@ from django.db.models.functions import Cast, Coalesce, Extract, JSONObject, Now
 
 from batchgen.errors import NotFound
 from batchgen.prepared import Prepared
-from epics.access import Role, Somebody, is_staff, project_require, projects_visible
+from epics.access import (
+    Role,
+    Somebody,
+    is_staff,
+    memberships_writing,
+    project_require,
+    projects_visible,
+)
 from epics.models import Membership, Project
 from runs.eta import TYPICAL_EPIC_MS, expected_ms
-from runs.models import Lane, Run, RunAction, RunEpic, Worker
-from runs.progress import EffectiveProgress
+from runs.models import Lane, OpenEpic, Run, RunAction, RunEpic, Worker
+from runs.progress import EffectiveProgress, RunProgress
 from runs.queries import QUERIES
-from runs.states import ACTIVE, LaneState, RunEpicStatus
+from runs.states import ACTIVE, LaneState, RunEpicStatus, RunType
 
 _COUNTED = (
     "completed",
@@ -52,7 +61,7 @@ _OBSERVED_EPICS = 200
 
 
 def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
-    """Each with what `RunProgress.of` reads: `figures`, `current` and `marks`."""
+    """Each with what `RunProgress.of` reads: `figures`, `current`, `marks` and `can_retry`."""
     lanes = Lane.objects.filter(run=OuterRef("pk")).order_by()
     figures = lanes.values("run").annotate(
         figures=JSONObject(
@@ -88,6 +97,27 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
         figures=Subquery(figures.values("figures")),
         current=Subquery(current[:1]),
         marks=Subquery(marks.values("marks")),
+        can_retry=ExpressionWrapper(_retry_succeeds(), output_field=BooleanField()),
+    )
+
+
+def _retry_succeeds() -> Q:
+    """Whether `runs.controls.run_retry` would start a run over the failed epics."""
+    failed = RunEpic.objects.filter(
+        run=OuterRef("pk"), status=RunEpicStatus.FAILED, epic__isnull=False
+    )
+    elsewhere = failed.filter(Exists(OpenEpic.objects.filter(epic=OuterRef("epic"))))
+    in_the_way = Run.objects.filter(
+        ~Q(type=RunType.GENERATE_STORIES),
+        project=OuterRef("project"),
+        type=OuterRef("type"),
+        status__in=ACTIVE,
+    )
+    return (
+        Q(completed_at__isnull=False)
+        & Q(Exists(failed))
+        & ~Q(Exists(in_the_way))
+        & ~Q(Exists(elsewhere))
     )
 
 
@@ -98,10 +128,13 @@ def runs_list(
     status: str | None = None,
     type: str | None = None,  # noqa: A002  # the contract's word for it
 ) -> "QuerySet[Run]":
-    """The runs of the projects that the user may read, with figures."""
+    """The runs of the projects that the user may read, with figures, each `may_control`led or not
+    where the user is no staff."""
     runs = _runs_to_list()
     if not is_staff(user):
-        runs = runs.filter(project__in=projects_visible(user=user))
+        runs = runs.filter(project__in=projects_visible(user=user)).annotate(
+            may_control=Exists(memberships_writing(user=user).filter(project=OuterRef("project")))
+        )
     if project_id:
         runs = runs.filter(project=project_id)
     if status:
@@ -112,22 +145,26 @@ def runs_list(
 
 
 def run_for(*, user: Somebody, run_id: UUID, role: Membership.Role = Role.VIEWER) -> Run:
-    """The run with figures and its project, where the user has at least this role in that.
+    """The run with figures and its project, where the user has at least this role in that; and
+    whether the user `may_control` it.
 
     Raises:
         NotFound, Forbidden: as `epics.access.project_require`.
     """
-    run = run_read(run_id=run_id)
-    project_require(user=user, project=run.project, role=role)
-    return run
+    return _required(run_read(run_id=run_id), user=user, role=role)
 
 
 def run_plain(*, user: Somebody, run_id: UUID, role: Membership.Role = Role.VIEWER) -> Run:
-    """The run with its project and nothing counted; raises as `run_for`."""
+    """As `run_for`, with nothing counted."""
     run = Run.objects.select_related("project").filter(pk=run_id).first()
     if run is None:
         raise NotFound
-    project_require(user=user, project=run.project, role=role)
+    return _required(run, user=user, role=role)
+
+
+def _required(run: Run, *, user: Somebody, role: Membership.Role) -> Run:
+    held = project_require(user=user, project=run.project, role=role)
+    vars(run)["may_control"] = held != Role.VIEWER
     return run
 
 
@@ -248,4 +285,12 @@ def run_effective(*, run: Run) -> EffectiveProgress:
     spent = Lane.objects.filter(run__in=run_ids).aggregate(
         **{name: Coalesce(Sum(name), Value(0)) for name in _SPENT}, cost_usd=Sum("cost_usd")
     )
-    return EffectiveProgress(run=run, run_ids=tuple(run_ids), **outcomes, **spent)
+    own = RunProgress.of(run)
+    return EffectiveProgress(
+        run=run,
+        run_ids=tuple(run_ids),
+        can_retry=own.can_retry,
+        may_control=own.may_control,
+        **outcomes,
+        **spent,
+    )

@@ -123,7 +123,9 @@ class RunOutput(serializers.Serializer[Any]):
     )
     controls = serializers.ListField(
         child=serializers.ChoiceField(["pause", "resume", "cancel", "retry-failed"]),
-        help_text="The actions that the status allows now.",
+        help_text=(
+            "The actions that would succeed now, with an empty body; none for who may only read."
+        ),
     )
     retriedFromRunId = serializers.UUIDField(source="run.retried_from_id", allow_null=True)
     provider = serializers.CharField(

@@ -24,7 +24,7 @@ from rest_framework.renderers import JSONRenderer
 
 from batchgen.clock import DATABASE
 from runs.live.admission import admission
-from runs.live.events import Event, Name, Position, frame, retry_frame
+from runs.live.events import Event, Name, Position, frame, retry_frame, without_controls
 from runs.live.follower import Follower
 from runs.live.subscriber import Subscriber
 
@@ -53,6 +53,8 @@ class Stream:
     run_id: UUID
     after: Position | None
     user_id: int
+    #: Its user is no viewer: what may be done with the run is offered.
+    may_control: bool
     #: Asked again from time to time: may this user still read the run?
     allowed: Callable[[], bool]
     #: When its sign-in ends, in seconds from now; None: as long as `allowed` says.
@@ -166,7 +168,7 @@ async def _pump(stream: Stream, subscriber: Subscriber, head: Message, send: Sen
     end = clock() + stream.life_s if stream.life_s is not None else float("inf")
     while (content := await subscriber.next(until=min(beat, check, end))) is not None:
         if content:
-            await _send(send, content)
+            await _send(send, content if stream.may_control else without_controls(content))
         if clock() >= beat:
             beat += settings.LIVE_HEARTBEAT_S
             await _send(send, _heartbeat())

@@ -8,6 +8,8 @@ from typing import NamedTuple, Self
 
 _MOST = 2**64 - 1
 _POSITION = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
+#: In JSON, where a quote within a text has a backslash before it, this is a key and its value.
+_CONTROLS = re.compile(rb'"controls":\[[^\]]*\]')
 
 
 class Name(StrEnum):
@@ -59,6 +61,11 @@ def frame(event: Event, at: Position | None = None) -> bytes:
 def frames(events: Sequence[tuple[Position, Event]]) -> bytes:
     """Several, in their order."""
     return b"".join(frame(event, at) for at, event in events)
+
+
+def without_controls(content: bytes) -> bytes:
+    """Frames for who may only read: no run in them offers an action."""
+    return _CONTROLS.sub(b'"controls":[]', content)
 
 
 def reset_frame(at: Position) -> bytes:

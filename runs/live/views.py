@@ -25,6 +25,7 @@ from runs.live.asgi import Stream, hand_over
 from runs.live.events import Position
 from runs.live.serializers import RUN_EVENT, TicketOutput
 from runs.live.tickets import PARAMETER, TicketAuthentication, ticket_issue
+from runs.models import Run
 from runs.selectors import run_plain
 from runs.serializers import NothingInput
 
@@ -110,7 +111,7 @@ class RunEventsView(APIView):
         )
         scope = getattr(request._request, "scope", None)
         if scope is not None and request.method == "GET":
-            hand_over(scope, _stream(request, run_id, after))
+            hand_over(scope, _stream(request, run, after))
         return head
 
 
@@ -143,16 +144,17 @@ def _after(request: Request) -> Position | None:
     return after
 
 
-def _stream(request: Request, run_id: UUID, after: Position | None) -> Stream:
+def _stream(request: Request, run: Run, after: Position | None) -> Stream:
     user = signed_in(request)
     token = request.auth if isinstance(request.auth, Token) else None
     by_session = token is None and PARAMETER not in request.query_params
     session_key = request.session.session_key if by_session else None
     return Stream(
-        run_id=run_id,
+        run_id=run.pk,
         after=after,
         user_id=user.pk,
-        allowed=partial(_allowed, user_id=user.pk, session_key=session_key, run_id=run_id),
+        may_control=vars(run)["may_control"],
+        allowed=partial(_allowed, user_id=user.pk, session_key=session_key, run_id=run.pk),
         life_s=_life_s(token) if token is not None else None,
     )
 

@@ -18,10 +18,23 @@ from epics.models import Membership
 from runs.models import Run, RunLog
 from tests.acceptance.fleet import wait_for
 from tests.acceptance.live.web import Starter, Web
+from tests.acceptance.live.work import work
 from tests.factories import member_make
 from tests.integration.engine.world import World
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
+
+
+def test_a_viewer_is_offered_what_the_api_offers_it(web: Web, world: World) -> None:
+    for user in (web.user, member_make(world.run.project, "viewer")):
+        stream = web.watch(world.run, token=web.token(user))
+        stream.wait_for("run")
+        work(world, 1)
+        stream.wait_for("run", 2)
+        read = web.call("GET", f"/runs/{world.run.id}", user=user).json()["data"]
+        assert read["controls"] == (["pause", "cancel"] if user == web.user else [])
+        assert [run for run in stream.of("run") if run["controls"] != read["controls"]] == []
+        stream.close()
 
 
 def test_streams_hold_no_connection_and_no_thread(starter: Starter, world: World) -> None:

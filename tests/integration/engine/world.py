@@ -16,7 +16,7 @@ from epics.services import project_create
 from runs.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
 from runs.models import Lane, OpenEpic, ProviderCall, Run, RunAction, RunEpic, Worker
 from runs.services import RunOptions, run_begin, run_move, run_start
-from runs.states import ACTIVE, LaneState, RunEpicStatus, RunStatus
+from runs.states import ACTIVE, LaneState, RunEpicStatus, RunStatus, RunType
 from workers.attempt import Attempt, attempt_begin
 from workers.permits import FirstCall, Leave, Permits
 from workers.provider.client import ProviderClient
@@ -108,13 +108,25 @@ class World:
 
     @classmethod
     def make(
-        cls, *, epics: int = 3, lanes: int = 2, begin: bool = True, name: str = "Library"
+        cls,
+        *,
+        epics: int = 3,
+        lanes: int = 2,
+        begin: bool = True,
+        name: str = "Library",
+        kind: str = RunType.GENERATE_ALL_STORIES,
     ) -> "World":
         project = project_make(epics=epics, name=name)
+        one = kind == RunType.GENERATE_STORIES
         run = run_start(
             project=project,
             user=project.created_by,
-            options=RunOptions(pacing_profile="adaptive", max_concurrency=lanes),
+            options=RunOptions(
+                type=kind,
+                pacing_profile="adaptive",
+                max_concurrency=lanes,
+                epic_ids=[project.epics.get().pk] if one else None,
+            ),
         )
         if begin:
             run_begin(run_id=run.id)

@@ -367,11 +367,11 @@ def test_a_cancelled_run_is_retried_only_when_its_last_call_is_over() -> None:
         [],
         None,
     )
-    world.finish(step)
+    world.finish(step, status=RunEpicStatus.FAILED)
     run_finalize(run_id=world.run.pk)
     over = read(world)
     assert over["controls"] == ["retry-failed"]
-    assert (over["pendingEpics"], over["completedEpics"]) == (2, 1)
+    assert (over["pendingEpics"], over["failedEpics"]) == (2, 1)
 
 
 def _iso(moment: Any) -> str:

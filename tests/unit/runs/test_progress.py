@@ -3,30 +3,35 @@
 import pytest
 
 from runs.eta import duration_text, expected_ms
-from runs.models import RunEpic
-from runs.progress import CONTROLS, stage_percent
+from runs.models import Run, RunEpic
+from runs.progress import RunProgress, stage_percent
 from runs.states import FINAL, TRANSITIONS, RunEpicStage, RunStatus
 
-_TARGETS = {
-    "pause": RunStatus.PAUSED,
-    "resume": RunStatus.RUNNING,
-    "cancel": RunStatus.CANCELLED,
-}
+
+def _controls(
+    status: RunStatus, *, can_retry: bool = False, may_control: bool = True
+) -> tuple[str, ...]:
+    run = Run(status=status)
+    return RunProgress(run=run, can_retry=can_retry, may_control=may_control).controls
 
 
 @pytest.mark.parametrize("status", RunStatus)
 def test_controls_are_moves_that_the_table_allows(status: RunStatus) -> None:
-    targets = {_TARGETS[action] for action in CONTROLS[status] if action in _TARGETS}
-    assert targets <= TRANSITIONS[status]
-    assert ("cancel" in CONTROLS[status]) == (RunStatus.CANCELLED in TRANSITIONS[status])
-    assert ("pause" in CONTROLS[status]) == (RunStatus.PAUSED in TRANSITIONS[status])
-    assert ("retry-failed" in CONTROLS[status]) == (
-        status in FINAL and status != RunStatus.SUCCEEDED
-    )
+    controls = _controls(status)
+    assert ("cancel" in controls) == (RunStatus.CANCELLED in TRANSITIONS[status])
+    assert ("pause" in controls) == (RunStatus.PAUSED in TRANSITIONS[status])
+    assert ("resume" in controls) == (status == RunStatus.PAUSED)
+    assert "retry-failed" not in controls
 
 
-def test_only_a_paused_run_is_resumed() -> None:
-    assert [status for status in RunStatus if "resume" in CONTROLS[status]] == [RunStatus.PAUSED]
+@pytest.mark.parametrize("status", RunStatus)
+def test_only_a_run_that_is_over_is_retried(status: RunStatus) -> None:
+    assert ("retry-failed" in _controls(status, can_retry=True)) == (status in FINAL)
+
+
+@pytest.mark.parametrize("status", RunStatus)
+def test_who_may_only_read_controls_nothing(status: RunStatus) -> None:
+    assert _controls(status, can_retry=True, may_control=False) == ()
 
 
 def test_the_seven_stages_lead_to_100() -> None:
