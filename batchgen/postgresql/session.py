@@ -38,7 +38,8 @@ RELIED_ON_SINCE = {170000: ("transaction_timeout", "0")}
 MARK = "batchgen.session"
 #: Stands in for default_transaction_isolation, where the transaction has begun.
 _ISOLATION = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"
-_OF_SESSIONS = {
+#: What a transaction that has begun cannot be given.
+OF_SESSIONS = {
     "default_transaction_isolation",
     "default_transaction_deferrable",
     "idle_session_timeout",
@@ -56,7 +57,7 @@ def startup_options(session: Mapping[str, str], given: str = "") -> str:
 def local_settings(session: Mapping[str, str], server_version: int) -> str:
     """Statements that give the transaction that they begin these settings, and none after it."""
     newer = [each for least, each in RELIED_ON_SINCE.items() if server_version >= least]
-    settings = [each for each in (*session.items(), *newer) if each[0] not in _OF_SESSIONS]
+    settings = [each for each in (*session.items(), *newer) if each[0] not in OF_SESSIONS]
     return "; ".join(
         [_ISOLATION, *(f"SET LOCAL {name} = {_literal(value)}" for name, value in settings)]
     )

@@ -229,7 +229,6 @@ def _sdk_client(settings: Settings) -> anthropic.AsyncAnthropic:
         max_keepalive_connections=settings.max_connections,
         keepalive_expiry=KEEPALIVE_S,
     )
-    host = httpx2.URL(settings.base_url or "").host
     return anthropic.AsyncAnthropic(
         api_key=settings.api_key,
         base_url=settings.base_url,
@@ -240,10 +239,15 @@ def _sdk_client(settings: Settings) -> anthropic.AsyncAnthropic:
             timeout=timeout,
             limits=limits,
             follow_redirects=False,
-            trust_env=host not in _LOOPBACK,
+            trust_env=goes_by_proxy(settings.base_url),
             event_hooks={"response": [_bound_body]},
         ),
     )
+
+
+def goes_by_proxy(base_url: str | None) -> bool:
+    """Whether a proxy that the environment names is asked; a server on this machine never is."""
+    return httpx2.URL(base_url or "").host not in _LOOPBACK
 
 
 async def _bound_body(response: httpx2.Response) -> None:
