@@ -17,7 +17,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 
 django.setup(set_prefix=False)
 
-from batchgen.middleware import BodyLimit  # noqa: E402 - these need Django to be set up
+from batchgen.cross_checks import log_warnings  # noqa: E402 - these need Django to be set up
+from batchgen.middleware import BodyLimit  # noqa: E402 - as above
 from batchgen.postgresql.fit import Unfit, refuse_unfit  # noqa: E402 - as above
 from batchgen.proxies import Proxies  # noqa: E402 - as above
 from batchgen.sql import limit_statements  # noqa: E402 - as above
@@ -67,6 +68,7 @@ class Handler(ASGIHandler):
         return await sync_to_async(self.get_response, thread_sensitive=True)(request)
 
 
+log_warnings()
 limit_statements(seconds=settings.WEB_STATEMENT_TIMEOUT_S)
 try:
     refuse_unfit()

@@ -8,6 +8,8 @@ from celery import Celery
 from celery.signals import import_modules, setup_logging
 from django.conf import settings
 
+from batchgen.cross_checks import log_warnings
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 
 app = Celery("batchgen")
@@ -24,6 +26,7 @@ app.autodiscover_tasks()
 def configure_logs(**_: object) -> None:
     """Celery's programs write their lines as the others do; it sets nothing up beside them."""
     logging.config.dictConfig(settings.LOGGING)
+    log_warnings()
 
 
 @import_modules.connect

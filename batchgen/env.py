@@ -16,6 +16,14 @@ SECRETS = (
     *("BATCHGEN_SECRET_KEY", "DATABASE_URL", "REDIS_URL"),
     *("ANTHROPIC_API_KEY", "BATCHGEN_PASSWORD", "BATCHGEN_METRICS_TOKEN"),
 )
+#: What the local stack and commands read, beside the settings.
+ELSEWHERE = {
+    *("BATCHGEN_HOST", "BATCHGEN_PORT", "BATCHGEN_FLOWER_PORT"),
+    *("BATCHGEN_USER", "BATCHGEN_PASSWORD", "BATCHGEN_PASSWORD_FILE"),
+}
+#: BATCHGEN_TEST_… is for the suite.
+_OURS = re.compile(r"BATCHGEN_(?!TEST_)", re.IGNORECASE)
+_read: set[str] = set()
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 _BETWEEN = re.compile(r"[,\s]+")
@@ -33,8 +41,19 @@ Network = IPv4Network | IPv6Network
 
 
 def text(name: str, default: str = "") -> str:
-    """The variable's value without surrounding white space, or the default where it is unset."""
-    return os.environ.get(name, default).strip()
+    """The variable's value without surrounding white space, or the default where it is empty."""
+    _read.add(name)
+    return os.environ.get(name, "").strip() or default
+
+
+def known() -> set[str]:
+    """Every variable that batchgen reads, once the settings have been read."""
+    return _read | ELSEWHERE
+
+
+def unknown() -> list[str]:
+    """Variables that are called as ours and that nothing reads."""
+    return sorted(set(filter(_OURS.match, os.environ)) - known())
 
 
 def secret(name: str, *, required: bool = False, default: str = "") -> str:
@@ -81,7 +100,7 @@ def boolean(name: str, *, default: bool) -> bool:
     Raises:
         ImproperlyConfigured: anything else.
     """
-    value = text(name).lower() or str(default).lower()
+    value = text(name, str(default)).lower()
     if value not in _TRUE | _FALSE:
         raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
     return value in _TRUE
@@ -93,7 +112,7 @@ def integer(name: str, default: int, *, least: int = 0, most: int = 2**31 - 1) -
     Raises:
         ImproperlyConfigured: not a whole number, or outside the range.
     """
-    value = text(name) or str(default)
+    value = text(name, str(default))
     try:
         number_ = int(value)
     except ValueError as error:
@@ -107,7 +126,7 @@ def number(name: str, default: float, *, least: float = 0, most: float = 1e9) ->
     Raises:
         ImproperlyConfigured: not a number, or outside the range.
     """
-    value = text(name) or str(default)
+    value = text(name, str(default))
     try:
         number_ = float(value)
     except ValueError as error:
@@ -121,7 +140,7 @@ def choice(name: str, default: str, among: tuple[str, ...]) -> str:
     Raises:
         ImproperlyConfigured: another word.
     """
-    value = text(name) or default
+    value = text(name, default)
     if value not in among:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(among)}, not {value!r}.")
     return value

@@ -1,4 +1,4 @@
-"""Every tunable of batchgen, flat; units stand in the names. The README lists the variables."""
+"""Every tunable of batchgen, flat; units stand in the names. For operators: docs/settings.md."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from corsheaders.defaults import default_headers
+from django.core.exceptions import ImproperlyConfigured
 
-from batchgen import env
+from batchgen import cross_checks, env
 from batchgen.postgresql.url import database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -242,7 +243,7 @@ MANY_EPICS = 15
 
 #: How often a web process looks for news of the runs that somebody watches through it.
 LIVE_INTERVAL_S = env.number("BATCHGEN_LIVE_INTERVAL_S", 0.025, least=0.005, most=10)
-LIVE_HEARTBEAT_S = env.number("BATCHGEN_LIVE_HEARTBEAT_S", 15, least=0.1, most=60)
+LIVE_HEARTBEAT_S = env.number("BATCHGEN_LIVE_HEARTBEAT_S", 15, least=0.1, most=30)
 #: How often an open stream asks whether its user may still read the run.
 LIVE_CHECK_S = env.number("BATCHGEN_LIVE_CHECK_S", 60, least=0.1, most=3600)
 #: Open streams of one web process: of one user, and of all. Each is a socket.
@@ -347,6 +348,9 @@ WORKER_METRICS_PORT = env.integer("BATCHGEN_WORKER_METRICS_PORT", 0, most=65_535
 
 #: `json`, an object a line for machines, or `text`, a line for people.
 LOG_FORMAT = env.choice("BATCHGEN_LOG_FORMAT", "json" if PRODUCTION else "text", ("json", "text"))
+LOG_LEVEL = env.choice(
+    "BATCHGEN_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -358,7 +362,7 @@ LOGGING = {
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["ids"]},
     },
-    "root": {"handlers": ["stderr"], "level": env.text("BATCHGEN_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         # One line a task and a request is too much for tens of thousands of epics.
         "celery.app.trace": {"level": "WARNING"},
@@ -370,3 +374,9 @@ LOGGING = {
         "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }
+
+# All together ----------------------------------------------------------------------------------
+
+KNOWN_VARIABLES, UNKNOWN_VARIABLES = env.known(), env.unknown()
+if _refusals := cross_checks.refusals(globals()):
+    raise ImproperlyConfigured("\n".join(["The settings do not fit together.", *_refusals]))

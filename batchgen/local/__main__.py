@@ -1,7 +1,6 @@
 """`python -m batchgen.local up | demo | run -- COMMAND… | clean`."""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -49,6 +48,8 @@ def up(terminal: Terminal) -> int:
     """Start everything, and keep it up until Ctrl-C."""
     host, port = _host(), _port()
     flower_port = env.integer("BATCHGEN_FLOWER_PORT", 5555, least=1, most=65535)
+    if flower_port == port:
+        raise LocalError(f"BATCHGEN_PORT and BATCHGEN_FLOWER_PORT are both {port}. Change one.")
     with locked("make up"):
         require_free(host, port, "BATCHGEN_PORT")
         require_free("127.0.0.1", flower_port, "BATCHGEN_FLOWER_PORT")
@@ -74,7 +75,7 @@ def up(terminal: Terminal) -> int:
 def demo(terminal: Terminal) -> int:
     """Generate the sample backlog's stories in the terminal; returns the exit code of generate."""
     host, began = _host(), time.monotonic()
-    port = _port() if os.environ.get("BATCHGEN_PORT") else free_port(host)
+    port = _port() if env.text("BATCHGEN_PORT") else free_port(host)
     with locked("make demo"):
         require_free(host, port, "BATCHGEN_PORT")
         environment, _ = _environment()

@@ -124,7 +124,7 @@ def web(environment: Environment, host: str, port: int) -> Child:
 def worker(environment: Environment, web_address: str) -> Child:
     """One worker. Asked to stop, it finishes the provider calls that have begun."""
     concurrency = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, most=1000)
-    call_s = env.number("BATCHGEN_PROVIDER_TIMEOUT_S", 300, least=0.1, most=3600)
+    stop_s = env.number("BATCHGEN_STOP_GRACE_S", 300, least=0, most=3600)
     pool = ("-P", "threads", "-c", str(concurrency), "-n", "w1@%h")
     return Child(
         name="worker",
@@ -132,7 +132,7 @@ def worker(environment: Environment, web_address: str) -> Child:
         env=environment,
         cwd=ROOT,
         ready=answers(f"{web_address}/readyz"),
-        grace_s=call_s + 30,
+        grace_s=stop_s + 30,
         restarts=True,
     )
 

@@ -100,3 +100,10 @@ def test_what_is_no_origin_stops_the_start(text: str, monkeypatch: pytest.Monkey
 def test_forms_may_come_from_all_subdomains(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NAME, "https://*.example.com")
     assert env.origins(NAME, subdomains=True) == ["https://*.example.com"]
+
+
+def test_a_variable_that_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, " ")
+    assert env.text(NAME, "default") == "default"
+    assert env.boolean(NAME, default=True)
+    assert env.integer(NAME, 5) == 5
