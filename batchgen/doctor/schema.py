@@ -93,7 +93,7 @@ def rights() -> Iterator[Finding]:
 def extensions() -> Iterator[Finding]:
     """They are there, where the search path finds them."""
     with connected() as connection:
-        found = dict(
+        found: dict[str, bool] = dict(
             connection.execute(
                 b"SELECT extname, nspname = ANY(current_schemas(true)) FROM pg_extension"
                 b" JOIN pg_namespace ON pg_namespace.oid = extnamespace"
