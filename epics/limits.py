@@ -22,7 +22,6 @@ MAX_CARDS = 20_000
 MAX_EPICS = 20_000
 #: Places of cards in epics; a card may stand in many.
 MAX_PLACES = 100_000
-MAX_STORIES = 300_000
 #: Of one epic; a comprehensive run writes 15.
 MAX_STORIES_OF_EPIC = 200
 MAX_PRIORITY = 1_000_000

@@ -110,27 +110,6 @@ TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
 ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED)
 FINAL = tuple(status for status, targets in TRANSITIONS.items() if not targets)
 
-#: Where an epic of a run may go from each status.
-EPIC_TRANSITIONS: dict[RunEpicStatus, frozenset[RunEpicStatus]] = {
-    RunEpicStatus.PENDING: frozenset(
-        {RunEpicStatus.GENERATING, RunEpicStatus.FAILED, RunEpicStatus.CANCELLED}
-    ),
-    RunEpicStatus.GENERATING: frozenset(
-        {
-            RunEpicStatus.PENDING,
-            RunEpicStatus.COMPLETED,
-            RunEpicStatus.FAILED,
-            RunEpicStatus.SKIPPED,
-            RunEpicStatus.CANCELLED,
-        }
-    ),
-    RunEpicStatus.COMPLETED: frozenset(),
-    RunEpicStatus.FAILED: frozenset(),
-    RunEpicStatus.SKIPPED: frozenset(),
-    RunEpicStatus.CANCELLED: frozenset(),
-}
-EPIC_FINAL = tuple(status for status, targets in EPIC_TRANSITIONS.items() if not targets)
-
 #: The limiter's ranks: a lower one goes first.
 PRIORITY_RANK: dict[str, int] = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
 

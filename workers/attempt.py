@@ -297,7 +297,6 @@ class Attempt:
         )
         wait_s = policy.wait_s(
             attempt=self._claimed["attempt"],
-            retryable=True,
             retry_after_s=error.retry_after_s,
             random=_RANDOM,
         )

@@ -25,16 +25,14 @@ class RetryPolicy:
     first_wait_s: float
     max_wait_s: float = MAX_WAIT_S
 
-    def wait_s(
-        self, *, attempt: int, retryable: bool, retry_after_s: float | None, random: Random
-    ) -> float | None:
+    def wait_s(self, *, attempt: int, retry_after_s: float | None, random: Random) -> float | None:
         """Seconds to wait before the next attempt, or None to give up.
 
         Args:
             attempt: attempts already made, counting the one that just failed (>= 1).
             retry_after_s: what the provider asked for; a floor, never shortened by jitter or cap.
         """
-        if not retryable or attempt >= self.max_attempts:
+        if attempt >= self.max_attempts:
             return None
         backoff_s = min(self.max_wait_s, self.first_wait_s * float(2 ** (attempt - 1)))
         return max(retry_after_s or 0.0, backoff_s * random.uniform(0.5, 1.0))

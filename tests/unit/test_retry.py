@@ -9,12 +9,8 @@ from workers.retry import RetryPolicy, unstated_wait_s
 POLICY = RetryPolicy(max_attempts=4, first_wait_s=10, max_wait_s=30)
 
 
-def wait_s(
-    attempt: int, *, retryable: bool = True, retry_after_s: float | None = None, seed: int = 1
-) -> float | None:
-    return POLICY.wait_s(
-        attempt=attempt, retryable=retryable, retry_after_s=retry_after_s, random=Random(seed)
-    )
+def wait_s(attempt: int, *, retry_after_s: float | None = None, seed: int = 1) -> float | None:
+    return POLICY.wait_s(attempt=attempt, retry_after_s=retry_after_s, random=Random(seed))
 
 
 @pytest.mark.parametrize(("attempt", "most_s"), [(1, 10), (2, 20), (3, 30)])
@@ -28,10 +24,6 @@ def test_the_wait_doubles_up_to_its_cap_with_jitter(attempt: int, most_s: float)
 def test_it_gives_up_after_the_last_retry() -> None:
     assert wait_s(3) is not None
     assert wait_s(4) is None
-
-
-def test_what_is_not_retryable_is_not_retried() -> None:
-    assert wait_s(1, retryable=False) is None
 
 
 @pytest.mark.parametrize("retry_after_s", [15.0, 3600.0])
@@ -49,7 +41,7 @@ def test_a_short_retry_after_does_not_shorten_the_backoff() -> None:
 def test_no_retries_means_none() -> None:
     policy = RetryPolicy(max_attempts=1, first_wait_s=1)
 
-    assert policy.wait_s(attempt=1, retryable=True, retry_after_s=5, random=Random(1)) is None
+    assert policy.wait_s(attempt=1, retry_after_s=5, random=Random(1)) is None
 
 
 @pytest.mark.parametrize(
