@@ -31,6 +31,7 @@ from enum import Enum
 from typing import ClassVar
 
 from workers.provider.headers import RateLimitHeaders
+from workers.provider.texts import label
 
 
 class Effect(Enum):
@@ -87,7 +88,7 @@ class ProviderError(Exception):
         self.retry_after_s = retry_after_s
         self.possibly_billed = possibly_billed
         self.http_status = http_status
-        self.request_id = request_id
+        self.request_id = label(request_id) or None
         self.limits = limits
 
     def within(self, longest_s: float) -> "ProviderError":

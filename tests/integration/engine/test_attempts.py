@@ -289,7 +289,7 @@ def test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too(
         [
             {
                 "match": {"epic": "E1"},
-                "times": 1,
+                "times": 2,
                 "action": {"type": "error", "status": 200, "body": json.dumps(message)},
             }
         ]
@@ -304,12 +304,12 @@ def test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too(
     run_move(run_id=world.run.id, to=RunStatus.RUNNING, kind=RunAction.Kind.RESUME, message="On.")
     _attempt(world, client).run()
     epic.refresh_from_db()
-    assert (epic.status, epic.unknown_calls) == ("COMPLETED", 1)
-    # The answer was not paid for again.
+    # The first answer was not paid for again: the second call was its repair, and as unreadable.
+    assert (epic.error_code, epic.unknown_calls) == ("UNUSABLE_ANSWER", 2)
     assert len(simulator.stats()["calls"]) == 2
     assert_counted(world.run)
     (progress,) = map(RunProgress.of, runs_with_figures(Run.objects.all()))
-    assert progress.unknown_calls == 1
+    assert progress.unknown_calls == 2
 
 
 def test_an_overtaken_attempt_books_what_it_spent_and_stores_nothing(

@@ -276,6 +276,14 @@ def test_names_and_ids_are_short(wire: Wire, client: ProviderClient) -> None:
         assert 0 < len(said) <= 100
 
 
+def test_the_id_of_a_refusal_is_short_too(wire: Wire, client: ProviderClient) -> None:
+    wire.script = [w.answer(w.error_body("api_error"), status=500, request_id="x" * 5_000)]
+
+    error = failure(client)
+
+    assert 0 < len(error.request_id or "") <= 100
+
+
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
 def test_an_answer_without_end_is_not_read_to_its_end(
     wire: Wire, client: ProviderClient, coding: str
