@@ -126,15 +126,15 @@ def _excess(story: StoryDraft) -> Iterator[StoryDefect]:
     )  # fmt: skip
     for name, text, most in texts:
         if len(text) > most:
-            yield too_much(story.position, f"{name} has {len(text):,} characters.", most)
+            yield _too_much(story.position, f"{name} has {len(text):,} characters.", most)
     count = len(story.acceptance_criteria)
     if count > limits.LIST_ENTRIES:
         found = f"There are {count:,} acceptance criteria."
-        yield too_much(story.position, found, limits.LIST_ENTRIES)
+        yield _too_much(story.position, found, limits.LIST_ENTRIES)
 
 
-def too_much(position: int, found: str, most: int) -> StoryDefect:
-    """The defect of what is larger than batchgen keeps; `position` 0 for the set."""
+def _too_much(position: int, found: str, most: int) -> StoryDefect:
+    """The defect of what is larger than batchgen keeps."""
     return StoryDefect(
         story=position,
         criterion=LIMIT,
