@@ -3,9 +3,10 @@
 from typing import Any
 
 from kombu.transport import redis
+from psycopg import Error as PostgresError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from batchgen.redis import ConnectionClass, address, connection_pool
+from batchgen.redis import ConnectionClass, address, connection_pool, prefix
 
 #: What Celery's settings say of the broker's connections.
 _OPTIONS = (
@@ -18,6 +19,14 @@ class Channel(redis.Channel):
     """A channel with one client, which says so when its connection was closed."""
 
     _kept: Any = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            self.global_keyprefix = prefix()
+        except PostgresError as error:
+            # What Celery waits for is an error of the connection.
+            raise RedisConnectionError(f"PostgreSQL, which knows the prefix: {error}") from error
+        super().__init__(*args, **kwargs)
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         """The channel's client; kombu makes a new one for every command, an eighth of an epic."""

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
+import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
+from redis import RedisError
 
 from batchgen import redis
 from batchgen.postgresql.base import DatabaseWrapper
@@ -61,6 +64,13 @@ def check_redis() -> None:
     redis.client().ping()
 
 
+def check_prefix() -> None:
+    """Raises an error where another installation has our prefix in Redis."""
+    # What is away has a check of its own.
+    with suppress(RedisError, psycopg.Error):
+        redis.claim_prefix()
+
+
 def missing(checks: Mapping[str, Callable[[], None]]) -> list[str]:
     """The names of the checks that failed, or did not end within CHECK_S."""
     futures = {name: _threads.submit(_run, check) for name, check in checks.items()}
@@ -73,6 +83,22 @@ def asked(question: Callable[[], T]) -> T | None:
     future = _threads.submit(_run, question)
     wait_for([future], timeout=CHECK_S)
     return future.result() if _passed(future) else None
+
+
+def prefix_refusal() -> str | None:
+    """Why this process must not start: another installation has our prefix in Redis.
+
+    None also where that cannot be found out now; /readyz finds it out later.
+    """
+    return asked(_prefix_refusal)
+
+
+def _prefix_refusal() -> str | None:
+    try:
+        redis.claim_prefix()
+    except redis.ForeignInstallation as error:
+        return str(error)
+    return None
 
 
 def _run(question: Callable[[], T]) -> T:

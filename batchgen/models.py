@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.db import models
 
+from batchgen.ids import new_id
+
 
 class IdempotencyKey(models.Model):
     """A key that a user sent with a POST, and the answer it got: written in the transaction that
@@ -46,3 +48,18 @@ class SignInTries(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Installation(models.Model):
+    """The one row that tells this installation from others, as on a Redis that they share."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    single = models.BooleanField(default=True, unique=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(single=True), name="installation_single"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)

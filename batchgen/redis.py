@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, cast
 
 import redis
 from django.conf import settings
@@ -13,12 +13,17 @@ from redis.sentinel import (
     SentinelManagedSSLConnection,
 )
 
+from batchgen.installation import installation_id
 from batchgen.redis_url import RedisAddress, parse
 
 #: Connections over TCP take these; a Unix domain socket has no use for them.
 _TCP_ONLY = ("socket_keepalive", "socket_keepalive_options")
 
 ConnectionClass = type[Any]
+
+
+class ForeignInstallation(Exception):
+    """Another installation has this prefix in this Redis."""
 
 
 @cache
@@ -32,8 +37,47 @@ def client() -> redis.Redis:
 
 
 def key(name: str) -> str:
-    """The key under this installation's prefix."""
-    return f"{settings.REDIS_PREFIX}{name}"
+    """The key under this installation's prefix; for what is raised, see `prefix`."""
+    return f"{prefix()}{name}"
+
+
+def prefix() -> str:
+    """What stands before every key.
+
+    Raises:
+        psycopg.Error: it has the installation's id, and PostgreSQL is away. Once it was told to
+            this process, it is known.
+    """
+    return settings.REDIS_PREFIX or f"batchgen:{installation_id()}:"
+
+
+def claim_prefix() -> None:
+    """Write the installation's id under its prefix.
+
+    Raises:
+        ForeignInstallation: another installation's is there.
+        redis.RedisError: Redis is away.
+        psycopg.Error: PostgreSQL is.
+    """
+    name, mine = key("installation"), str(installation_id())
+    client().set(name, mine, nx=True)
+    found = claimed_by()
+    if found not in (mine, None):
+        raise ForeignInstallation(
+            f"The keys in Redis that begin with {prefix()!r} belong to another installation, "
+            f"{found}; this one is {mine}. Give each a BATCHGEN_REDIS_PREFIX of its own, or none; "
+            f"if the other is no more, delete the key {name!r}."
+        )
+
+
+def claimed_by() -> str | None:
+    """The id of the installation whose prefix this is, if it has ever started.
+
+    Raises:
+        redis.RedisError, psycopg.Error: as for `claim_prefix`.
+    """
+    found = cast("bytes | None", client().get(key("installation")))
+    return None if found is None else found.decode(errors="replace")
 
 
 def address() -> RedisAddress:

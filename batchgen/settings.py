@@ -162,8 +162,9 @@ DATABASES: dict[str, Any] = {
 # Redis: the broker and all that may be lost -----------------------------------------------------
 
 REDIS_URL = env.redis_url("REDIS_URL", required=PRODUCTION, default="redis://127.0.0.1:6379/0")
-#: Stands before every key, so that several installations can share one Redis.
-REDIS_PREFIX = env.text("BATCHGEN_REDIS_PREFIX", "batchgen:")
+#: Stands before every key. By default `batchgen:ID:` with the installation's id, which is in its
+#: database, so that several installations can share one Redis.
+REDIS_PREFIX = env.text("BATCHGEN_REDIS_PREFIX")
 
 # Celery: the muscle -----------------------------------------------------------------------------
 
@@ -177,7 +178,6 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "ack_emulation": False,
     "priority_steps": [0, 3, 6, 9],
     "queue_order_strategy": "priority",
-    "global_keyprefix": REDIS_PREFIX,
     "max_connections": WORKER_CONCURRENCY + 10,
     "socket_timeout": 10,
     "socket_connect_timeout": 5,

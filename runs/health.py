@@ -6,7 +6,14 @@ from django.views.decorators.http import require_safe
 
 from batchgen.api_errors import failure_of
 from batchgen.errors import Unavailable
-from batchgen.health import asked, check_database, check_migrations, check_redis, missing
+from batchgen.health import (
+    asked,
+    check_database,
+    check_migrations,
+    check_prefix,
+    check_redis,
+    missing,
+)
 from runs.clocks import clocks_wrong
 from runs.selectors import workers_alive
 
@@ -26,6 +33,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         {
             "database": check_database,
             "redis": check_redis,
+            "prefix": check_prefix,
             "migrations": check_migrations,
             "worker": check_worker,
         }

@@ -6,12 +6,15 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from celery import signals
 from celery.exceptions import WorkerShutdown
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from prometheus_client import start_http_server
+from redis import RedisError
 
+from batchgen import redis
 from batchgen.health import migrations_missing
 from batchgen.postgresql.fit import Unfit, refuse_unfit
 from workers import process
@@ -76,8 +79,9 @@ def _started(worker: WorkerProcess) -> bool:
                 _START_AGAIN_S,
             )
             return False
+        _claim_prefix()
         worker.start()
-    except DjangoDatabaseError as error:
+    except (DjangoDatabaseError, psycopg.Error) as error:
         log.warning("PostgreSQL is away, again in %s s: %s", _START_AGAIN_S, error)
         return False
     return True
@@ -87,6 +91,8 @@ def _started(worker: WorkerProcess) -> bool:
 def await_client(**_: object) -> None:
     """Connected to the broker, before the first message: calls can be made, or the worker ends."""
     worker = process.current()
+    # Redis may have been away until now.
+    _claim_prefix()
     try:
         worker.await_client()
     except Exception as error:
@@ -95,6 +101,17 @@ def await_client(**_: object) -> None:
     # What a start makes stays. A full collection that walks through it stops all threads for 0.2 s,
     # in which epics that were claimed wait for their calls to start.
     gc.freeze()
+
+
+def _claim_prefix() -> None:
+    """End a worker that would read another installation's messages; Redis may be away."""
+    try:
+        redis.claim_prefix()
+    except redis.ForeignInstallation as error:
+        log.critical("%s", error)
+        raise WorkerShutdown(1) from error
+    except RedisError as error:
+        log.warning("Redis is away: %s", error)
 
 
 def _serve_metrics() -> None:

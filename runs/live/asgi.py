@@ -23,6 +23,7 @@ from django.db import connection
 from rest_framework.renderers import JSONRenderer
 
 from batchgen.clock import DATABASE
+from batchgen.health import prefix_refusal
 from runs.live.admission import admission
 from runs.live.events import Event, Name, Position, frame, retry_frame, without_controls
 from runs.live.follower import Follower
@@ -147,6 +148,9 @@ class EventStreams:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                if refusal := await asyncio.to_thread(prefix_refusal):
+                    await send({"type": "lifespan.startup.failed", "message": refusal})
+                    return
                 sys.setswitchinterval(_SWITCH_INTERVAL_S)
                 # The server waits for open responses before it tells of its end.
                 for number in (signal.SIGTERM, signal.SIGINT):

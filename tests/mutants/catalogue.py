@@ -18,6 +18,7 @@ FAULTS = "tests/acceptance/faults/test_faults.py::"
 GATES = "tests/integration/limiter/test_gate.py::"
 DESK = "tests/integration/limiter/test_desk.py::"
 GATE_CLOCKS = "tests/integration/limiter/test_clocks.py::"
+INSTALLATION = "tests/integration/test_installation.py::"
 FIRST_BYTES = "tests/integration/redis_url/test_first_bytes.py::"
 WRONG_CLOCKS = "tests/integration/test_wrong_clocks.py::"
 ALONE = "tests/acceptance/live/test_alone.py::"
@@ -663,6 +664,27 @@ REDIS = (
         'verify=_one_of(wanted, "ssl_cert_reqs", _REQUIREMENTS, True)',
         'verify=_one_of(query, "ssl_cert_reqs", _REQUIREMENTS, False)',
         "tests/unit/test_redis_url.py::test_a_certificate_is_checked_unless_the_url_says_otherwise",
+    ),
+    _mutant(
+        "installations: keys have the installation's id",
+        "batchgen/redis.py",
+        '    return settings.REDIS_PREFIX or f"batchgen:{installation_id()}:"\n',
+        '    return settings.REDIS_PREFIX or "batchgen:"\n',
+        "tests/acceptance/test_two_installations.py::test_side_by_side_with_default_settings",
+    ),
+    _mutant(
+        "installations: another's prefix is refused",
+        "batchgen/redis.py",
+        "    if found not in (mine, None):\n",
+        "    if found is None:\n",
+        f"{INSTALLATION}test_a_foreign_prefix_is_refused_in_words_and_not_ready",
+    ),
+    _mutant(
+        "installations: of all who make the id, one does",
+        "batchgen/installation.py",
+        "ON CONFLICT DO NOTHING",
+        "ON CONFLICT (id) DO NOTHING",
+        f"{INSTALLATION}test_all_who_ask_at_once_get_the_same_id",
     ),
 )
 

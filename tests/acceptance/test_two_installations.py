@@ -1,0 +1,178 @@
+"""Two installations, each with a database of its own, on one Redis."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from batchgen import redis
+from batchgen.local import stack
+from batchgen.local.place import ROOT, free_port
+from batchgen.local.redis import Redis
+from batchgen.local.supervisor import Child, ChildFailedError, Running, Supervisor
+from batchgen.local.terminal import LogFiles
+from tests.acceptance.fleet import database_url, wait_for
+from tests.conftest import Simulator
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+
+_CLAIM_FOR_ANOTHER = (
+    "from batchgen import redis; redis.client().set(redis.key('installation'), 'another')"
+)
+
+
+@dataclass
+class Installation:
+    """A migrated database, and how its processes are started."""
+
+    environment: dict[str, str]
+    opened: ExitStack
+    sink: Callable[[str, str], None]
+
+    def manage(self, *words: str) -> str:
+        """What a command prints."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            env=self.environment,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        """Rows of the database."""
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            return connection.execute(sql).fetchall()
+
+    def work(self) -> Running:
+        """A worker."""
+        on_the_books = lambda _: bool(self.query("SELECT FROM runs_worker"))  # noqa: E731
+        return self._start(replace(stack.worker(self.environment, ""), ready=on_the_books))
+
+    def serve(self) -> Running:
+        """A web process."""
+        return self._start(stack.web(self.environment, "127.0.0.1", free_port()))
+
+    def _start(self, child: Child) -> Running:
+        # One supervisor each: another that ended is no reason to fail.
+        return self.opened.enter_context(Supervisor(self.sink, signals=False)).start(child)
+
+
+@pytest.fixture
+def two(simulator: Simulator, tmp_path: Path) -> Iterator[tuple[Installation, Installation]]:
+    """With the settings' defaults, but for the addresses."""
+    simulator.reset()
+    redis.client().flushdb()
+    with ExitStack() as opened:
+        logs = LogFiles(tmp_path / "log")
+        opened.callback(logs.close)
+        yield (
+            opened.enter_context(_installed(simulator, logs)),
+            opened.enter_context(_installed(simulator, logs)),
+        )
+    redis.client().flushdb()
+
+
+@contextmanager
+def _installed(simulator: Simulator, logs: LogFiles) -> Iterator[Installation]:
+    name = f"installation_{uuid4().hex}"
+    with psycopg.connect(database_url(), autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        environment = {
+            **stack.base_environment(),
+            "DATABASE_URL": urlunsplit(urlsplit(database_url())._replace(path=f"/{name}")),
+            "ANTHROPIC_BASE_URL": simulator.url,
+            "BATCHGEN_PROVIDER_NAME": "simulator",
+            "BATCHGEN_PASSWORD": "secret",
+        }
+        del environment["BATCHGEN_REDIS_PREFIX"]
+        try:
+            with ExitStack() as opened:
+                made = Installation(environment, opened, logs.line)
+                made.manage("migrate", "--no-input")
+                made.manage("ensure_superuser")
+                yield made
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_side_by_side_with_default_settings(two: tuple[Installation, Installation]) -> None:
+    """Neither takes a message of the other's: then none is lost, and none is sent again."""
+    lpushes = _lpushes()
+    for each in two:
+        each.work()
+    generating = [
+        subprocess.Popen(
+            [sys.executable, "manage.py", "generate", project, "--watch"],
+            env=each.environment,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+        )
+        for each in two
+        for project in (each.manage("load_sample").split()[-1],)
+    ]
+    assert [each.wait(timeout=90) for each in generating] == [0, 0]
+    epics = 0
+    for each in two:
+        ((status, done, calls),) = each.query(
+            "SELECT run.status, count(*), (SELECT count(*) FROM runs_providercall)"
+            " FROM runs_run run JOIN runs_runepic epic ON epic.run_id = run.id GROUP BY run.id"
+        )
+        assert (status, done) == ("SUCCEEDED", calls)
+        epics += int(str(done))
+    assert _lpushes() - lpushes == epics
+    keys = {key.decode() for key in cast("list[bytes]", redis.client().keys("*"))}
+    for each in two:
+        ((mine,),) = each.query("SELECT id FROM batchgen_installation")
+        ours = {key for key in keys if key.startswith(f"batchgen:{mine}:")}
+        assert ours
+        keys -= ours
+    assert not keys
+
+
+def test_a_prefix_that_another_installation_has_is_refused(
+    two: tuple[Installation, Installation],
+) -> None:
+    first, second = two
+    for each in two:
+        each.environment["BATCHGEN_REDIS_PREFIX"] = "shared:"
+    first.serve()
+    first.work()
+    for start, code in ((second.serve, 3), (second.work, 1)):
+        with pytest.raises(ChildFailedError, match=rf"code {code}(.|\n)*'shared:installation'"):
+            start()
+    assert not second.query("SELECT FROM runs_worker"), "it was never on the books"
+    redis.client().delete("shared:installation")
+    second.serve()
+
+
+def test_a_worker_that_waited_for_redis_refuses_then(
+    two: tuple[Installation, Installation], tmp_path: Path
+) -> None:
+    server, (one, _) = Redis(tmp_path / "redis"), two
+    one.environment |= {"REDIS_URL": server.url, "BATCHGEN_REDIS_PREFIX": "shared:"}
+    with Supervisor(lambda *_: None, signals=False) as supervisor:
+        supervisor.start(server.child())
+        one.manage("shell", "-c", _CLAIM_FOR_ANOTHER)
+    worker = one.work()
+    assert worker.code() is None
+    with Supervisor(lambda *_: None, signals=False) as supervisor:
+        supervisor.start(server.child())
+        wait_for(lambda: worker.code() is not None, "the worker ended")
+    assert worker.code() == 1
+    assert worker.find("belong to another installation")
+
+
+def _lpushes() -> int:
+    stats: dict[str, Any] = redis.client().info("commandstats")
+    return int(stats.get("cmdstat_lpush", {"calls": 0})["calls"])

@@ -1,0 +1,80 @@
+"""The installation's id, and the prefix that it claims in Redis."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import transaction
+from django.utils.timezone import now
+
+from batchgen import redis
+from batchgen.installation import installation_id
+from batchgen.models import Installation
+from runs.models import Worker
+from tests.factories import client_of
+from tests.threads import race
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def unmade() -> Iterator[None]:
+    """A database that no process asked for its id; the suite's comes back."""
+    kept = installation_id()
+    Installation.objects.all().delete()
+    installation_id.cache_clear()
+    yield
+    Installation.objects.update(id=kept)
+    installation_id.cache_clear()
+
+
+def test_all_who_ask_at_once_get_the_same_id(unmade: None) -> None:
+    found = race(*[installation_id.__wrapped__] * 8)
+    assert len(set(found)) == 1
+    assert Installation.objects.get().pk == found[0]
+
+
+def test_an_id_outlives_the_transaction_in_which_it_was_first_asked_for(unmade: None) -> None:
+    with transaction.atomic():
+        found = installation_id()
+        transaction.set_rollback(True)
+    assert Installation.objects.get().pk == found
+
+
+def test_by_default_keys_have_the_id(settings: Any) -> None:
+    settings.REDIS_PREFIX = ""
+    assert redis.key("x") == f"batchgen:{installation_id()}:x"
+    settings.REDIS_PREFIX = "ours:"
+    assert redis.key("x") == "ours:x"
+
+
+@pytest.fixture
+def prefix(settings: Any) -> Iterator[str]:
+    settings.REDIS_PREFIX = f"claim-{uuid4()}:"
+    yield settings.REDIS_PREFIX
+    redis.client().delete(redis.key("installation"))
+
+
+def test_a_prefix_is_claimed_once_and_again_after_it_was_lost(prefix: str) -> None:
+    assert redis.claimed_by() is None
+    for _ in range(2):
+        redis.claim_prefix()
+        assert UUID(redis.claimed_by()) == installation_id()
+    redis.client().delete(redis.key("installation"))
+    redis.claim_prefix()
+    assert UUID(redis.claimed_by()) == installation_id()
+
+
+def test_a_foreign_prefix_is_refused_in_words_and_not_ready(prefix: str) -> None:
+    Worker.objects.create(name="w1", concurrency=1, lease_until=now() + timedelta(seconds=60))
+    another = str(uuid4())
+    redis.client().set(redis.key("installation"), another)
+    with pytest.raises(redis.ForeignInstallation) as refused:
+        redis.claim_prefix()
+    for word in (another, str(installation_id()), prefix, "BATCHGEN_REDIS_PREFIX"):
+        assert word in str(refused.value)
+    assert redis.claimed_by() == another
+    answer = client_of(None).get("/readyz")
+    assert answer.json()["error"]["details"]["missing"] == ["prefix"]
