@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, help="repeat a schedule; by default any")
     parser.add_argument("--faults", type=int, default=300, help="faults of `mixed`")
-    parser.add_argument("--epics", type=int, default=3000, help="epics of `mixed`")
+    parser.add_argument("--epics", type=int, default=2000, help="epics of `mixed`")
     parser.add_argument("--minutes", type=float, default=25, help="no more faults after these")
     parser.add_argument("--only", action="append", metavar="KIND", help="draw from these kinds")
     parser.add_argument("--logs", type=Path, help="keep the processes' logs in this directory")

@@ -88,7 +88,7 @@ def _step(scene: Scene, planned: PlannedStep, say: Say) -> None:
     faults.sort(key=lambda fault: (fault.lift_first, fault.rank))
     for fault, following in zip(faults, [*faults[1:], None], strict=True):
         fault.inject(scene)
-        if following:
+        if following and following.lift_first:
             time.sleep(fault.ahead_s)
     time.sleep(planned.hold_s)
     for fault in sorted(faults, key=lambda fault: not fault.lift_first):

@@ -21,7 +21,7 @@ from tests.acceptance.faults.worker import COPIED, DROPPED, LATE, POINTS
 from workers.reconciler import reconcile
 
 #: A worker that does not come to its crash point by itself is killed where it is.
-_REACH_S = 5.0
+_REACH_S = 3.5
 _CLOCK_STEPS_S = (-3600.0, 3600.0)
 #: Kinds that are drawn together on purpose.
 CLOCK, REFUSED = "F9 clock an hour off", "F6 429"
@@ -40,7 +40,7 @@ class Fault:
     #: Those with a lower one are injected before: a worker gets its wrong clock, the provider
     #: refuses its calls, and then Redis forgets that.
     rank: ClassVar[int] = 1
-    #: Seconds until the next fault of the step: what this one does needs so long.
+    #: Seconds until a service goes in the same step: what this one does needs so long.
     ahead_s: ClassVar[float] = 0.0
     #: Not at the same time as any other.
     alone: ClassVar[bool] = False
@@ -74,7 +74,7 @@ class CrashAt(Fault):
             return
         if self.point.endswith(("next-call", "stored-response")):
             # A second call of the same attempt needs a first answer that cannot be used.
-            scene.bed.provider.faults([rule({"type": "schema_miss"}, 0.5)])
+            scene.bed.provider.faults([rule({"type": "schema_miss"}, 0.9)])
         scene.bed.arm(self._worker, self.point)
 
     def lift(self, scene: Scene) -> None:
@@ -177,6 +177,7 @@ class RedisFlushed(Fault):
 
     target = "broker"
     allowed_s = 5.0
+    lift_first = True
 
     def inject(self, scene: Scene) -> None:
         redis.client().flushall()
