@@ -1005,6 +1005,16 @@ LIVE = (
     ),
 )
 
+SETTINGS = (
+    _mutant(
+        "settings: what does not fit together stops the start",
+        "batchgen/settings.py",
+        "if _refusals := cross_checks.refusals(globals()):\n",
+        "if _refusals := []:\n",
+        "tests/unit/test_cross_checks.py::test_every_program_refuses_and_names_both_settings",
+    ),
+)
+
 PROXIES_PY = "batchgen/proxies.py"
 BEHIND = "tests/integration/api/test_behind_proxies.py::"
 PROXIED = "tests/unit/test_proxies.py::"
@@ -1204,5 +1214,6 @@ MUTANTS = (
     *REFUSALS,
     *LIVE,
     *PROXIES,
+    *SETTINGS,
     *SESSIONS,
 )
