@@ -331,6 +331,7 @@ SPECTACULAR_SETTINGS = {
         "RunStatus": "runs.states.RunStatus",
         "RunEpicStatus": "runs.states.RunEpicStatus",
         "RunType": "runs.states.RunType",
+        "RunEpicStage": "runs.states.RunEpicStage",
         "RunPriority": "runs.states.Priority",
     },
 }

@@ -4,7 +4,7 @@ Every function here is one transaction. `(lane_id, generation)` is the fence tha
 the lane has moved on, nothing happens and the answer says so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -20,9 +20,6 @@ from runs.states import CallOutcome, RunEpicStage, RunEpicStatus
 
 #: A worker that missed so many heartbeats, and was started again, is not the one that runs.
 _BEATS_MISSED = 2
-#: The stage that a claim writes down: the call begins at once, after a millisecond in those before
-#: it. An attempt that is found in another one at a heartbeat is written down anew.
-STAGE_CLAIMED = RunEpicStage.COMPONENT_GENERATION
 #: What a call brought is paid for: where PostgreSQL is away, its worker waits so long to store it.
 #: Nobody loses a lease meanwhile.
 _PATIENCE_S = 600.0
@@ -30,6 +27,7 @@ _POISON_MESSAGE = (
     "Given up: the worker died each of the last times this epic was generated. "
     "Look at the worker's log for what its cards do to it, then retry."
 )
+_STARTED_MESSAGE = "Starting"
 _LOST_MESSAGE = "Its worker is gone; the epic goes to another one."
 
 
@@ -85,7 +83,8 @@ class Outcome:
     message: str
     stories: Sequence[dict[str, object]] = ()
     stage: str = RunEpicStage.STORAGE
-    stage_ms: dict[str, int] = field(default_factory=dict)
+    stage_ms: Mapping[str, int] = field(default_factory=dict)
+    skipped_stages: Sequence[str] = ()
     notes: Sequence[str] = ()
     error_code: str = ""
     error: str = ""
@@ -103,7 +102,8 @@ def lane_claim(*, hold: Hold, worker_id: UUID, call_id: UUID) -> dict[str, Any] 
             **hold.params(),
             "worker_id": worker_id,
             "call_id": call_id,
-            "stage": STAGE_CLAIMED.value,
+            "stage": RunEpicStage.VALIDATION.value,
+            "started_message": _STARTED_MESSAGE,
         },
     )
     return rows[0] if rows else None
@@ -139,7 +139,8 @@ def lane_finish(
             "stage": outcome.stage,
             "stories": Jsonb(outcome.stories),
             "story_count": len(outcome.stories),
-            "stage_ms": Jsonb(outcome.stage_ms),
+            "stage_ms": Jsonb(dict(outcome.stage_ms)),
+            "skipped_stages": Jsonb(outcome.skipped_stages),
             "notes": Jsonb(outcome.notes),
             "prompt_revision": outcome.prompt_revision,
             "error_code": outcome.error_code,

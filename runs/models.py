@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from batchgen.ids import new_id
@@ -251,8 +251,16 @@ class RunEpic(models.Model):
     unknown_calls = models.PositiveIntegerField(default=0, db_default=0)
     error_code = models.CharField(max_length=50, blank=True, default="")
     error = models.TextField(blank=True, default="")
-    #: {stage: milliseconds} of the attempt that finished it.
+    #: How far its last attempt is, or came, as its worker's heartbeats found it.
+    stage_percent = models.PositiveSmallIntegerField(default=0, db_default=0)
+    #: What is left of it, by what such calls took of late; None where none is under way.
+    remaining_ms = models.PositiveIntegerField(null=True, blank=True)
+    #: {stage: milliseconds} of its last attempt.
     stage_ms = models.JSONField(default=dict, blank=True)
+    #: Stages that it left out.
+    skipped_stages = models.JSONField(
+        default=list, db_default=Value([], models.JSONField()), blank=True
+    )
     #: What a reader of the result should know, e.g. that the cards were summarised.
     notes = models.JSONField(default=list, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)

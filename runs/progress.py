@@ -13,7 +13,7 @@ from uuid import UUID
 from batchgen.clock import database_now
 from runs.eta import Mark, Remaining, remaining
 from runs.models import Run, RunEpic
-from runs.states import FINAL, LaneState, RunEpicStage, RunEpicStatus, RunStatus
+from runs.states import FINAL, LaneState, RunEpicStatus, RunStatus
 
 #: What a person may ask of a run that is not over.
 _CONTROLS: dict[str, tuple[str, ...]] = {
@@ -21,7 +21,6 @@ _CONTROLS: dict[str, tuple[str, ...]] = {
     RunStatus.RUNNING: ("pause", "cancel"),
     RunStatus.PAUSED: ("resume", "cancel"),
 }
-_STAGE_PLACE = {stage.value: place for place, stage in enumerate(RunEpicStage, start=1)}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -191,8 +190,13 @@ class RunProgress:
 
 
 def stage_percent(run_epic: RunEpic) -> int:
-    """How far its stage stands in the pipeline: 0 before the first, 100 in the last."""
-    return round(100 * _STAGE_PLACE.get(run_epic.stage, 0) / len(_STAGE_PLACE))
+    """How far its attempt is, or came; 0 while it waits for one."""
+    return run_epic.stage_percent if run_epic.stage else 0
+
+
+def remaining_ms(run_epic: RunEpic) -> int | None:
+    """What is left of the attempt that is under way, as of its worker's last heartbeat."""
+    return run_epic.remaining_ms if run_epic.status == RunEpicStatus.GENERATING else None
 
 
 def waiting_of(run_epic: RunEpic) -> Waiting | None:

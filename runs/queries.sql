@@ -46,7 +46,9 @@ WITH run AS (
     RETURNING runs_lane.id, runs_lane.strain
 ), claimed AS (
     UPDATE runs_runepic
-    SET status = 'GENERATING', stage = %(stage)s, attempt = attempt + 1,
+    SET status = 'GENERATING', attempt = attempt + 1,
+        stage = %(stage)s, stage_percent = 0, remaining_ms = NULL,
+        stage_ms = '{}', skipped_stages = '[]', notes = '[]',
         started_at = COALESCE(started_at, clock_timestamp())
     FROM lane
     WHERE runs_runepic.id = %(run_epic_id)s AND runs_runepic.status = 'PENDING'
@@ -60,6 +62,12 @@ WITH run AS (
     )
     SELECT %(call_id)s, claimed.id, claimed.attempt, 'generate', run.model, 'STARTED',
            clock_timestamp(), '', 0, 0, 0, 0, 0, '', false
+    FROM claimed, run
+), line AS (
+    INSERT INTO runs_runlog (run_id, at, level, epic_code, message)
+    SELECT run.id, clock_timestamp(), 'info', claimed.epic_code,
+           '[' || claimed.epic_code || '] ' || %(started_message)s
+               || CASE WHEN claimed.attempt > 1 THEN ', attempt ' || claimed.attempt ELSE '' END
     FROM claimed, run
 )
 SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set,
@@ -127,6 +135,7 @@ WITH lane AS (
     UPDATE runs_runepic
     SET status = %(status)s,
         stage = %(stage)s,
+        stage_percent = CASE WHEN %(status)s = 'COMPLETED' THEN 100 ELSE stage_percent END,
         stories_kept = (SELECT COUNT(*) FROM held WHERE kept),
         -- An epic that was deleted meanwhile has nowhere to keep stories.
         stories_created = CASE WHEN epic_id IS NULL THEN 0 ELSE %(story_count)s END,
@@ -137,7 +146,7 @@ WITH lane AS (
         cost_usd = cost_usd + COALESCE(%(cost_usd)s, 0),
         unknown_calls = unknown_calls + %(unknown_calls)s,
         error_code = %(error_code)s, error = %(error)s,
-        stage_ms = %(stage_ms)s, notes = %(notes)s,
+        stage_ms = %(stage_ms)s, skipped_stages = %(skipped_stages)s, notes = %(notes)s,
         completed_at = clock_timestamp()
     FROM lane
     WHERE runs_runepic.id = %(run_epic_id)s
@@ -790,7 +799,8 @@ WHERE run.completed_at IS NULL
   AND lane.moved_at < clock_timestamp() - make_interval(secs => %(older_than_s)s)
 
 -- worker_beat --
--- Renew a worker's lease and tell it which lanes are its own by the books, and for how long.
+-- Renew a worker's lease, write down how far its attempts are where that changed, and tell it
+-- which lanes are its own by the books, and for how long.
 WITH beat AS (
     UPDATE runs_worker
     SET heartbeat_at = clock_timestamp(), stopped_at = NULL,
@@ -798,8 +808,16 @@ WITH beat AS (
         clock_ahead_s = %(clock_ahead_s)s
     WHERE id = %(worker_id)s
 ), staged AS (
-    UPDATE runs_runepic SET stage = reached.stage
-    FROM jsonb_to_recordset(%(stages)s) AS reached (run_epic_id uuid, lane_id bigint, stage text)
+    UPDATE runs_runepic
+    SET stage = reached.stage, stage_percent = reached.stage_percent,
+        remaining_ms = reached.remaining_ms, stage_ms = reached.stage_ms,
+        skipped_stages = reached.skipped_stages, notes = reached.notes
+    FROM jsonb_to_recordset(%(reached)s) AS reached (
+        run_epic_id uuid, lane_id bigint, generation int, stage text, stage_percent int,
+        remaining_ms int, stage_ms jsonb, skipped_stages jsonb, notes jsonb
+    )
+    JOIN runs_lane lane
+        ON lane.id = reached.lane_id AND lane.generation = reached.generation
     WHERE runs_runepic.id = reached.run_epic_id
       AND runs_runepic.lane_id = reached.lane_id
       AND runs_runepic.status = 'GENERATING'

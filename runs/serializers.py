@@ -12,7 +12,7 @@ from batchgen.paging import order_choices
 from epics.limits import MAX_EPICS
 from runs.models import RunAction, RunEpic, RunLog
 from runs.pacing import MOST_LANES
-from runs.progress import RunProgress, duration_ms, stage_percent, waiting_of
+from runs.progress import RunProgress, duration_ms, remaining_ms, stage_percent, waiting_of
 from runs.services import Moved
 from runs.states import (
     Mode,
@@ -187,7 +187,33 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
     epicTitle = serializers.CharField(source="epic_title")
     status = serializers.ChoiceField(RunEpicStatus.choices)
     stage = serializers.SerializerMethodField()
-    stagePercent = serializers.SerializerMethodField()
+    stagePercent = serializers.SerializerMethodField(
+        help_text=(
+            "How far its attempt is, by its stages and, within a call, by what such calls took of "
+            "late; 100 once completed, and where it stopped once failed."
+        )
+    )
+    stageMs = serializers.DictField(
+        child=serializers.IntegerField(),
+        source="stage_ms",
+        help_text=(
+            "What each stage of its last attempt took, in ms; of one under way those that are "
+            "over. `storage` has none: its time is the database's."
+        ),
+    )
+    skippedStages = serializers.ListField(
+        child=serializers.ChoiceField(RunEpicStage.choices), source="skipped_stages"
+    )
+    notes = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="What a reader of the result should know, e.g. what was shortened or merged.",
+    )
+    estimatedRemainingMs = serializers.SerializerMethodField(
+        help_text=(
+            "What is left of a call that is under way, by what such calls of its worker took of "
+            "late; else null."
+        )
+    )
     storiesCreated = serializers.IntegerField(source="stories_created")
     storiesKept = serializers.IntegerField(
         source="stories_kept", help_text="Not replaced, because a person had edited them."
@@ -211,6 +237,10 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
             "status",
             "stage",
             "stagePercent",
+            "stageMs",
+            "skippedStages",
+            "notes",
+            "estimatedRemainingMs",
             "attempt",
             "storiesCreated",
             "storiesKept",
@@ -230,6 +260,9 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
 
     def get_stagePercent(self, run_epic: RunEpic) -> int:  # noqa: N802  # get_ + the field's name
         return stage_percent(run_epic)
+
+    def get_estimatedRemainingMs(self, run_epic: RunEpic) -> int | None:  # noqa: N802  # as above
+        return remaining_ms(run_epic)
 
     @extend_schema_field(WaitingOutput(allow_null=True))
     def get_waiting(self, run_epic: RunEpic) -> dict[str, Any] | None:

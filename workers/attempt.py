@@ -32,7 +32,7 @@ from runs.messages import Link
 from runs.models import RunAction
 from runs.pacing import delay_after_rate_limit_ms
 from runs.services import run_begin, run_break, run_finalize, run_move
-from runs.states import CallOutcome, RunEpicStage, RunEpicStatus, RunStatus
+from runs.states import CallOutcome, RunEpicStatus, RunStatus
 from workers.generation import (
     CardInput,
     Completion,
@@ -49,6 +49,7 @@ from workers.generation import (
 from workers.metrics import epic_ended
 from workers.permits import FirstCall, Leave, Permits
 from workers.pipeline import run_pipeline
+from workers.progress import CallTimes, Progress
 from workers.provider.errors import CallAborted, Effect, ProviderError
 from workers.provider.prices import cost_usd
 from workers.retry import UNSTATED_ERRORS_IN_A_ROW, RetryPolicy
@@ -86,9 +87,10 @@ class Attempt:
         permits: Permits,
         first: FirstCall,
         leave: Leave,
+        times: CallTimes,
     ) -> None:
         self.hold = hold
-        self.stage: str = RunEpicStage.VALIDATION
+        self.progress = Progress(times)
         self._claimed = claimed
         self._client = client
         self._permits = permits
@@ -116,7 +118,7 @@ class Attempt:
                 generation_input(self.hold, self._claimed),
                 complete=self.complete,
                 store=self.store,
-                on_stage=self._enter,
+                on_stage=self.progress.enter,
             )
         except ProviderError as error:
             self._provider_failed(error)
@@ -192,14 +194,12 @@ class Attempt:
                 message="; ".join([f"[{code}] Completed: {len(stories)} stories", *notes]),
                 stories=[_story_row(story) for story in stories],
                 stage_ms=stage_ms,
+                skipped_stages=self.progress.reached().skipped_stages,
                 notes=notes,
                 call_outcome=self._call_outcome(),
                 prompt_revision=self._claimed["prompt_revision"],
             )
         )
-
-    def _enter(self, stage: str) -> None:
-        self.stage = stage
 
     def _ask(self, request: CompletionRequest, leave: Leave) -> Completion:
         """Make the one call that is given leave, and tell the limiter how it ended."""
@@ -208,7 +208,8 @@ class Attempt:
             # Asked for before there was a call to abort.
             self._call.abort()
         try:
-            answer = self._call.result()
+            with self.progress.call((request.model, self._claimed["mode"], request.purpose)):
+                answer = self._call.result()
         except ProviderError as failed:
             error = failed.within(settings.LONGEST_WAIT_S)
             self._closed_s = leave.failed(error)
@@ -251,7 +252,8 @@ class Attempt:
         )
         if self._moved is None:
             raise Overtaken
-        epic_ended(outcome.status, outcome.stage_ms)
+        completed = outcome.status == RunEpicStatus.COMPLETED
+        epic_ended(outcome.status, outcome.stage_ms if completed else {})
 
     def _provider_failed(self, error: ProviderError) -> None:
         match error.effect:
@@ -351,11 +353,15 @@ class Attempt:
         error: ProviderError | None = None,
         status: RunEpicStatus = RunEpicStatus.FAILED,
     ) -> None:
+        reached = self.progress.failed()
         word = "Skipped" if status == RunEpicStatus.SKIPPED else "FAILED"
         outcome = Outcome(
             status=status,
             message=f"[{self._claimed['epic_code']}] {word}: {message}",
-            stage=self.stage,
+            stage=reached.stage,
+            stage_ms=reached.stage_ms,
+            skipped_stages=reached.skipped_stages,
+            notes=reached.notes,
             error_code=code,
             error=message,
             call_outcome=CallOutcome.FAILED if error else self._call_outcome(),
@@ -389,11 +395,13 @@ def attempt_begin(
     permits: Permits,
     first: FirstCall,
     leave: Leave,
+    times: CallTimes,
 ) -> Attempt | None:
     """Claim the hold's epic; None when its message is late, doubled, or the run stands still.
 
     Args:
         leave: for the first call; given back where there is no attempt, or no call.
+        times: of this worker's calls.
     """
     call_id = new_id()
     try:
@@ -413,6 +421,7 @@ def attempt_begin(
         permits=permits,
         first=first,
         leave=leave,
+        times=times,
     )
 
 

@@ -72,14 +72,15 @@ def run_pipeline(
     *,
     complete: Complete,
     store: Store,
-    on_stage: Callable[[str], None],
+    on_stage: Callable[[str, State], None],
     clock: Callable[[], float] = time.perf_counter,
     hooks: Hooks = NO_HOOKS,
     stages: tuple[Stage, ...] | None = None,
 ) -> GenerationOutput:
     """Write one epic's stories: at most 3 provider calls, and one call of `store`.
 
-    `on_stage` is called with the name of each stage as it begins, `store` with the final
+    `on_stage` is called with each stage as it begins, by its name, and with what those before it
+    made; `store` with the final
     stories, the times of the stages before storage, and the notes. `clock` counts seconds.
     `stages` replaces the usual STAGES.
 
@@ -95,7 +96,7 @@ def run_pipeline(
         if stage.can_skip and stage.can_skip(state):
             state = replace(state, skipped=(*state.skipped, stage.name))
             continue
-        on_stage(stage.name)
+        on_stage(stage.name, state)
         state = _timed(stage, state, ports, clock)
     output = GenerationOutput(
         stories=state.stories,

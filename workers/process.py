@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -23,13 +24,14 @@ from psycopg.types.json import Jsonb
 from batchgen.clock import DATABASE, database_now
 from batchgen.ids import new_id
 from batchgen.sql import close_engine_pool
-from runs.lanes import STAGE_CLAIMED, Hold, lane_park
+from runs.lanes import Hold, lane_park
 from runs.messages import message_id
 from runs.models import Worker
 from runs.queries import QUERIES
 from workers.attempt import Attempt, attempt_begin
 from workers.limiter.desk import Wait
 from workers.permits import FirstCall, Permits
+from workers.progress import CLAIMED, CallTimes, Reached
 from workers.reconciler import Lookout, Round, reconcile
 
 if TYPE_CHECKING:
@@ -60,7 +62,8 @@ class WorkerProcess:
         self._client: Future[ProviderClient] = Future()
         self._permits = Permits(process=self.id)
         self._attempts: dict[int, Attempt] = {}
-        self._reported: dict[Hold, str] = {}
+        self._times = CallTimes()
+        self._reported: dict[Hold, Reached] = {}
         self._orphans: list[str] = []
         self._lookout = Lookout()
         self._beaten_at = self._steady_since = float("-inf")
@@ -140,6 +143,7 @@ class WorkerProcess:
             permits=self._permits,
             first=first,
             leave=leave,
+            times=self._times,
         )
         if attempt is None:
             log.debug("late or doubled: lane %s.%s", hold.lane_id, hold.generation)
@@ -175,32 +179,23 @@ class WorkerProcess:
     def beat(self) -> None:
         """Renew the lease, report progress, and find lanes that nobody here runs."""
         mine = dict(self._attempts)
-        stages = {attempt.hold: attempt.stage for attempt in mine.values()}
-        news = {
-            hold: stage
-            for hold, stage in stages.items()
-            if self._reported.get(hold, STAGE_CLAIMED) != stage
-        }
+        reached = {attempt.hold: attempt.progress.reached() for attempt in mine.values()}
+        news = [
+            {**hold.params(), "run_epic_id": str(hold.run_epic_id), **asdict(now)}
+            for hold, now in reached.items()
+            if self._reported.get(hold, CLAIMED).place != now.place
+        ]
         rows = QUERIES.fetch(
             "worker_beat",
             {
                 "worker_id": self.id,
                 "lease_s": float(settings.WORKER_LEASE_S),
                 "clock_ahead_s": DATABASE.host_ahead_s(),
-                "stages": Jsonb(
-                    [
-                        {
-                            "run_epic_id": str(hold.run_epic_id),
-                            "lane_id": hold.lane_id,
-                            "stage": stage,
-                        }
-                        for hold, stage in news.items()
-                    ]
-                ),
+                "reached": Jsonb(news),
             },
         )
         self._note_beat()
-        self._reported = stages
+        self._reported = reached
         held = {(row["lane_id"], row["generation"]) for row in rows if not row["cancel"]}
         for attempt in mine.values():
             if (attempt.hold.lane_id, attempt.hold.generation) not in held:

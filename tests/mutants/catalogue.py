@@ -61,6 +61,23 @@ _CLAIM_LANE = """      AND runs_lane.generation = %(generation)s
 """
 _CLAIM_EPIC = "WHERE runs_runepic.id = %(run_epic_id)s AND runs_runepic.status = 'PENDING'\n"
 
+PROGRESS = (
+    _mutant(
+        "progress: an overtaken attempt's is not told",
+        SQL,
+        "        ON lane.id = reached.lane_id AND lane.generation = reached.generation\n",
+        "        ON lane.id = reached.lane_id\n",
+        f"{WORKER}test_a_beat_tells_nothing_of_an_attempt_that_was_overtaken",
+    ),
+    _mutant(
+        "progress: what did not change is not written",
+        "workers/process.py",
+        "            if self._reported.get(hold, CLAIMED).place != now.place\n",
+        "",
+        f"{WORKER}test_a_beat_without_news_writes_nothing",
+    ),
+)
+
 CLAIMING = (
     _mutant(
         "claim: the message's generation",
@@ -1213,6 +1230,7 @@ MUTANTS = (
     *NUMBERS,
     *REFUSALS,
     *LIVE,
+    *PROGRESS,
     *PROXIES,
     *SETTINGS,
     *SESSIONS,

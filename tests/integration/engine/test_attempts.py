@@ -13,6 +13,7 @@ from pytest_django.fixtures import Settings
 from epics.models import Epic, EpicCard, Story
 from runs.lanes import lanes_dispatch, lanes_reclaim
 from runs.limits import limits_read
+from runs.log import log_after
 from runs.models import Closure, Lane, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
 from runs.progress import RunProgress
 from runs.selectors import runs_with_figures
@@ -63,6 +64,39 @@ def test_stories_are_stored_and_the_lane_goes_on(client: ProviderClient) -> None
     assert Run.objects.get().status == RunStatus.RUNNING
     assert world.holds()[0].run_epic_id == RunEpic.objects.get(epic_code="E2").id
     assert_counted(world.run)
+
+
+def test_the_log_tells_of_each_attempts_begin_in_its_place(
+    client: ProviderClient, simulator: Simulator
+) -> None:
+    world = World.make(epics=1, lanes=1)
+    _answer(world, client, simulator, {"type": "error", "status": 500})
+    Lane.objects.update(wake_at="2000-01-01T00:00:00Z")
+    lanes_dispatch(run_id=world.run.id)
+    _attempt(world, client).run()
+    lines = [line.message for line in log_after(run_id=world.run.id, seq=0, limit=9)]
+    first, failed, second, completed = (line for line in lines if line.startswith("[E1]"))
+    assert (first, second) == ("[E1] Starting", "[E1] Starting, attempt 2")
+    assert "The provider failed" in failed
+    assert completed.startswith("[E1] Completed")
+
+
+def test_an_epic_that_fails_keeps_the_times_of_its_stages(
+    client: ProviderClient, simulator: Simulator
+) -> None:
+    epic = _answer(World.make(epics=1, lanes=1), client, simulator, {"type": "refusal"})
+    assert (epic.status, epic.stage) == ("FAILED", "component-generation")
+    assert epic.stage_ms.keys() == {"validation", "context-building", "component-generation"}
+    assert epic.stage_percent < 85
+
+
+def test_what_an_attempt_skipped_is_kept(client: ProviderClient) -> None:
+    world = World.make(epics=1, lanes=1)
+    Run.objects.update(skip_quality_check=True)
+    _attempt(world, client).run()
+    epic = RunEpic.objects.get()
+    assert epic.skipped_stages == ["quality-validation"]
+    assert (epic.status, epic.stage_percent) == ("COMPLETED", 100)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +290,8 @@ def test_a_set_that_was_weak_meets_the_bar_when_it_is_stored(
         assert not [d for story in stories for d in story.defects if d["severity"] == "high"]
         (note,) = epic.notes
         assert "repair kept, the call took" in note
-        assert note in RunLog.objects.get(run=world.run, epic_code=epic.epic_code).message
+        end = RunLog.objects.filter(run=world.run, epic_code=epic.epic_code).latest("at")
+        assert note in end.message
     assert_counted(world.run)
 
 
@@ -336,7 +371,7 @@ def test_answers_are_worked_on_in_turn(client: ProviderClient, simulator: Simula
         thread = elsewhere(attempt.run)
         wait_for(lambda: len(TURNS) == 1, "the answer is there, and waits")
         assert len(simulator.stats()["calls"]) == 1
-        assert attempt.stage == "component-generation"
+        assert attempt.progress.reached().stage == "component-generation"
     finally:
         before.leave()
     thread.join(10)
@@ -352,7 +387,10 @@ def test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first(
     with transaction.atomic():
         RunEpic.objects.select_for_update().get(id=held.hold.run_epic_id)
         thread = elsewhere(held.run)
-        wait_for(lambda: held.stage == "storage", "the first one is stored, but for the lock")
+        wait_for(
+            lambda: held.progress.reached().stage == "storage",
+            "the first one is stored, but for the lock",
+        )
         other = elsewhere(free.run)
         other.join(10)
         assert not other.is_alive()

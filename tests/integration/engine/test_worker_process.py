@@ -3,11 +3,15 @@
 import gc
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
+from typing import Any
 
 import pytest
 from celery.exceptions import Reject
+from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
@@ -17,6 +21,7 @@ from runs.lanes import Hold
 from runs.messages import messages_waiting
 from runs.models import Lane, RunEpic, Worker
 from runs.states import RunEpicStatus
+from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
 from tests.integration.engine.world import FIRST, WANT, World
 from workers import process, signals
@@ -224,30 +229,86 @@ def test_a_call_is_aborted_when_its_lane_was_taken_back(
     assert simulator.stats()["calls"][0]["status"] == "aborted"
 
 
-def test_a_beat_tells_of_the_stage_of_a_further_call(
-    worker: WorkerProcess, simulator: Simulator
-) -> None:
-    """That of the first one stands in the books from the claim on, and is not written again."""
-    simulator.faults(
-        [
-            {"action": {"type": "weak_stories"}, "times": 1},
-            {"action": {"type": "stall"}, "times": 1},
-        ]
-    )
-    world = _world(worker, epics=1)
-    (hold,) = world.holds()
-    thread = threading.Thread(target=worker.work, args=(hold, FIRST), kwargs={"due_at": None})
-    thread.start()
-    while len(simulator.stats()["calls"]) < 2:
-        time.sleep(0.02)
-    assert RunEpic.objects.get().stage == "component-generation"
-    worker.beat()
-    assert RunEpic.objects.get().stage == "quality-validation"
+@pytest.fixture
+def working(worker: WorkerProcess, simulator: Simulator) -> Iterator[Callable[..., World]]:
+    """Has the worker work on a run's only epic, whose calls are answered so, to the test's end."""
+    started: list[threading.Thread] = []
+
+    def start(*actions: dict[str, Any], calls: int = 1) -> World:
+        simulator.faults([{"action": action, "times": 1} for action in actions])
+        world = _world(worker, epics=1)
+        (hold,) = world.holds()
+        started.append(threading.Thread(target=partial(worker.work, hold, FIRST, due_at=None)))
+        started[-1].start()
+        wait_for(lambda: len(simulator.stats()["calls"]) == calls, f"{calls} calls")
+        return world
+
+    yield start
     worker.drain()
-    Lane.objects.update(state="idle", generation=hold.generation + 1, worker=None)
-    worker.beat()  # aborts the call
-    thread.join(5)
-    assert not thread.is_alive()
+    for attempt in list(worker._attempts.values()):
+        attempt.abort()
+    for thread in started:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_a_beat_tells_of_the_stage_and_of_those_before_it(
+    worker: WorkerProcess, working: Callable[..., World]
+) -> None:
+    working({"type": "weak_stories"}, {"type": "stall"}, calls=2)
+    epic = RunEpic.objects.get()
+    assert (epic.stage, epic.stage_percent, epic.stage_ms) == ("validation", 0, {})
+    worker.beat()
+    epic.refresh_from_db()
+    assert epic.stage == "quality-validation"
+    before = {"validation", "context-building", "component-generation", "template-assembly"}
+    assert epic.stage_ms.keys() == before
+
+
+def test_beats_tell_how_far_a_call_is(worker: WorkerProcess, working: Callable[..., World]) -> None:
+    working({"type": "stall"})
+    percents = []
+    for _ in range(3):
+        worker.beat()
+        epic = RunEpic.objects.get()
+        percents.append(epic.stage_percent)
+        # Nothing is known of such calls yet, and a guess is not told in milliseconds.
+        assert (epic.stage, epic.remaining_ms) == ("component-generation", None)
+        for attempt in worker._attempts.values():
+            attempt.progress._clock = partial(later, 5.0 * len(percents))
+    assert percents == sorted(set(percents))
+    assert percents[-1] < 85
+
+
+def later(seconds: float) -> float:
+    """The clock of an attempt, so much later."""
+    return time.monotonic() + seconds
+
+
+def test_a_beat_without_news_writes_nothing(
+    worker: WorkerProcess, working: Callable[..., World]
+) -> None:
+    working({"type": "stall"})
+    for attempt in worker._attempts.values():
+        attempt.progress._clock = partial(float, 1e6)
+    worker.beat()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT xmin::text FROM runs_runepic")
+        before = cursor.fetchone()
+        worker.beat()
+        cursor.execute("SELECT xmin::text FROM runs_runepic")
+        assert cursor.fetchone() == before
+
+
+def test_a_beat_tells_nothing_of_an_attempt_that_was_overtaken(
+    worker: WorkerProcess, working: Callable[..., World]
+) -> None:
+    """The same lane has the same epic again, for another worker."""
+    working({"type": "stall"})
+    Lane.objects.update(generation=F("generation") + 1)
+    worker.beat()
+    epic = RunEpic.objects.get()
+    assert (epic.status, epic.stage, epic.stage_percent) == ("GENERATING", "validation", 0)
 
 
 def test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none(

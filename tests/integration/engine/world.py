@@ -19,6 +19,7 @@ from runs.services import RunOptions, run_begin, run_move, run_start
 from runs.states import ACTIVE, LaneState, RunEpicStatus, RunStatus, RunType
 from workers.attempt import Attempt, attempt_begin
 from workers.permits import FirstCall, Leave, Permits
+from workers.progress import CallTimes
 from workers.provider.client import ProviderClient
 
 #: What a message says of its epic's first call.
@@ -200,6 +201,7 @@ def attempt_make(world: World, client: ProviderClient) -> Attempt | None:
         permits=permits,
         first=FIRST,
         leave=leave,
+        times=CallTimes(),
     )
 
 

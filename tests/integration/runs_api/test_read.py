@@ -29,6 +29,7 @@ _RUN_FIELDS = [
 ]  # fmt: skip
 _EPIC_FIELDS = [
     "runEpicId", "epicId", "epicCode", "epicTitle", "order", "status", "stage", "stagePercent",
+    "stageMs", "skippedStages", "notes", "estimatedRemainingMs",
     "attempt", "storiesCreated", "storiesKept", "usage", "errorCode", "error", "waiting",
     "startedAt", "completedAt", "durationMs",
 ]  # fmt: skip
@@ -214,6 +215,10 @@ def test_every_field_of_an_epic() -> None:
         "status": "COMPLETED",
         "stage": "storage",
         "stagePercent": 100,
+        "stageMs": {},
+        "skippedStages": [],
+        "notes": [],
+        "estimatedRemainingMs": None,
         "attempt": 1,
         "storiesCreated": 3,
         "storiesKept": 0,
@@ -291,12 +296,17 @@ def test_the_log_is_read_in_order_from_where_one_stood() -> None:
     assert (before[0]["level"], before[0]["epicCode"]) == ("info", None)
     generate_all(world)
     after = get(client, path, after=2)
-    assert [line["seq"] for line in after["data"]] == [3, 4, 5]
+    assert [line["seq"] for line in after["data"]] == [3, 4, 5, 6, 7]
     assert after["data"][0]["epicCode"] == "E1"
+    assert after["data"][0]["message"] == "[E1] Starting"
     assert after["page"]["next"] is None
     page = get(client, path, limit=4)
     assert len(page["data"]) == 4
-    assert [line["seq"] for line in get(client, path, cursor=page["page"]["next"])["data"]] == [5]
+    assert [line["seq"] for line in get(client, path, cursor=page["page"]["next"])["data"]] == [
+        5,
+        6,
+        7,
+    ]
 
 
 @pytest.mark.parametrize("query", [{"after": "x"}, {"after": -1}, {"limit": 0}, {"limit": 1001}])

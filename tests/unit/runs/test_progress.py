@@ -4,8 +4,8 @@ import pytest
 
 from runs.eta import duration_text, expected_ms
 from runs.models import Run, RunEpic
-from runs.progress import RunProgress, stage_percent
-from runs.states import FINAL, TRANSITIONS, RunEpicStage, RunStatus
+from runs.progress import RunProgress, remaining_ms, stage_percent
+from runs.states import FINAL, TRANSITIONS, RunStatus
 
 
 def _controls(
@@ -34,10 +34,13 @@ def test_who_may_only_read_controls_nothing(status: RunStatus) -> None:
     assert _controls(status, can_retry=True, may_control=False) == ()
 
 
-def test_the_seven_stages_lead_to_100() -> None:
-    percents = [stage_percent(RunEpic(stage=stage)) for stage in RunEpicStage]
-    assert percents == [14, 29, 43, 57, 71, 86, 100]
-    assert stage_percent(RunEpic()) == 0
+def test_an_epic_that_waits_for_its_next_attempt_shows_nothing_of_the_last_one() -> None:
+    waits = RunEpic(status="PENDING", stage="", stage_percent=60, remaining_ms=9000)
+    assert (stage_percent(waits), remaining_ms(waits)) == (0, None)
+    works = RunEpic(status="GENERATING", stage="storage", stage_percent=98, remaining_ms=9)
+    assert (stage_percent(works), remaining_ms(works)) == (98, 9)
+    failed = RunEpic(status="FAILED", stage="storage", stage_percent=98, remaining_ms=9)
+    assert (stage_percent(failed), remaining_ms(failed)) == (98, None)
 
 
 @pytest.mark.parametrize(

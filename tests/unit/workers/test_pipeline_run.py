@@ -57,7 +57,7 @@ def test_hooks_and_stages_come_in_order() -> None:
         generation_input(),
         complete=ScriptedProvider([GOOD]),
         store=lambda stories, _ms, _notes: seen.append(f"stored {len(stories)}"),
-        on_stage=seen.append,
+        on_stage=lambda name, _state: seen.append(name),
         hooks=Hooks(before=before, after=after),
     )
     assert seen == ["before", *NAMES, "stored 3", "after 3"]
@@ -83,12 +83,26 @@ def test_the_quality_check_can_be_skipped_and_then_nothing_is_scored() -> None:
         generation_input(skip_quality_check=True),
         complete=ScriptedProvider([WEAK]),
         store=ignore,
-        on_stage=begun.append,
+        on_stage=lambda name, _state: begun.append(name),
     )
     assert output.skipped_stages == ("quality-validation",)
     assert begun == [name for name in NAMES if name != "quality-validation"]
     assert "quality-validation" not in output.stage_ms
     assert [(s.quality_score, s.defects) for s in output.stories] == [(None, ())] * 3
+
+
+def test_who_listens_is_told_what_the_stages_before_made() -> None:
+    told: dict[str, State] = {}
+    run_pipeline(
+        generation_input(skip_quality_check=True),
+        complete=ScriptedProvider([WEAK]),
+        store=ignore,
+        on_stage=told.__setitem__,
+    )
+    assert list(told["validation"].stage_ms) == []
+    assert list(told["component-generation"].stage_ms) == NAMES[:2]
+    assert told["template-assembly"].skipped == ()
+    assert told["storage"].skipped == ("quality-validation",)
 
 
 def test_a_provider_error_is_seen_by_the_stage_and_comes_through_unchanged() -> None:

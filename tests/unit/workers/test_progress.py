@@ -1,0 +1,133 @@
+"""How far an attempt is, by the clock that the test holds."""
+
+import pytest
+
+from runs.states import RunEpicStage
+from tests.unit.workers.pipeline_samples import generation_input
+from workers.pipeline import State
+from workers.progress import CallTimes, Kind, Progress
+
+KIND: Kind = ("claude", "standard", "generate")
+STATE = State(inp=generation_input(), stage_ms={"validation": 1}, notes=("shortened",))
+
+
+class Clock:
+    """Seconds, as the test says."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def times() -> CallTimes:
+    return CallTimes()
+
+
+def percents(progress: Progress, clock: Clock, *, step_s: float, steps: int) -> list[int]:
+    """What it says as the time goes on."""
+    found = []
+    for _ in range(steps):
+        found.append(progress.reached().stage_percent)
+        clock.now += step_s
+    return found
+
+
+def test_each_stage_begins_further_on(clock: Clock, times: CallTimes) -> None:
+    progress = Progress(times, clock)
+    found = []
+    for stage in RunEpicStage:
+        progress.enter(stage, STATE)
+        found.append(progress.reached().stage_percent)
+    assert found == sorted(set(found))
+    assert found[0] == 0
+    assert found[-1] < 100
+
+
+def test_a_call_goes_on_evenly_and_never_stands_at_its_end(clock: Clock, times: CallTimes) -> None:
+    times.learn(KIND, 10.0)
+    progress = Progress(times, clock)
+    progress.enter("component-generation", STATE)
+    with progress.call(KIND):
+        expected = percents(progress, clock, step_s=1, steps=11)
+        assert expected == sorted(set(expected))
+        assert max(expected) - min(expected) > 60
+        late = percents(progress, clock, step_s=10, steps=20)
+        assert late == sorted(late)
+        assert late[-1] < 85
+    after = progress.reached().stage_percent
+    assert after >= late[-1]
+    progress.enter("template-assembly", STATE)
+    assert progress.reached().stage_percent > after
+
+
+def test_a_second_call_of_a_stage_does_not_go_back(clock: Clock, times: CallTimes) -> None:
+    progress = Progress(times, clock)
+    progress.enter("component-generation", STATE)
+    with progress.call(KIND):
+        clock.now += 10
+    before = progress.reached().stage_percent
+    with progress.call(("claude", "standard", "enlarge")):
+        assert progress.reached().stage_percent == before
+
+
+def test_what_is_left_is_told_once_such_calls_are_known(clock: Clock, times: CallTimes) -> None:
+    progress = Progress(times, clock)
+    progress.enter("component-generation", STATE)
+    with progress.call(KIND):
+        clock.now += 8
+        assert progress.reached().remaining_ms is None
+    assert times.expected_s(KIND) == 8
+    with progress.call(KIND):
+        clock.now += 2
+        early = progress.reached().remaining_ms
+        clock.now += 4
+        later = progress.reached().remaining_ms
+        clock.now += 40
+        late = progress.reached().remaining_ms
+    assert early is not None
+    assert later is not None
+    assert early > later > 0
+    assert late is not None
+    assert late > 0
+    assert progress.reached().remaining_ms is None
+
+
+def test_calls_that_were_not_answered_teach_nothing(clock: Clock, times: CallTimes) -> None:
+    progress = Progress(times, clock)
+
+    def fail() -> None:
+        with progress.call(KIND):
+            clock.now += 300
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        fail()
+    assert times.expected_s(KIND) is None
+
+
+def test_the_expected_time_follows_the_calls(times: CallTimes) -> None:
+    times.learn(KIND, 10)
+    for _ in range(30):
+        times.learn(KIND, 20)
+    expected = times.expected_s(KIND)
+    assert expected is not None
+    assert 19 < expected < 20
+    assert times.expected_s(("claude", "concise", "generate")) is None
+
+
+def test_a_failed_attempt_tells_what_its_last_stage_took(clock: Clock, times: CallTimes) -> None:
+    progress = Progress(times, clock)
+    progress.enter("context-building", STATE)
+    clock.now += 0.25
+    reached = progress.failed()
+    assert reached.stage_ms == {"validation": 1, "context-building": 250}
+    assert reached.notes == ("shortened",)
+    assert progress.reached().stage_ms == {"validation": 1}

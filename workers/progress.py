@@ -1,0 +1,140 @@
+"""How far an attempt is: by its stages, and within a call by what its like took of late."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from runs.eta import TYPICAL_EPIC_MS
+from runs.states import RunEpicStage
+from workers.pipeline import State
+
+#: Where each stage begins, in percent: about its share of the time, which is the calls'.
+_BEGINS: dict[str, int] = {
+    RunEpicStage.VALIDATION: 0,
+    RunEpicStage.CONTEXT_BUILDING: 2,
+    RunEpicStage.COMPONENT_GENERATION: 5,
+    RunEpicStage.TEMPLATE_ASSEMBLY: 85,
+    RunEpicStage.QUALITY_VALIDATION: 87,
+    RunEpicStage.POST_PROCESSING: 95,
+    RunEpicStage.STORAGE: 98,
+}
+_ENDS = dict(zip(_BEGINS, [*list(_BEGINS.values())[1:], 100], strict=True))
+#: How much a call counts for what the next ones are expected to take.
+_WEIGHT = 0.2
+#: Of a call that takes as long as expected, so much shows when it ends; a longer one creeps on.
+_EXPECTED_PART = 0.9
+
+#: Calls that take alike: model, mode and purpose.
+Kind = tuple[str, str, str]
+
+
+class CallTimes:
+    """What this worker's calls took of late, by their kind; safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seconds: dict[Kind, float] = {}
+
+    def learn(self, kind: Kind, seconds: float) -> None:
+        """A call was answered after so long."""
+        with self._lock:
+            before = self._seconds.get(kind, seconds)
+            self._seconds[kind] = before + _WEIGHT * (seconds - before)
+
+    def expected_s(self, kind: Kind) -> float | None:
+        """What the next one may take; None before the first."""
+        return self._seconds.get(kind)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reached:
+    """How far an attempt is; its fields are columns of `RunEpic`."""
+
+    stage: str
+    stage_percent: int = 0
+    remaining_ms: int | None = None
+    stage_ms: Mapping[str, int] = field(default_factory=dict)
+    skipped_stages: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """What a heartbeat writes down once it changed."""
+        return self.stage, self.stage_percent
+
+
+#: As its claim wrote it down.
+CLAIMED = Reached(stage=RunEpicStage.VALIDATION)
+
+
+class Progress:
+    """Follows one attempt. Its thread says what happens; any other may ask how far it is."""
+
+    def __init__(self, times: CallTimes, clock: Callable[[], float] = time.monotonic) -> None:
+        self._times = times
+        self._clock = clock
+        self._stage = CLAIMED.stage
+        self._state: State | None = None
+        self._stage_began = clock()
+        #: Since when a call of which kind is under way.
+        self._call: tuple[Kind, float] | None = None
+        #: How much of the stage its calls so far were.
+        self._part = 0.0
+
+    def enter(self, stage: str, state: State) -> None:
+        """A stage begins, with what those before it made."""
+        self._stage, self._state, self._stage_began = stage, state, self._clock()
+        self._part = 0.0
+
+    @contextmanager
+    def call(self, kind: Kind) -> Iterator[None]:
+        """A call is under way. Where it is answered, its time counts for the next ones."""
+        began = self._clock()
+        self._call = (kind, began)
+        try:
+            yield
+        finally:
+            self._part, _ = self._of_call()
+            self._call = None
+        self._times.learn(kind, self._clock() - began)
+
+    def reached(self) -> Reached:
+        """How far it is now."""
+        stage, state = self._stage, self._state
+        part, remaining_ms = self._of_call()
+        begin, end = _BEGINS[stage], _ENDS[stage]
+        return Reached(
+            stage=stage,
+            stage_percent=begin + int((end - begin) * part),
+            remaining_ms=remaining_ms,
+            stage_ms=dict(state.stage_ms) if state else {},
+            skipped_stages=state.skipped if state else (),
+            notes=state.notes if state else (),
+        )
+
+    def failed(self) -> Reached:
+        """The same, with what the stage took that it does not get beyond."""
+        reached = self.reached()
+        took_ms = round((self._clock() - self._stage_began) * 1000)
+        return replace(reached, stage_ms={**reached.stage_ms, reached.stage: took_ms})
+
+    def _of_call(self) -> tuple[float, int | None]:
+        """How much of the stage is over, and what is left of its call in ms where that is known."""
+        call = self._call
+        if call is None:
+            return self._part, None
+        kind, began = call
+        elapsed_s = self._clock() - began
+        expected_s = self._times.expected_s(kind)
+        part = _part(elapsed_s, expected_s or TYPICAL_EPIC_MS / 1000)
+        left_ms = round(elapsed_s * (1 / part - 1) * 1000) if expected_s and part else None
+        return max(part, self._part), left_ms
+
+
+def _part(elapsed_s: float, expected_s: float) -> float:
+    """How much of a call is over; never all of it."""
+    if elapsed_s < expected_s:
+        return _EXPECTED_PART * elapsed_s / expected_s
+    return 1 - (1 - _EXPECTED_PART) * expected_s / elapsed_s
