@@ -71,6 +71,16 @@ def project_for(
     return project
 
 
+def staff_require(*, user: Somebody) -> None:
+    """Return where the user is staff.
+
+    Raises:
+        Forbidden: nobody else may do this.
+    """
+    if not is_staff(user):
+        raise Forbidden("This is for staff.")
+
+
 def is_staff(user: Somebody) -> bool:
     """Staff may do everything in every project."""
     return bool(user.is_active and user.is_staff)

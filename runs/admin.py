@@ -19,7 +19,9 @@ from django.utils.safestring import SafeString
 from batchgen.errors import ItemAlreadyActive, RunAlreadyActive, ValidationFailed
 from epics.admin import ModelAdmin, ProjectAdmin, TabularInline
 from epics.models import Project
+from runs import admin_gates  # noqa: F401  # registers its pages
 from runs.admin_actions import CANCEL, PAUSE, RESUME, RETRY, runs_act
+from runs.admin_read_only import ReadOnlyAdmin
 from runs.eta import duration_text
 from runs.models import Lane, PacingProfile, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
 from runs.progress import RunProgress, duration_ms
@@ -33,23 +35,6 @@ _LINE = "{:%Y-%m-%d %H:%M:%S} {} {}"
 
 admin.site.site_title = admin.site.site_header = "batchgen"
 admin.site.index_title = "Backlogs, runs and what they cost"
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """Lists and pages without a way to change anything."""
-
-    # Counting a big table costs more than the page.
-    show_full_result_count = False
-    ordering = ("-pk",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class ReadOnlyInline(TabularInline):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from batchgen import redis
@@ -77,6 +77,11 @@ def gate_name(model: str) -> str:
     return f"{_key_digest()}:{pooled[1] if pooled else model}"
 
 
+def model_of(gate: str) -> str:
+    """The model that a gate is for, or what those have in common that share it."""
+    return gate.partition(":")[2]
+
+
 def _key_digest() -> str:
     key = f"{settings.ANTHROPIC_API_KEY} {settings.ANTHROPIC_BASE_URL}"
     return hashlib.sha256(key.encode()).hexdigest()[:12]
@@ -96,9 +101,10 @@ def limits_read(models: Iterable[str]) -> list[Limits]:
         redis.RedisError: Redis is away.
     """
     closings = closings_read()
-    shown = {gate_name(model): model for model in models}
-    others = {name: name.partition(":")[2] for name in sorted(closings) if name not in shown}
-    return [_limits(model, name, closings.get(name)) for name, model in {**shown, **others}.items()]
+    gates = [(gate_name(model), model) for model in models]
+    shown = dict(gates)
+    gates += [(name, model_of(name)) for name in sorted(closings) if name not in shown]
+    return [_limits(model, name, closings.get(name)) for name, model in gates]
 
 
 def _limits(model: str, name: str, remembered: Closing | None) -> Limits:
@@ -148,9 +154,14 @@ def _closing(state: dict[bytes, bytes], moment: float) -> Closing | None:
     )
 
 
+def closures_of_key() -> "QuerySet[Closure]":
+    """What PostgreSQL remembers of the configured provider key's gates."""
+    return Closure.objects.filter(gate__startswith=f"{_key_digest()}:")
+
+
 def closings_read() -> dict[str, Closing]:
     """The closed gates of the configured provider key that PostgreSQL remembers, by name."""
-    closures = Closure.objects.filter(gate__startswith=f"{_key_digest()}:", until__gt=Now())
+    closures = closures_of_key().filter(until__gt=Now())
     return {
         gate: Closing(until=until, seconds=left.total_seconds(), reason=reason)
         for gate, until, left, reason in closures.values_list(

@@ -496,6 +496,21 @@ SET state = 'parked', wake_at = clock_timestamp() + make_interval(secs => %(wait
 WHERE id = %(lane_id)s AND generation = %(generation)s AND state = 'sent'
 RETURNING id
 
+-- lanes_wake --
+-- Let lanes of open runs of these models that are parked for one of these reasons be due now.
+WITH waiting AS (
+    SELECT lane.id
+    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
+    WHERE run.completed_at IS NULL AND run.model = ANY(%(models)s)
+      AND lane.state = 'parked' AND lane.wait_reason = ANY(%(reasons)s)
+    ORDER BY run.id, lane.index
+    FOR UPDATE OF lane
+)
+UPDATE runs_lane SET wake_at = clock_timestamp()
+FROM waiting
+WHERE runs_lane.id = waiting.id
+RETURNING runs_lane.id
+
 -- lanes_rest --
 -- Lanes that may not go on let the epics go that wait in them, and are idle: all where the run
 -- stands still, else those beyond its limit. Messages that are still on their way carry an older

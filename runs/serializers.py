@@ -10,6 +10,8 @@ from batchgen.inputs import Flag, Id, Moment, QuerySerializer, StrictSerializer,
 from batchgen.output import shown
 from batchgen.paging import order_choices
 from epics.limits import MAX_EPICS
+from epics.serializers import TextField
+from runs.gates import REASON_CHARS
 from runs.models import RunAction, RunEpic, RunLog
 from runs.pacing import MOST_LANES
 from runs.progress import RunProgress, duration_ms, remaining_ms, stage_percent, waiting_of
@@ -483,6 +485,15 @@ class LimitsOutput(serializers.Serializer[Any]):
         source="time_until_next_ms",
         help_text="Until the limits and the closing let a call start; 0: now.",
     )
+
+
+class GateCloseInput(StrictSerializer):
+    until = Moment(help_text="From now on, within 31 days.")
+    reason = TextField(max_length=REASON_CHARS)
+
+
+class GateOpenInput(StrictSerializer):
+    reason = TextField(max_length=REASON_CHARS, required=False, allow_blank=True)
 
 
 # What a QueueStatus shows.

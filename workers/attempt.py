@@ -46,6 +46,7 @@ from workers.generation import (
     StoryDraft,
     Usage,
 )
+from workers.limiter.desk import MOST_PARKED_S
 from workers.metrics import epic_ended
 from workers.permits import FirstCall, Leave, Permits
 from workers.pipeline import run_pipeline
@@ -287,7 +288,8 @@ class Attempt:
         self._give_back(
             error.message,
             "rate-limit",
-            wait_s=max(self._closed_s or 0, paced_ms / 1000) + _RANDOM.uniform(0, 0.5),
+            wait_s=min(max(self._closed_s or 0, paced_ms / 1000), MOST_PARKED_S)
+            + _RANDOM.uniform(0, 0.5),
             error=error,
             strain=True,
         )

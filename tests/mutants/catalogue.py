@@ -27,6 +27,7 @@ READ_ONLY = "tests/integration/postgresql/test_read_only.py::"
 START = "tests/integration/postgresql/test_start.py::"
 SQL = "runs/queries.sql"
 QUEUE = "tests/integration/runs_api/test_queue.py::"
+BY_HAND = "tests/integration/runs_api/test_gates.py::"
 GATE = "workers/limiter/gate.lua"
 TRANSLATE = "workers/provider/translate.py"
 TRANSLATED = "tests/unit/provider/test_translate.py::"
@@ -939,6 +940,46 @@ NUMBERS = (
     ),
 )
 
+GATES_BY_HAND = (
+    _mutant(
+        "gates by hand: what was recalled before an opening does not close it again",
+        GATE,
+        "if refused and refused[4] > 0 and refused[4] <= number('set_at', 0) then",
+        "if refused and refused[4] < 0 then",
+        f"{BY_HAND}test_what_was_recalled_before_the_opening_does_not_close_it_again",
+    ),
+    _mutant(
+        "gates by hand: an opening clears PostgreSQL too",
+        "runs/gates.py",
+        "        Closure.objects.filter(gate=gate).delete()\n",
+        "",
+        f"{BY_HAND}test_what_the_provider_closed_is_opened_everywhere",
+    ),
+    _mutant(
+        "gates by hand: an opening wakes the lanes that wait for it",
+        SQL,
+        "    WHERE run.completed_at IS NULL AND run.model = ANY(%(models)s)\n"
+        "      AND lane.state = 'parked' AND lane.wait_reason = ANY(%(reasons)s)\n",
+        "    WHERE false AND run.model = ANY(%(models)s)\n"
+        "      AND lane.state = 'parked' AND lane.wait_reason = ANY(%(reasons)s)\n",
+        f"{BY_HAND}test_an_opened_gate_wakes_the_lanes_that_wait_for_it",
+    ),
+    _mutant(
+        "gates by hand: a closing ends within a month, by the database's clock",
+        "runs/gates.py",
+        "asked__gt=Now(), asked__lte=latest",
+        "asked__gt=EPOCH",
+        f"{BY_HAND}test_a_time_within_a_month_is_judged_by_the_databases_clock",
+    ),
+    _mutant(
+        "gates by hand: who is sent away comes back within minutes",
+        "workers/limiter/desk.py",
+        "        wait_s = min(wait_s, MOST_PARKED_S)\n",
+        "",
+        f"{BY_HAND}test_whoever_is_sent_away_by_a_closed_gate_comes_back_within_minutes",
+    ),
+)
+
 REFUSALS = (
     _mutant(
         "refusals: only the API itself rejects a key or a model",
@@ -1228,6 +1269,7 @@ MUTANTS = (
     *LIMITER,
     *CLOCKS,
     *NUMBERS,
+    *GATES_BY_HAND,
     *REFUSALS,
     *LIVE,
     *PROGRESS,

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 #: The reason for which nobody waits in line.
 GATE_CLOSED = "gate-closed"
+#: Who is sent away comes back after so long at most: a gate may have been opened by hand.
+MOST_PARKED_S = 300.0
 #: Those that come back meet so much before their turn; and no sooner than in so long.
 _EARLY_S = 0.5
 
@@ -175,7 +177,9 @@ class Desk:
         if verdict.fresh and (closure := self._closed()):
             seconds, reason = closure
             with self._lock:
-                self._lineup.refuse(Refused(seconds=seconds, reason=reason, at=0.0))
+                self._lineup.refuse(
+                    Refused(seconds=seconds, reason=reason, at=0.0, recalled_at=verdict.now)
+                )
 
     def _leave(self, waiter: _Waiter) -> Permit | Wait:
         with self._lock:
@@ -185,6 +189,7 @@ class Desk:
             return permit
         lineup = self._lineup
         wait_s = max(lineup.due_s(time.monotonic()), lineup.queue_s - _EARLY_S, _EARLY_S)
+        wait_s = min(wait_s, MOST_PARKED_S)
         wait = Wait(reason=lineup.reason or "permit", seconds=wait_s)
         if not len(lineup):
             # The last one to leave tells the gate that nobody waits here.

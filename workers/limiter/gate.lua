@@ -145,8 +145,10 @@ if report.limits ~= cjson.null and report.limits then
   state['heard_at'] = now
 end
 
--- A refusal: [seconds, reason, granted at]. Those of one burst count as one in a row.
+-- A refusal: [seconds, reason, granted at, recalled at]. Those of one burst count as one in a row.
+-- One that PostgreSQL remembers is out of date where somebody has set the gate since.
 local refused = report.closed ~= cjson.null and report.closed
+if refused and refused[4] > 0 and refused[4] <= number('set_at', 0) then refused = false end
 if refused then
   if refused[3] > closed_at or fresh then
     closings = closings + 1

@@ -5,7 +5,7 @@ the server's clock.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,6 +84,8 @@ class Refused:
     seconds: float
     reason: str
     at: float
+    #: When Redis did not know the gate, where the closing is one that PostgreSQL remembers.
+    recalled_at: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -190,8 +192,7 @@ class Gate:
                 for done in report.settled
             ],
             "limits": _told(report),
-            "closed": report.refused
-            and (report.refused.seconds, report.refused.reason, report.refused.at),
+            "closed": report.refused and astuple(report.refused),
             "overloaded": report.overloaded_at,
         }
 

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.timezone import now
@@ -128,6 +130,10 @@ BODIES: dict[Route, Callable[[], Any]] = {
     ("PATCH", f"{API}/epics/{{epic_id}}"): lambda: {"title": "New"},
     ("PATCH", f"{API}/stories/{{story_id}}"): lambda: {"title": "New"},
     ("POST", f"{API}/stories/lint"): lambda: {"stories": [{"userStory": "As a user, I want it."}]},
+    ("POST", f"{API}/gates/{{model}}/close"): lambda: {
+        "until": (now() + timedelta(hours=1)).isoformat(),
+        "reason": "New",
+    },
     ("PATCH", f"{API}/runs/{{run_id}}"): lambda: {"priority": "LOW", "version": 2},
 }
 
@@ -135,6 +141,7 @@ BODIES: dict[Route, Callable[[], Any]] = {
 def ids_of(route: Route, project: Project) -> dict[str, Any]:
     """What stands in the route's address: parts of the project, and a run where one is needed."""
     ids = {
+        "model": settings.MODEL,
         "project_id": project.pk,
         "card_id": project.cards.all()[0].pk,
         "epic_id": project.epics.all()[0].pk,

@@ -1,0 +1,163 @@
+"""Gates that people close and open: PostgreSQL and Redis, the trail, and the lanes that wait.
+
+PostgreSQL comes first: it is what a Redis that lost the gate is reminded of. Where Redis is away
+the change stands there alone, and its author is told so.
+"""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import DateTimeField, Value
+from django.db.models.functions import Now
+from redis import RedisError
+
+from batchgen import redis
+from batchgen.errors import NotFound, Unavailable, ValidationFailed
+from runs.limits import (
+    CLOSED_MOST_S,
+    EPOCH,
+    closings_read,
+    closures_of_key,
+    gate_keys,
+    gate_name,
+)
+from runs.models import Closure, GateAction, Run, RunLog
+from runs.queries import QUERIES
+
+log = logging.getLogger(__name__)
+
+#: Of a reason that a person gives.
+REASON_CHARS = 200
+#: Why lanes are parked that an opened gate may let go on.
+_HELD_BY_GATES = ("gate-closed", "rate-limit")
+_REDIS_AWAY = (
+    "It is written down, but Redis is away: workers may not know of it when it is back. Repeat it"
+    " then."
+)
+
+
+def models_known() -> list[str]:
+    """The configured model, and those that runs used: what has a gate that somebody may mean."""
+    return sorted(
+        {settings.MODEL, *Run.objects.order_by().values_list("model", flat=True).distinct()}
+    )
+
+
+def gate_of(model: str) -> str:
+    """The model's gate.
+
+    Raises:
+        NotFound: it is neither the configured model, nor that of any run, nor what
+            `limits_read` calls a gate that is closed.
+    """
+    gate, known = gate_name(model), models_known()
+    if model not in known and not closures_of_key().filter(gate=gate).exists():
+        raise NotFound(f"No run has used this model. Known are {', '.join(known)}.")
+    return gate
+
+
+def gate_close(*, model: str, until: datetime, reason: str, actor: "User | str") -> None:
+    """Let no call of the model start until then. A closing that lasts is replaced.
+
+    Raises:
+        NotFound: the model is not known.
+        ValidationFailed: `until` is over, or more than a month away, by PostgreSQL's clock.
+        Unavailable: Redis is away; see there.
+    """
+    gate = gate_of(model)
+    with transaction.atomic():
+        made = Closure(gate=gate, until=EPOCH, reason=reason)
+        Closure.objects.bulk_create([made], ignore_conflicts=True)
+        closures = Closure.objects.annotate(asked=Value(until, DateTimeField()))
+        latest = Now() + timedelta(seconds=CLOSED_MOST_S)
+        if not closures.filter(gate=gate, asked__gt=Now(), asked__lte=latest).update(
+            until=until, reason=reason
+        ):
+            raise ValidationFailed(
+                "A gate is closed until a time to come.",
+                until=["Give a time from now on, within 31 days."],
+            )
+        _note(GateAction.Kind.CLOSE, gate, model, actor, reason=reason, until=until)
+    closing = closings_read().get(gate)
+    if closing is not None:  # a very short one may be over
+        _tell_redis(gate, closing.seconds, reason)
+
+
+def gate_open(*, model: str, actor: "User | str", reason: str = "") -> None:
+    """Let calls of the model start again, whatever closed its gate; lanes that wait for it go on.
+
+    Raises:
+        NotFound: the model is not known.
+        Unavailable: Redis is away; see there.
+    """
+    gate = gate_of(model)
+    with transaction.atomic():
+        Closure.objects.filter(gate=gate).delete()
+        _note(GateAction.Kind.OPEN, gate, model, actor, reason=reason)
+    try:
+        _tell_redis(gate, 0, "")
+    finally:
+        QUERIES.fetch(
+            "lanes_wake", {"models": _pooled_with(model), "reasons": list(_HELD_BY_GATES)}
+        )
+
+
+def _pooled_with(model: str) -> list[str]:
+    """The models of open runs that share the model's gate."""
+    gate = gate_name(model)
+    used = Run.objects.filter(completed_at__isnull=True).order_by().values_list("model", flat=True)
+    return [each for each in used.distinct() if gate_name(each) == gate]
+
+
+def _note(
+    kind: GateAction.Kind,
+    gate: str,
+    model: str,
+    actor: "User | str",
+    *,
+    reason: str,
+    until: datetime | None = None,
+) -> None:
+    """Keep who did it, in the trail and in the logs of the runs that it is for."""
+    name = actor if isinstance(actor, str) else actor.get_username()
+    GateAction.objects.create(
+        gate=gate,
+        model=model,
+        kind=kind,
+        actor=name,
+        actor_id=None if isinstance(actor, str) else actor.pk,
+        reason=reason,
+        until=until,
+    )
+    done = "opened" if until is None else f"closed until {until:%Y-%m-%d %H:%M:%S %Z}"
+    told = f"The gate of {model} was {done} by {name}" + (f": {reason}" if reason else ".")
+    _tell_runs(told, _pooled_with(model), level="info" if until is None else "warning")
+    transaction.on_commit(lambda: log.warning("%s", told))
+
+
+def _tell_runs(message: str, models: Iterable[str], *, level: str) -> None:
+    runs = Run.objects.filter(completed_at__isnull=True, model__in=models)
+    RunLog.objects.bulk_create(
+        RunLog(run_id=run_id, message=message, level=level)
+        for run_id in runs.values_list("pk", flat=True)
+    )
+
+
+def _tell_redis(gate: str, seconds: float, reason: str) -> None:
+    try:
+        _script()(keys=gate_keys(gate)[:1], args=[seconds, reason])
+    except RedisError as away:
+        log.warning("a gate's change is in PostgreSQL only: %s", away)
+        raise Unavailable(_REDIS_AWAY) from away
+
+
+@cache
+def _script() -> Any:
+    return redis.client().register_script(Path(__file__).with_name("gate_set.lua").read_text())
