@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("runs", "0008_unknown_usage"),
+        ("runs", "0009_item_progress"),
     ]
 
     operations = [
