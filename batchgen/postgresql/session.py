@@ -44,6 +44,8 @@ OF_SESSIONS = {
     "default_transaction_deferrable",
     "idle_session_timeout",
 }
+#: Lists of names, each of which SET wants quoted by itself.
+_LISTS = {"search_path", "temp_tablespaces"}
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 
@@ -59,7 +61,7 @@ def local_settings(session: Mapping[str, str], server_version: int) -> str:
     newer = [each for least, each in RELIED_ON_SINCE.items() if server_version >= least]
     settings = [each for each in (*session.items(), *newer) if each[0] not in OF_SESSIONS]
     return "; ".join(
-        [_ISOLATION, *(f"SET LOCAL {name} = {_literal(value)}" for name, value in settings)]
+        [_ISOLATION, *(f"SET LOCAL {name} = {_value(name, value)}" for name, value in settings)]
     )
 
 
@@ -82,6 +84,15 @@ def settings_of(options: str) -> dict[str, str]:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def _value(name: str, value: str) -> str:
+    if name.lower() not in _LISTS:
+        return _literal(value)
+    names = (part.strip() for part in value.split(","))
+    return ", ".join(
+        _literal(part[1:-1] if part.startswith('"') else part.lower()) for part in names
+    )
 
 
 def _literal(value: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from batchgen.postgresql.session import settings_of
+from batchgen.postgresql.session import local_settings, settings_of
 from batchgen.postgresql.url import database
 
 
@@ -98,3 +98,15 @@ def test_what_cannot_be_served_is_refused_in_words(url: str, word: str, pooled: 
     assert "DATABASE_URL" in str(refused.value)
     assert word in str(refused.value)
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("app,public", "'app', 'public'"),
+        ('"$user", "Mine", Yours', "'$user', 'Mine', 'yours'"),
+        ("it's", "'it''s'"),
+    ],
+)
+def test_a_search_path_in_a_transaction_names_each_schema(path: str, expected: str) -> None:
+    assert f"SET LOCAL search_path = {expected}" in local_settings({"search_path": path}, 160000)
