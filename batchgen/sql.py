@@ -90,7 +90,10 @@ class Queries:
             except (psycopg.OperationalError, ReadOnlySqlTransaction, *_PASSING) as error:
                 away = not isinstance(error, _PASSING)
                 if tries >= _TRIES and not (away and time.monotonic() < deadline):
-                    raise _told(error) from error
+                    if isinstance(error, ReadOnlySqlTransaction):
+                        # To all who wait for a server it is one that is away.
+                        raise psycopg.OperationalError(str(error)) from error
+                    raise
                 log.warning("%s: %s; once more", name, type(error).__name__)
                 if away:
                     _look_for_server(error)
@@ -110,13 +113,6 @@ def _look_for_server(error: Exception) -> None:
     else:
         # A server that restarted took all of the pool's connections with it.
         engine_pool().check()
-
-
-def _told(error: psycopg.Error) -> psycopg.Error:
-    """A server that takes no writes is one that is away, to all who wait for it to come back."""
-    if isinstance(error, ReadOnlySqlTransaction):
-        return psycopg.OperationalError(str(error))
-    return error
 
 
 def _numbered(sql: str) -> tuple[str, list[str]]:

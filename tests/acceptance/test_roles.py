@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -17,15 +18,20 @@ from batchgen.local import stack
 from batchgen.local.place import ROOT, free_port
 from batchgen.local.supervisor import Child, Supervisor, logged
 from batchgen.local.terminal import LogFiles
-from tests.acceptance.fleet import Fleet, wait_for
+from runs.models import RunEpic
+from runs.services import RunOptions, run_start
+from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.acceptance.live.web import web_start
 from tests.conftest import Simulator
 from tests.factories import backlog_document, project_make, user_make
+from tests.integration.engine.world import assert_counted
 from tests.integration.postgresql.conftest import (  # noqa: F401 - fixtures
+    Turn,
     admin,
     odd_role,
     poolers,
     server,
+    turned,
 )
 from tests.pgbouncer import PgBouncer
 
@@ -82,6 +88,26 @@ def test_a_run_as_a_role_with_odd_defaults(
     for name in ("createdAt", "startedAt", "completedAt"):
         at = datetime.fromisoformat(run[name])
         assert timedelta(0) <= at - begun < timedelta(minutes=2)
+
+
+def test_a_run_outlives_a_server_that_takes_no_writes_for_a_while(
+    fleet: Fleet,
+    provider: Simulator,
+    turned: Turn,  # noqa: F811
+) -> None:
+    provider.config(latency_ms=300)
+    running = fleet.start(concurrency=4)
+    user = user_make()
+    run = run_start(project=project_make(user, epics=16), user=user, options=RunOptions())
+    wait_for(lambda: RunEpic.objects.filter(status="COMPLETED").exists(), "an epic is done")
+    turned("on")
+    time.sleep(3)
+    turned("off")
+    wait_until_ended(run)
+    assert run.status == "SUCCEEDED"
+    assert_counted(run)
+    assert len(provider.stats()["calls"]) == 16
+    assert running.code() is None
 
 
 def ended(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from tests.pgbouncer import PROGRAM, PgBouncer, pgbouncer
 
+Turn = Callable[[str], None]
+
 #: What an administrator may have given a role, for whatever other program.
 ODD = {
     "datestyle": "German",
@@ -54,6 +56,25 @@ def admin(transactional_db: None) -> Iterator[psycopg.Connection[Any]]:
     """A superuser's connection, past any pooler."""
     with psycopg.connect(server(), autocommit=True) as opened:
         yield opened
+
+
+@pytest.fixture
+def turned(admin: psycopg.Connection[Any]) -> Iterator[Turn]:
+    """Turns the server read-only (`on`), or back."""
+
+    def turn(value: str) -> None:
+        admin.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}".encode())
+        admin.execute("SELECT pg_reload_conf()")
+        while _told() != value:
+            pass
+
+    def _told() -> object:
+        with psycopg.connect(server()) as fresh:
+            row = fresh.execute("SHOW default_transaction_read_only").fetchone()
+        return row and row[0]
+
+    yield turn
+    turn("off")
 
 
 @pytest.fixture

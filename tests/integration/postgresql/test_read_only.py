@@ -1,6 +1,5 @@
 """A server that takes no writes, as a primary after a failover, is one that is away."""
 
-from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -19,32 +18,11 @@ from batchgen.local.terminal import LogFiles
 from batchgen.sql import Queries, engine_pool
 from runs.models import Worker
 from tests.factories import client_of, user_make
-from tests.integration.postgresql.conftest import server
+from tests.integration.postgresql.conftest import Turn, server
 from tests.integration.postgresql.test_session import opened
 from tests.threads import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Turn = Callable[[str], None]
-
-
-@pytest.fixture
-def turned(admin: psycopg.Connection[Any]) -> Iterator[Turn]:
-    """Turns the server read-only (`on`), or back."""
-
-    def turn(value: str) -> None:
-        admin.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}".encode())
-        admin.execute("SELECT pg_reload_conf()")
-        while _told() != value:
-            pass
-
-    def _told() -> object:
-        with psycopg.connect(server()) as fresh:
-            row = fresh.execute("SHOW default_transaction_read_only").fetchone()
-        return row and row[0]
-
-    yield turn
-    turn("off")
 
 
 def test_a_write_is_refused_with_503_and_a_time_to_come_back(turned: Turn) -> None:
