@@ -6,13 +6,17 @@ a line to read.
 """
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
+#: Controls, line separators, and what turns the direction of what follows.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _ids: ContextVar[dict[str, str] | None] = ContextVar("log_ids", default=None)
 
 
@@ -54,7 +58,21 @@ class ReadableFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the library's name
         ids = " ".join(f"{name}={value}" for name, value in vars(record).get("ids", {}).items())
         line = super().formatMessage(record)
-        return f"{line} [{ids}]" if ids else line
+        return _one_line(f"{line} [{ids}]" if ids else line)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  # the library's name
+        return "\n".join(
+            f"    {_one_line(line)}" for line in super().formatException(ei).split("\n")
+        )
+
+
+def _one_line(text: str) -> str:
+    """So that no text from outside can look like a line of its own, or move the cursor."""
+    return text if text.isprintable() else _UNPRINTABLE.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 class JSONFormatter(JsonFormatter):

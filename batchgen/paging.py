@@ -5,6 +5,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
@@ -17,6 +18,8 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 #: The parameters of every list.
 PAGE_NAMES = frozenset({"limit", "cursor"})
+#: What reading a cursor that batchgen did not write comes to.
+_ODD = (binascii.Error, ValueError, TypeError, RecursionError, OverflowError, ValidationError)
 _BAD_CURSOR = "Take the cursor from `page.next` or `page.previous` of an earlier answer."
 
 M = TypeVar("M", bound=Model)
@@ -98,7 +101,7 @@ def _cursor(model: type[Model], keys: tuple[str, ...], query: QueryDict) -> _Cur
             _key(model, key.removeprefix("-"), value)
             for key, value in zip(keys, values, strict=True)
         ]
-    except (binascii.Error, ValueError, TypeError, RecursionError, ValidationError) as error:
+    except _ODD as error:
         raise ValidationFailed("The cursor is not valid.", cursor=[_BAD_CURSOR]) from error
 
 
@@ -109,7 +112,16 @@ def _key(model: type[Model], name: str, value: object) -> Any:
         field = model._meta.get_field(name)
     except FieldDoesNotExist:
         raise AssertionError(f"{model.__name__} has no field {name}") from None
-    return field.to_python(value)  # type: ignore[union-attr]  # keys are plain columns
+    value.encode()  # half of a surrogate pair is no text
+    key = field.to_python(value)  # type: ignore[union-attr]  # keys are plain columns
+    # PostgreSQL takes no offsets beyond 16 hours, and a time without one is nobody's.
+    return _utc(key) if isinstance(key, datetime) else key
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a time has its zone")
+    return moment.astimezone(UTC)
 
 
 def _written(row: Model, names: list[str], *, back: bool) -> str:

@@ -109,6 +109,12 @@ Score = Annotated[int, Field(ge=0, le=100), _Whole]
 Criteria = Annotated[list[Criterion], Field(max_length=limits.LIST_ENTRIES)]
 
 
+#: A defect as the linter of any version wrote it: few keys, short texts, numbers of no size.
+_DefectText = Annotated[str, _limited(limits.CRITERION_CHARS, lines=True), _Text]
+_DefectNumber = Annotated[int | float, Field(ge=-1e9, le=1e9)]
+_Defect = Annotated[dict[_AnyCode, _DefectText | bool | _DefectNumber | None], Field(max_length=20)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", strict=True, frozen=True, populate_by_name=False
@@ -140,9 +146,7 @@ class BacklogQuality(_Part):
     """What the quality check found in a story."""
 
     score: Score | None = None
-    defects: Annotated[
-        list[dict[str, str | int | float | bool | None]], Field(max_length=limits.LIST_ENTRIES)
-    ] = []
+    defects: Annotated[list[_Defect], Field(max_length=limits.LIST_ENTRIES)] = []
 
 
 class BacklogStory(_Part):

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: How a cell starts that a spreadsheet reads as a formula, the full-width forms included; behind
+#: white space, quotation marks and characters that nobody sees, which some programs take off.
+_FORMULA = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\"'`]*"
+    r"[=+\-@\uff1d\uff0b\uff0d\uff20\u2212]"
+)
+#: The same behind what separates cells where a program takes another separator than the comma.
+_NEXT_CELL = re.compile(r"([;\t][ \"']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+#: White space that a spreadsheet takes for the end of a cell or a row.
+_BREAKS_FIRST = ("\t", "\r", "\n")
 #: Jira's limit for a summary.
 _SUMMARY_CHARS = 255
 
@@ -28,7 +37,8 @@ def safe_cell(value: Any) -> str:
     if value is None:
         return ""
     text = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA) else text
+    text = _NEXT_CELL.sub(r"\1'", text)
+    return f"'{text}" if text.startswith(_BREAKS_FIRST) or _FORMULA.match(text) else text
 
 
 def short_line(text: str) -> str:

@@ -45,6 +45,24 @@ def test_a_line_for_people() -> None:
     assert ReadableFormatter().format(record()).endswith("hello you")
 
 
+def test_no_text_from_outside_makes_a_line_of_its_own() -> None:
+    forged = "x\n2026-11-26 INFO batchgen: all is well\r\x1b[2J\u2028\u202e\ud800"
+    with log_context(request=forged):
+        line = ReadableFormatter().format(record(forged.replace("%", "%%") + " %s"))
+    assert line.isprintable()
+    assert line.count("\\n2026-11-26 INFO batchgen: all is well") == 2
+
+
+def test_the_lines_of_a_traceback_are_set_in() -> None:
+    made = record()
+    try:
+        raise ValueError("x\n2026-11-26 INFO batchgen: all is well")
+    except ValueError:
+        made.exc_info = sys.exc_info()
+    _, *lines = ReadableFormatter().format(made).split("\n")
+    assert all(line.startswith("    ") for line in lines)
+
+
 def test_ids_end_with_their_context() -> None:
     with log_context(epic="e1"):
         log_bind(run="r1")

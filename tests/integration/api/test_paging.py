@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from tests.factories import client_of
+from tests.factories import client_of, user_make
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.integration.api.failing_urls")]
 
@@ -88,6 +88,8 @@ def cursor(value: Any) -> str:
         cursor([False, "a", "b"]),
         cursor([False, "a", "1", "2"]),
         cursor([False, "a\0", "1"]),
+        cursor([False, "\ud800", "1"]),
+        cursor([False, "a", "9" * 5000]),
         cursor([False, None, "1"]),
         cursor([False, {"a": 1}, "1"]),
         cursor([1, "a", "1"]),
@@ -105,3 +107,14 @@ def test_a_bad_cursor(text: str) -> None:
 def test_a_cursor_with_a_huge_number_finds_nothing(names: list[str]) -> None:
     rows, _ = get(cursor=cursor([False, "zzz", "9" * 30]))
     assert rows == []
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-11-26T00:00:00"]
+)
+def test_a_cursor_with_a_moment_that_nobody_can_store(moment: str) -> None:
+    user = user_make()
+    bad = cursor([False, moment, "01a2b3c4-0000-7000-8000-000000000000"])
+    answer = client_of(user).get("/api/v1/runs", {"cursor": bad})
+    assert answer.status_code == 400
+    assert list(answer.json()["error"]["details"]) == ["cursor"]

@@ -11,6 +11,7 @@ import pytest
 import epics
 from epics.backlog_export import FORMATS
 from epics.backlog_import import backlog_import
+from epics.csv_rows import safe_cell
 from epics.models import Project
 from epics.services import project_create
 from tests.factories import backlog_document, client_of, project_make, story_document, user_make
@@ -80,6 +81,17 @@ def test_an_export_takes_as_many_queries_whatever_its_size(
     project = project_make(epics=30, cards=3, stories=3)
     with django_assert_max_num_queries(2):
         exported(project, name)
+
+
+@pytest.mark.parametrize("start", [*"=+-@\uff1d\uff0b\uff0d\uff20\u2212"])
+@pytest.mark.parametrize("before", ["", "\r", "\n", "  ", '"', "' ", "\u200b", "\xa0", "\ufeff"])
+def test_a_cell_that_starts_a_formula_is_text(before: str, start: str) -> None:
+    assert safe_cell(f"{before}{start}1+1") == f"'{before}{start}1+1"
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "; ", ';"'])
+def test_what_starts_a_cell_behind_another_separator_is_text(separator: str) -> None:
+    assert safe_cell(f"a{separator}=1+1") == f"a{separator}'=1+1"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n=", "  ="])

@@ -220,3 +220,23 @@ def test_too_many_places_are_refused() -> None:
     assert refused.value.details == {
         "epics": ["They name 120000 cards; at most 100000 are allowed."]
     }
+
+
+@pytest.mark.parametrize(
+    "defect",
+    [
+        {"message": "x" * 2_001},
+        {"m" * 51: "x"},
+        {f"key{number}": 1 for number in range(21)},
+        {"start": 10**12},
+        {"message": "bell \x07"},
+        {"spans": [1]},
+    ],
+)
+def test_defects_have_limits_too(defect: dict[str, Any]) -> None:
+    def change(document: Document) -> None:
+        story = story_document("E1-S1") | {"quality": {"score": 1, "defects": [defect]}}
+        document["epics"][0]["stories"] = [story]
+
+    (path,) = {key.split(".defects[0]")[0] for key in refusal(changed(change))}
+    assert path == "epics[0].stories[0].quality"
