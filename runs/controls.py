@@ -3,7 +3,6 @@
 from typing import NoReturn
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -13,6 +12,7 @@ from runs.log import log_append
 from runs.models import Lane, Run, RunAction, RunEpic
 from runs.queries import QUERIES
 from runs.services import (
+    Actor,
     Moved,
     RunOptions,
     action_append,
@@ -34,7 +34,7 @@ _CONTROLS = {
 _TRIES = 5
 
 
-def run_control(*, run: Run, action: str, user: User) -> Moved:
+def run_control(*, run: Run, action: str, user: Actor) -> Moved:
     """pause, resume or cancel.
 
     Raises:
@@ -65,7 +65,7 @@ def _a_run(status: str) -> str:
 
 
 def run_change(
-    *, run: Run, user: User, version: int, priority: str | None, max_concurrency: int | None
+    *, run: Run, user: Actor, version: int, priority: str | None, max_concurrency: int | None
 ) -> None:
     """Change the priority or the number of lanes, from the next dispatched epic on.
 
@@ -106,7 +106,7 @@ def run_change(
     run_dispatch(run_id=run.id)
 
 
-def run_epic_cancel(*, run_epic: RunEpic, user: User) -> None:
+def run_epic_cancel(*, run_epic: RunEpic, user: Actor) -> None:
     """Cancel one epic: at once when it waits; when it is generated, its call is aborted.
 
     Raises:
@@ -152,7 +152,7 @@ def _refuse_epic(run_epic: RunEpic) -> None:
         raise InvalidTransition("This epic is being cancelled already.", status=status)
 
 
-def run_retry(*, run: Run, user: User, include_pending: bool) -> Run:
+def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
     """A new run over the failed epics of a final one, with its options, said in both trails.
 
     What is not chosen by people is that of today: model, provider, the pacing profile's numbers.

@@ -65,6 +65,21 @@ _CHARACTERS_PER_TOKEN = 3.6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Operator:
+    """Somebody at the server's own shell, who need be no user of batchgen."""
+
+    name: str
+    pk: None = None
+
+    def get_username(self) -> str:
+        """As a user has it: what the trail and the log say."""
+        return self.name
+
+
+Actor = User | Operator
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
     """What the starter of a run chooses; see the contract for the meaning."""
 
@@ -82,7 +97,7 @@ class RunOptions:
 
 
 def run_start(
-    *, project: Project, user: User | None, options: RunOptions, retried_from: Run | None = None
+    *, project: Project, user: Actor | None, options: RunOptions, retried_from: Run | None = None
 ) -> Run:
     """Create a run with its epics and lanes, and set it going.
 
@@ -178,7 +193,7 @@ def _reasons(epics: Sequence[Epic], options: RunOptions) -> tuple[Reason, ...]:
 def _run_create(
     *,
     project: Project,
-    user: User | None,
+    user: Actor | None,
     options: RunOptions,
     epics: Sequence[Epic],
     retried_from: Run | None,
@@ -212,7 +227,7 @@ def _run_create(
                 total_epics=len(epics),
                 phase=RunPhase.QUEUEING_EPICS,
                 retried_from=retried_from,
-                created_by=user,
+                created_by_id=user.pk if user else None,
             )
     except IntegrityError as error:
         if "run_active_once" not in str(error):
@@ -259,7 +274,7 @@ def _estimated_input_tokens(epic: Epic) -> int:
     return round(characters / _CHARACTERS_PER_TOKEN)
 
 
-def _start_line(run: Run, user: User | None) -> str:
+def _start_line(run: Run, user: Actor | None) -> str:
     who = user.get_username() if user else ENGINE
     return (
         f"Started by {who}: {run.total_epics} epics, {run.mode}, personas {run.persona_set}, "
@@ -320,7 +335,7 @@ def run_move(
     run_id: UUID,
     to: RunStatus,
     kind: RunAction.Kind,
-    user: User | None = None,
+    user: Actor | None = None,
     message: str,
     error_code: str = "",
 ) -> Moved | None:
@@ -384,7 +399,7 @@ def action_append(
     *,
     run_id: UUID,
     kind: RunAction.Kind,
-    user: User | None,
+    user: Actor | None,
     details: Mapping[str, object],
     at: datetime | None = None,
 ) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, close_old_connections
@@ -36,25 +36,31 @@ class Look:
     current: tuple[RunEpic, ...] = ()
     #: What the person has to know, or do, for the run to go on.
     notice: str = ""
+    #: A person's pause is an end, too.
+    until_paused: bool = False
 
     @property
     def over(self) -> bool:
         """Nothing more will happen: the run has ended, or the engine paused it."""
         run = self.progress.run
-        halted = run.status == RunStatus.PAUSED and run.error_code and not self.progress.generating
-        return run.completed_at is not None or bool(halted)
+        still = run.status == RunStatus.PAUSED and not self.progress.generating
+        halted = still and bool(run.error_code or self.until_paused)
+        return run.completed_at is not None or halted
 
 
-def watch(console: Console, *, run_id: UUID) -> RunProgress:
+def watch(console: Console, *, run_id: UUID, until_paused: bool = False) -> RunProgress:
     """Show the run until it is over, and tell how it ended.
 
     It is also over for us when the engine paused it, for a reason that somebody has to look at.
+
+    Args:
+        until_paused: also when a person paused it, and its last call has ended.
 
     Raises:
         KeyboardInterrupt: as it came; the run goes on.
         NotFound: the run was deleted.
     """
-    looks = _looks(run_id)
+    looks = _looks(run_id, until_paused=until_paused)
     if console.is_terminal:
         return _watch_live(console, looks)
     return _watch_lines(console, looks)
@@ -80,18 +86,18 @@ def _figures_text(progress: RunProgress) -> str:
     return ", ".join(parts)
 
 
-def _looks(run_id: UUID) -> Iterator[Look]:
+def _looks(run_id: UUID, *, until_paused: bool) -> Iterator[Look]:
     look = None
     while look is None or not look.over:
         if look is not None:
             time.sleep(_LOOK_S)
         try:
-            look = _look(run_id)
+            look = replace(_look(run_id), until_paused=until_paused)
         except (OperationalError, InterfaceError):
             close_old_connections()
             if look is None:
                 raise
-            look = Look(progress=look.progress, notice=_AWAY)
+            look = replace(look, current=(), notice=_AWAY)
         yield look
 
 

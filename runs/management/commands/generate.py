@@ -1,34 +1,28 @@
 """`manage.py generate PROJECT`: start a run and watch it in the terminal."""
 
-import sys
 from argparse import ArgumentTypeError
-from typing import IO, Any, cast
+from typing import Any
 from uuid import UUID
 
-from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import Q
-from rich.console import Console
 from rich.text import Text
 
 from batchgen.errors import BatchgenError, RunAlreadyActive
 from epics.models import Epic, Project
-from runs.management.report import plain, report
-from runs.management.watch import NO_WORKER, watch
+from runs.management.report import plain
+from runs.management.terminal import RunsCommand, user_named
+from runs.management.watch import NO_WORKER
 from runs.models import Run
 from runs.pacing import MOST_LANES
 from runs.selectors import active_runs, epics_left_out, workers_alive
 from runs.services import RunOptions, left_out_text, run_start
 from runs.states import Mode, Pacing, PersonaSet, Priority, RunStatus, RunType
 
-_EXIT_CODES: dict[str, int] = {RunStatus.SUCCEEDED: 0, RunStatus.COMPLETED_WITH_ERRORS: 2}
-_INTERRUPTED = 130
 _NAMES_SHOWN = 10
-#: Columns where the output is a file or a pipe, which has no width of its own.
-_PLAIN_WIDTH = 140
 
 
-class Command(BaseCommand):
+class Command(RunsCommand):
     help = (
         "Generates the stories of all epics of a project, or of some. With --watch or --attach "
         "the exit code is 0 when all went well, 2 when some epics failed, else 1."
@@ -72,7 +66,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         project = project_named(options["project"])
-        console = self._console()
+        console = self.console()
         run = active_runs(project=project).first() if options["attach"] else None
         if run is not None:
             console.print(Text(f"Run {run.pk} is {run.status}."))
@@ -86,34 +80,12 @@ class Command(BaseCommand):
             if left_out := epics_left_out(run=run):
                 console.print(Text(left_out_text(left_out)))
         if options["watch"] or options["attach"]:
-            self._watch(console, run)
+            again = f"manage.py generate {run.project_id} --attach"
+            self.watch(console, run, again=again, wanted=RunStatus.SUCCEEDED)
         else:
             console.print(Text(f"Watch it: manage.py generate {project.pk} --attach"))
             if not workers_alive().exists():
                 console.print(Text(NO_WORKER))
-
-    def _watch(self, console: Console, run: Run) -> None:
-        again = f"manage.py generate {run.project_id} --attach"
-        try:
-            progress = watch(console, run_id=run.pk)
-        except KeyboardInterrupt:
-            console.print(Text(f"\nThe run goes on without you. Look at it again: {again}"))
-            sys.exit(_INTERRUPTED)
-        except BatchgenError as error:
-            raise CommandError(error.message) from error
-        report(console, progress)
-        if code := _EXIT_CODES.get(progress.run.status, 1):
-            sys.exit(code)
-
-    def _console(self) -> Console:
-        self.stdout.ending = ""
-        terminal = self.stdout.isatty()
-        return Console(
-            file=cast("IO[str]", self.stdout),  # it is a text stream in all but name
-            force_terminal=terminal,
-            width=None if terminal else _PLAIN_WIDTH,
-            highlight=False,
-        )
 
 
 def project_named(name: str) -> Project:
@@ -152,7 +124,7 @@ def _start(project: Project, options: dict[str, Any]) -> Run:
     try:
         return run_start(
             project=project,
-            user=_user(options["user"]),
+            user=user_named(options["user"]) if options["user"] else None,
             options=RunOptions(
                 type=RunType.GENERATE_STORIES if one else RunType.GENERATE_ALL_STORIES,
                 mode=options["mode"],
@@ -181,15 +153,6 @@ def _epic_ids(project: Project, codes: list[str] | None) -> list[UUID] | None:
     if unknown := [code for code in codes if code not in found]:
         raise CommandError(f"{project} has no epic {', '.join(unknown)}.")
     return list(found.values())
-
-
-def _user(name: str | None) -> User | None:
-    if name is None:
-        return None
-    user = User.objects.filter(username=name).first()
-    if user is None:
-        raise CommandError(f"There is no user {name}.")
-    return user
 
 
 def _started_line(project: Project, run: Run) -> str:

@@ -1,0 +1,163 @@
+"""`manage.py run …`: look at runs, and pause, resume, cancel or retry them from the shell."""
+
+import getpass
+import os
+from typing import Any
+
+from django.core.management.base import CommandParser
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from runs.controls import run_control, run_retry
+from runs.eta import duration_text
+from runs.management.commands.generate import project_named
+from runs.management.report import plain, report
+from runs.management.terminal import RunsCommand, in_words, run_named, user_named
+from runs.management.watch import NO_WORKER
+from runs.models import Run, RunAction
+from runs.progress import RunProgress
+from runs.selectors import run_read, runs_with_figures, workers_alive
+from runs.services import Actor, Operator
+from runs.states import ACTIVE, RunStatus
+
+_ROWS = 20
+_MOST_ROWS = 1000
+_ACTIONS_SHOWN = 10
+#: What each control leads to where all goes well.
+_WANTED = {
+    "pause": RunStatus.PAUSED,
+    "resume": RunStatus.SUCCEEDED,
+    "cancel": RunStatus.CANCELLED,
+}
+
+
+class Command(RunsCommand):
+    help = (
+        "Looks at runs, and controls them as the API does. The exit code is 0 when that was done, "
+        "1 when it was refused. With --watch: 0 when the run then ended well, or as was asked, 2 "
+        "when some epics failed, else 1."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        listing = actions.add_parser("list", help="the newest runs")
+        listing.add_argument("--project", help="its id, its code or its whole name")
+        listing.add_argument("--status", choices=RunStatus.values)
+        listing.add_argument("--active", action="store_true", help="only those that are not over")
+        listing.add_argument(
+            "--limit", type=int, choices=range(1, _MOST_ROWS + 1), default=_ROWS, metavar="N"
+        )
+        for action, told in {
+            "show": "a run, its epics, and who did what",
+            "pause": "no call starts any more; those in flight finish and are kept",
+            "resume": "go on with the epics that wait",
+            "cancel": "as pause, for good",
+            "retry": "a new run over the failed epics of one that is over",
+        }.items():
+            control = actions.add_parser(action, help=told)
+            control.add_argument("run", help="its id, or how that begins")
+            control.add_argument("--watch", action="store_true", help="show what then happens")
+            if action != "show":
+                control.add_argument(
+                    "--user", help="who does it, by user name (default: you, by your login)"
+                )
+        control.add_argument(
+            "--include-pending", action="store_true", help="also those that were not begun"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        console, action = self.console(), options["action"]
+        with in_words():
+            if action == "list":
+                console.print(_table(_listed(options)))
+                return
+            run = run_named(options["run"])
+            if action == "show":
+                _show(console, run, watched=options["watch"])
+            elif action == "retry":
+                run = _retry(console, run, options)
+            else:
+                _control(console, run, options)
+        if options["watch"]:
+            again = f"manage.py run show {run.pk} --watch"
+            wanted = _WANTED.get(action, RunStatus.SUCCEEDED)
+            self.watch(console, run, again=again, wanted=wanted)
+
+
+def _listed(options: dict[str, Any]) -> list[Run]:
+    runs = runs_with_figures(Run.objects.select_related("project"))
+    if options["project"]:
+        runs = runs.filter(project=project_named(options["project"]))
+    if options["status"]:
+        runs = runs.filter(status=options["status"])
+    if options["active"]:
+        runs = runs.filter(status__in=ACTIVE)
+    return list(runs.order_by("-created_at", "-pk")[: options["limit"]])
+
+
+def _table(runs: list[Run]) -> Table:
+    table = Table("Run", "Project", "Type", "Status")
+    for name in ("Done", "Failed", "Stories", "Cost", "Time"):
+        table.add_column(name, justify="right")
+    for run in runs:
+        progress = RunProgress.of(run)
+        table.add_row(
+            str(run.pk),
+            Text(plain(run.project.name), overflow="ellipsis", no_wrap=True),
+            run.type,
+            run.status,
+            f"{progress.total - progress.left}/{progress.total}",
+            str(progress.failed),
+            str(progress.stories),
+            f"${progress.cost_usd:.4f}",
+            duration_text(progress.elapsed_ms),
+        )
+    return table
+
+
+def _show(console: Console, run: Run, *, watched: bool) -> None:
+    progress = RunProgress.of(run_read(run_id=run.pk))
+    console.print(Text(f"{run} of {plain(run.project.name)}: {run.status}", style="bold"))
+    console.print(
+        Text(
+            f"{run.mode}, personas {run.persona_set}, pacing {run.pacing_profile}, priority "
+            f"{run.priority}, {run.max_concurrency} at a time, {run.model} answered by "
+            f"{run.provider}."
+        )
+    )
+    latest = RunAction.objects.filter(run=run).order_by("-id")[:_ACTIONS_SHOWN]
+    for done in reversed(latest):
+        console.print(Text(f"{done.at:%Y-%m-%d %H:%M:%S} {plain(done.actor)}: {done.kind}"))
+    console.print(Text(f"Now possible: {', '.join(progress.controls) or 'nothing'}."))
+    if not watched:
+        report(console, progress)
+
+
+def _control(console: Console, run: Run, options: dict[str, Any]) -> None:
+    moved = run_control(run=run, action=options["action"], user=_actor(options["user"]))
+    calls = "1 call" if moved.in_flight == 1 else f"{moved.in_flight} calls"
+    console.print(
+        Text(f"Run {run.pk} was {moved.previous} and is {moved.status}; {calls} in flight.")
+    )
+    if moved.status == RunStatus.RUNNING and not workers_alive().exists():
+        console.print(Text(NO_WORKER))
+
+
+def _retry(console: Console, run: Run, options: dict[str, Any]) -> Run:
+    retry = run_retry(
+        run=run, user=_actor(options["user"]), include_pending=options["include_pending"]
+    )
+    console.print(Text(f"Run {retry.pk} does {retry.total_epics} epics of run {run.pk} again."))
+    return retry
+
+
+def _actor(name: str | None) -> Actor:
+    return user_named(name) if name else Operator(name=f"{_login()} (shell)")
+
+
+def _login() -> str:
+    try:
+        return (os.environ.get("SUDO_USER") or getpass.getuser())[:100]
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"
