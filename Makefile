@@ -1,4 +1,4 @@
-# make demo | up | test | pooled | bench | faults | fuzz | mutants | check: the README says what they do.
+# make demo | up | test | pooled | tls | bench | faults | fuzz | mutants | check: the README says what they do.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,14 +18,21 @@ POOLED := tests/integration/postgresql tests/integration/engine/test_lanes.py \
 	tests/integration/api/test_headers.py tests/acceptance/test_main_job.py \
 	tests/acceptance/live/test_join.py
 
+# Whatever opens Redis, and the main job.
+TLS := tests/integration/redis_url tests/integration/engine/test_broker.py \
+	tests/integration/engine/test_reconciler.py tests/integration/engine/test_worker_process.py \
+	tests/integration/limiter/test_gate.py tests/integration/live/test_stream.py \
+	tests/integration/runs_api/test_stream_ticket.py tests/integration/api/test_health.py \
+	tests/acceptance/test_main_job.py tests/acceptance/live/test_join.py
+
 # What a production start asks for, so that Django's deployment checks see production's settings.
 PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none BATCHGEN_TRUSTED_PROXIES=127.0.0.1 \
 	BATCHGEN_SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz
 
-.PHONY: help venv demo up test pooled bench faults fuzz mutants check schema client format lock clean-local
+.PHONY: help venv demo up test pooled tls bench faults fuzz mutants check schema client format lock clean-local
 
 help:
-	@echo 'make demo | up | test | pooled | bench | faults | fuzz | mutants | check | schema | client | format | lock | clean-local'
+	@echo 'make demo | up | test | pooled | tls | bench | faults | fuzz | mutants | check | schema | client | format | lock | clean-local'
 
 venv: $(STAMP)
 
@@ -52,6 +59,9 @@ test: venv
 
 pooled: venv
 	env -u DATABASE_URL -u REDIS_URL BATCHGEN_TEST_PGBOUNCER=1 $(BIN)/python -m pytest $(POOLED)
+
+tls: venv
+	env -u DATABASE_URL -u REDIS_URL BATCHGEN_TEST_TLS=1 $(BIN)/python -m pytest $(TLS)
 
 bench: venv
 	$(BIN)/python -m benchmarks

@@ -29,8 +29,8 @@ class ForeignInstallation(Exception):
 @cache
 def client() -> redis.Redis:
     """This process's client; its calls raise `redis.RedisError` when Redis is away."""
-    return redis.Redis(
-        connection_pool=connection_pool(
+    return redis.Redis.from_pool(
+        connection_pool(
             address(), socket_timeout=5, socket_connect_timeout=2, health_check_interval=30
         )
     )

