@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
+from django.test import override_settings
 
 from runs.controls import run_control
-from runs.models import Run, RunEpic
+from runs.gates import gate_open
+from runs.limits import closings_read
+from runs.models import Lane, Run, RunEpic
 from runs.services import RunOptions, run_start
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator
@@ -65,3 +69,26 @@ def test_a_run_is_paused_at_the_first_and_goes_on_once_that_is_settled(
 
 def _under_way(run: Run) -> bool:
     return RunEpic.objects.filter(run=run, status="GENERATING").exists()
+
+
+def test_a_key_that_a_mistake_shut_is_opened_by_hand_and_the_run_goes_on(
+    fleet: Fleet, provider: Simulator
+) -> None:
+    refused = {"type": "error", "status": 429, "retry_after_s": 3000}
+    provider.faults([{"times": 1, "action": refused}])
+    fleet.environment["ANTHROPIC_API_KEY"] = settings.ANTHROPIC_API_KEY
+    run = run_start(
+        project=project_make(epics=3),
+        user=None,
+        options=RunOptions(pacing_profile="adaptive", max_concurrency=1),
+    )
+    with override_settings(ANTHROPIC_BASE_URL=provider.url):
+        fleet.start()
+        wait_for(lambda: Lane.objects.filter(run=run, state="parked").exists(), "the lane waits")
+        assert closings_read()
+        gate_open(model=run.model, actor="dana")
+        wait_until_ended(run)
+        assert not closings_read()
+    assert run.status == "SUCCEEDED"
+    assert len(provider.stats()["calls"]) == 4
+    assert_counted(run)
