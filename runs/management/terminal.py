@@ -1,5 +1,7 @@
 """What the commands about runs share: a console, watching to the end, and words for errors."""
 
+import getpass
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -82,6 +84,14 @@ def user_named(name: str) -> User:
     if user is None:
         raise CommandError(f"There is no user {name}.")
     return user
+
+
+def shell_name() -> str:
+    """Who has the shell, for a trail: whoever came by sudo, else the login."""
+    try:
+        return f"{(os.environ.get('SUDO_USER') or getpass.getuser())[:100]} (shell)"
+    except (KeyError, OSError):  # an account that the system has no name for
+        return "shell"
 
 
 def run_named(name: str) -> Run:

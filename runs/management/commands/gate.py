@@ -1,6 +1,5 @@
 """`manage.py gate list|close|open`: the gates of the provider's key, by hand."""
 
-import getpass
 import re
 from argparse import ArgumentTypeError
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from batchgen.inputs import is_moment
 from epics.limits import control_character
 from runs.gates import REASON_CHARS, gate_close, gate_open, models_known
 from runs.limits import limits_read
+from runs.management.terminal import shell_name, user_named
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
@@ -103,12 +103,4 @@ def _reason(text: str) -> str:
 
 
 def _actor(name: str | None) -> User | str:
-    if name is None:
-        try:
-            return f"{getpass.getuser()} (shell)"
-        except (KeyError, OSError):  # an account that the system has no name for
-            return "shell"
-    user = User.objects.filter(username=name).first()
-    if user is None:
-        raise CommandError(f"There is no user {name}.")
-    return user
+    return user_named(name) if name else shell_name()

@@ -1,7 +1,5 @@
 """`manage.py run …`: look at runs, and pause, resume, cancel or retry them from the shell."""
 
-import getpass
-import os
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -13,7 +11,13 @@ from runs.controls import run_control, run_retry
 from runs.eta import duration_text
 from runs.management.commands.generate import project_named
 from runs.management.report import plain, report
-from runs.management.terminal import RunsCommand, in_words, run_named, user_named
+from runs.management.terminal import (
+    RunsCommand,
+    in_words,
+    run_named,
+    shell_name,
+    user_named,
+)
 from runs.management.watch import NO_WORKER
 from runs.models import Run, RunAction
 from runs.progress import RunProgress
@@ -153,11 +157,4 @@ def _retry(console: Console, run: Run, options: dict[str, Any]) -> Run:
 
 
 def _actor(name: str | None) -> Actor:
-    return user_named(name) if name else Operator(name=f"{_login()} (shell)")
-
-
-def _login() -> str:
-    try:
-        return (os.environ.get("SUDO_USER") or getpass.getuser())[:100]
-    except (KeyError, OSError):  # a container's user may have no name
-        return f"uid {os.getuid()}"
+    return user_named(name) if name else Operator(name=shell_name())
