@@ -32,6 +32,7 @@ admin_users = admin
 max_client_conn = 1000
 default_pool_size = {size}
 server_round_robin = 1
+server_login_retry = 1
 ignore_startup_parameters = {ignored}
 """
 

@@ -32,7 +32,7 @@ ODD = {
     "statement_timeout": "20ms",
     "lock_timeout": "1ms",
     "idle_in_transaction_session_timeout": "5ms",
-    "transaction_timeout": "50ms",
+    "transaction_timeout": "10s",
     "idle_session_timeout": "1s",
     "gin_fuzzy_search_limit": "1",
     "plan_cache_mode": "force_custom_plan",

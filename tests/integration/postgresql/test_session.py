@@ -99,9 +99,12 @@ def test_slow_statements_and_idle_transactions_are_not_ended(way: DatabaseWrappe
 
 
 def test_nothing_of_ours_stays_with_the_pooler(
-    odd_role: str, poolers: Callable[..., PgBouncer]
+    odd_role: str, poolers: Callable[..., PgBouncer], admin: psycopg.Connection[Any]
 ) -> None:
     """Another program on the same server connection, the only one there is, has its own."""
+    for name in ("statement_timeout", "idle_session_timeout"):
+        # Odd still, and long enough for who does not set them.
+        admin.execute(f"ALTER ROLE odd SET {name} = '50s'".encode())
     pooler = poolers(server(user=odd_role), size="1")
     with closing(opened(pooler.url, pooled=True)) as ours:
         asked(ours, "SELECT 1")
