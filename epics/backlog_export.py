@@ -15,6 +15,7 @@ from epics.csv_rows import csv_rows, plain_label, short_line, wiki_text
 from epics.markdown import markdown_line, markdown_text
 from epics.models import Card, Epic, EpicCard, Project, Story
 
+_SPACES = re.compile(r"\s+")
 #: Rows that are fetched at once.
 _ROWS = 500
 
@@ -216,7 +217,7 @@ def _jira_rows(project: Project) -> Iterator[list[Any]]:
 def _jira_description(story: Fields) -> str:
     parts = [wiki_text(story["userStory"])]
     if story["acceptanceCriteria"]:
-        criteria = (re.sub(r"\s+", " ", wiki_text(text)) for text in story["acceptanceCriteria"])
+        criteria = (_SPACES.sub(" ", wiki_text(text)) for text in story["acceptanceCriteria"])
         parts.append("\n".join(["h4. Acceptance criteria", *(f"* {text}" for text in criteria)]))
     if story["technicalNotes"]:
         parts.append(f"h4. Technical notes\n{wiki_text(story['technicalNotes'])}")

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+_NOT_OF_A_LABEL = re.compile(r"[^\w.-]+")
+_WIKI_MARKS = re.compile(r"([{}\[\]])")
 #: How a cell starts that a spreadsheet reads as a formula, the full-width forms included; behind
 #: white space, quotation marks and characters that nobody sees, which some programs take off.
 _FORMULA = re.compile(
@@ -49,9 +51,9 @@ def short_line(text: str) -> str:
 
 def plain_label(text: str) -> str:
     """A Jira label: it cannot have spaces."""
-    return re.sub(r"[^\w.-]+", "-", text).strip("-")[:_SUMMARY_CHARS]
+    return _NOT_OF_A_LABEL.sub("-", text).strip("-")[:_SUMMARY_CHARS]
 
 
 def wiki_text(text: str) -> str:
     """Text that Jira's wiki markup shows as it is: braces open macros, brackets open links."""
-    return re.sub(r"([{}\[\]])", r"\\\1", text)
+    return _WIKI_MARKS.sub(r"\\\1", text)

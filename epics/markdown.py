@@ -3,7 +3,8 @@
 import re
 
 _INLINE = re.compile(r"([\\`*_\[\]<>|~&])")
-_LINE_START = re.compile(r"^(\s*)([#+=-]|\d+(?=[.)]))", re.MULTILINE)
+# White space of the line alone: with line breaks in it, a text of them is read once for each.
+_LINE_START = re.compile(r"^([^\S\n]*+)([#+=-]|\d++(?=[.)]))", re.MULTILINE)
 
 
 def markdown_text(text: str) -> str:
@@ -20,5 +21,4 @@ def markdown_line(text: str) -> str:
 def _escaped_start(match: re.Match[str]) -> str:
     space, mark = match.groups()
     # Four spaces would open a code block; a number needs its dot escaped, not itself.
-    space = space if "\n" in space else space[:3]
-    return f"{space}{mark}\\" if mark.isdigit() else f"{space}\\{mark}"
+    return f"{space[:3]}{mark}\\" if mark.isdigit() else f"{space[:3]}\\{mark}"

@@ -16,8 +16,9 @@ _ABILITY = re.compile(
     r"\s*(?:to\b\s*)?",
     re.IGNORECASE,
 )
+_LEADS_AN_ACT = re.compile(r"\b(?:to|able|ability)\b", re.IGNORECASE)
 _BENEFIT = re.compile(
-    r"[,.;]?\s*\b(?P<intro>so that|so (?=(?:I|we|they|he|she|it|you|my|our)\b)|"
+    r"(?:[,.;]\s*+|(?<!\s)\s++)?\b(?P<intro>so that|so (?=(?:I|we|they|he|she|it|you|my|our)\b)|"
     r"in order (?:to|that)\b|because\b)\s*",
     re.IGNORECASE,
 )
@@ -81,7 +82,7 @@ def anatomy(text: str) -> Anatomy:
         want_verb=" ".join(wanting["verb"].casefold().split()),
         benefit_intro=benefit["intro"].casefold().strip() if benefit else "",
         has_subject=subject,
-        is_infinitive=bool(lead and re.search(r"\b(?:to|able|ability)\b", lead[0], re.IGNORECASE)),
+        is_infinitive=bool(lead and _LEADS_AN_ACT.search(lead[0])),
     )
 
 

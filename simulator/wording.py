@@ -4,6 +4,8 @@ import re
 
 WANT_WORDS_MAX = 22
 TITLE_CHARACTERS_MAX = 80
+#: Of a text; no sentence of a story is longer, and not every pattern here is linear.
+MOST_CHARS = 600
 
 _ASIDE = re.compile(r"\s*[\(\[{<].*?[\)\]}>]\s*|[\"“”«»*_`]")
 _CLAUSE_END = re.compile(
@@ -73,7 +75,7 @@ def one_line(text: object) -> str:
 
 def parse_statement(statement: str) -> tuple[str, str, str] | None:
     """(persona, want, benefit) of an "As a …, I want …, so that …" sentence; benefit may be ""."""
-    found = _STATEMENT.match(one_line(statement))
+    found = _STATEMENT.match(one_line(statement[:MOST_CHARS]))
     if found is None:
         return None
     return found["persona"].strip(" ,"), found["want"].strip(" ,"), (found["benefit"] or "").strip()
@@ -91,7 +93,7 @@ def a_or_an(noun: str) -> str:
 
 def single_want(text: str) -> str:
     """One want as "to do something", without asides, second wants or loose ends; "" if none."""
-    want = one_line(_VAGUE_WORDS.sub(" ", _ASIDE.sub(" ", text)))
+    want = one_line(_VAGUE_WORDS.sub(" ", _ASIDE.sub(" ", text[:MOST_CHARS])))
     want = _first_clause(_ABILITY.sub("to ", want))
     want = _as_infinitive(want)
     if joined := _JOINED_VERBS.match(want) or _SLASHED_VERBS.match(want):
@@ -105,7 +107,7 @@ def single_want(text: str) -> str:
 
 def benefit_clause(text: str) -> str:
     """The first clause of a benefit, without full stop, in lower case where English wants it."""
-    clause = _first_clause(one_line(_ASIDE.sub(" ", text)).removeprefix("that "))
+    clause = _first_clause(one_line(_ASIDE.sub(" ", text[:MOST_CHARS])).removeprefix("that "))
     clause = clause.strip(" .,")
     return _lowered(clause) if len(clause.split()) >= 3 and "I want" not in clause else ""
 

@@ -22,6 +22,7 @@ _HIDDEN_MARKUP = re.compile(
     r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL
 )
 _TAG = re.compile(r"<[^>]*>?")
+_ERROR_STATUS = re.compile(r"[45]\d\d", re.ASCII)
 _SECRET = re.compile(r"\b(sk-|Bearer\s+|api[ _-]?key[\"']?\s*[:=]\s*)\S+", re.IGNORECASE)
 
 
@@ -151,4 +152,4 @@ def _text(value: object) -> str:
 
 def _status(value: object) -> int | None:
     text = str(value) if isinstance(value, int | str) else ""
-    return int(text) if re.fullmatch(r"[45]\d\d", text, re.ASCII) else None
+    return int(text) if _ERROR_STATUS.fullmatch(text) else None

@@ -9,8 +9,8 @@ from workers.provider.texts import integer
 
 #: Where an object, or a list of objects, may begin.
 _OPENING = re.compile(r'\{(?=\s*["}])|\[(?=\s*\{)')
-#: A string as it is, or a comma with nothing after it.
-_TRAILING = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*[}\]])', re.DOTALL)
+#: A string as it is, also one that breaks off, or a comma with nothing after it.
+_TRAILING = re.compile(r'("(?:[^"\\]|\\.)*+"?)|,(?=\s*[}\]])', re.DOTALL)
 #: Openings that turn out to be none, before a text is given up.
 _TRIES = 5
 
