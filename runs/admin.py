@@ -214,6 +214,10 @@ class RunAdmin(ReadOnlyAdmin):
     def duration(self, run: Run) -> str:
         return _duration(RunProgress.of(run).elapsed_ms if run.started_at else None)
 
+    @admin.display
+    def phase(self, run: Run) -> str:
+        return RunProgress.of(run).phase
+
     @admin.display(description="phase detail")
     def detail(self, run: Run) -> str:
         return RunProgress.of(run).phase_detail

@@ -20,7 +20,6 @@ from runs.states import (
     Priority,
     RunEpicStage,
     RunEpicStatus,
-    RunPhase,
     RunStatus,
     RunType,
 )
@@ -33,7 +32,6 @@ class Run(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
     type = models.CharField(max_length=30, choices=RunType)
     status = models.CharField(max_length=30, choices=RunStatus, default=RunStatus.QUEUED)
-    phase = models.CharField(max_length=30, choices=RunPhase, default=RunPhase.INITIALIZING)
     mode = models.CharField(max_length=20, choices=Mode, default=Mode.STANDARD)
     persona_set = models.CharField(max_length=20, choices=PersonaSet, default=PersonaSet.CORE)
     pacing_profile = models.CharField(max_length=20, choices=Pacing, default=Pacing.NORMAL)

@@ -13,7 +13,8 @@ from uuid import UUID
 from batchgen.clock import database_now
 from runs.eta import Mark, Remaining, remaining
 from runs.models import Run, RunEpic
-from runs.states import FINAL, LaneState, RunEpicStatus, RunStatus
+from runs.phases import Doing, phase_of
+from runs.states import FINAL, LaneState, RunEpicStatus, RunPhase, RunStatus
 
 #: What a person may ask of a run that is not over.
 _CONTROLS: dict[str, tuple[str, ...]] = {
@@ -53,6 +54,10 @@ class RunProgress:
     cost_usd: Decimal = Decimal(0)
     #: As in RunEpic.
     unknown_calls: int = 0
+    #: Lanes that have an epic.
+    lanes_out: int = 0
+    #: Stages of the epics that are being generated.
+    stages: Sequence[str] = ()
     #: Why lanes are parked; empty when none is.
     wait_reason: str = ""
     #: {code, title, order} of the epic that began last and is being generated, or None.
@@ -75,6 +80,7 @@ class RunProgress:
             cost_usd=cost_usd,
             wait_reason=wait_reason,
             current=vars(run)["current"],
+            stages=vars(run)["stages"] or (),
             actions=vars(run)["marks"] or (),
             can_retry=vars(run)["can_retry"],
             may_control=vars(run).get("may_control", True),
@@ -166,6 +172,22 @@ class RunProgress:
         return {"code": run.error_code, "message": run.error} if run.error_code else None
 
     @property
+    def phase(self) -> RunPhase:
+        """What it is doing."""
+        return phase_of(
+            Doing(
+                status=self.run.status,
+                ended=self.run.completed_at is not None,
+                draining=self.run.draining,
+                lanes_out=self.lanes_out,
+                generating=self.generating,
+                stages=self.stages,
+                over=self.total - self.left,
+                left=self.left,
+            )
+        )
+
+    @property
     def phase_detail(self) -> str:
         """One line on what is going on."""
         place = f"({self.total - self.left}/{self.total})"
@@ -239,3 +261,8 @@ class EffectiveProgress(RunProgress):
     def remaining(self) -> Remaining | None:
         """Of the run itself: nothing else of its family is running."""
         return RunProgress.of(self.run).remaining
+
+    @property
+    def phase(self) -> RunPhase:
+        """Of the run itself."""
+        return RunProgress.of(self.run).phase

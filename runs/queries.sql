@@ -635,7 +635,6 @@ WITH before AS (
 )
 UPDATE runs_run
 SET status = %(to)s,
-    phase = CASE WHEN %(to)s = 'FAILED' THEN 'FAILED' ELSE phase END,
     draining = %(to)s IN ('CANCELLED', 'FAILED'),
     error_code = %(error_code)s, error = %(error)s,
     version = version + 1
@@ -714,9 +713,6 @@ SET status = CASE
         WHEN total.failed = 0 THEN 'SUCCEEDED'
         WHEN total.completed + total.skipped = 0 THEN 'FAILED'
         ELSE 'COMPLETED_WITH_ERRORS'
-    END,
-    phase = CASE
-        WHEN runs_run.status IN ('RUNNING', 'CANCELLED') THEN 'COMPLETED' ELSE runs_run.phase
     END,
     error_code = CASE
         WHEN runs_run.status = 'RUNNING' AND total.failed > 0

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from uuid import UUID
 
-from django.contrib.postgres.aggregates import JSONBAgg
+from django.contrib.postgres.aggregates import ArrayAgg, JSONBAgg
 from django.db.models import (
     Avg,
     BooleanField,
@@ -61,13 +61,15 @@ _OBSERVED_EPICS = 200
 
 
 def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
-    """Each with what `RunProgress.of` reads: `figures`, `current`, `marks` and `can_retry`."""
+    """Each with what `RunProgress.of` reads: `figures`, `current`, `stages`, `marks` and
+    `can_retry`."""
     lanes = Lane.objects.filter(run=OuterRef("pk")).order_by()
     figures = lanes.values("run").annotate(
         figures=JSONObject(
             **{name: Sum(name) for name in _COUNTED},
             cost_usd=Cast(Sum("cost_usd"), CharField()),
             generating=Count("pk", filter=Q(state=LaneState.RUNNING)),
+            lanes_out=Count("pk", filter=~Q(state=LaneState.IDLE)),
             wait_reason=Min("wait_reason", filter=Q(state=LaneState.PARKED)),
         )
     )
@@ -81,6 +83,16 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
     ).order_by()
     current = generating.values(
         json=JSONObject(code="epic_code", title="epic_title", order="order")
+    )
+    stages = (
+        RunEpic.objects.filter(
+            status=RunEpicStatus.GENERATING,
+            lane__run=OuterRef("pk"),
+            lane__state=LaneState.RUNNING,
+        )
+        .order_by()
+        .values("lane__run")
+        .annotate(stages=ArrayAgg("stage", distinct=True))
     )
     marks = (
         RunAction.objects.filter(run=OuterRef("pk"), details__has_key="epicsDone")
@@ -96,6 +108,7 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
     return runs.annotate(
         figures=Subquery(figures.values("figures")),
         current=Subquery(current[:1]),
+        stages=Subquery(stages.values("stages")),
         marks=Subquery(marks.values("marks")),
         can_retry=ExpressionWrapper(_retry_succeeds(), output_field=BooleanField()),
     )

@@ -76,7 +76,16 @@ class RunOutput(serializers.Serializer[Any]):
     projectId = serializers.UUIDField(source="run.project_id")
     type = serializers.ChoiceField(RunType.choices, source="run.type")
     status = serializers.ChoiceField(RunStatus.choices, source="run.status")
-    phase = serializers.ChoiceField(RunPhase.choices, source="run.phase")
+    phase = serializers.ChoiceField(
+        RunPhase.choices,
+        help_text=(
+            "INITIALIZING: made, and no lane has an epic yet. QUEUEING_EPICS: its lanes have, and "
+            "wait for a worker. LOADING_CONTENT: the first epics are read, before their calls. "
+            "GENERATING_STORIES. SAVING_RESULTS: the last ones are stored. FINALIZING: nothing is "
+            "left, and its end is written. COMPLETED; FAILED as its status. ANALYZING belongs to "
+            "types that there are not yet."
+        ),
+    )
     phaseDetail = serializers.CharField(source="phase_detail")
     mode = serializers.ChoiceField(Mode.choices, source="run.mode")
     personaSet = serializers.ChoiceField(PersonaSet.choices, source="run.persona_set")

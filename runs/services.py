@@ -49,7 +49,6 @@ from runs.states import (
     PersonaSet,
     Priority,
     RunEpicStatus,
-    RunPhase,
     RunStatus,
     RunType,
     sources_of,
@@ -225,7 +224,6 @@ def _run_create(
                 retry_wait_ms=profile.retry_wait_ms,
                 context_key=_context_key(project),
                 total_epics=len(epics),
-                phase=RunPhase.QUEUEING_EPICS,
                 retried_from=retried_from,
                 created_by_id=user.pk if user else None,
             )
@@ -302,7 +300,6 @@ def run_begin(*, run_id: UUID) -> bool:
     with transaction.atomic():
         began = Run.objects.filter(id=run_id, status__in=[RunStatus.QUEUED]).update(
             status=RunStatus.RUNNING,
-            phase=RunPhase.GENERATING_STORIES,
             started_at=Now(),
             version=F("version") + 1,
         )

@@ -347,7 +347,6 @@ class TestRetry:
         own = {
             "id",
             "status",
-            "phase",
             "created_at",
             "started_at",
             "completed_at",

@@ -11,7 +11,7 @@ from django.utils.timezone import now
 
 from runs.lanes import lane_give_back
 from runs.models import Lane, Run, RunAction, RunEpic
-from runs.services import run_finalize, run_move
+from runs.services import run_begin, run_dispatch, run_finalize, run_move
 from runs.states import RunEpicStatus, RunStatus
 from tests.integration.engine.world import World
 from tests.integration.runs_api.world import ANYBODY, client_of, get, owner, post
@@ -124,6 +124,47 @@ def test_every_field_of_a_running_run() -> None:
         "error": None,
         "version": 2,
     }
+
+
+def test_a_run_goes_through_its_phases_and_its_list_shows_the_same() -> None:
+    world = World.make(epics=2, lanes=1, begin=False)
+
+    def shows(phase: str) -> None:
+        assert read(world)["phase"] == phase
+        assert [run["phase"] for run in get(owner(world), "/runs")["data"]] == [phase]
+
+    # As between the start's commit and what follows it.
+    Lane.objects.update(state="idle")
+    RunEpic.objects.update(lane=None)
+    shows("INITIALIZING")
+    run_dispatch(run_id=world.run.pk)
+    shows("QUEUEING_EPICS")
+    first = world.claim()
+    assert first
+    shows("LOADING_CONTENT")
+    run_begin(run_id=world.run.pk)
+    shows("LOADING_CONTENT")
+    RunEpic.objects.filter(pk=first.hold.run_epic_id).update(stage="component-generation")
+    shows("GENERATING_STORIES")
+    world.finish(first)
+    shows("GENERATING_STORIES")
+    last = world.claim()
+    assert last
+    RunEpic.objects.filter(pk=last.hold.run_epic_id).update(stage="storage")
+    shows("SAVING_RESULTS")
+    world.finish(last)
+    shows("FINALIZING")
+    run_finalize(run_id=world.run.pk)
+    shows("COMPLETED")
+
+
+def test_a_run_whose_epics_all_failed_has_failed() -> None:
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    world.finish(step, status=RunEpicStatus.FAILED)
+    run_finalize(run_id=world.run.pk)
+    assert (read(world)["status"], read(world)["phase"]) == ("FAILED", "FAILED")
 
 
 def test_nothing_is_estimated_before_an_epic_is_done() -> None:

@@ -1,0 +1,56 @@
+"""What a run is doing, told from what its lanes and epics are doing. Pure.
+
+A phase is kept nowhere: as it is told from the rows, it is true of them.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from runs.states import RunEpicStage, RunPhase, RunStatus
+
+_BEFORE_CALLS = {RunEpicStage.VALIDATION, RunEpicStage.CONTEXT_BUILDING}
+_AFTER_CALLS = {RunEpicStage.POST_PROCESSING, RunEpicStage.STORAGE}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Doing:
+    """A run, its epics and its lanes at one moment."""
+
+    status: str
+    #: Its end was written: `completed_at` is set.
+    ended: bool
+    #: Final, but for calls that had begun.
+    draining: bool
+    #: Lanes that were given an epic.
+    lanes_out: int
+    generating: int
+    #: Stages of those.
+    stages: Collection[str]
+    #: Epics that are over, and that are not.
+    over: int
+    left: int
+
+
+def phase_of(doing: Doing) -> RunPhase:
+    """The phase, by what comes first of: the end, calls, their lanes, and nothing yet."""
+    if doing.status == RunStatus.FAILED:
+        return RunPhase.FAILED
+    if doing.ended:
+        return RunPhase.COMPLETED
+    if doing.status == RunStatus.QUEUED and not doing.generating:
+        return RunPhase.QUEUEING_EPICS if doing.lanes_out else RunPhase.INITIALIZING
+    if doing.generating:
+        return _generating(doing)
+    # What is left of a run that was cancelled stays as it is.
+    if doing.draining or (doing.status == RunStatus.RUNNING and not doing.left):
+        return RunPhase.FINALIZING
+    return RunPhase.GENERATING_STORIES
+
+
+def _generating(doing: Doing) -> RunPhase:
+    if not doing.over and _BEFORE_CALLS.issuperset(doing.stages):
+        return RunPhase.LOADING_CONTENT
+    last = doing.draining or doing.left == doing.generating
+    if last and _AFTER_CALLS.issuperset(doing.stages):
+        return RunPhase.SAVING_RESULTS
+    return RunPhase.GENERATING_STORIES
