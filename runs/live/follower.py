@@ -127,6 +127,7 @@ class Follower:
             rest_s = settings.LIVE_INTERVAL_S if self._round() else _AGAIN_S
             computed_s = min(time.thread_time() - began, _LONG_S)
             self._closed.wait(max(rest_s, _REST * computed_s))
+        connection.close()
 
     def _round(self) -> bool:
         """Whether it went well."""

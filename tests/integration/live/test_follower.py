@@ -1,6 +1,8 @@
 """The follower's thread, without a server around it."""
 
 import asyncio
+import threading
+from functools import partial
 
 import pytest
 
@@ -9,6 +11,7 @@ from runs.live.follower import Follower
 from runs.live.subscriber import Subscriber
 from runs.log import log_append
 from tests.integration.engine.world import World
+from tests.threads import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,10 +40,13 @@ async def follow_both(world: World) -> tuple[bytes | None, bytes | None, bytes |
         odd = Subscriber(run_id=world.run.id, after=Position(1, 10**20))
         follower.join(odd)
         end = await told(odd, b"news")
-        await asyncio.to_thread(log_append, run_id=world.run.id, message="news")
+        elsewhere(partial(log_append, run_id=world.run.id, message="news"))
         return opening, end, await told(steady, b"news")
     finally:
         follower.close()
+        for thread in threading.enumerate():
+            if thread.name == "live-follower":
+                await asyncio.to_thread(thread.join, _WAIT_S)
 
 
 def test_a_client_that_cannot_be_served_ends_alone() -> None:
