@@ -1,5 +1,6 @@
 """A backlog as one JSON document: its shape, its limits, and what must fit together in it."""
 
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
@@ -21,6 +22,7 @@ from batchgen.errors import ValidationFailed
 from batchgen.inputs import is_moment, whole
 from batchgen.strict_json import path_text
 from epics import limits
+from epics.languages import REFUSAL, is_language
 
 #: More would not help anybody who repairs a document by hand.
 MAX_PROBLEMS = 50
@@ -44,8 +46,20 @@ def _printable(text: str, *, lines: bool) -> str:
 
 
 def _filled(text: str) -> str:
-    if not text.strip():
+    if not limits.is_seen(text):
         raise ValueError("This must not be blank.")
+    return text
+
+
+def _code(text: str) -> str:
+    if found := limits.unseen_character(text):
+        raise ValueError(f"The invisible character {found} is not allowed in a code.")
+    return unicodedata.normalize("NFC", text)
+
+
+def _language(text: str) -> str:
+    if not is_language(text):
+        raise ValueError(REFUSAL)
     return text
 
 
@@ -77,7 +91,12 @@ _Filled = AfterValidator(_filled)
 _Line = AfterValidator(_line)
 _Text = AfterValidator(_text)
 
-Code = Annotated[str, _limited(limits.CODE_CHARS, filled=True), _Line, _Filled]
+_Code = AfterValidator(_code)
+
+Code = Annotated[str, _limited(limits.CODE_CHARS, filled=True), _Line, _Filled, _Code]
+Language = Annotated[
+    str, _limited(limits.CODE_CHARS, filled=True), _Line, AfterValidator(_language)
+]
 Name = Annotated[str, _limited(limits.NAME_CHARS, filled=True), _Line, _Filled]
 Title = Annotated[str, _limited(limits.TITLE_CHARS, filled=True), _Line, _Filled]
 Text = Annotated[str, _limited(limits.TEXT_CHARS, lines=True), _Text]
@@ -85,7 +104,7 @@ FilledText = Annotated[str, _limited(limits.TEXT_CHARS, lines=True, filled=True)
 Criterion = Annotated[
     str, _limited(limits.CRITERION_CHARS, lines=True, filled=True), _Text, _Filled
 ]
-StoryCode = Annotated[str, _limited(60, filled=True), _Line, _Filled]
+StoryCode = Annotated[str, _limited(60, filled=True), _Line, _Filled, _Code]
 
 
 def _or_null(text: Any) -> BeforeValidator:
@@ -128,7 +147,7 @@ class BacklogProject(_Part):
     code: OptionalCode = ""
     description: OptionalText = ""
     context: OptionalContext = ""
-    language: Code = "English"
+    language: Language = "English"
 
 
 class BacklogCard(_Part):
@@ -216,6 +235,19 @@ def backlog_parse(document: object) -> Backlog:
     return backlog
 
 
+def code_warnings(document: Any) -> list[str]:
+    """What to say of a document that was taken: codes that look alike. At most MAX_PROBLEMS."""
+    told: list[str] = []
+    for kind in ("cards", "epics"):
+        first: dict[str, str] = {}
+        for _, entry in _entries(document, kind):
+            code = entry["code"]
+            other = first.setdefault(limits.code_looks(code), code)
+            if other != code:
+                told.append(f"The codes {_short(other)} and {_short(code)} of {kind} look alike.")
+    return told[:MAX_PROBLEMS]
+
+
 def dependency_cycle(dependencies: dict[str, list[str]]) -> str | None:
     """A cycle as `E1 → E2 → E1`, each depending on the next, or None.
 
@@ -296,21 +328,28 @@ def _entries(owner: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, A
 def _texts(owner: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
     values = owner.get(key)
     if isinstance(values, list):
-        yield from ((i, value) for i, value in enumerate(values) if isinstance(value, str))
+        yield from ((i, _nfc(value)) for i, value in enumerate(values) if isinstance(value, str))
 
 
 def _codes(entries: list[tuple[int, dict[str, Any]]]) -> set[str]:
-    return {entry["code"] for _, entry in entries if isinstance(entry.get("code"), str)}
+    return {_nfc(entry["code"]) for _, entry in entries if isinstance(entry.get("code"), str)}
+
+
+def _nfc(code: str) -> str:
+    return unicodedata.normalize("NFC", code)
 
 
 def _twice(entries: list[tuple[int, dict[str, Any]]], path: str) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for index, entry in entries:
         code = entry.get("code")
-        if isinstance(code, str) and first.setdefault(code, index) != index:
+        if (
+            isinstance(code, str)
+            and (other := first.setdefault(limits.code_key(code), index)) != index
+        ):
             yield (
                 f"{path}[{index}].code",
-                f"The code {_short(code)} is also that of {path}[{first[code]}].",
+                f"The code {_short(code)} is also that of {path}[{other}].",
             )
 
 
@@ -328,7 +367,7 @@ def _references(
 
 def _cycles(epics: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
     graph = {
-        epic["code"]: [code for _, code in _texts(epic, "dependencies")]
+        _nfc(epic["code"]): [code for _, code in _texts(epic, "dependencies")]
         for _, epic in epics
         if isinstance(epic.get("code"), str)
     }

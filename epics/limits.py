@@ -26,6 +26,21 @@ MAX_PLACES = 100_000
 MAX_STORIES_OF_EPIC = 200
 MAX_PRIORITY = 1_000_000
 
+#: Categories of Unicode that nobody sees: controls, formats (joiners, directions), separators.
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
+#: What Unicode does not count to these and shows as nothing all the same: fillers, the empty
+#: braille cell, the joiner of graphemes, what chooses between forms of the sign before.
+_BLANKS = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+#: Letters of other scripts, and of Latin, that look like these in most fonts.
+_LOOKS = str.maketrans(
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0406\u0408\u0405"
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7OIL|",
+    "ABEKMH0PCTYX1JSABEZH1KMN0PTYX0111",
+)
+
 _LINE_BREAKS = "\t\n\r"
 #: The same rule as a regular expression's class, for the OpenAPI document.
 _CONTROL = r"\u0000-\u001f\u007f-\u009f"
@@ -44,6 +59,33 @@ def control_character(text: str, *, lines: bool) -> str | None:
         if unicodedata.category(character) == "Cc" and not (lines and character in _LINE_BREAKS):
             return f"U+{ord(character):04X}"
     return None
+
+
+def is_seen(text: str) -> bool:
+    """Whether anything of the text shows."""
+    return any(not _is_unseen(character) for character in text)
+
+
+def unseen_character(code: str) -> str | None:
+    """The first character of a code that nobody can see, as `U+200B`, or None; a space is seen."""
+    if code.isascii() and code.isprintable():
+        return None
+    found = (each for each in code if each != " " and _is_unseen(each))
+    return next((f"U+{ord(each):04X}" for each in found), None)
+
+
+def code_key(code: str) -> str:
+    """Equal for codes that differ in case or in the composition of their letters alone."""
+    return unicodedata.normalize("NFC", code).upper().casefold()
+
+
+def code_looks(code: str) -> str:
+    """Equal for codes that most readers could not tell apart, such as E1 in Latin and Cyrillic."""
+    return unicodedata.normalize("NFKC", code).upper().translate(_LOOKS)
+
+
+def _is_unseen(character: str) -> bool:
+    return unicodedata.category(character) in _UNSEEN or character in _BLANKS
 
 
 def pattern(*, lines: bool, filled: bool) -> str:

@@ -109,7 +109,8 @@ class Card(models.Model):
     class Meta:
         ordering = ["order", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["project", "code"], name="card_code_once"),
+            # In whatever case: people say C1 and c1 and mean the same.
+            models.UniqueConstraint("project", Upper("code"), name="card_code_once"),
         ]
         indexes = [
             models.Index(fields=["project", "order", "id"], name="card_in_order"),  # the list
@@ -151,7 +152,7 @@ class Epic(models.Model):
     class Meta:
         ordering = ["order", "id"]
         constraints = [
-            models.UniqueConstraint(fields=["project", "code"], name="epic_code_once"),
+            models.UniqueConstraint("project", Upper("code"), name="epic_code_once"),
         ]
         indexes = [
             models.Index(fields=["project", "order", "id"], name="epic_in_order"),  # the list

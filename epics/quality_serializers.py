@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from batchgen.inputs import Flag, QuerySerializer, StrictSerializer
 from epics import limits
-from epics.serializers import TextField
+from epics.serializers import LanguageField, TextField
 from epics.story_lint import MAX_GROUPS, MAX_LINTED
 
 
@@ -39,7 +39,7 @@ class LintStoryInput(StrictSerializer):
 
 class LintInput(StrictSerializer):
     stories = serializers.ListField(child=LintStoryInput(), min_length=1, max_length=MAX_LINTED)
-    language = TextField(
+    language = LanguageField(
         max_length=limits.CODE_CHARS,
         default="English",
         help_text="Of the stories; wording is checked in English only.",

@@ -1,6 +1,7 @@
 """The backlog's JSON. Inputs state the same limits as an import."""
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from rest_framework import serializers
 from batchgen.inputs import Flag, PlainText, QuerySerializer, StrictSerializer, WholeNumber
 from batchgen.paging import order_choices
 from epics import limits
+from epics.languages import REFUSAL, is_language
 from epics.models import Card, Epic, Project, Story
 
 
@@ -25,12 +27,38 @@ class TextField(PlainText):
 
     def check(self, text: str) -> None:
         super().check(text)
+        if not self.allow_blank and not limits.is_seen(text):
+            self.fail("blank")
         if found := limits.control_character(text, lines=self._lines):
             self.fail("control", found=found)
 
 
-def _code() -> TextField:
-    return TextField(max_length=limits.CODE_CHARS)
+class CodeField(TextField):
+    """A short name that people tell apart at sight."""
+
+    default_error_messages = {"unseen": "The invisible character {found} is not allowed in a code."}
+
+    def to_internal_value(self, data: Any) -> str:
+        code = super().to_internal_value(data)
+        if found := limits.unseen_character(code):
+            self.fail("unseen", found=found)
+        return unicodedata.normalize("NFC", code)
+
+
+class LanguageField(TextField):
+    """A language out of the list."""
+
+    default_error_messages = {"language": REFUSAL}
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if not is_language(name):
+            self.fail("language")
+        return name
+
+
+def _code() -> CodeField:
+    return CodeField(max_length=limits.CODE_CHARS)
 
 
 def _title() -> TextField:
@@ -110,7 +138,7 @@ class ProjectInput(StrictSerializer):
     code = _line(limits.CODE_CHARS)
     description = _text()
     context = _text(limits.CONTEXT_CHARS)  # type: ignore[assignment]  # declared fields leave the class
-    language = TextField(max_length=limits.CODE_CHARS, required=False)
+    language = LanguageField(max_length=limits.CODE_CHARS, required=False)
     source = _text()  # type: ignore[assignment]  # as above
 
     answered = ProjectOutput.Meta.fields
@@ -143,7 +171,7 @@ class CardOutput(serializers.ModelSerializer[Card]):
 
 
 class CardInput(StrictSerializer):
-    code = TextField(
+    code = CodeField(
         max_length=limits.CODE_CHARS, required=False, help_text="Default: the next free one."
     )
     title = _title()
@@ -198,7 +226,7 @@ class EpicOutput(serializers.ModelSerializer[Epic]):
 
 
 class EpicInput(StrictSerializer):
-    code = TextField(
+    code = CodeField(
         max_length=limits.CODE_CHARS, required=False, help_text="Default: the next free one."
     )
     title = _title()
@@ -289,10 +317,20 @@ class StoryPatch(VersionInput):
     answered = StoryOutput.Meta.fields
 
 
-class ImportOutput(serializers.Serializer[Any]):
+class ImportCounts(serializers.Serializer[Any]):
     projectId = serializers.UUIDField()
     cardCount = serializers.IntegerField()
     epicCount = serializers.IntegerField()
+
+
+class ImportOutput(ImportCounts):
+    """What an import answers; without warnings where there are none."""
+
+    warnings = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Where there are any: codes that readers could take for each other.",
+    )
 
 
 # Filters --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponseBase
@@ -20,10 +21,10 @@ from batchgen.errors import ValidationFailed
 from batchgen.output import shown
 from epics import selectors
 from epics.access import project_for
-from epics.backlog_document import Backlog
+from epics.backlog_document import Backlog, code_warnings
 from epics.backlog_export import FORMATS, export_name
 from epics.backlog_import import backlog_import
-from epics.serializers import ExportQuery, ImportOutput
+from epics.serializers import ExportQuery, ImportCounts, ImportOutput
 
 #: U+FEFF: what is UTF-8 says so.
 BYTE_ORDER_MARK = "\ufeff"
@@ -43,12 +44,15 @@ class ImportView(APIView):
     def post(self, request: Request) -> Response:
         imported = backlog_import(user=signed_in(request), document=request.data)
         project = selectors.project_read(project_id=imported.pk)
-        output = {
+        output: dict[str, Any] = {
             "projectId": project.pk,
             "cardCount": vars(project)["card_count"],
             "epicCount": vars(project)["epic_count"],
         }
-        return Response(shown(ImportOutput, output), status=201)
+        warnings = code_warnings(request.data)
+        if warnings:
+            output["warnings"] = warnings
+        return Response(shown(ImportOutput if warnings else ImportCounts, output), status=201)
 
 
 class _AnyAccept(BaseContentNegotiation):

@@ -86,11 +86,14 @@ def row_create(row: Coded) -> Coded:
 
 def refuse_taken_code(row: Coded, changes: Changes) -> None:
     """Raises:
-    ValidationFailed: another row of the project, which must be locked, has the new code.
+    ValidationFailed: another row of the project, which must be locked, has the new code, in
+        whatever case.
     """
     code = changes.get("code")
     others = (
-        type(row)._default_manager.filter(project_id=row.project_id, code=code).exclude(pk=row.pk)
+        type(row)
+        ._default_manager.filter(project_id=row.project_id, code__iexact=code)
+        .exclude(pk=row.pk)
     )
     if code is not None and others.exists():
         raise ValidationFailed(

@@ -17,6 +17,7 @@ from django.conf import settings
 from batchgen.clock import database_now
 from batchgen.ids import new_id
 from batchgen.logs import log_bind
+from epics.languages import is_language
 from runs import messages
 from runs.lanes import (
     Hold,
@@ -435,7 +436,8 @@ def generation_input(hold: Hold, row: dict[str, Any]) -> GenerationInput:
             name=row["project_name"],
             description=row["project_description"],
             context=row["project_context"],
-            language=row["project_language"],
+            # One that was stored before languages came from a list is no text for a prompt.
+            language=row["project_language"] if is_language(row["project_language"]) else "",
         ),
         epic=EpicInput(
             code=row["epic_code"],

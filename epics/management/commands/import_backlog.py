@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from batchgen.errors import ValidationFailed
 from batchgen.strict_json import JSONRefused, strict_loads
+from epics.backlog_document import code_warnings
 from epics.backlog_import import backlog_import
 from epics.management.owner import owner_of
 
@@ -45,6 +46,8 @@ class Command(BaseCommand):
             return False
         cards, epics = len(document["cards"]), len(document["epics"])
         self.stdout.write(f"project {project.pk} {project.name}: {cards} cards, {epics} epics")
+        for warning in code_warnings(document):
+            self.stderr.write(f"{name}: {warning}")
         return True
 
     def _tell(self, name: str, error: ValidationFailed) -> None:

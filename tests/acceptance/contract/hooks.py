@@ -22,6 +22,10 @@ RULES = [
         r"There is no epic with .*|An epic is named twice\.|The dependencies form .*",
     ),
     (r"epicIds", r".* is not an epic of this project\.|No epics\.|Name exactly one epic\."),
+    (r".*(code|Codes|dependencies|cards).*", r"The invisible character .* in a code\."),
+    (r"(project\.)?language", r"Name a language as in .*"),
+    (r".*", r"This must not be blank\.|This field may not be blank\."),
+    (r"bom", r"Leave it out for json\."),
     (r"username", r"There is no user of this name\. .*|.* is a member already, .*"),
     (r"role|nonFieldErrors", r"A project keeps an owner\. .*"),
     # What other parts of an import say.

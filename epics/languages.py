@@ -1,0 +1,53 @@
+"""Languages by the names that people give them. A language stands in the part of a prompt that a
+model obeys, so it is one of a list and no free text."""
+
+import re
+from functools import cache
+
+from babel import Locale
+from django.conf.locale import LANG_INFO
+
+REFUSAL = "Name a language as in English, German, British English, Portuguese (Brazil) or pt-BR."
+_TAG = re.compile(
+    r"(?P<language>[a-z]{2,3})(?:[-_](?P<script>[a-z]{4}))?(?:[-_](?P<territory>[a-z]{2}|[0-9]{3}))?"
+)
+_WITH_TERRITORY = re.compile(r"(?P<language>[^()]+?) ?\((?P<territory>[^()]+)\)")
+
+
+def is_language(text: str) -> bool:
+    """Whether the text names a language, in English or by itself, or is its tag (BCP 47)."""
+    name = " ".join(text.casefold().split())
+    if name in _names():
+        return True
+    if tag := _TAG.fullmatch(name):
+        return _is_tag(tag)
+    found = _WITH_TERRITORY.fullmatch(name)
+    return bool(found and found["language"] in _names() and found["territory"] in _territories())
+
+
+def _is_tag(tag: re.Match[str]) -> bool:
+    known = _english()
+    return (
+        tag["language"] in known.languages
+        and (tag["script"] or "latn").title() in known.scripts
+        and (tag["territory"] or "us").upper() in known.territories
+    )
+
+
+@cache
+def _english() -> Locale:
+    return Locale("en")
+
+
+@cache
+def _names() -> frozenset[str]:
+    """English names from Unicode's list, and Django's of the larger languages in themselves."""
+    local = (str(info["name_local"]) for info in LANG_INFO.values() if "name_local" in info)
+    return frozenset(name.casefold() for name in (*_english().languages.values(), *local))
+
+
+@cache
+def _territories() -> frozenset[str]:
+    """Names and codes."""
+    known = _english().territories
+    return frozenset(text.casefold() for text in (*known, *known.values(), "UK", "USA"))
