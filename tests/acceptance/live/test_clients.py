@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx2
 import psutil
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.test import Client
 from rest_framework_simplejwt.tokens import AccessToken
@@ -152,7 +153,7 @@ def test_who_is_removed_from_the_project_is_cut_off(starter: Starter, world: Wor
 
 def test_a_stream_ends_with_its_token(web: Web, world: World) -> None:
     token = AccessToken.for_user(web.user)
-    token.set_exp(lifetime=timedelta(seconds=2))
+    token.set_exp(lifetime=timedelta(seconds=2 - settings.SIMPLE_JWT["LEEWAY"]))
     watcher = web.watch(world.run, token=str(token))
     watcher.wait_for("run")
     watcher.wait_over()
