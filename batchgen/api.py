@@ -26,7 +26,11 @@ from batchgen.inputs import QuerySerializer
 from batchgen.openapi_errors import ERRORS
 from batchgen.output import shown_all
 from batchgen.paging import DEFAULT_LIMIT, MAX_LIMIT, page_of
-from batchgen.strict_json import JSONRefused, strict_loads
+from batchgen.strict_json import MAX_VALUES, JSONRefused, strict_loads
+
+#: Of any body but a whole backlog; the longest list that a body can have takes half of it.
+MAX_JSON_BYTES = 2_000_000
+MAX_JSON_VALUES = 100_000
 
 M = TypeVar("M", bound=Model)
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -89,15 +93,23 @@ class StrictJSONParser(BaseParser):
         charset = str((parser_context or {}).get("encoding") or "utf-8").lower()
         if charset not in {"utf-8", "utf8", "us-ascii"}:
             raise UnsupportedMediaType(media_type or "", f"JSON is UTF-8, not {charset[:40]}.")
-        raw = stream.read(settings.MAX_BODY_BYTES + 1)
-        if len(raw) > settings.MAX_BODY_BYTES:
-            raise PayloadTooLarge(limitBytes=settings.MAX_BODY_BYTES)
+        most, most_values = _most_of((parser_context or {}).get("view"))
+        raw = stream.read(most + 1)
+        if len(raw) > most:
+            raise PayloadTooLarge(limitBytes=most)
         if not raw:
             return {}
         try:
-            return strict_loads(raw)
+            return strict_loads(raw, most_values=most_values)
         except JSONRefused as error:
             raise ValidationFailed(f"The body was refused. {error}") from error
+
+
+def _most_of(view: object) -> tuple[int, int]:
+    """The bytes and the values of a body."""
+    if getattr(view, "takes_backlogs", False):
+        return settings.MAX_BODY_BYTES, MAX_VALUES
+    return min(settings.MAX_BODY_BYTES, MAX_JSON_BYTES), MAX_JSON_VALUES
 
 
 def _check_coding(parser_context: Mapping[str, Any] | None) -> None:

@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -30,12 +31,15 @@ from batchgen.errors import (
     Unavailable,
     ValidationFailed,
 )
+from batchgen.inputs import AND_MORE, MAX_PROBLEMS
 from batchgen.strict_json import path_text
 
 log = logging.getLogger(__name__)
 
 #: When to ask again after a 503: about what a database or Redis needs for a restart.
 RETRY_AFTER_S = 2
+#: Of what is wrong with one field.
+_MESSAGE_CHARS = 300
 _NOT_OF_A_HOST = re.compile(r"[^A-Za-z0-9.:_\[\]-]", re.ASCII)
 _AWAY = (
     OperationalError,
@@ -182,7 +186,7 @@ def _framework_failure(error: exceptions.APIException) -> Failure:
         headers["Retry-After"] = str(max(1, round(wait_s)))
     code = _CODES.get(status, "INTERNAL_ERROR" if status >= 500 else "VALIDATION_ERROR")
     if isinstance(error, exceptions.ValidationError):
-        return Failure(status, code, "The input is not valid.", flat(error.detail), headers)
+        return Failure(status, code, "The input is not valid.", _told(error.detail), headers)
     return Failure(status, code, _sentence(error.detail), {}, headers)
 
 
@@ -200,6 +204,18 @@ def _internal_failure(error: BaseException) -> Failure:
     log.error("internal error %s", error_id, exc_info=error)
     message = f"Something went wrong on our side. The log has it as {error_id}."
     return Failure(500, "INTERNAL_ERROR", message, {"id": error_id})
+
+
+def _told(detail: Any) -> dict[str, list[str]]:
+    """As much of the errors as helps; a message may quote what was sent."""
+    found = flat(detail)
+    told = {
+        path: [message[:_MESSAGE_CHARS] for message in messages[:MAX_PROBLEMS]]
+        for path, messages in islice(found.items(), MAX_PROBLEMS)
+    }
+    if len(found) > MAX_PROBLEMS:
+        told[AND_MORE] = [f"The first {MAX_PROBLEMS} problems are listed; there are more."]
+    return told
 
 
 def flat(detail: Any, path: tuple[str | int, ...] = ()) -> dict[str, list[str]]:

@@ -110,7 +110,7 @@ class IdempotencyConflict(BatchgenError):
 
 
 class PayloadTooLarge(BatchgenError):
-    """The body is larger than this server takes (BATCHGEN_MAX_BODY_BYTES)."""
+    """The body is larger than is taken here: BATCHGEN_MAX_BODY_BYTES for an import, else 2 MB."""
 
     code = "PAYLOAD_TOO_LARGE"
     http_status = 413

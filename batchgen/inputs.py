@@ -2,6 +2,7 @@
 for, and no other key is passed over. So the OpenAPI document can say exactly what is accepted."""
 
 import re
+from heapq import nsmallest
 from typing import Any, ClassVar
 
 from rest_framework import serializers
@@ -9,6 +10,12 @@ from rest_framework.fields import empty
 
 from batchgen.paging import PAGE_NAMES
 
+#: More would not help anybody who repairs a document by hand.
+MAX_PROBLEMS = 50
+#: Where details say how much they leave out.
+AND_MORE = "andMore"
+#: Keys of one object that are told to be wrong there.
+_MOST_NAMED = 10
 _READ_ONLY = "This field cannot be written."
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _MOMENT = re.compile(
@@ -84,6 +91,37 @@ class Flag(serializers.BooleanField):
         return _FLAGS.get(text, text)
 
 
+class ListOf(serializers.ListField):
+    """A JSON list of at most `max_length` entries, which are counted before any is looked at; what
+    is wrong with more than MAX_PROBLEMS of them is not told."""
+
+    def __init__(
+        self, *, child: serializers.Field[Any, Any, Any, Any], max_length: int, **kwargs: Any
+    ) -> None:
+        super().__init__(child=child, max_length=max_length, **kwargs)
+
+    def run_child_validation(self, data: Any) -> list[Any]:
+        if self.max_length is not None and len(data) > self.max_length:
+            raise serializers.ValidationError(
+                f"This has {len(data):,} entries; at most {self.max_length:,} are allowed."
+            )
+        return self._entries(data)
+
+    def _entries(self, data: Any) -> list[Any]:
+        valid: list[Any] = []
+        problems: dict[int, Any] = {}
+        for place, entry in enumerate(data):
+            try:
+                valid.append(self.child.run_validation(entry))
+            except serializers.ValidationError as error:
+                problems[place] = error.detail
+                if len(problems) > MAX_PROBLEMS:
+                    break
+        if problems:
+            raise serializers.ValidationError(problems)  # type: ignore[arg-type]  # places, as of any list
+        return valid
+
+
 class Id(serializers.UUIDField):
     """A UUID in its one usual form."""
 
@@ -113,15 +151,20 @@ class StrictSerializer(serializers.Serializer[Any]):
     keywords: ClassVar[dict[str, Any]] = {}
 
     def to_internal_value(self, data: Any) -> Any:
-        others = set(data) - set(self.fields) if type(data) is dict else set()
+        others = data.keys() - self.fields.keys() if type(data) is dict else set()
         if others:
-            raise serializers.ValidationError(
-                {
-                    str(key)[:100]: [_READ_ONLY if key in self.answered else self.unknown]
-                    for key in sorted(others)
-                }
-            )
+            raise serializers.ValidationError(self._told(others))
         return super().to_internal_value(data)
+
+    def _told(self, others: set[str]) -> dict[str, list[str]]:
+        """What is said of keys that are not for this body: of the first few by name."""
+        named = nsmallest(_MOST_NAMED, others)
+        told = {
+            str(key)[:100]: [_READ_ONLY if key in self.answered else self.unknown] for key in named
+        }
+        if more := len(others) - len(named):
+            told[AND_MORE] = [f"So are {more:,} other keys."]
+        return told
 
 
 class QuerySerializer(StrictSerializer):

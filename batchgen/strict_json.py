@@ -2,11 +2,16 @@
 
 import json
 import math
+import re
 from collections import Counter
 from typing import Any, NoReturn
 
 #: Deeper than any document of batchgen (6), and far from where Python's own recursion ends.
 MAX_DEPTH = 32
+#: Entries of all lists and objects together; the largest backlog that can be imported has fewer.
+MAX_VALUES = 600_000
+#: A string as JSON writes it, or what stands before an entry.
+_ENTRY_OR_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([,\[{])', re.DOTALL)
 
 _MARKS = (
     (b"\xff\xfe", "it is UTF-16"),
@@ -23,16 +28,19 @@ class JSONRefused(ValueError):
     """The bytes are not JSON that batchgen takes; the sentence says why and where."""
 
 
-def strict_loads(raw: bytes) -> Any:
+def strict_loads(raw: bytes, *, most_values: int = MAX_VALUES) -> Any:
     """The document in `raw`: UTF-8 (a byte order mark is passed over), no duplicate keys, finite
-    numbers, at most MAX_DEPTH deep, no text that PostgreSQL could not store (NUL, lone surrogates).
+    numbers, at most MAX_DEPTH deep and so many entries, no text that PostgreSQL could not
+    store (NUL, lone surrogates).
 
     Raises:
         JSONRefused: anything else.
     """
+    text = _decoded(raw)
+    _check_size(raw, most_values)
     try:
         document = json.loads(
-            _decoded(raw),
+            text,
             object_pairs_hook=_unique,
             parse_constant=_refuse_constant,
             parse_float=_finite,
@@ -45,7 +53,7 @@ def strict_loads(raw: bytes) -> Any:
         raise JSONRefused(f"It is nested deeper than {MAX_DEPTH} levels.") from error
     except ValueError as error:
         raise JSONRefused("It contains a number with too many digits.") from error
-    _check(document)
+    _check(document, None, 1)
     return document
 
 
@@ -99,22 +107,29 @@ def _finite(text: str) -> float:
     return number
 
 
-def _check(document: Any) -> None:
-    """Walk the document without recursion; depth, and every text and key in it."""
-    heap: list[tuple[Any, _Place, int]] = [(document, None, 1)]
-    while heap:
-        value, place, depth = heap.pop()
-        if isinstance(value, str):
-            _check_text(value, place)
-        elif isinstance(value, dict | list):
-            if depth > MAX_DEPTH:
-                raise JSONRefused(f"It is nested deeper than {MAX_DEPTH} levels.")
-            items = value.items() if isinstance(value, dict) else enumerate(value)
-            for key, child in items:
-                if isinstance(key, str):
-                    _check_text(key, place)
-                if isinstance(child, str | dict | list):
-                    heap.append((child, (place, key), depth + 1))
+def _check_size(raw: bytes, most: int) -> None:
+    """Count before anything is built: a value takes a byte or two here, and a hundred then."""
+    if sum(map(raw.count, (b",", b"[", b"{"))) <= most:
+        return
+    entries = 0
+    for found in _ENTRY_OR_STRING.finditer(raw):
+        entries += found.lastindex is not None
+        if entries > most:
+            raise JSONRefused(f"It has more than {most:,} entries in its lists and objects.")
+
+
+def _check(value: Any, place: _Place, depth: int) -> None:
+    """The depth, and every text and key. Recursion ends at MAX_DEPTH."""
+    if isinstance(value, str):
+        _check_text(value, place)
+    elif isinstance(value, dict | list):
+        if depth > MAX_DEPTH:
+            raise JSONRefused(f"It is nested deeper than {MAX_DEPTH} levels.")
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(key, str):
+                _check_text(key, place)
+            if isinstance(child, str | dict | list):
+                _check(child, (place, key), depth + 1)
 
 
 def _check_text(text: str, place: _Place) -> None:

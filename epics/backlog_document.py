@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
+from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import (
@@ -14,18 +15,21 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from batchgen.errors import ValidationFailed
-from batchgen.inputs import is_moment, whole
+from batchgen.inputs import MAX_PROBLEMS, is_moment, whole
 from batchgen.strict_json import path_text
 from epics import limits
 from epics.languages import REFUSAL, is_language
 
-#: More would not help anybody who repairs a document by hand.
-MAX_PROBLEMS = 50
+#: Nobody wants to know how many more there are.
+_MOST_COUNTED = 1_000
+#: Keys of one object that are named because they are not known.
+_MOST_UNKNOWN = 10
 
 #: A path into the document, and what is wrong there.
 Problem = tuple[str, str]
@@ -87,6 +91,11 @@ def _limited(chars: int, *, lines: bool = False, filled: bool = False) -> Any:
     return Field(max_length=chars, json_schema_extra={"pattern": pattern})
 
 
+def _few(most: int = limits.LIST_ENTRIES) -> Any:
+    """What a list inside of a card, epic or story is annotated with; its first problem is told."""
+    return Field(max_length=most, fail_fast=True)
+
+
 _Filled = AfterValidator(_filled)
 _Line = AfterValidator(_line)
 _Text = AfterValidator(_text)
@@ -125,7 +134,7 @@ Grade = Annotated[_AnyGrade, _or_null(_AnyGrade)]
 _Whole = BeforeValidator(whole)
 Priority = Annotated[int, Field(ge=0, le=limits.MAX_PRIORITY), _Whole]
 Score = Annotated[int, Field(ge=0, le=100), _Whole]
-Criteria = Annotated[list[Criterion], Field(max_length=limits.LIST_ENTRIES)]
+Criteria = Annotated[list[Criterion], _few()]
 
 
 #: A defect as the linter of any version wrote it: few keys, short texts, numbers of no size.
@@ -138,6 +147,14 @@ class _Part(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", strict=True, frozen=True, populate_by_name=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_keys(cls, given: object) -> object:
+        known = len(cls.model_fields)
+        if isinstance(given, dict) and len(given) > known + _MOST_UNKNOWN:
+            raise ValueError(f"This has {len(given):,} fields; at most {known} are known here.")
+        return given
 
 
 class BacklogProject(_Part):
@@ -158,14 +175,14 @@ class BacklogCard(_Part):
     persona: OptionalName = ""
     statement: OptionalText = ""
     problem: Text | None = None
-    systems: Annotated[list[Name], Field(max_length=limits.LIST_ENTRIES)] = []
+    systems: Annotated[list[Name], _few()] = []
 
 
 class BacklogQuality(_Part):
     """What the quality check found in a story."""
 
     score: Score | None = None
-    defects: Annotated[list[_Defect], Field(max_length=limits.LIST_ENTRIES)] = []
+    defects: Annotated[list[_Defect], _few()] = []
 
 
 class BacklogStory(_Part):
@@ -198,11 +215,11 @@ class BacklogEpic(_Part):
     description: OptionalText = ""
     business_value: OptionalText = ""
     acceptance_criteria: Criteria = []
-    dependencies: Annotated[list[Code], Field(max_length=limits.LIST_ENTRIES)] = []
+    dependencies: Annotated[list[Code], _few()] = []
     effort: OptionalCode = ""
     impact: OptionalCode = ""
     priority: Priority | None = None
-    cards: list[Code] = []
+    cards: Annotated[list[Code], _few(limits.MAX_CARDS)] = []
     stories: Annotated[list[BacklogStory], Field(max_length=limits.MAX_STORIES_OF_EPIC)] = []
     stories_outdated: bool = False
 
@@ -216,23 +233,52 @@ class Backlog(_Part):
     epics: Annotated[list[BacklogEpic], Field(max_length=limits.MAX_EPICS)]
 
 
+class _Frame(_Part):
+    """A backlog, its cards and epics only counted."""
+
+    project: BacklogProject
+    source: OptionalText = ""
+    cards: Annotated[list[Any], Field(max_length=limits.MAX_CARDS)]
+    epics: Annotated[list[Any], Field(max_length=limits.MAX_EPICS)]
+
+
+_LISTS: tuple[tuple[str, type[BaseModel], int], ...] = (
+    ("cards", BacklogCard, limits.MAX_CARDS),
+    ("epics", BacklogEpic, limits.MAX_EPICS),
+)
+
+
 def backlog_parse(document: object) -> Backlog:
     """The document, checked as a whole.
 
     Raises:
         ValidationFailed: details have up to MAX_PROBLEMS problems, each under its path.
     """
-    problems: list[Problem] = []
-    backlog = None
-    try:
-        backlog = Backlog.model_validate(document)
-    except ValidationError as error:
-        problems += [(path_text(found["loc"]), _told(found)) for found in error.errors()]
-    if isinstance(document, dict):
-        problems += _misfits(document)
-    if problems or backlog is None:
+    problems = list(islice(_problems(document), _MOST_COUNTED))
+    if problems:
         raise _refusal(problems)
-    return backlog
+    return Backlog.model_validate(document)
+
+
+def _problems(document: object) -> Iterator[Problem]:
+    """What is wrong, one card and one epic after the other, so that it ends where it is enough."""
+    yield from _wrong(_Frame, document)
+    if not isinstance(document, dict):
+        return
+    for key, part, most in _LISTS:
+        entries = document.get(key)
+        if isinstance(entries, list) and len(entries) <= most:
+            for index, entry in enumerate(entries):
+                yield from _wrong(part, entry, key, index)
+    yield from _misfits(document)
+
+
+def _wrong(part: type[BaseModel], value: object, *path: str | int) -> Iterator[Problem]:
+    try:
+        part.model_validate(value)
+    except ValidationError as error:
+        for found in error.errors(include_url=False):
+            yield path_text((*path, *found["loc"])), _told(found)
 
 
 def code_warnings(document: Any) -> list[str]:
@@ -269,6 +315,8 @@ def _refusal(problems: list[Problem]) -> ValidationFailed:
     for path, message in problems[:MAX_PROBLEMS]:
         details.setdefault(path[:200] or "document", []).append(message)
     told = "one problem" if count == 1 else f"{count} problems"
+    if count == _MOST_COUNTED:
+        told = f"{count:,} problems or more"
     more = f"; the first {MAX_PROBLEMS} are listed" if count > MAX_PROBLEMS else ""
     return ValidationFailed(f"The backlog was not imported. It has {told}{more}.", **details)
 
@@ -299,24 +347,23 @@ def _told(error: ErrorDetails) -> str:
     return sentence.format(**context) if sentence else f"{error['msg']}."
 
 
-def _misfits(document: dict[str, Any]) -> list[Problem]:
+def _misfits(document: dict[str, Any]) -> Iterator[Problem]:
     """What does not fit together. The shape may be wrong too, so nothing is taken for granted."""
     cards = list(_entries(document, "cards"))
     epics = list(_entries(document, "epics"))
     card_codes, epic_codes = _codes(cards), _codes(epics)
-    problems = [*_twice(cards, "cards"), *_twice(epics, "epics")]
+    yield from _twice(cards, "cards")
+    yield from _twice(epics, "epics")
     places = 0
     for index, epic in epics:
         path = f"epics[{index}]"
         places += sum(1 for _ in _texts(epic, "cards"))
-        problems += _references(epic, "cards", path, card_codes, "card")
-        problems += _references(epic, "dependencies", path, epic_codes, "epic")
-        problems += _twice(list(_entries(epic, "stories")), f"{path}.stories")
+        yield from _references(epic, "cards", path, card_codes, "card")
+        yield from _references(epic, "dependencies", path, epic_codes, "epic")
+        yield from _twice(list(_entries(epic, "stories")), f"{path}.stories")
     if places > limits.MAX_PLACES:
-        problems.append(
-            ("epics", f"They name {places} cards; at most {limits.MAX_PLACES} are allowed.")
-        )
-    return [*problems, *_cycles(epics)]
+        yield "epics", f"They name {places} cards; at most {limits.MAX_PLACES} are allowed."
+    yield from _cycles(epics)
 
 
 def _entries(owner: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -3,6 +3,7 @@
 A text goes into prompts, and a prompt has to fit: 20,000 characters are about 5,000 tokens.
 """
 
+import re
 import unicodedata
 
 #: Characters of a field.
@@ -41,10 +42,11 @@ _LOOKS = str.maketrans(
     "ABEKMH0PCTYX1JSABEZH1KMN0PTYX0111",
 )
 
-_LINE_BREAKS = "\t\n\r"
-#: The same rule as a regular expression's class, for the OpenAPI document.
+#: Controls, as a regular expression's class; the OpenAPI document says it so too.
 _CONTROL = r"\u0000-\u001f\u007f-\u009f"
 _CONTROL_BUT_BREAKS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+_NOT_IN_A_LINE = re.compile(f"[{_CONTROL}]")
+_NOT_IN_LINES = re.compile(f"[{_CONTROL_BUT_BREAKS}]")
 
 
 def control_character(text: str, *, lines: bool) -> str | None:
@@ -55,10 +57,8 @@ def control_character(text: str, *, lines: bool) -> str | None:
     """
     if text.isprintable():
         return None
-    for character in text:
-        if unicodedata.category(character) == "Cc" and not (lines and character in _LINE_BREAKS):
-            return f"U+{ord(character):04X}"
-    return None
+    found = (_NOT_IN_LINES if lines else _NOT_IN_A_LINE).search(text)
+    return f"U+{ord(found[0]):04X}" if found else None
 
 
 def is_seen(text: str) -> bool:

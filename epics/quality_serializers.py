@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from batchgen.inputs import Flag, QuerySerializer, StrictSerializer
+from batchgen.inputs import Flag, ListOf, QuerySerializer, StrictSerializer
 from epics import limits
 from epics.serializers import LanguageField, TextField
 from epics.story_lint import MAX_GROUPS, MAX_LINTED
@@ -29,7 +29,7 @@ class LintStoryInput(StrictSerializer):
     userStory = TextField(max_length=limits.TEXT_CHARS, lines=True, source="user_story")
     title = TextField(max_length=limits.TITLE_CHARS, required=False, allow_blank=True)
     persona = TextField(max_length=limits.NAME_CHARS, required=False, allow_blank=True)
-    acceptanceCriteria = serializers.ListField(
+    acceptanceCriteria = ListOf(
         child=TextField(max_length=limits.CRITERION_CHARS, lines=True),
         max_length=limits.LIST_ENTRIES,
         required=False,
@@ -38,7 +38,7 @@ class LintStoryInput(StrictSerializer):
 
 
 class LintInput(StrictSerializer):
-    stories = serializers.ListField(child=LintStoryInput(), min_length=1, max_length=MAX_LINTED)
+    stories = ListOf(child=LintStoryInput(), min_length=1, max_length=MAX_LINTED)
     language = LanguageField(
         max_length=limits.CODE_CHARS,
         default="English",

@@ -7,7 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from batchgen.inputs import Flag, PlainText, QuerySerializer, StrictSerializer, WholeNumber
+from batchgen.inputs import Flag, ListOf, PlainText, QuerySerializer, StrictSerializer, WholeNumber
 from batchgen.paging import order_choices
 from epics import limits
 from epics.languages import REFUSAL, is_language
@@ -73,13 +73,11 @@ def _text(chars: int = limits.TEXT_CHARS, **kwargs: Any) -> TextField:
     return TextField(max_length=chars, required=False, allow_blank=True, lines=True, **kwargs)
 
 
-def _texts(child: TextField, **kwargs: Any) -> serializers.ListField:
-    return serializers.ListField(
-        child=child, max_length=limits.LIST_ENTRIES, required=False, **kwargs
-    )
+def _texts(child: TextField, **kwargs: Any) -> ListOf:
+    return ListOf(child=child, max_length=limits.LIST_ENTRIES, required=False, **kwargs)
 
 
-def _criteria() -> serializers.ListField:
+def _criteria() -> ListOf:
     child = TextField(max_length=limits.CRITERION_CHARS, lines=True)
     return _texts(child, source="acceptance_criteria")
 
@@ -246,7 +244,7 @@ class EpicInput(StrictSerializer):
         allow_null=True,
         help_text="1 comes first; null comes last.",
     )
-    cardCodes = serializers.ListField(
+    cardCodes = ListOf(
         child=_code(),
         max_length=limits.MAX_CARDS,
         required=False,

@@ -31,6 +31,8 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 class ImportView(APIView):
+    takes_backlogs = True
+
     @operation(
         "projectImport",
         "Import a backlog as a new project",

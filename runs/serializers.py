@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from batchgen.inputs import Flag, Id, Moment, QuerySerializer, StrictSerializer, WholeNumber
+from batchgen.inputs import Flag, Id, ListOf, Moment, QuerySerializer, StrictSerializer, WholeNumber
 from batchgen.output import shown
 from batchgen.paging import order_choices
 from epics.limits import MAX_EPICS
@@ -323,7 +323,7 @@ class RunInput(StrictSerializer):
     priority = serializers.ChoiceField(
         Priority.choices, default=Priority.NORMAL, allow_null=True, help_text="Null: computed."
     )
-    epicIds = serializers.ListField(
+    epicIds = ListOf(
         child=Id(),
         default=None,
         allow_null=True,
