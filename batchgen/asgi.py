@@ -11,6 +11,7 @@ import django
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
+from django.db import close_old_connections
 from django.http import HttpRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
@@ -65,7 +66,15 @@ class Handler(ASGIHandler):
 
     async def get_response_async(self, request: HttpRequest) -> "HttpResponseBase":
         """The chain's answer, from the request's thread."""
-        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
+        return await sync_to_async(self._answer, thread_sensitive=True)(request)
+
+    def _answer(self, request: HttpRequest) -> "HttpResponseBase":
+        """The answer, whole. Django would keep the database connection until the client has read
+        the last of it; others wait for one."""
+        try:
+            return self.get_response(request)
+        finally:
+            close_old_connections()
 
 
 log_warnings()

@@ -60,6 +60,11 @@ _UNWISE = (
     _AtLeast(
         "LIVE_STREAMS", 1, "LIVE_STREAMS_PER_USER", "one user could take every stream of a process"
     ),
+    _AtLeast("CONNECTIONS", 1, "LIVE_STREAMS", "streams could take every connection of a process"),
+    _AtLeast(
+        "CONNECTIONS", 1, "CONNECTIONS_PER_ADDRESS", "one address could take every connection of a "
+        "process",
+    ),
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ BatchgenError
 ├── HostNotAllowed        400 HOST_NOT_ALLOWED
 ├── Forbidden             403 FORBIDDEN
 ├── NotFound              404 NOT_FOUND
-├── BodyTimeout           408 REQUEST_TIMEOUT
+├── RequestTimeout        408 REQUEST_TIMEOUT
 ├── InvalidTransition     409 INVALID_TRANSITION
 ├── RunAlreadyActive      409 RUN_ALREADY_ACTIVE
 ├── ItemAlreadyActive     409 ITEM_ALREADY_ACTIVE
@@ -13,6 +13,7 @@ BatchgenError
 ├── IdempotencyConflict   409 IDEMPOTENCY_CONFLICT
 ├── PayloadTooLarge       413 PAYLOAD_TOO_LARGE
 ├── Throttled             429 THROTTLED
+├── HeadersTooLarge       431 HEADERS_TOO_LARGE
 └── Unavailable           503 UNAVAILABLE
 """
 
@@ -62,7 +63,7 @@ class NotFound(BatchgenError):
     http_status = 404
 
 
-class BodyTimeout(BatchgenError):
+class RequestTimeout(BatchgenError):
     """The body did not arrive in time (BATCHGEN_BODY_TIMEOUT_S). Send it again."""
 
     code = "REQUEST_TIMEOUT"
@@ -125,6 +126,13 @@ class Throttled(BatchgenError):
     def __init__(self, message: str, *, wait_s: int) -> None:
         super().__init__(message)
         self.wait_s = wait_s
+
+
+class HeadersTooLarge(BatchgenError):
+    """The address and the headers are longer than this server takes (BATCHGEN_HEAD_BYTES)."""
+
+    code = "HEADERS_TOO_LARGE"
+    http_status = 431
 
 
 class Unavailable(BatchgenError):

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from batchgen.api_errors import failure_of
-from batchgen.errors import BatchgenError, BodyTimeout, PayloadTooLarge
+from batchgen.errors import BatchgenError, PayloadTooLarge, RequestTimeout
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -60,7 +60,7 @@ class BodyLimit:
         if counted.too_large:
             await _refuse(receive, send, linger=True)
         elif counted.too_slow:
-            await _answer(send, BodyTimeout())
+            await _answer(send, RequestTimeout())
 
 
 class _Counted:

@@ -80,6 +80,7 @@ _ERRORS: dict[str, tuple[int, str, str, dict[str, Any]]] = {
         "Request was throttled. Expected available in 12 seconds.",
         {},
     ),
+    "HEADERS_TOO_LARGE": (431, "The head is too large.", "", {"limitBytes": 32_768}),
     "INTERNAL_ERROR": (
         500,
         "Our fault; `details.id` stands in the log.",

@@ -4,7 +4,7 @@
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +22,8 @@ _HOP = re.compile(r"\[([^\]]+)\](?::\d+)?|([0-9.]+):\d+", re.ASCII)
 #: RFC 7239.
 _FOR = re.compile(r'(?:^|[;,\s])for="?([^",;\s]+)', re.IGNORECASE)
 _PROTO = re.compile(r'(?:^|[;,\s])proto="?([^",;\s]+)', re.IGNORECASE)
+#: One household or server has as many addresses of IPv6 as these bits leave.
+_IPV6_PREFIX = 64
 _SCHEMES = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
 #: How the headers begin that proxies and content networks add to a request.
 _SIGNS = (
@@ -49,7 +51,7 @@ class Proxies:
     def _seen(self, scope: Scope) -> Scope:
         peer = address_of(scope["client"][0]) if scope.get("client") else None
         headers = _Headers(scope["headers"])
-        if not _is_trusted(peer):
+        if not is_trusted(peer):
             self._tell_once(peer, headers)
             return scope
         client, scheme = _client(peer, headers.hops()), headers.scheme()
@@ -90,6 +92,13 @@ def address_of(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def household(address: Address | None) -> str:
+    """Who asks, as far as an address tells: of IPv6 the network."""
+    if address is None or address.version == 4:
+        return str(address or "")
+    return str(ip_network((address.packed, _IPV6_PREFIX), strict=False))
+
+
 class _Headers:
     """What the proxies said. `Forwarded` counts where no X-Forwarded header is."""
 
@@ -113,7 +122,8 @@ class _Headers:
         return _SCHEMES.get(given.strip().lower())
 
 
-def _is_trusted(peer: Address | None) -> bool:
+def is_trusted(peer: Address | None) -> bool:
+    """Whether who connects from there is believed what it says of others."""
     networks = settings.TRUSTED_PROXIES
     return networks is None or (peer is not None and any(peer in network for network in networks))
 
@@ -127,7 +137,7 @@ def _client(peer: Address | None, hops: list[str]) -> Address | None:
         if hop is None:
             break
         client = hop
-        if settings.TRUSTED_PROXIES is None or not _is_trusted(hop):
+        if settings.TRUSTED_PROXIES is None or not is_trusted(hop):
             break
     return client
 

@@ -134,6 +134,15 @@ MAX_BODY_BYTES = env.integer("BATCHGEN_MAX_BODY_BYTES", 10_000_000, least=1_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 #: A body that has not arrived whole by then is given up.
 BODY_TIMEOUT_S = env.number("BATCHGEN_BODY_TIMEOUT_S", 60, least=0.1, most=3600)
+#: Address and headers of a request together, in bytes.
+HEAD_BYTES = env.integer("BATCHGEN_HEAD_BYTES", 32_768, least=8_192, most=1_000_000)
+#: A head that is not whole by then ends its connection, as silence does.
+HEAD_TIMEOUT_S = env.number("BATCHGEN_HEAD_TIMEOUT_S", 10, least=0.1, most=3600)
+#: A client that reads less than about 100 kB in so long is cut off.
+WRITE_TIMEOUT_S = env.number("BATCHGEN_WRITE_TIMEOUT_S", 60, least=0.1, most=3600)
+#: Open connections of one web process: of all, and of one address that is no trusted proxy's.
+CONNECTIONS = env.integer("BATCHGEN_CONNECTIONS", 2_000, least=10, most=60_000)
+CONNECTIONS_PER_ADDRESS = env.integer("BATCHGEN_CONNECTIONS_PER_ADDRESS", 1_000, least=10)
 #: One statement of a web request, which then answers 503; 0 = no limit. Workers have none.
 WEB_STATEMENT_TIMEOUT_S = env.number("BATCHGEN_WEB_STATEMENT_TIMEOUT_S", 30, most=3600)
 #: Of one user, or one address that is not signed in; 0 = no limit.
@@ -244,8 +253,8 @@ MANY_EPICS = 15
 #: How often a web process looks for news of the runs that somebody watches through it.
 LIVE_INTERVAL_S = env.number("BATCHGEN_LIVE_INTERVAL_S", 0.025, least=0.005, most=10)
 LIVE_HEARTBEAT_S = env.number("BATCHGEN_LIVE_HEARTBEAT_S", 15, least=0.1, most=30)
-#: How often an open stream asks whether its user may still read the run.
-LIVE_CHECK_S = env.number("BATCHGEN_LIVE_CHECK_S", 60, least=0.1, most=3600)
+#: How often it is asked, for all open streams at once, whether they are still allowed.
+LIVE_CHECK_S = env.number("BATCHGEN_LIVE_CHECK_S", 2, least=0.1, most=3600)
 #: Open streams of one web process: of one user, and of all. Each is a socket.
 LIVE_STREAMS_PER_USER = env.integer("BATCHGEN_LIVE_STREAMS_PER_USER", 250, least=1)
 LIVE_STREAMS = env.integer("BATCHGEN_LIVE_STREAMS", 800, least=1)

@@ -8,7 +8,6 @@ so an answer does not tell which names exist.
 """
 
 import hashlib
-import ipaddress
 from datetime import timedelta
 from typing import Any
 
@@ -25,12 +24,10 @@ from django.http import HttpRequest
 from batchgen.errors import Throttled
 from batchgen.expiry import rows_expire
 from batchgen.models import SignInTries
-from batchgen.proxies import address_of
+from batchgen.proxies import address_of, household
 
 #: A name or an address alone may be tried so many times as often as the two together.
 _PATIENCE = 10
-#: One household or server has as many addresses of IPv6 as these bits leave.
-_IPV6_PREFIX = 64
 
 
 class ThrottledBackend(ModelBackend):
@@ -67,10 +64,7 @@ class SignInForm(AdminAuthenticationForm):
 def client_address(request: HttpRequest | None) -> str:
     """Who asks, as far as an address tells: of IPv6 the network. Behind proxies that are trusted
     it is the client's own (`batchgen.proxies`)."""
-    address = address_of(request.META.get("REMOTE_ADDR", "")) if request else None
-    if address is None or address.version == 4:
-        return str(address or "")
-    return str(ipaddress.ip_network((address.packed, _IPV6_PREFIX), strict=False))
+    return household(address_of(request.META.get("REMOTE_ADDR", "")) if request else None)
 
 
 def _keys(username: str, address: str) -> dict[str, int]:

@@ -105,15 +105,10 @@ def manage(environment: Environment, *arguments: str, attached: bool = False) ->
 
 
 def web(environment: Environment, host: str, port: int) -> Child:
-    """The API and the pages. Told to stop, it ends its event streams, and other answers in 2 s.
-
-    Which proxies are believed is for batchgen to know, not for uvicorn.
-    """
-    listen = ("--host", host, "--port", str(port), "--no-proxy-headers")
-    stop = ("--timeout-graceful-shutdown", "2")
+    """The API and the pages. Told to stop, it ends its event streams, and other answers in 2 s."""
     return Child(
         name="web",
-        argv=[sys.executable, "-m", "uvicorn", "batchgen.asgi:application", *listen, *stop],
+        argv=[sys.executable, "-m", "batchgen.web", "--host", host, "--port", str(port)],
         env=environment,
         cwd=ROOT,
         ready=answers(f"{address(host, port)}/healthz"),

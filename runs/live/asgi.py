@@ -41,6 +41,7 @@ _HANDOVER = "batchgen.live"
 _RETRY_MS = (1000, 3000)
 #: A client that does not read gets so long at the end before its stream is cut.
 _LAST_WORDS_S = 1.0
+_PART_BYTES = 65_536
 #: How long a thread may hold the interpreter while others wait, in seconds. With Python's own 5 ms
 #: the loop, which serves all streams, waits so long behind each request that is being computed.
 _SWITCH_INTERVAL_S = 0.001
@@ -186,7 +187,10 @@ async def _pump(stream: Stream, subscriber: Subscriber, head: Message, send: Sen
 
 
 async def _send(send: Send, content: bytes) -> None:
-    await send({"type": "http.response.body", "body": content, "more_body": True})
+    """In parts, so that the server sees whether the client reads."""
+    for start in range(0, len(content), _PART_BYTES):
+        part = content[start : start + _PART_BYTES]
+        await send({"type": "http.response.body", "body": part, "more_body": True})
 
 
 async def _end_when_gone(receive: Receive, subscriber: Subscriber) -> None:

@@ -1,5 +1,6 @@
 """docker-compose.yml and the Dockerfile name what the program really reads and has."""
 
+import json
 import os
 import re
 import shutil
@@ -49,6 +50,13 @@ def test_a_missing_secret_stops_compose_with_a_message() -> None:
     text = COMPOSE.read_text()
     for name in REQUIRED:
         assert re.search(rf"\$\{{{name}:\?[^}}]+\}}", text), name
+
+
+def test_no_web_process_is_shipped_without_its_limits(services: dict[str, Any]) -> None:
+    entrance = ["python", "-m", "batchgen.web"]
+    dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
+    assert services["web"]["command"][:3] == entrance
+    assert json.loads(dockerfile.rpartition("CMD ")[2])[:3] == entrance
 
 
 def test_workers_can_be_scaled(services: dict[str, Any]) -> None:

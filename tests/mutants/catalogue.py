@@ -1258,6 +1258,54 @@ ANSWERS = (
     ),
 )
 
+_CONNECTION = "batchgen/web/connection.py"
+_ON_CONNECTIONS = "tests/integration/api/test_connections.py::"
+CONNECTIONS = (
+    _mutant(
+        "connections: a head has a most length",
+        _CONNECTION,
+        "            self._overhead += len(part)\n",
+        "",
+        f"{_ON_CONNECTIONS}test_what_is_no_body_has_a_most_length",
+    ),
+    _mutant(
+        "connections: a head's deadline holds after an answer too",
+        _CONNECTION,
+        "            self._wait_for_head(self.timeout_keep_alive + settings.HEAD_TIMEOUT_S)\n",
+        "            pass\n",
+        f"{_ON_CONNECTIONS}test_a_second_half_head_is_not_waited_for_either",
+    ),
+    _mutant(
+        "connections: those at work do not give way",
+        "batchgen/web/crowd.py",
+        '        """A request of it has begun."""\n        self._waiting.pop(member, None)\n',
+        '        """A request of it has begun."""\n',
+        f"{_ON_CONNECTIONS}test_those_who_wait_give_way_and_those_at_work_do_not",
+    ),
+    _mutant(
+        "connections: a trailer is no header",
+        _CONNECTION,
+        "        if self._in_head:\n            super().on_header",
+        "        if True:\n            super().on_header",
+        f"{_ON_CONNECTIONS}test_a_trailer_is_no_header",
+    ),
+    _mutant(
+        "connections: an answer that is sent holds no database connection",
+        "batchgen/asgi.py",
+        "            close_old_connections()\n",
+        "            pass\n",
+        "tests/acceptance/attacks/test_slow_readers.py::"
+        "test_answers_that_nobody_reads_hold_no_database_connection",
+    ),
+    _mutant(
+        "connections: who does not read is cut off",
+        _CONNECTION,
+        "        if self._write_timer is None:\n            self._wait_for_reader()\n",
+        "",
+        "tests/acceptance/attacks/test_slow_readers.py::test_who_does_not_read_is_cut_off",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -1276,4 +1324,5 @@ MUTANTS = (
     *PROXIES,
     *SETTINGS,
     *SESSIONS,
+    *CONNECTIONS,
 )

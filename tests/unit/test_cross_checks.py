@@ -17,7 +17,7 @@ from batchgen.local.place import ROOT
 GOOD = vars(settings)
 PROGRAMS = {
     "manage.py": ["manage.py", "check"],
-    "web": ["-m", "uvicorn", "batchgen.asgi:application", "--port", "0"],
+    "web": ["-m", "batchgen.web", "--port", "0"],
     "worker": ["-m", "celery", "-A", "batchgen", "worker", "-P", "threads"],
     "beat": ["-m", "celery", "-A", "batchgen", "beat", "-s", os.devnull],
 }

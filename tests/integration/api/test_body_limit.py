@@ -1,35 +1,15 @@
 """Bodies that are too large, over real connections to uvicorn."""
 
-import asyncio
 import http.client
 import json
 import socket
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 from django.conf import settings as configured
 from pytest_django.fixtures import Settings
 
-from batchgen.asgi import application
-
 PATH = "/api/v1/auth/token"
-
-
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """Where the application listens."""
-    config = uvicorn.Config(application, lifespan="off", log_level="error")
-    server = uvicorn.Server(config)
-    listening = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
-    thread.start()
-    yield listening.getsockname()[1]
-    server.should_exit = True
-    thread.join(10)
-    listening.close()
 
 
 def answer_of(connection: http.client.HTTPConnection) -> tuple[int, Any]:

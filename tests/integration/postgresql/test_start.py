@@ -18,7 +18,7 @@ from tests.conftest import Simulator
 from tests.integration.postgresql.conftest import server
 from tests.pgbouncer import PgBouncer
 
-WEB = [sys.executable, "-m", "uvicorn", "batchgen.asgi:application", "--port", "0"]
+WEB = [sys.executable, "-m", "batchgen.web", "--port", "0"]
 WORKER = [sys.executable, "-m", "celery", "-A", "batchgen", "worker", "-P", "threads", "-c", "1"]
 
 Poolers = Callable[..., PgBouncer]

@@ -1,0 +1,33 @@
+"""Start the web process: `python -m batchgen.web`, with any of uvicorn's options behind it.
+
+The one way in, for `make up` and the image alike, so that nobody serves without the limits.
+"""
+
+import resource
+import sys
+
+import uvicorn
+
+#: A connection is a descriptor, and what starts programs often leaves them 1,024.
+_DESCRIPTORS = 65_536
+_ARGUMENTS = (
+    "batchgen.asgi:application",
+    *("--http", "batchgen.web.connection:Connection", "--ws", "none"),
+    # batchgen knows which proxies are believed, and has an access log without queries.
+    *("--no-proxy-headers", "--no-access-log"),
+    # Event streams end when they are told to; other answers have so long, in seconds.
+    *("--timeout-graceful-shutdown", "2"),
+)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    uvicorn.main([*_ARGUMENTS, *sys.argv[1:]], prog_name="python -m batchgen.web")
+
+
+if __name__ == "__main__":
+    main()
