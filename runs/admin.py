@@ -23,7 +23,17 @@ from runs import admin_gates  # noqa: F401  # registers its pages
 from runs.admin_actions import CANCEL, PAUSE, RESUME, RETRY, runs_act
 from runs.admin_read_only import ReadOnlyAdmin
 from runs.eta import duration_text
-from runs.models import Lane, PacingProfile, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
+from runs.models import (
+    Lane,
+    PacingProfile,
+    ProviderCall,
+    Run,
+    RunAction,
+    RunEpic,
+    RunLog,
+    Share,
+    Worker,
+)
 from runs.progress import RunProgress, duration_ms
 from runs.selectors import runs_with_figures
 from runs.services import RunOptions, run_start
@@ -396,6 +406,14 @@ class PacingProfileAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+@admin.register(Share)
+class ShareAdmin(ModelAdmin):
+    """What users' turns weigh; who has no row here has the weight 1."""
+
+    list_display = ("user", "weight")
+    autocomplete_fields = ("user",)
 
 
 admin.site.unregister(Project)

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
 from runs.log import log_append
-from runs.models import Lane, Run, RunAction, RunEpic
+from runs.models import Run, RunAction, RunEpic
 from runs.queries import QUERIES
 from runs.services import (
     Actor,
@@ -17,6 +17,7 @@ from runs.services import (
     RunOptions,
     action_append,
     epics_counted,
+    lanes_provide,
     run_dispatch,
     run_finalize,
     run_move,
@@ -88,9 +89,7 @@ def run_change(
             if Run.objects.filter(id=run.id, status__in=ACTIVE).exists():
                 raise VersionConflict
             _refuse(run, "changed")
-        # A lane that is there already is as good.
-        lanes = [Lane(run=run, index=index) for index in range(max_concurrency or 0)]
-        Lane.objects.bulk_create(lanes, ignore_conflicts=True)
+        lanes_provide(run=run, most=max_concurrency or 0)
         before: dict[str, object] = {}
         if max_concurrency is not None:
             before = {

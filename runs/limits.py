@@ -19,9 +19,9 @@ from batchgen import redis
 from runs.models import Closure
 
 _KEYS = (
-    *("gate", "lines", "alive", "wants", "waited"),
-    *("turns0", "turns1", "turns2", "places0", "places1", "places2"),
-    *("warm", "warming"),
+    *("gate", "lines", "alive", "wants", "waited", "unaged", "warm", "warming"),
+    # Those of the queues of users and of their runs begin with it.
+    "queue",
 )
 #: Nobody closes a gate for longer; what is stored beyond that is no closing.
 CLOSED_MOST_S = 31 * 86_400.0

@@ -33,6 +33,9 @@ class Link:
     """One link of a lane's chain: an epic for a generation of the lane."""
 
     run_id: UUID
+    #: Who started the run, and what its turns weigh; None where no person did.
+    user_id: int | None
+    weight: int
     context_key: str
     run_epic_id: UUID
     lane_id: int
@@ -56,6 +59,8 @@ class Link:
         """What the limiter has to know of the epic's call before the epic is claimed."""
         return {
             "run": str(self.run_id),
+            "user": self.user_id,
+            "weight": self.weight,
             "context": self.context_key,
             "priority": self.priority,
             "model": self.model,

@@ -24,6 +24,9 @@ from runs.states import (
     RunType,
 )
 
+#: A user's turns for each one of another.
+MOST_WEIGHT = 10
+
 
 class Run(models.Model):
     """One batch over a project's epics. Its running totals are kept by its lanes."""
@@ -123,6 +126,31 @@ class PacingProfile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Share(models.Model):
+    """What the turns of a user's runs weigh where several users wait; without a row, 1."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="+"
+    )
+    weight = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_WEIGHT)],
+        help_text="Turns for each one that a user without a share gets. It counts from each "
+        "run's next epics on.",
+    )
+
+    class Meta:
+        ordering = ["user"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(weight__range=(1, MOST_WEIGHT)), name="share_weight_in_bounds"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.weight}"
 
 
 class Worker(models.Model):

@@ -117,6 +117,8 @@ LEFT JOIN epics_epic epic ON epic.id = claimed.epic_id
 WITH lane AS (
     SELECT lane.id, lane.index, lane.run_id, run.status, run.max_concurrency, run.priority,
            run.project_id, run.keep_edited, run.context_key, run.model, run.mode,
+           run.created_by_id AS user_id,
+           COALESCE((SELECT weight FROM runs_share WHERE user_id = run.created_by_id), 1) AS weight,
            run.persona_set, run.max_tokens, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
@@ -268,8 +270,8 @@ SET state = CASE
 FROM lane CROSS JOIN done LEFT JOIN next ON true
 WHERE runs_lane.id = lane.id
 RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.state, runs_lane.run_id,
-          lane.context_key, lane.priority, lane.model, lane.mode, lane.persona_set,
-          lane.max_tokens,
+          lane.user_id, lane.weight, lane.context_key, lane.priority, lane.model, lane.mode,
+          lane.persona_set, lane.max_tokens,
           next.id AS run_epic_id, next.epic_code, next.epic_title, next.estimated_input_tokens
 
 -- lane_give_back --
@@ -422,7 +424,9 @@ RETURNING runs_lane.id
 -- due, and those whose message is known to be lost. A lane that has an epic keeps it. Returns the
 -- messages to send.
 WITH run AS (
-    SELECT id, context_key, max_concurrency, priority, model, mode, persona_set, max_tokens
+    SELECT id, context_key, max_concurrency, priority, model, mode, persona_set, max_tokens,
+           created_by_id AS user_id,
+           COALESCE((SELECT weight FROM runs_share WHERE user_id = created_by_id), 1) AS weight
     FROM runs_run
     WHERE id = %(run_id)s AND status IN ('QUEUED', 'RUNNING')
     FOR SHARE
@@ -482,8 +486,8 @@ SET state = 'sent', generation = generation + 1, wake_at = NULL, wait_reason = '
     worker_id = NULL, moved_at = clock_timestamp()
 FROM carried CROSS JOIN run
 WHERE runs_lane.id = carried.lane_id
-RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.run_id, run.context_key,
-          run.priority, run.model, run.mode, run.persona_set, run.max_tokens,
+RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.run_id, run.user_id, run.weight,
+          run.context_key, run.priority, run.model, run.mode, run.persona_set, run.max_tokens,
           carried.id AS run_epic_id, carried.epic_code, carried.epic_title,
           carried.estimated_input_tokens
 

@@ -123,7 +123,7 @@ def run_start(
         if not epics:
             raise already_active(left_out)
         _run_epics_create(run, epics)
-        Lane.objects.bulk_create(Lane(run=run, index=i) for i in range(run.max_concurrency))
+        lanes_provide(run=run, most=run.max_concurrency)
         origin = {"retriedFrom": str(retried_from.id)} if retried_from else {}
         others = {"leftOut": left_out} if left_out else {}
         action_append(
@@ -139,6 +139,13 @@ def run_start(
         # The caller's transaction, where there is one, has to be over too.
         transaction.on_commit(partial(run_dispatch, run_id=run.id))
     return run
+
+
+def lanes_provide(*, run: Run, most: int) -> None:
+    """Make the lanes that the run can use, at most one for each of its epics; those that are there
+    already are as good. To be called again where `most`, or the number of its epics, grew."""
+    indexes = range(min(most, run.total_epics))
+    Lane.objects.bulk_create((Lane(run=run, index=i) for i in indexes), ignore_conflicts=True)
 
 
 def _epics_to_process(project: Project, options: RunOptions) -> list[Epic]:

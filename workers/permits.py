@@ -19,7 +19,7 @@ from runs.limits import closure_read, closure_write, gate_name
 from runs.states import PRIORITY_RANK
 from workers.generation import CompletionRequest, Usage
 from workers.limiter.desk import Desk, Wait
-from workers.limiter.gate import Amounts, Ceilings, Gate, Permit, Want
+from workers.limiter.gate import NOBODY, Amounts, Ceilings, Gate, Permit, Want
 from workers.prompts.rendering import prompt_version
 from workers.provider.errors import Overloaded, ProviderError, QueueFull, RateLimited
 from workers.provider.headers import RateLimitHeaders
@@ -39,6 +39,9 @@ class FirstCall:
     """What a message says of its epic's first call."""
 
     run: str
+    user: str = NOBODY
+    #: As in `runs.models.Share`.
+    weight: int = 1
     #: The same for calls whose prompts have the same project's texts.
     context: str
     priority: str
@@ -53,6 +56,9 @@ class FirstCall:
         """From a message."""
         return cls(
             run=want["run"],
+            # Messages from before there were users say none.
+            user=str(want.get("user") or NOBODY),
+            weight=want.get("weight", 1),
             context=want["context"],
             priority=want["priority"],
             model=want["model"],
@@ -75,6 +81,8 @@ class FirstCall:
     def _want(self, purpose: str, input_tokens: int, output_cap: int) -> Want:
         return Want(
             run=self.run,
+            user=self.user,
+            weight=self.weight,
             rank=PRIORITY_RANK[self.priority],
             kind=f"{prompt_version(self.mode, self.persona_set)}:{purpose}",
             prefix=f"{self.context}:{self.mode}:{self.persona_set}",

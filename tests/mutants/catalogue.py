@@ -16,6 +16,7 @@ OPEN = f"{_ENGINE}test_open_epics.py::"
 BROKER = "tests/integration/engine/test_broker.py::"
 FAULTS = "tests/acceptance/faults/test_faults.py::"
 GATES = "tests/integration/limiter/test_gate.py::"
+SHARES = "tests/integration/limiter/test_shares.py::"
 DESK = "tests/integration/limiter/test_desk.py::"
 GATE_CLOCKS = "tests/integration/limiter/test_clocks.py::"
 INSTALLATION = "tests/integration/test_installation.py::"
@@ -766,23 +767,58 @@ LIMITER = (
     _mutant(
         "limiter: HIGH before LOW",
         GATE,
-        "  for class = 0, 2 do\n    local head",
-        "  for class = 2, 0, -1 do\n    local head",
+        "  for class = 0, 2 do\n    local run, place",
+        "  for class = 2, 0, -1 do\n    local run, place",
         f"{GATES}test_high_goes_before_low_and_low_does_not_starve",
     ),
     _mutant(
         "limiter: LOW does not starve",
         GATE,
-        "    if since_aged >= AGED_EVERY - 1 and ",
-        "    if since_aged < 0 and ",
+        "  local may_age = unaged_of(user) >= AGED_EVERY - 1\n",
+        "  local may_age = unaged_of(user) < 0\n",
         f"{GATES}test_high_goes_before_low_and_low_does_not_starve",
     ),
     _mutant(
         "limiter: runs take turns",
         GATE,
-        "    redis.call('ZADD', TURNS[class], place + 1, run)\n",
-        "    redis.call('ZADD', TURNS[class], place, run)\n",
+        "  move_on(runs_of(line.user, line.class), run, line.place, 1)\n",
+        "  move_on(runs_of(line.user, line.class), run, line.place, 0)\n",
         f"{GATES}test_runs_of_a_priority_take_turns_whatever_their_size",
+    ),
+    _mutant(
+        "shares: users take turns, whatever they ask for",
+        GATE,
+        "  move_on(USERS, line.user, user.place, 1 / user.weight)\n",
+        "  move_on(USERS, line.user, user.place, 0)\n",
+        f"{SHARES}test_sixty_high_runs_of_one_user_leave_another_its_half",
+    ),
+    _mutant(
+        "shares: a process is not far ahead of another's user",
+        GATE,
+        "    if not anyway and users[user].place > first + SLACK then return nil end\n",
+        "",
+        f"{SHARES}test_each_of_n_users_that_wait_gets_at_least_half_of_an_nth",
+    ),
+    _mutant(
+        "shares: who is silent is passed over once, not at every turn",
+        GATE,
+        "    pass_over_the_first()\n",
+        "",
+        f"{SHARES}test_who_left_without_a_word_costs_the_others_one_moment",
+    ),
+    _mutant(
+        "shares: who waits for the cache is in no queue",
+        GATE,
+        "  leave_queues(line.user, line.class, run, true)\n  line.place, for_cache = nil, true\n",
+        "  line.place, for_cache = nil, true\n",
+        f"{SHARES}test_who_waits_for_the_cache_holds_no_other_user_up",
+    ),
+    _mutant(
+        "shares: what a user waits behind is its own",
+        GATE,
+        "math.min(math.min(before * in_line, waiting) * step,",
+        "math.min(waiting * step,",
+        f"{SHARES}test_what_is_told_of_a_queue_is_the_users_own",
     ),
     _mutant(
         "limiter: one call warms the provider's cache",

@@ -188,7 +188,8 @@ class Desk:
         if permit is not None:
             return permit
         lineup = self._lineup
-        wait_s = max(lineup.due_s(time.monotonic()), lineup.queue_s - _EARLY_S, _EARLY_S)
+        queue_s = waiter.ticket.queue_s
+        wait_s = max(lineup.due_s(time.monotonic()), queue_s - _EARLY_S, _EARLY_S)
         wait_s = min(wait_s, MOST_PARKED_S)
         wait = Wait(reason=lineup.reason or "permit", seconds=wait_s)
         if not len(lineup):

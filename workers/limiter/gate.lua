@@ -4,15 +4,19 @@
 -- workers.limiter.gate.Report as JSON; the answer is a workers.limiter.gate.Verdict as JSON.
 --
 -- A bucket holds `burst` seconds of refill less a margin, so that it runs dry before the
--- provider's. What is missing counts as empty. Who gets the next permit: the class (0 HIGH,
--- 1 NORMAL, 2 LOW), within it the run that had the fewest turns, whichever process asks. A turn
--- moves a run's place on by one; the class's place is that of the last turn. Who comes starts
--- there, and who was away is behind it by what it missed, up to a bound.
+-- provider's. What is missing counts as empty. Who gets the next permit: the user that had the
+-- fewest turns for its weight; of its runs those of the first class (0 HIGH, 1 NORMAL, 2 LOW), and
+-- of these the one that had the fewest turns, whichever process asks.
+--
+-- Users stand in one queue, and a user's runs of a class in another. A turn moves a place on by
+-- one (a user's by 1 / weight); the queue's own place is that of its last turn. Who comes starts
+-- there, and who was away is behind it by what it missed, up to a bound. Who cannot take its turn,
+-- because its calls wait for the cache or its process is silent, is not in the queue meanwhile.
+--
+-- KEYS[9] begins the keys of the queues, all in the gate's own slot.
 
 local GATE, LINES, ALIVE, WANTS, WAITED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local TURNS = { [0] = KEYS[6], KEYS[7], KEYS[8] }
-local PLACES = { [0] = KEYS[9], KEYS[10], KEYS[11] }
-local WARM, WARMING = KEYS[12], KEYS[13]
+local UNAGED, WARM, WARMING, QUEUES = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local DIMENSIONS = { 'requests', 'input', 'output' }
 
 local KEPT_S = 86400          -- a gate that nobody asked for so long is forgotten
@@ -27,7 +31,7 @@ local DRAG_FADES_S = 2
 local OFFER_S = 0.1           -- a turn that its process does not take goes to the next
 local AGE_S = 5               -- a class waits so long for each class above it ...
 local AGED_EVERY = 20         -- ... and then gets one of so many permits
-local SLACK = 5               -- turns by which a run may be ahead of one in another process
+local SLACK = 5               -- turns by which who is here may be ahead of another process's
 local POLL_S = 0.05           -- until a slot is free, or a turn was not taken
 local ASK_AT_LEAST_S = 0.5    -- who waits is heard from so often
 local WARM_S = 300            -- so long the provider keeps a prompt's beginning after its last use
@@ -168,31 +172,89 @@ if closed_until > now then
   for _, bucket in pairs(buckets) do bucket.level = math.min(bucket.level, 0) end
 end
 
--- Lines of processes that are gone, then the asking one's.
+local function queue_of(name)
+  return { turns = QUEUES .. ':turns' .. name, places = QUEUES .. ':places' .. name }
+end
+local USERS = queue_of('')
+local NOBODY = '-'           -- the user of runs that no person started
+local function runs_of(user, class) return queue_of(':' .. user .. ':' .. class) end
+local function keep(queue)
+  redis.call('EXPIRE', queue.turns, KEPT_S)
+  redis.call('EXPIRE', queue.places, KEPT_S)
+end
+local function head_of(queue)
+  local head = redis.call('ZRANGE', queue.turns, 0, 0, 'WITHSCORES')
+  return head[1], tonumber(head[2])
+end
+-- The queue's own place stands among those of its members, under no name.
+local function place_of(queue)
+  local _, first = head_of(queue)
+  return tonumber(redis.call('ZSCORE', queue.places, '')) or first or 0
+end
+-- Its place in the queue, where it stands from now on if it did not.
+local function stand(queue, member)
+  local place = tonumber(redis.call('ZSCORE', queue.turns, member))
+  if place then return place end
+  local here = place_of(queue)
+  place = tonumber(redis.call('ZSCORE', queue.places, member)) or here
+  place = math.max(place, here - CREDIT)
+  redis.call('ZADD', queue.turns, place, member)
+  keep(queue)
+  return place
+end
+local function step_out(queue, member, keeps_place)
+  local place = redis.call('ZSCORE', queue.turns, member)
+  if not place then return end
+  if keeps_place then redis.call('ZADD', queue.places, place, member) end
+  redis.call('ZREM', queue.turns, member)
+  keep(queue)
+end
+local function move_on(queue, member, place, by)
+  local here = math.max(place, place_of(queue))
+  redis.call('ZADD', queue.places, here, '', place + by, member)
+  redis.call('ZREMRANGEBYSCORE', queue.places, '-inf', '(' .. (here - CREDIT))
+  redis.call('ZADD', queue.turns, place + by, member)
+  keep(queue)
+end
+
+-- Take a run, and its user where it has no other, out of the queues.
+local function leave_queues(user, class, run, keeps_place)
+  step_out(runs_of(user, class), run, keeps_place)
+  for each = 0, 2 do
+    if head_of(runs_of(user, each)) then return end
+  end
+  step_out(USERS, user, keeps_place)
+end
+
+-- How many calls of a run, and of all of a user's runs of a class, wait.
 local waiting = number('waiting', 0)
-local function join(run, class, count)
+local function count_wants(user, class, run, count)
   waiting = waiting + count
-  local total = redis.call('HINCRBY', WANTS, run, count)
-  if total == count then
-    local here = number('place_' .. class, 0)
-    local place = tonumber(redis.call('ZSCORE', PLACES[class], run)) or here
-    redis.call('ZADD', TURNS[class], math.max(place, here - CREDIT), run)
-    redis.call('ZADD', WAITED, 'NX', now, run)
+  local class_of = user .. ':' .. class
+  if redis.call('HINCRBY', WANTS, class_of, count) <= 0 then
+    redis.call('HDEL', WANTS, class_of)
   end
-end
-local function leave(run, class, count)
-  waiting = waiting - count
-  if redis.call('HINCRBY', WANTS, run, -count) <= 0 then
-    redis.call('HDEL', WANTS, run)
-      redis.call('ZREM', TURNS[class], run)
+  local left = redis.call('HINCRBY', WANTS, class_of .. ':' .. run, count)
+  if left <= 0 then
+    redis.call('HDEL', WANTS, class_of .. ':' .. run)
+    leave_queues(user, class, run, false)
   end
+  return left
 end
+
+-- Lines of processes that are gone, then the asking one's: [class, count, user] by run. A worker
+-- from before there were users says none.
+local function join(run, line)
+  local left = count_wants(line[3], line[1], run, line[2])
+  if left == line[2] then redis.call('ZADD', WAITED, 'NX', now, run) end
+end
+local function leave(run, line) count_wants(line[3] or NOBODY, line[1], run, -line[2]) end
 local held = number('held', 0)
 for _, process in ipairs(redis.call('ZRANGEBYSCORE', ALIVE, '-inf', now, 'LIMIT', 0, 4)) do
   local past = redis.call('HGET', LINES, process)
   if past and process ~= report.process then
     past = cjson.decode(past)
-    for run, line in pairs(past.lines) do leave(run, line[1], line[2]) end
+    for run, line in pairs(past.lines) do leave(run, line) end
     held = held - past.held
     redis.call('HDEL', LINES, process)
     redis.call('ZREM', ALIVE, process)
@@ -207,26 +269,26 @@ if report.overloaded > eased_at then
   window = math.max(1, math.floor(held / 2))
   eased_at = now
 end
-local mine = {}
+local mine, users = {}, {}
 local waiting_here = 0
 for _, line in ipairs(report.lines) do
-  local run, class, count = line[1], line[2], line[3]
-  mine[run] = { class = class, count = count, heads = line[4], served = 0 }
+  local run, class, count, user = line[1], line[2], line[3], line[5] or NOBODY
+  mine[run] = { class = class, count = count, heads = line[4], served = 0, user = user }
+  users[user] = { weight = math.max(1, line[6] or 1) }
   waiting_here = waiting_here + count
-  local before = past.lines[run]
-  if before and before[1] ~= class then
-    leave(run, before[1], before[2])
+  local now_here, before = { class, count, user }, past.lines[run]
+  if before and (before[1] ~= class or before[3] ~= user) then
+    leave(run, before)
     before = nil
   end
   if not before then
-    join(run, class, count)
+    join(run, now_here)
   elseif count ~= before[2] then
-    redis.call('HINCRBY', WANTS, run, count - before[2])
-    waiting = waiting + count - before[2]
+    count_wants(user, class, run, count - before[2])
   end
 end
 for run, line in pairs(past.lines) do
-  if not mine[run] then leave(run, line[1], line[2]) end
+  if not mine[run] then leave(run, line) end
 end
 
 -- A prompt's beginning that the provider does not keep is sent by one call first: those after it
@@ -278,45 +340,44 @@ local function step_of(cost)
   return step
 end
 
-local function take_turn(run, class, place)
-  local here = math.max(place, number('place_' .. class, 0))
-  state['place_' .. class] = here
-  redis.call('ZADD', PLACES[class], place + 1, run)
-  waiting = waiting - 1
-  redis.call('ZREMRANGEBYSCORE', PLACES[class], '-inf', here - CREDIT)
-  if redis.call('HINCRBY', WANTS, run, -1) > 0 then
-    redis.call('ZADD', TURNS[class], place + 1, run)
-    redis.call('ZADD', WAITED, now, run)
-  else
-    redis.call('HDEL', WANTS, run)
-    redis.call('ZREM', TURNS[class], run)
-    redis.call('ZREM', WAITED, run)
-  end
+local function take_turn(run, line)
+  local user = users[line.user]
+  move_on(USERS, line.user, user.place, 1 / user.weight)
+  move_on(runs_of(line.user, line.class), run, line.place, 1)
+  user.place, line.place = user.place + 1 / user.weight, line.place + 1
+  redis.call('ZADD', WAITED, now, run)
+  if count_wants(line.user, line.class, run, -1) <= 0 then redis.call('ZREM', WAITED, run) end
 end
 
 local slots = report.slots
 if window > 0 and (slots == 0 or window < slots) then slots = math.floor(window) end
-local since_aged = number('since_aged', 0)
 local granted, wait, reason, step = {}, 0, '', 0
 local untold = false           -- of a run that may go on, no more sizes were told
+local for_cache = false        -- a run here waits for its prompt's beginning
+local function wait_for_cache(line, run)
+  leave_queues(line.user, line.class, run, true)
+  line.place, for_cache = nil, true
+end
 
--- The asking process's run of a class that had the fewest turns; those whose first call is under
--- way have nothing to ask for.
-local function first_of_mine(class)
+for run, line in pairs(mine) do
+  if line.heads[1] and is_warming(line.heads[1]) then
+    wait_for_cache(line, run)
+  else
+    users[line.user].place = stand(USERS, line.user)
+    line.place = stand(runs_of(line.user, line.class), run)
+  end
+end
+
+-- The asking process's run of a user's class that had the fewest turns.
+local function first_of_mine(user, class)
   local best, least
   for run, line in pairs(mine) do
-    local want = line.class == class and line.heads[line.served + 1]
-    if line.class == class and not want and line.served < line.count then
-      untold = true
-    elseif want then
-      line.place = line.place or tonumber(redis.call('ZSCORE', TURNS[class], run))
-      if not line.place then
-        -- Redis lost a part of what it knew.
-        line.place = number('place_' .. class, 0)
-        redis.call('ZADD', TURNS[class], line.place, run)
-      end
-      if is_warming(want) then
-        wait, reason = WARMING_POLL_S, 'cache'
+    if line.user == user and line.class == class and line.served < line.count then
+      local want = line.heads[line.served + 1]
+      if not want then
+        untold = true
+      elseif not line.place or is_warming(want) then
+        wait_for_cache(line, run)
       elseif not least or line.place < least or (line.place == least and run < best) then
         best, least = run, line.place
       end
@@ -325,32 +386,74 @@ local function first_of_mine(class)
   return best, least
 end
 
--- The run of this process that may go now, and whether only because it has waited for so long.
-local function next_run()
+-- Permits since the user's last that went to a run for having waited.
+local function unaged_of(user)
+  return tonumber(redis.call('HGET', UNAGED, user) or 0) or 0
+end
+
+-- The user's run here that may go, and whether only because it has waited for so long.
+local function next_of(user, anyway)
+  local may_age = unaged_of(user) >= AGED_EVERY - 1
   for class = 2, 1, -1 do
-    local run = first_of_mine(class)
+    local run = may_age and first_of_mine(user, class)
     local waited = run and tonumber(redis.call('ZSCORE', WAITED, run)) or now
-    if since_aged >= AGED_EVERY - 1 and now - waited > AGE_S * class then return run, true end
+    if now - waited > AGE_S * class then return run, true end
   end
   for class = 0, 2 do
-    local head = redis.call('ZRANGE', TURNS[class], 0, 0, 'WITHSCORES')
-    if head[1] then
-      -- What keeps runs of another class back is not this one's.
-      wait, reason, untold = 0, '', false
-      local run, place = first_of_mine(class)
-      local offered = number('offered_' .. class, 0)
-      local refused_it = offered > 0 and now - offered >= OFFER_S
-      if run and (refused_it or place <= tonumber(head[2]) + SLACK) then return run, false end
-      if untold or reason == 'cache' then return nil end
-      if not refused_it then
-        -- Another process has it. Nobody goes before it, for a moment.
-        local due = wait_for({ 1, 0, 0 })
-        if offered == 0 and due == 0 then state['offered_' .. class] = now end
-        wait, reason = math.max(POLL_S, due), 'turn'
-        return nil
-      end
-    end
+    local run, place = first_of_mine(user, class)
+    local first, its_place = head_of(runs_of(user, class))
+    if run and (anyway or place <= (its_place or place) + SLACK) then return run, false end
+    if untold or (first and not anyway) then return nil end
   end
+  return nil
+end
+
+-- The run of this process that may go: where others have the turn, only `anyway`.
+local function next_here(anyway)
+  untold = false
+  local _, first = head_of(USERS)
+  local order = {}
+  for name, user in pairs(users) do
+    if user.place and first then order[#order + 1] = name end
+  end
+  table.sort(order, function(one, two)
+    if users[one].place == users[two].place then return one < two end
+    return users[one].place < users[two].place
+  end)
+  for _, user in ipairs(order) do
+    if not anyway and users[user].place > first + SLACK then return nil end
+    local run, aged = next_of(user, anyway)
+    if run or untold then return run, aged end
+  end
+  return nil
+end
+
+-- Whose process is silent stands behind, until it asks.
+local function pass_over_the_first()
+  local user = head_of(USERS)
+  for class = 0, 2 do
+    local run = head_of(runs_of(user, class))
+    if run then return leave_queues(user, class, run, true) end
+  end
+  step_out(USERS, user, true)
+end
+
+local function next_run()
+  local run, aged = next_here(false)
+  if run or untold then return run, aged end
+  run, aged = next_here(true)
+  if not run then
+    if for_cache and not untold then wait, reason = WARMING_POLL_S, 'cache' end
+    return nil
+  end
+  -- Another process has the turn. Nobody goes before it, for a moment.
+  local offered, due = number('offered', 0), wait_for({ 1, 0, 0 })
+  if offered > 0 and now - offered >= OFFER_S then
+    pass_over_the_first()
+    return run, aged
+  end
+  if offered == 0 and due == 0 then state['offered'] = now end
+  wait, reason = math.max(POLL_S, due), 'turn'
   return nil
 end
 
@@ -380,11 +483,10 @@ local function grant_one()
   end
   line.served = line.served + 1
   held = held + 1
-  since_aged = aged and 0 or since_aged + 1
-  state['offered_' .. line.class] = 0
+  redis.call('HSET', UNAGED, line.user, aged and 0 or unaged_of(line.user) + 1)
+  state['offered'] = 0
   granted[#granted + 1] = { run, cost }
-  take_turn(run, line.class, line.place)
-  line.place = line.place + 1
+  take_turn(run, line)
   return true
 end
 local left = waiting_here
@@ -416,10 +518,21 @@ else
   wait, reason = 0, ''
 end
 
-local lines, remains = {}, false
+-- How long all that goes before a run's last call takes: its user's calls of no lower class, and
+-- as many of each other user.
+local in_line = math.max(1, redis.call('ZCARD', USERS.turns))
+local function queue_s(line)
+  local before = 0
+  for class = 0, line.class do
+    before = before + tonumber(redis.call('HGET', WANTS, line.user .. ':' .. class) or 0)
+  end
+  return math.min(math.min(before * in_line, waiting) * step, QUEUE_MOST_S)
+end
+local lines, queues, remains = {}, {}, false
 for run, line in pairs(mine) do
   if line.served < line.count then
-    lines[run] = { line.class, line.count - line.served }
+    lines[run] = { line.class, line.count - line.served, line.user }
+    queues[run] = queue_s(line)
     remains = true
   end
 end
@@ -450,7 +563,6 @@ state['eased_at'] = eased_at
 state['eased_from'] = eased_from
 state['held'] = held
 state['waiting'] = waiting
-state['since_aged'] = since_aged
 local written = {}
 for name, value in pairs(state) do
   written[#written + 1] = name
@@ -464,7 +576,7 @@ return cjson.encode({
   now = string.format('%.6f', now),
   wait = wait,
   reason = reason,
-  queue = math.min(waiting * step, QUEUE_MOST_S),
+  queues = remains and queues or nil,
   closings = closings,
   fresh = fresh,
 })

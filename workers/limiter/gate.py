@@ -15,6 +15,8 @@ from runs.limits import CLOSED_MOST_S, gate_keys
 from workers.provider.headers import RateLimitHeaders
 
 DIMENSIONS = ("requests", "input", "output")
+#: The user of runs that no person started.
+NOBODY = "-"
 _SOURCE = Path(__file__).with_suffix(".lua").read_text()
 #: So many calls of a run are told of with their sizes; no more of them are granted at once.
 _HEADS = 16
@@ -50,6 +52,9 @@ class Want:
 
     run: str
     rank: int
+    #: Whose run it is, and how many turns that user gets for each of one with the weight 1.
+    user: str = NOBODY
+    weight: int = 1
     kind: str
     #: Calls with the same one begin with the same text, which the provider keeps for a while.
     prefix: str
@@ -116,8 +121,8 @@ class Verdict:
     #: When to ask again, and what those that still wait are waiting for.
     wait_s: float
     reason: str
-    #: How long all that wait will take, about.
-    queue_s: float
+    #: By run, how long its calls that still wait will take, about.
+    queues_s: dict[str, float]
     #: Refusals in a row, for the whole gate.
     closings: int
     #: Nothing was known of this gate: Redis is new, or lost it.
@@ -150,7 +155,7 @@ class Gate:
             now=float(answer["now"]),
             wait_s=answer["wait"],
             reason=answer["reason"],
-            queue_s=answer["queue"],
+            queues_s=answer.get("queues", {}),
             closings=answer["closings"],
             fresh=answer["fresh"],
         )
@@ -176,6 +181,8 @@ class Gate:
                     wants[0].rank,
                     len(wants),
                     [(w.input_tokens, w.output_cap, w.kind, w.prefix) for w in wants[:_HEADS]],
+                    wants[0].user,
+                    wants[0].weight,
                 )
                 for run, wants in report.lines.items()
             ],

@@ -21,8 +21,9 @@ class Ticket:
 
     want: Want
     permit: Permit | None = None
-    #: What it waits for, as the gate said last.
+    #: What it waits for, as the gate said last, and how long its run's calls will take.
     reason: str = ""
+    queue_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -34,7 +35,6 @@ class Lineup:
     ask_at: float = 0.0
     #: The last answer's.
     reason: str = ""
-    queue_s: float = 0.0
     held: int = 0
     #: Somebody came who should not wait for `ask_at`.
     _pressing: bool = False
@@ -121,8 +121,9 @@ class Lineup:
             done.append(ticket)
         for ticket in self._waiting:
             ticket.reason = verdict.reason
+            ticket.queue_s = verdict.queues_s.get(ticket.want.run, 0.0)
         self.ask_at = now + verdict.wait_s
-        self.reason, self.queue_s = verdict.reason, verdict.queue_s
+        self.reason = verdict.reason
         return done
 
     def _give_back(self, run: str, reserved: Amounts, at: float) -> None:
@@ -133,4 +134,6 @@ class Lineup:
     def unanswered(self, now: float) -> None:
         """The gate could not be asked."""
         self.ask_at = now + ASK_AGAIN_S
-        self.reason, self.queue_s = "limiter-away", 0.0
+        self.reason = "limiter-away"
+        for ticket in self._waiting:
+            ticket.queue_s = 0.0

@@ -1,5 +1,7 @@
 """The gate's rules, one by one, on the real script."""
 
+from typing import cast
+
 import pytest
 
 from batchgen import redis
@@ -325,19 +327,32 @@ def test_what_redis_lost_counts_as_used_up(lost: str) -> None:
         assert len(process.permits) - 1 <= 0.5 * 20
 
 
-@pytest.mark.parametrize("part", range(13))
-def test_whatever_part_redis_loses_calls_go_on(part: int) -> None:
+#: The gate's own, and those of its queues.
+PARTS = (
+    *("gate", "lines", "alive", "wants", "waited", "unaged", "warm", "warming"),
+    *("queue:turns", "queue:places", "queue:turns:u1:1", "queue:places:u1:1"),
+)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_whatever_part_redis_loses_calls_go_on(part: str) -> None:
     with gates(REQUESTS) as (gate, clock):
         process, other = Process(gate, clock), Process(gate, clock, "w2")
-        assert len(gate.keys) == 13
-        process.get(*[want("a") for _ in range(80)])
-        other.get(*[want("b", rank=2) for _ in range(80)])
-        redis.client().delete(gate.keys[part])
+        warmed(process)
+        process.get(*[want("a", user="u1") for _ in range(80)])
+        other.get(*[want("b", rank=2, user="u2") for _ in range(80)])
+        process.permits.clear()
+        redis.client().delete(redis.key(f"limit:{{{gate.name}}}:{part}"))
         for _ in range(200):
             clock.move(0.1)
             process.ask()
             other.ask()
-        assert len(process.permits) == len(other.permits) == 80
+        assert FULL + len(process.permits) == len(other.permits) == 80
+        keys = cast("list[bytes]", redis.client().keys("*"))
+        stored = {key.decode().rpartition("}:")[2] for key in keys}
+        assert stored <= set(PARTS) | {"queue:turns:-:1", "queue:places:-:1"} | {
+            f"queue:{each}:u2:2" for each in ("turns", "places")
+        }
 
 
 #: What another program, an older version or a mistake may have left there.
@@ -357,7 +372,7 @@ def test_whatever_is_stored_the_gate_answers_and_lets_calls_go(odd: str) -> None
         for _ in range(3):
             assert process.verdict
             assert 0 <= process.verdict.wait_s <= 60
-            assert 0 <= process.verdict.queue_s <= 300
+            assert all(0 <= each <= 300 for each in process.verdict.queues_s.values())
             clock.move(1)
             process.ask()
         assert len(process.permits) == 2
@@ -392,4 +407,4 @@ def test_whoever_waits_behind_many_comes_back_within_minutes() -> None:
         process = Process(gate, clock)
         process.get(*[want() for _ in range(100)])
         assert process.verdict
-        assert process.verdict.queue_s == 300
+        assert process.verdict.queues_s == {RUN: 300}

@@ -5,7 +5,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from batchgen import redis
-from workers.limiter.gate import Amounts, Ceilings, Gate, Permit, Settled, Verdict, Want
+from workers.limiter.gate import (
+    NOBODY,
+    Amounts,
+    Ceilings,
+    Gate,
+    Permit,
+    Settled,
+    Verdict,
+    Want,
+)
 from workers.limiter.lineup import Lineup, Ticket
 
 #: Long ago, so that no key of a test lives by the server's clock.
@@ -21,11 +30,15 @@ def want(
     output_cap: int = 1000,
     kind: str = "kind",
     prefix: str = "",
+    user: str = NOBODY,
+    weight: int = 1,
 ) -> Want:
     """A call like any other; without a prefix of others it warms no cache."""
     return Want(
         run=run,
         rank=rank,
+        user=user,
+        weight=weight,
         kind=kind,
         prefix=prefix,
         input_tokens=input_tokens,

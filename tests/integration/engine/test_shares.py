@@ -1,0 +1,72 @@
+"""What the limiter hears of a run's user, and how many lanes a run has."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from runs.controls import run_change
+from runs.lanes import lanes_dispatch
+from runs.messages import Link
+from runs.models import Lane, Run, Share
+from tests.integration.engine.world import FIRST, WANT, World
+from workers.limiter.gate import NOBODY
+from workers.permits import FirstCall
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def heard(link: Link) -> tuple[str, int]:
+    """The user and the weight that a message's reader tells the limiter."""
+    want = FirstCall.of(link.want).want()
+    return want.user, want.weight
+
+
+def dispatched(world: World) -> Link:
+    Lane.objects.filter(run=world.run).update(state="idle")
+    (link, *_) = lanes_dispatch(run_id=world.run.id)
+    return link
+
+
+def finished(world: World) -> Link:
+    step = world.claim()
+    assert step
+    row = world.finish(step)
+    assert row
+    return Link.of(row)
+
+
+@pytest.mark.parametrize("sent", [dispatched, finished])
+def test_the_limiter_hears_whose_run_it_is_and_what_its_turns_weigh(
+    sent: Callable[[World], Link],
+) -> None:
+    world = World.make(epics=3, lanes=1)
+    user = User.objects.get(username="ada")
+    assert heard(sent(world)) == (str(user.pk), 1)
+    Share.objects.create(user=user, weight=4)
+    assert heard(sent(world)) == (str(user.pk), 4)
+    Run.objects.update(created_by=None)
+    assert heard(sent(world)) == (NOBODY, 1)
+
+
+def test_a_message_of_before_there_were_users_is_nobodys() -> None:
+    assert "user" not in WANT
+    assert FIRST.want().user == NOBODY
+
+
+@pytest.mark.parametrize("weight", [0, 11])
+def test_a_weight_has_bounds(weight: int) -> None:
+    user = User.objects.create_user("ada")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Share.objects.create(user=user, weight=weight)
+
+
+def test_a_run_has_no_more_lanes_than_epics_and_shows_what_was_asked_for() -> None:
+    world = World.make(epics=3, lanes=50)
+    assert Lane.objects.filter(run=world.run).count() == 3
+    assert Run.objects.get().max_concurrency == 50
+    user = User.objects.get(username="ada")
+    run_change(run=Run.objects.get(), user=user, version=2, priority=None, max_concurrency=40)
+    assert Lane.objects.filter(run=world.run).count() == 3
+    assert Run.objects.get().max_concurrency == 40
