@@ -52,7 +52,11 @@ class TokenView(_SignInView):
         tag="auth",
         request=SignInInput,
         response=TokensOutput,
-        description="After too many wrong tries 429, for the name, its address or both.",
+        description=(
+            "After too many wrong tries 429: for the name, from this address or from everywhere. "
+            "Where only the address has too many, a right password still signs in; such tries are "
+            "looked at one at a time, so repeat one after `Retry-After`."
+        ),
     )
     def post(self, request: Request) -> Response:
         user = authenticate(request._request, **valid(SignInInput, request.data))
@@ -68,7 +72,10 @@ class TokenRefreshView(_SignInView):
         tag="auth",
         request=RefreshInput,
         response=TokensOutput,
-        description="The refresh token that is sent is spent. A changed password spends all.",
+        description=(
+            "The refresh token that is sent is spent. One that comes again later ends its sign-in: "
+            "all tokens that came from it are refused. A changed password spends all."
+        ),
     )
     def post(self, request: Request) -> Response:
         return Response(tokens_renew(valid(RefreshInput, request.data)["refresh"]))
@@ -81,7 +88,7 @@ class TokenRevokeView(_SignInView):
         tag="auth",
         request=RefreshInput,
         status=204,
-        description="The access token dies by itself, within a quarter of an hour.",
+        description="No token that came from the same sign-in is good any more.",
     )
     def post(self, request: Request) -> Response:
         token_revoke(valid(RefreshInput, request.data)["refresh"])

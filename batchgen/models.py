@@ -50,6 +50,22 @@ class SignInTries(models.Model):
         return self.key
 
 
+class EndedFamily(models.Model):
+    """A sign-in whose tokens are not good any more; `batchgen.tokens` says why."""
+
+    family = models.UUIDField(primary_key=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "ended families"
+        indexes = [
+            models.Index(fields=["expires_at"], name="ended_family_expiry"),  # rows_expire
+        ]
+
+    def __str__(self) -> str:
+        return str(self.family)
+
+
 class Installation(models.Model):
     """The one row that tells this installation from others, as on a Redis that they share."""
 

@@ -1342,6 +1342,45 @@ CONNECTIONS = (
     ),
 )
 
+_SIGN_IN = "tests/integration/api/test_sign_in.py::"
+RIGHTS = (
+    _mutant(
+        "rights: a reused refresh token ends its family",
+        "batchgen/tokens.py",
+        "            _end(token)\n    if not first:",
+        "            pass\n    if not first:",
+        f"{_SIGN_IN}test_a_refresh_token_that_comes_again_ends_its_family",
+    ),
+    _mutant(
+        "rights: two tabs are no theft",
+        "batchgen/tokens.py",
+        "        elif rows.filter(blacklisted_at__lt=Now() - timedelta(seconds=GRACE_S)).exists()",
+        "        elif rows.exists()",
+        f"{_SIGN_IN}test_of_many_who_spend_one_token_one_gets_new_ones",
+    ),
+    _mutant(
+        "rights: an access token dies with its family",
+        "batchgen/tokens.py",
+        "        if _is_ended(_family_of(validated_token)):\n",
+        "        if False:\n",
+        f"{_SIGN_IN}test_signing_out_ends_the_access_token_too",
+    ),
+    _mutant(
+        "rights: an address alone locks nobody out",
+        "batchgen/sign_in.py",
+        " if key != of_address]:",
+        "]:",
+        f"{_SIGN_IN}test_a_right_password_is_not_refused_for_its_address",
+    ),
+    _mutant(
+        "rights: an address with too many wrong tries gets one look at a time",
+        "batchgen/sign_in.py",
+        "        if address in _looked_at:\n",
+        "        if False:\n",
+        f"{_SIGN_IN}test_passwords_of_an_address_with_too_many_are_looked_at_one_at_a_time",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -1361,4 +1400,5 @@ MUTANTS = (
     *SETTINGS,
     *SESSIONS,
     *CONNECTIONS,
+    *RIGHTS,
 )

@@ -1,6 +1,7 @@
 """Sign-in, by the API and the admin: counted tries, equal work, tokens that are good once."""
 
 import logging
+import threading
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -11,13 +12,15 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
-from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from batchgen.models import SignInTries
+from batchgen import tokens
+from batchgen.models import EndedFamily, SignInTries
 from batchgen.sign_in import client_address
 from batchgen.tokens import RefreshToken
 from tests.factories import QuickHasher, client_of, user_make
-from tests.threads import race
+from tests.threads import elsewhere, race
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +79,45 @@ def test_a_name_from_everywhere_and_an_address_for_all_names_run_out_later(what:
         last = sign_in(name, "wrong", address)
         assert last.status_code == (401 if number < 30 else 429)
     assert_throttled(last)
+
+
+def test_a_right_password_is_not_refused_for_its_address() -> None:
+    user_make("ada")
+    for number in range(40):
+        sign_in(f"name-{number}", "wrong")
+    assert_throttled(sign_in("grace", "wrong"))
+    assert sign_in("ada", "secret").status_code == 200
+    # Its name still is locked by wrong tries from there.
+    assert [sign_in("ada", "wrong").status_code for _ in range(3)] == [429] * 3
+    assert_throttled(sign_in("ada", "secret"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_passwords_of_an_address_with_too_many_are_looked_at_one_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("ada", "grace"):
+        user_make(name)
+    for number in range(30):
+        sign_in(f"name-{number}", "wrong")
+    looking, look_on = threading.Event(), threading.Event()
+
+    def wait(self: Any, password: str, encoded: str) -> bool:
+        looking.set()
+        return look_on.wait(10) and QuickHasher().verify(password, encoded)
+
+    monkeypatch.setattr(CountingHasher, "verify", wait)
+    answers: list[Any] = []
+    first = elsewhere(lambda: answers.append(sign_in("ada", "secret").status_code))
+    assert looking.wait(10)
+    for _ in range(4):
+        second = sign_in("grace", "secret")
+        assert (second.status_code, second["Retry-After"]) == (429, "1")
+    look_on.set()
+    first.join(10)
+    assert answers == [200]
+    # What nobody looked at was no try.
+    assert sign_in("grace", "secret").status_code == 200
 
 
 def test_the_window_ends() -> None:
@@ -171,8 +213,66 @@ def test_a_refresh_token_is_good_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_spend_one_token_one_gets_new_ones() -> None:
     token = str(RefreshToken.for_user(user_make()))
-    statuses = race(*[lambda: refresh(token).status_code] * 6)
-    assert Counter(statuses) == {200: 1, 401: 5}
+    answers = race(*[lambda: refresh(token)] * 6)
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 401: 5}
+    [won] = [answer for answer in answers if answer.status_code == 200]
+    # Two tabs are no theft: who won goes on.
+    assert refresh(won.json()["data"]["refresh"]).status_code == 200
+
+
+def _spent_long_ago() -> None:
+    before = now() - timedelta(seconds=tokens.GRACE_S + 1)
+    BlacklistedToken.objects.update(blacklisted_at=before)
+
+
+def test_a_refresh_token_that_comes_again_ends_its_family() -> None:
+    user_make("ada")
+    first = sign_in("ada", "secret").json()["data"]
+    other = sign_in("ada", "secret").json()["data"]
+    second = refresh(first["refresh"]).json()["data"]
+    third = refresh(second["refresh"]).json()["data"]
+    _spent_long_ago()
+    assert read_with(third["access"]) == 200
+    assert refresh(first["refresh"]).status_code == 401
+    assert refresh(third["refresh"]).status_code == 401
+    assert [read_with(pair["access"]) for pair in (first, second, third)] == [401] * 3
+    # Another sign-in of the same user is another family.
+    assert read_with(other["access"]) == 200
+    assert refresh(other["refresh"]).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_family_ends_though_the_refresh_fails() -> None:
+    """Also for who comes with the newest token at the same moment, or later."""
+    token = str(RefreshToken.for_user(user_make()))
+    newest = refresh(token).json()["data"]["refresh"]
+    _spent_long_ago()
+    race(lambda: refresh(token), lambda: refresh(token))
+    assert refresh(newest).status_code == 401
+    assert EndedFamily.objects.count() == 1
+
+
+def test_ended_families_are_forgotten_when_their_tokens_are_over() -> None:
+    for _ in range(2):
+        token = str(RefreshToken.for_user(user_make()))
+        client_of(None).post(f"{URL}/revoke", {"refresh": token})
+        assert EndedFamily.objects.count() == 1
+        left = EndedFamily.objects.get().expires_at - now()
+        assert left > api_settings.REFRESH_TOKEN_LIFETIME
+        EndedFamily.objects.update(expires_at=now() - timedelta(seconds=1))
+
+
+def test_a_token_from_before_there_were_families_is_one_by_itself() -> None:
+    token = RefreshToken.for_user(user_make())
+    del token["family"]
+    pair = refresh(str(token)).json()["data"]
+    assert read_with(pair["access"]) == 200
+    assert refresh(pair["refresh"]).status_code == 200
+
+
+def read_with(access: str) -> int:
+    headers = {"authorization": f"Bearer {access}"}
+    return int(client_of(None).get("/api/v1/projects", headers=headers).status_code)
 
 
 def test_signing_out_spends_the_token() -> None:
@@ -180,6 +280,13 @@ def test_signing_out_spends_the_token() -> None:
     assert client_of(None).post(f"{URL}/revoke", {"refresh": token}).status_code == 204
     assert refresh(token).status_code == 401
     assert client_of(None).post(f"{URL}/revoke", {"refresh": token}).status_code == 401
+
+
+def test_signing_out_ends_the_access_token_too() -> None:
+    user_make("ada")
+    pair = sign_in("ada", "secret").json()["data"]
+    client_of(None).post(f"{URL}/revoke", {"refresh": pair["refresh"]})
+    assert read_with(pair["access"]) == 401
 
 
 def test_a_changed_password_spends_all_tokens() -> None:
