@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from functools import cache, lru_cache
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from redis.sentinel import (
+    MasterNotFoundError,
     Sentinel,
     SentinelConnectionPool,
     SentinelManagedConnection,
@@ -123,26 +126,41 @@ def connection_pool(
 
 
 class _Sentinels(Sentinel):
-    """The Sentinels of an address, asked in the order of the URL.
+    """The Sentinels of an address. Each is asked once, the one that answered last before others.
 
-    redis-py moves the one that answered to the front. Threads that do so at the same time can
-    lose one, and with it the last that is up; so it gets copies to sort.
+    redis-py asks one that is down four times, for seconds, in each new connection; and threads that
+    move the one that answers to the front of its list at the same time can lose another.
     """
 
+    #: By addresses, for all connections of the process.
+    _answered: ClassVar[dict[tuple[tuple[str, int], ...], int]] = {}
+
     def __init__(self, to: RedisAddress, options: dict[str, Any], tls: dict[str, Any]) -> None:
-        waits = {name: value for name, value in options.items() if name.startswith("socket_")}
-        who = {"username": to.sentinel_username, "password": to.sentinel_password}
-        super().__init__(  # type: ignore[no-untyped-call]  # in no stub
-            to.hosts, sentinel_kwargs={**waits, **who, **tls, "ssl": to.tls is not None}
-        )
+        asked = {name: value for name, value in options.items() if name.startswith("socket_")}
+        asked |= {"username": to.sentinel_username, "password": to.sentinel_password}
+        asked |= {**tls, "ssl": to.tls is not None, "retry": Retry(NoBackoff(), 0)}
+        super().__init__(to.hosts, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]  # in no stub
+        self._hosts = to.hosts
 
-    @property
-    def sentinels(self) -> list[redis.Redis]:
-        return list(self._asked)
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Where the server is now.
 
-    @sentinels.setter
-    def sentinels(self, clients: list[redis.Redis]) -> None:
-        self._asked = clients
+        Raises:
+            MasterNotFoundError: no Sentinel answers that knows; a redis.ConnectionError.
+        """
+        first, errors = self._answered.get(self._hosts, 0), []
+        for place in sorted(range(len(self._hosts)), key=lambda place: place != first):
+            try:
+                known: Any = self.sentinels[place].sentinel_masters()
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                errors.append(str(error))
+                continue
+            state = known.get(service_name)
+            if state and self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]  # in no stub
+                self._answered[self._hosts] = place
+                return state["ip"], state["port"]
+            errors.append(f"{self._hosts[place]} knows none that is up")
+        raise MasterNotFoundError(f"No master {service_name!r}: {'; '.join(errors)}")
 
 
 @lru_cache(maxsize=8)

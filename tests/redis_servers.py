@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -24,6 +26,7 @@ _QUIET = ('save ""', "appendonly no", "loglevel warning", "bind 127.0.0.1")
 #: The one user of a server with them, and how a URL names it.
 ONE_USER = ("user default off", "user ada on >p@ss/word ~* &* +@all")
 AS_USER = "ada:p%40ss%2Fword"
+_SENTINEL_PASSWORD = "of-the-sentinels"
 
 
 def valkey_program() -> Path | None:
@@ -106,3 +109,77 @@ def tls_server(supervisor: Supervisor) -> Iterator[str]:
     finally:
         supervisor.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@dataclass
+class Watched:
+    """A master, its replica and three Sentinels, the first of which is in the way of the others."""
+
+    url: str
+    master: Running
+    sentinels: list[Running]
+
+    def master_port(self) -> int | None:
+        """Where the Sentinels say that the master is, if they know one that is up."""
+        pool: Any = connection_pool(parse(self.url), socket_timeout=2)
+        try:
+            return int(pool.get_master_address()[1])
+        except redis.ConnectionError:
+            return None
+        finally:
+            pool.sentinel_manager.close()
+
+
+@contextmanager
+def watched(home: Path, *, tls: bool) -> Iterator[Watched]:
+    """Them, until the context ends; each may be killed. All ask for a password, Sentinels for
+    another one. With TLS nothing else is spoken."""
+    made = certificates(home)
+    kind = tls_program() if tls else None
+    ports = [free_port() for _ in range(5)]
+    files = f"ssl_ca_certs={made.ca}&ssl_certfile={made.client}" if tls else ""
+    scheme = "rediss" if tls else "redis"
+
+    def listening(port: int) -> tuple[str, ...]:
+        over_tls = (*tls_lines(made, port), "tls-replication yes")
+        return over_tls if tls else (f"port {port}",)
+
+    def lines(port: int) -> tuple[str, ...]:
+        return (*listening(port), *ONE_USER, "masteruser ada", "masterauth p@ss/word")
+
+    def url(port: int) -> str:
+        return f"{scheme}://{AS_USER}@127.0.0.1:{port}/0?{files}"
+
+    def sentinel_url(port: int) -> str:
+        return f"{scheme}://:{_SENTINEL_PASSWORD}@127.0.0.1:{port}/0?{files}"
+
+    first, second, *others = ports
+    with ExitStack() as opened:
+
+        def start(child: Child) -> Running:
+            # One supervisor each: any of them may be killed.
+            return opened.enter_context(Supervisor(lambda *_: None, signals=False)).start(child)
+
+        master = start(server(url(first), home / "one", *lines(first), kind=kind))
+        replica = (*lines(second), f"replicaof 127.0.0.1 {first}")
+        start(server(url(second), home / "two", *replica, kind=kind))
+        sentinels = [
+            start(
+                sentinel(
+                    sentinel_url(port),
+                    home / str(port),
+                    *listening(port),
+                    f"requirepass {_SENTINEL_PASSWORD}",
+                    f"sentinel monitor main 127.0.0.1 {first} 2",
+                    "sentinel auth-user main ada",
+                    "sentinel auth-pass main p@ss/word",
+                    "sentinel down-after-milliseconds main 1000",
+                    "sentinel failover-timeout main 3000",
+                    kind=kind,
+                )
+            )
+            for port in others
+        ]
+        hosts = ",".join(f"127.0.0.1:{port}" for port in others)
+        query = f"sentinel_password={_SENTINEL_PASSWORD}&{files}"
+        yield Watched(f"{scheme}+sentinel://{AS_USER}@{hosts}/main/2?{query}", master, sentinels)

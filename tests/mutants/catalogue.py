@@ -685,6 +685,13 @@ REDIS = (
         "tests/unit/test_redis_url.py::test_a_certificate_is_checked_unless_the_url_says_otherwise",
     ),
     _mutant(
+        "redis: a Sentinel that is down is asked once, and after the others",
+        "batchgen/redis.py",
+        "                self._answered[self._hosts] = place\n",
+        "",
+        "tests/integration/redis_url/test_servers.py::test_a_sentinel_that_is_down_is_asked_once",
+    ),
+    _mutant(
         "installations: keys have the installation's id",
         "batchgen/redis.py",
         '    return settings.REDIS_PREFIX or f"batchgen:{installation_id()}:"\n',

@@ -1,15 +1,21 @@
 """Each kind of server that REDIS_URL can name, used by both clients."""
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.exceptions import RedisError
 
 from batchgen.local.place import free_port, scratch
 from batchgen.local.supervisor import Supervisor
+from batchgen.redis import connection_pool
+from batchgen.redis_url import parse
 from tests.integration.redis_url.conftest import Use
-from tests.redis_servers import AS_USER, ONE_USER, server, valkey_program
+from tests.redis_servers import AS_USER, ONE_USER, sentinel, server, valkey_program
 
 
 @pytest.fixture
@@ -52,3 +58,42 @@ def test_valkey(home: Path, supervisor: Supervisor, use: Use) -> None:
     url = f"valkey://{AS_USER}@127.0.0.1:{port}/2"
     supervisor.start(server(url, home / "valkey", f"port {port}", *ONE_USER, kind=kind))
     use(url)
+
+
+def test_a_sentinel_that_is_down_is_asked_once(
+    home: Path, supervisor: Supervisor, use: Use
+) -> None:
+    """And only by the first connection: each would else wait for it, on a host that is gone."""
+    port, own = free_port(), free_port()
+    supervisor.start(server(f"redis://127.0.0.1:{port}", home / "redis", f"port {port}"))
+    lines = (f"port {own}", f"sentinel monitor main 127.0.0.1 {port} 1")
+    supervisor.start(sentinel(f"redis://127.0.0.1:{own}", home / "sentinel", *lines))
+    with closes_at_once() as (down, asked):
+        url = f"redis+sentinel://127.0.0.1:{down},127.0.0.1:{own}/main/1"
+        use(url)
+        use(url)
+        assert len(asked) == 1
+        alone: Any = connection_pool(parse(f"redis+sentinel://127.0.0.1:{down}/main"))
+        with pytest.raises(RedisError, match="No master 'main'"):
+            alone.get_master_address()
+        assert len(asked) == 2
+
+
+@contextmanager
+def closes_at_once() -> Iterator[tuple[int, list[object]]]:
+    """A listener without words: its port, and who came."""
+    came: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def listen() -> None:
+            with suppress(OSError):
+                while True:
+                    stranger, address = listener.accept()
+                    came.append(address)
+                    stranger.close()
+
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1], came
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(timeout=5)
