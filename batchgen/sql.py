@@ -168,6 +168,14 @@ def limit_statements(*, seconds: float) -> None:
     session["statement_timeout"] = str(round(seconds * 1000))
 
 
+def connection_give_back() -> None:
+    """Give this thread's connection back to the pool before work that needs none; the next query
+    takes one again. Inside of a transaction it stays."""
+    connection = connections["default"]
+    if not connection.in_atomic_block:
+        connection.close()
+
+
 def close_engine_pool() -> None:
     """Give the engine's connections back to the server; the next statement opens new ones."""
     if engine_pool.cache_info().currsize:

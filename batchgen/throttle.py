@@ -4,8 +4,11 @@ Counted in Redis, over all web processes. While Redis is away nobody is held up:
 a client that runs wild from the others' time; guessing passwords is limited in `sign_in`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from django.conf import settings
 from redis.exceptions import RedisError
@@ -13,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from batchgen import redis
+from batchgen.errors import Throttled
 from batchgen.sign_in import client_address
 
 if TYPE_CHECKING:  # its module asks for this one while it is loaded
@@ -22,6 +26,9 @@ _WINDOW_S = 60
 #: After an error Redis is not asked for so long, so that one that hangs holds up few requests.
 _REST_S = 5.0
 _rest = {"until": 0.0}
+#: Work that is held to one at a time takes a second, on a busy machine some.
+_HELD_S = 30
+_GIVE_BACK = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end"
 
 
 class RequestThrottle(BaseThrottle):
@@ -53,6 +60,34 @@ class MemberThrottle(RequestThrottle):
 
     def most(self) -> int:
         return settings.MEMBERS_PER_MINUTE
+
+
+@contextmanager
+def one_at_a_time(user_id: int, work: str) -> Iterator[None]:
+    """Hold the user's one place for this kind of work, over all web processes. One that dies keeps
+    it for _HELD_S; while Redis is away nobody is held up.
+
+    Raises:
+        Throttled: another request of the user has the place.
+    """
+    key, mine = redis.key(f"work:{work}:{user_id}"), uuid4().hex
+    if not _taken(key, mine):
+        raise Throttled("Another such request of yours is at work. Wait for its answer.", wait_s=1)
+    try:
+        yield
+    finally:
+        with suppress(RedisError):
+            redis.client().eval(_GIVE_BACK, 1, key, mine)
+
+
+def _taken(key: str, mine: str) -> bool:
+    if monotonic() < _rest["until"]:
+        return True
+    try:
+        return bool(redis.client().set(key, mine, nx=True, ex=_HELD_S))
+    except RedisError:
+        _rest["until"] = monotonic() + _REST_S
+        return True
 
 
 def _counted(name: str) -> tuple[int, int]:

@@ -8,7 +8,13 @@ from rest_framework import serializers
 from batchgen.inputs import Flag, ListOf, QuerySerializer, StrictSerializer
 from epics import limits
 from epics.serializers import LanguageField, TextField
-from epics.story_lint import MAX_GROUPS, MAX_LINTED
+from epics.story_lint import (
+    COMPARED_CHARS,
+    LINTED_CHARS,
+    MAX_COMPARED,
+    MAX_GROUPS,
+    MAX_LINTED,
+)
 
 
 class DefectOutput(serializers.Serializer[Any]):
@@ -69,7 +75,13 @@ class SeveritiesOutput(serializers.Serializer[Any]):
 
 
 class LintOutput(serializers.Serializer[Any]):
-    storyCount = serializers.IntegerField()
+    storyCount = serializers.IntegerField(help_text="Of those that were linted.")
+    truncated = serializers.BooleanField(
+        help_text=(
+            f"The stories behind the first {LINTED_CHARS:,} characters were not linted, or so many "
+            "are so much alike that not all were compared. Send fewer at a time."
+        )
+    )
     score = serializers.IntegerField(help_text="The mean.")
     bar = serializers.IntegerField(help_text="What a run's story set must score.")
     passes = serializers.BooleanField(help_text="At the bar, and no defect of high severity.")
@@ -103,6 +115,12 @@ class DuplicateGroupOutput(serializers.Serializer[Any]):
 
 
 class DuplicatesOutput(serializers.Serializer[Any]):
-    storyCount = serializers.IntegerField()
+    storyCount = serializers.IntegerField(help_text="Of those that were compared.")
+    truncated = serializers.BooleanField(
+        help_text=(
+            f"There are more than {MAX_COMPARED:,} stories or {COMPARED_CHARS:,} characters, or so "
+            "many are so much alike that not all were compared: there may be more groups."
+        )
+    )
     groupCount = serializers.IntegerField()
     groups = DuplicateGroupOutput(many=True, help_text=f"The first {MAX_GROUPS}.")

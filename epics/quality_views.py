@@ -6,8 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from batchgen.api import operation, query_of, valid
+from batchgen.api import operation, query_of, signed_in, valid
 from batchgen.output import shown
+from batchgen.sql import connection_give_back
+from batchgen.throttle import one_at_a_time
 from epics.access import project_for
 from epics.quality_serializers import DuplicatesOutput, DuplicatesQuery, LintInput, LintOutput
 from epics.story_lint import project_duplicates, stories_lint
@@ -24,7 +26,8 @@ class LintView(APIView):
         description=(
             "Says what is wrong with the stories after the Quality User Story framework, each by "
             "itself and beside the others. Nothing is stored. Fields that a story leaves out are "
-            "not judged."
+            "not judged. Of lint and duplicates, one at a time of a user: 429 while another is at "
+            "work."
         ),
     )
     def post(self, request: Request) -> Response:
@@ -40,9 +43,14 @@ class LintView(APIView):
             )
             for story in body["stories"]
         ]
-        report = stories_lint(
-            stories, language=body["language"], whole_product=body["whole_product"]
-        )
+        with one_at_a_time(signed_in(request).pk, "quality"):
+            connection_give_back()
+            report = stories_lint(
+                stories,
+                language=body["language"],
+                whole_product=body["whole_product"],
+                bounded=True,
+            )
         return Response(shown(LintOutput, report.as_json()))
 
 
@@ -53,10 +61,14 @@ class DuplicatesView(APIView):
         tag="stories",
         query=[DuplicatesQuery],
         response=DuplicatesOutput,
-        description="Reported, never dropped: which of them to keep is for people to say.",
+        description=(
+            "Reported, never dropped: which of them to keep is for people to say. Of lint and "
+            "duplicates, one at a time of a user: 429 while another is at work."
+        ),
     )
     def get(self, request: Request, project_id: UUID) -> Response:
         project = project_for(user=request.user, project_id=project_id)
         query = query_of(request, DuplicatesQuery)
-        found = project_duplicates(project=project, across_epics=query["epics"] == "different")
+        with one_at_a_time(signed_in(request).pk, "quality"):
+            found = project_duplicates(project=project, across_epics=query["epics"] == "different")
         return Response(shown(DuplicatesOutput, found))

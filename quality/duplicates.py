@@ -27,8 +27,24 @@ _SAME_WORD = 84
 _TELLING = frozenset({"not", "no", "non", "never", "without", "except", "any"})
 #: More words than this are not told apart by spelling.
 _MOST_MISSPELT = 3
+#: Nor is a word that is longer.
+_MOST_WORD_CHARS = 50
 
 Stems = frozenset[str]
+
+
+@dataclass(slots=True)
+class Budget:
+    """What comparing may cost: `left` counts stems, and stories that share one; 0.1 µs each."""
+
+    left: int
+    exhausted: bool = False
+
+    def spend(self, cost: int) -> bool:
+        """Whether there was enough left; once there was not, there never is."""
+        self.left -= cost
+        self.exhausted = self.exhausted or self.left < 0
+        return not self.exhausted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,11 +66,12 @@ def want_of(text: str) -> str:
     return comparable(anatomy(line).want.text or line)
 
 
-def alike_pairs(wants: Sequence[str]) -> list[Pair]:
+def alike_pairs(wants: Sequence[str], budget: Budget | None = None) -> list[Pair]:
     """Each want that an earlier one is alike to, with the first such; in order of the later one.
 
     Args:
         wants: comparable texts, as `want_of` gives them.
+        budget: where it ends, so do the comparisons; repeated wants are all found.
     """
     first_of: dict[str, int] = {}
     pairs: list[Pair] = []
@@ -70,7 +87,7 @@ def alike_pairs(wants: Sequence[str]) -> list[Pair]:
             same=False,
             similarity=round(fuzz.token_sort_ratio(wants[places[one]], wants[places[other]])),
         )
-        for one, other in _alike([frozenset(content_stems(want)) for want in first_of])
+        for one, other in _alike([frozenset(content_stems(want)) for want in first_of], budget)
     ]
     return sorted(pairs, key=lambda pair: (pair.second, pair.first))
 
@@ -94,14 +111,18 @@ def groups(pairs: Sequence[Pair]) -> list[tuple[int, ...]]:
     return [tuple(group) for group in members.values()]
 
 
-def _alike(sets: Sequence[Stems]) -> Iterator[tuple[int, int]]:
+def _alike(sets: Sequence[Stems], budget: Budget | None) -> Iterator[tuple[int, int]]:
     frequency = Counter(stem for stems in sets for stem in stems)
     by_stem: dict[str, list[int]] = defaultdict(list)
     for place, stems in enumerate(sets):
         rarest = sorted(stems, key=lambda stem: (frequency[stem], stem))
         prefix = rarest[: len(stems) - math.ceil(_LEAST_JACCARD * len(stems)) + 1]
+        if budget and not budget.spend(sum(len(by_stem[stem]) for stem in prefix)):
+            return
         candidates = {other for stem in prefix for other in by_stem[stem]}
         for other in sorted(candidates):
+            if budget and not budget.spend(len(stems) + len(sets[other])):
+                return
             if _are_alike(sets[other], stems):
                 yield other, place
                 break
@@ -131,7 +152,7 @@ def _are_alike(one: Stems, other: Stems) -> bool:
 
 def _spelt_alike(some: Sequence[str], others: Sequence[str]) -> bool:
     """Whether each word has its own counterpart that differs in spelling only."""
-    if len(some) > _MOST_MISSPELT:
+    if len(some) > _MOST_MISSPELT or any(len(word) > _MOST_WORD_CHARS for word in others):
         return False
     return any(
         all(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from quality.anatomy import Anatomy, anatomy
 from quality.criteria_rules import count_defects, testability_defects
 from quality.defects import Defect, StoryText, score
+from quality.duplicates import Budget
 from quality.form_rules import form_defects
 from quality.set_rules import set_defects
 from quality.want_rules import want_defects
@@ -39,7 +40,11 @@ def is_english(language: str) -> bool:
 
 
 def lint(
-    stories: Sequence[StoryText], *, english: bool = True, whole_product: bool = False
+    stories: Sequence[StoryText],
+    *,
+    english: bool = True,
+    whole_product: bool = False,
+    budget: Budget | None = None,
 ) -> list[Linted]:
     """The stories' defects, in their order.
 
@@ -47,12 +52,16 @@ def lint(
         stories: texts on one line, as `quality.text.one_line` makes them.
         english: False leaves out the rules about wording.
         whole_product: these are all stories of the product, so a missing step is a defect.
+        budget: of comparing wants; see `quality.duplicates.alike_pairs`.
     """
     parts = [anatomy(story.user_story) for story in stories]
     found = [
         _alone(story, part, english=english) for story, part in zip(stories, parts, strict=True)
     ]
-    for place, defect in set_defects(stories, parts, english=english, whole_product=whole_product):
+    placed = set_defects(
+        stories, parts, english=english, whole_product=whole_product, budget=budget
+    )
+    for place, defect in placed:
         found[place].append(defect)
     return [_linted(defects) for defects in found]
 

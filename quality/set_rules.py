@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from quality.anatomy import Anatomy
 from quality.defects import Defect, Span, StoryText
-from quality.duplicates import alike_pairs
+from quality.duplicates import Budget, alike_pairs
 from quality.text import comparable, content_stems, stem, word_set
 
 #: A story's place in its set, and what is wrong with it there.
@@ -41,18 +41,20 @@ def set_defects(
     *,
     english: bool,
     whole_product: bool,
+    budget: Budget | None = None,
 ) -> Iterator[Placed]:
     """What is wrong with stories because of the others in the set.
 
     Args:
         parts: the anatomy of each story.
         whole_product: the set is all that is planned, so what it lacks is missing.
+        budget: of comparing wants; see `alike_pairs`.
     """
     wants = [
         comparable(part.want.text or story.user_story)
         for story, part in zip(stories, parts, strict=True)
     ]
-    yield from _unique(stories, parts, wants)
+    yield from _unique(stories, parts, wants, budget)
     if not english:
         return
     yield from _uniform(parts)
@@ -62,10 +64,13 @@ def set_defects(
 
 
 def _unique(
-    stories: Sequence[StoryText], parts: Sequence[Anatomy], wants: Sequence[str]
+    stories: Sequence[StoryText],
+    parts: Sequence[Anatomy],
+    wants: Sequence[str],
+    budget: Budget | None,
 ) -> Iterator[Placed]:
     told: set[int] = set()
-    for pair in alike_pairs(wants):
+    for pair in alike_pairs(wants, budget):
         if pair.second in told:
             continue
         told.add(pair.second)

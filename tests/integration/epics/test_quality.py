@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from batchgen.throttle import one_at_a_time
 from epics import story_lint
 from epics.backlog_import import backlog_import
+from quality.duplicates import Budget, Pair, alike_pairs
 from tests.factories import (
     backlog_document,
     client_of,
@@ -56,6 +58,42 @@ class TestRest:
             "userStory",
         )
         assert second["userStory"][defect["start"] : defect["end"]] == defect["text"] == "and sell"
+
+    def test_it_stops_at_its_characters_and_says_so(self) -> None:
+        long = {"userStory": f"As a Reader, I want to read {'maps ' * 3_900}"}
+        answer = client_of(user_make()).post("/api/v1/stories/lint", {"stories": [long] * 20})
+        data = answer.json()["data"]
+        assert (data["storyCount"], len(data["stories"]), data["truncated"]) == (10, 10, True)
+        most = {**long, "acceptanceCriteria": ["when " * 390] * 200}
+        answer = client_of(user_make("b")).post("/api/v1/stories/lint", {"stories": [most] * 2})
+        assert answer.json()["data"]["storyCount"] == 1
+
+    def test_it_stops_comparing_and_says_so(self) -> None:
+        stories = [
+            {"userStory": f"As a Reader, I want to read {'a b c d e f g h i j ' * 2} w{n}."}
+            for n in range(1_000)
+        ]
+        answer = client_of(user_make()).post("/api/v1/stories/lint", {"stories": stories[:9]})
+        assert answer.json()["data"]["truncated"] is False
+        words = " ".join(f"word{letter}" for letter in "abcdefghijklmnopqrstuvwx")
+        stories = [
+            {"userStory": f"As a Reader, I want to read {words} other{n}."} for n in range(1_000)
+        ]
+        answer = client_of(user_make("b")).post("/api/v1/stories/lint", {"stories": stories})
+        data = answer.json()["data"]
+        assert (data["storyCount"], data["truncated"]) == (1_000, True)
+
+    def test_one_at_a_time_of_a_user(self) -> None:
+        user, other = user_make(), user_make("other")
+        body = {"stories": [{"userStory": GOOD}]}
+        with one_at_a_time(user.pk, "quality"):
+            answer = client_of(user).post("/api/v1/stories/lint", body)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (429, "THROTTLED")
+            assert answer["Retry-After"] == "1"
+            path = f"/api/v1/projects/{project_make(user).pk}/duplicates"
+            assert client_of(user).get(path).status_code == 429
+            assert client_of(other).post("/api/v1/stories/lint", body).status_code == 200
+        assert client_of(user).post("/api/v1/stories/lint", body).status_code == 200
 
     def test_what_a_story_leaves_out_is_not_judged(self) -> None:
         story = {"userStory": GOOD, "persona": "Clerk", "acceptanceCriteria": []}
@@ -137,10 +175,37 @@ class TestDuplicates:
         project = project_make(epics=4, stories=4)
         with django_assert_num_queries(1):
             found = story_lint.project_duplicates(project=project)
-        assert found["groupCount"] == 1
+        assert (found["groupCount"], found["truncated"]) == (1, False)
         monkeypatch.setattr(story_lint, "MAX_COMPARED", 15)
         answer = client_of(project.created_by).get(f"/api/v1/projects/{project.pk}/duplicates")
-        assert answer.status_code == 400
+        data = answer.json()["data"]
+        assert (data["storyCount"], data["truncated"]) == (15, True)
+        monkeypatch.setattr(story_lint, "COMPARED_CHARS", 300)
+        found = story_lint.project_duplicates(project=project)
+        assert 0 < found["storyCount"] < 15
+        assert found["truncated"]
+
+    def test_comparing_ends_at_its_budget(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(story_lint, "_COMPARE_BUDGET", 2)
+        document = backlog_document(stories=1)
+        for place, epic in enumerate(document["epics"]):
+            epic["stories"][0]["userStory"] = f"As a Clerk, I want to lend old maps of {place}."
+        project = backlog_import(user=user_make(), document=document)
+        assert story_lint.project_duplicates(project=project)["truncated"]
+
+    def test_the_connection_goes_back_before_the_work(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given: list[str] = []
+
+        def compare(wants: list[str], budget: Budget) -> list[Pair]:
+            given.append("work")
+            return alike_pairs(wants, budget)
+
+        monkeypatch.setattr(story_lint, "connection_give_back", lambda: given.append("back"))
+        monkeypatch.setattr(f"{story_lint.__name__}.alike_pairs", compare)
+        story_lint.project_duplicates(project=project_make(stories=1))
+        assert given == ["back", "work"]
 
     def test_strangers_see_nothing(self) -> None:
         project = project_make(stories=1)
