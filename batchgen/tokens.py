@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Exists
 from django.db.models.functions import Now
 from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -26,7 +27,7 @@ from batchgen.ids import new_id
 from batchgen.models import EndedFamily
 
 _SPENT = "This refresh token is not good any more. Sign in again."
-_ENDED = "This sign-in was ended. Sign in again."
+_ENDED = "This sign-in is over. Sign in again."
 #: A claim of both kinds of tokens, which goes from one refresh token to the next.
 _FAMILY = "family"
 #: So long after it was spent a refresh token may come again and be refused for no more than that.
@@ -42,12 +43,9 @@ class BearerAuthentication(JWTAuthentication):
 
     def get_user(self, validated_token: tokens.Token) -> Any:
         """Raises:
-        AuthenticationFailed: also where the sign-in that the token is from was ended.
+        InvalidToken: the sign-in that the token is from was ended, or the user may not any more.
         """
-        user = super().get_user(validated_token)
-        if _is_ended(_family_of(validated_token)):
-            raise InvalidToken(_ENDED)
-        return user
+        return _user_of(validated_token, otherwise=_ENDED)
 
 
 class RefreshToken(tokens.RefreshToken):
@@ -98,13 +96,23 @@ def _checked(raw: str) -> tuple[RefreshToken, User]:
         token = RefreshToken(raw)  # type: ignore[arg-type]  # the library takes text and says Token
     except TokenError as error:
         raise InvalidToken(_SPENT) from error
-    user = User.objects.filter(pk=token[api_settings.USER_ID_CLAIM], is_active=True).first()
+    return token, _user_of(token, otherwise=_SPENT)
+
+
+def _user_of(token: tokens.Token, *, otherwise: str) -> User:
+    """Whose token it is, in one query.
+
+    Raises:
+        InvalidToken: the user is gone, deactivated, or has another password by now; or the token's
+            family ended.
+    """
+    ended = EndedFamily.objects.filter(pk=_family_of(token))
+    active = User.objects.filter(pk=token.payload.get(api_settings.USER_ID_CLAIM), is_active=True)
+    user = active.filter(~Exists(ended)).first()
     claim = token.payload.get(api_settings.REVOKE_TOKEN_CLAIM)
     if user is None or claim != get_md5_hash_password(user.password):
-        raise InvalidToken(_SPENT)
-    if _is_ended(_family_of(token)):
-        raise InvalidToken(_ENDED)
-    return token, user
+        raise InvalidToken(otherwise)
+    return user
 
 
 def _spend(token: RefreshToken) -> None:
@@ -127,10 +135,6 @@ def _spend(token: RefreshToken) -> None:
 def _family_of(token: tokens.Token) -> UUID:
     """Of a token from before there were families: its own id, so that it is one by itself."""
     return UUID(str(token.payload.get(_FAMILY) or token.payload[api_settings.JTI_CLAIM]))
-
-
-def _is_ended(family: UUID) -> bool:
-    return EndedFamily.objects.filter(pk=family).exists()
 
 
 def _end(token: RefreshToken) -> None:
