@@ -1,11 +1,15 @@
-"""Kombu's Redis transport, which connects as REDIS_URL says, with two of its habits mended."""
+"""Kombu's Redis transport, which connects as REDIS_URL says, with some of its habits mended."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from kombu.transport import redis
+from kombu.transport import redis, virtual
+from kombu.utils.encoding import bytes_to_str
 from psycopg import Error as PostgresError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from batchgen.broker_messages import check_content, check_envelope, drop, is_readable
 from batchgen.redis import ConnectionClass, address, connection_pool, prefix
 
 #: What Celery's settings say of the broker's connections.
@@ -13,11 +17,56 @@ _OPTIONS = (
     *("max_connections", "socket_timeout", "socket_connect_timeout"),
     *("socket_keepalive", "health_check_interval"),
 )
+#: Errors that Celery has an answer to: it waits for Redis.
+_OF_THE_CONNECTION = (*redis.Transport.connection_errors, *redis.Transport.channel_errors)
+
+
+class Client(redis.PrefixedStrictRedis):
+    """Takes what cannot be read for nothing: kombu's own error ends the worker."""
+
+    def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
+        """The answer; none for a message of a queue that was dropped."""
+        answer = super().parse_response(connection, command_name, **options)
+        if (
+            command_name == "BRPOP"
+            and answer
+            and not is_readable(bytes_to_str(answer[0]), answer[1])
+        ):
+            return None
+        return answer
+
+    def pubsub(self, **kwargs: Any) -> "Subscription":
+        """What listens to control commands."""
+        return Subscription(self.connection_pool, global_keyprefix=self.global_keyprefix, **kwargs)
+
+
+class Subscription(redis.PrefixedRedisPubSub):
+    """The same for commands that are for every worker."""
+
+    def parse_response(self, *args: Any, **kwargs: Any) -> Any:
+        """The answer; none for a message that was dropped."""
+        answer = super().parse_response(*args, **kwargs)
+        if answer and bytes_to_str(answer[0]).endswith("message"):
+            return answer if is_readable(bytes_to_str(answer[-2]), answer[-1]) else None
+        return answer
+
+
+class Message(virtual.Message):
+    """A message whose envelope is known to be one."""
+
+    def __init__(self, payload: Any, channel: Any = None, **kwargs: Any) -> None:
+        check_envelope(payload)
+        super().__init__(payload, channel=channel, **kwargs)
 
 
 class Channel(redis.Channel):
-    """A channel with one client, which says so when its connection was closed."""
+    """A channel with one client, which says so when its connection was closed.
 
+    A message that is broken, or whose handling fails where Celery expects no failure, ends nothing:
+    it is dropped.
+    """
+
+    Message = Message
     _kept: Any = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -27,6 +76,27 @@ class Channel(redis.Channel):
             # What Celery waits for is an error of the connection.
             raise RedisConnectionError(f"PostgreSQL, which knows the prefix: {error}") from error
         super().__init__(*args, **kwargs)
+
+    def basic_consume(  # type: ignore[override]  # kombu names all but the queue
+        self, queue: str, *args: Any, callback: Callable[[Any], object], **kwargs: Any
+    ) -> Any:
+        """As kombu's, but that a message's errors stay its own; those of the connection do not."""
+
+        def handle(message: Any) -> None:
+            try:
+                check_content(queue, message)
+                callback(message)
+            except _OF_THE_CONNECTION:
+                raise
+            except Exception as error:  # whatever a message can do
+                drop(queue, error)
+                if not (kwargs.get("no_ack") or message.acknowledged):
+                    message.reject()
+
+        return super().basic_consume(queue, *args, callback=handle, **kwargs)
+
+    def _get_client(self) -> Any:
+        return partial(Client, global_keyprefix=self.global_keyprefix)
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         """The channel's client; kombu makes a new one for every command, an eighth of an epic."""
@@ -80,6 +150,14 @@ class Transport(redis.Transport):
     Channel = Channel
     #: So that kombu leaves the broker's URL alone.
     can_parse_url = True
+
+    def _deliver(self, message: Any, queue: str | None) -> None:
+        try:
+            super()._deliver(message, queue)
+        except _OF_THE_CONNECTION:
+            raise
+        except Exception as error:  # nothing was made of it yet
+            drop(str(queue), error)
 
     def as_uri(self, uri: str, include_password: bool = False, mask: str = "**") -> str:
         """Where the broker is, for logs and for Flower; never with a password."""

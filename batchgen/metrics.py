@@ -17,3 +17,8 @@ ROUND_TRIPS = Counter(
     "Named statements sent to PostgreSQL, each a transaction; tries after errors count too.",
     ["statement"],
 )
+MESSAGES_DROPPED = Counter(
+    "batchgen_broker_messages_dropped_total",
+    "Messages of the broker that nothing of batchgen sends, by what is wrong with them.",
+    ["kind"],
+)

@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError
 from redis import RedisError
 
 from batchgen import redis
+from batchgen.broker_messages import LARGEST_BYTES
 from batchgen.celery import app
 from runs.states import MESSAGE_PRIORITY
 
@@ -152,5 +153,15 @@ def messages_waiting() -> frozenset[str]:
         redis.key(f"{_QUEUE}{_PRIORITY_MARK}{step}")
         for step in settings.CELERY_BROKER_TRANSPORT_OPTIONS["priority_steps"][1:]
     ]
-    waiting = [json.loads(raw) for name in names for raw in client.lrange(name, 0, -1)]
-    return frozenset(str(message["headers"]["id"]) for message in waiting)
+    waiting = (_id(raw) for name in names for raw in client.lrange(name, 0, -1))
+    return frozenset(filter(None, waiting))
+
+
+def _id(raw: bytes | str) -> str | None:
+    """The message's id; None for what is none of ours, which the worker that takes it drops."""
+    if len(raw) > LARGEST_BYTES:
+        return None
+    try:
+        return str(json.loads(raw)["headers"]["id"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None

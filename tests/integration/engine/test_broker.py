@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.conf import settings
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from batchgen import redis
@@ -15,12 +14,12 @@ def test_a_channel_whose_connection_was_closed_says_so() -> None:
     redis.client().flushdb()
     with app.connection_for_read() as connection:
         channel: Any = connection.default_channel
-        queue = connection.SimpleQueue(settings.CELERY_TASK_DEFAULT_QUEUE)
-        queue.put("work")
+        queue = connection.SimpleQueue("letters")
+        queue.put({"work": 1})
         queue.get(timeout=5)
         channel.connection.client = None
         channel.__dict__.pop("_pool", None)
         channel._pool = channel._kept = None
         with pytest.raises(RedisConnectionError, match="was closed"):
-            channel._size(settings.CELERY_TASK_DEFAULT_QUEUE)
+            channel._size("letters")
     assert RedisConnectionError in app.connection_for_read().connection_errors
