@@ -81,7 +81,7 @@ def tokens_renew(raw: str) -> dict[str, str]:
     rows_expire(OutstandingToken)
     token, user = _checked(raw)
     _spend(token)
-    return tokens_for(user, family=_family_of(token))
+    return tokens_for(user, family=family_of(token))
 
 
 def token_revoke(raw: str) -> None:
@@ -106,7 +106,7 @@ def _user_of(token: tokens.Token, *, otherwise: str) -> User:
         InvalidToken: the user is gone, deactivated, or has another password by now; or the token's
             family ended.
     """
-    ended = EndedFamily.objects.filter(pk=_family_of(token))
+    ended = EndedFamily.objects.filter(pk=family_of(token))
     active = User.objects.filter(pk=token.payload.get(api_settings.USER_ID_CLAIM), is_active=True)
     user = active.filter(~Exists(ended)).first()
     claim = token.payload.get(api_settings.REVOKE_TOKEN_CLAIM)
@@ -132,9 +132,14 @@ def _spend(token: RefreshToken) -> None:
         raise InvalidToken(_SPENT)
 
 
-def _family_of(token: tokens.Token) -> UUID:
+def family_of(token: tokens.Token) -> UUID:
     """Of a token from before there were families: its own id, so that it is one by itself."""
     return UUID(str(token.payload.get(_FAMILY) or token.payload[api_settings.JTI_CLAIM]))
+
+
+def has_ended(family: UUID | None) -> bool:
+    """Whether no token of the family is good any more."""
+    return family is not None and EndedFamily.objects.filter(pk=family).exists()
 
 
 def _end(token: RefreshToken) -> None:
@@ -142,5 +147,5 @@ def _end(token: RefreshToken) -> None:
     rows_expire(EndedFamily)
     life = api_settings.REFRESH_TOKEN_LIFETIME + timedelta(seconds=api_settings.LEEWAY)
     EndedFamily.objects.bulk_create(
-        [EndedFamily(family=_family_of(token), expires_at=Now() + life)], ignore_conflicts=True
+        [EndedFamily(family=family_of(token), expires_at=Now() + life)], ignore_conflicts=True
     )

@@ -31,6 +31,8 @@ _MOST_PIPELINED = 16
 #: Bytes that the kernel takes for a client that does not read, beside those that are on their way.
 #: With its own 4 MB it would look for minutes as if a slow client read nothing.
 _UNSENT_BYTES = 131_072
+#: Of the scope's extensions: {"abort": ends the connection now}.
+ABORT = "batchgen.abort"
 _crowd = Crowd()
 
 
@@ -107,6 +109,8 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._overhead = 0
+        # For an answer that ends in the middle: `close` would wait for the client to read.
+        self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
         super().on_headers_complete()
         _crowd.works(self)
         self._head_timer = self._stop(self._head_timer)

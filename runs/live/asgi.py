@@ -5,7 +5,6 @@ thread and its database connections back, and what follows costs a queue and a s
 """
 
 import asyncio
-import logging
 import random
 import signal
 import sys
@@ -15,26 +14,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
-from django.db import Error as DjangoDatabaseError
-from django.db import connection
 from rest_framework.renderers import JSONRenderer
 
 from batchgen.clock import DATABASE
 from batchgen.health import prefix_refusal
+from batchgen.web.connection import ABORT
 from runs.live.admission import admission
 from runs.live.events import Event, Name, Position, frame, retry_frame, without_controls
 from runs.live.follower import Follower
+from runs.live.rights import Right, ended
 from runs.live.subscriber import Subscriber
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
-
-log = logging.getLogger(__name__)
 
 _HANDOVER = "batchgen.live"
 #: Browsers come back after about so long; not all at once when a server went away.
@@ -52,15 +48,29 @@ _CHECKS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="live-check")
 class Stream:
     """A stream that a view granted, and that was counted for its user."""
 
-    run_id: UUID
+    right: Right
     after: Position | None
-    user_id: int
-    #: Its user is no viewer: what may be done with the run is offered.
-    may_control: bool
-    #: Asked again from time to time: may this user still read the run?
-    allowed: Callable[[], bool]
-    #: When its sign-in ends, in seconds from now; None: as long as `allowed` says.
+    #: When its sign-in ends, in seconds from now; None: when the right does.
     life_s: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class _Served:
+    """A stream that is open."""
+
+    stream: Stream
+    subscriber: Subscriber
+    pump: "asyncio.Task[None]"
+
+    def end(self) -> None:
+        """Soon, also where the client does not read."""
+        self.subscriber.close()
+        asyncio.get_running_loop().call_later(_LAST_WORDS_S, self.pump.cancel)
+
+    def cut(self) -> None:
+        """The same, and what waits for the client is not for it any more."""
+        self.subscriber.clear()
+        self.end()
 
 
 class _Handover:
@@ -80,7 +90,7 @@ def hand_over(scope: Message, stream: Stream) -> None:
     """
     handover = scope.get(_HANDOVER)
     if isinstance(handover, _Handover):
-        admission.enter(stream.user_id)
+        admission.enter(stream.right.user_id)
         handover.stream = stream
 
 
@@ -90,7 +100,8 @@ class EventStreams:
     def __init__(self, app: App) -> None:
         self._app = app
         self._follower: Follower | None = None
-        self._open: dict[Subscriber, asyncio.Task[None]] = {}
+        self._open: set[_Served] = set()
+        self._watch: asyncio.Task[None] | None = None
         self._stopping = False
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -108,41 +119,59 @@ class EventStreams:
 
         try:
             await self._app({**scope, _HANDOVER: handover}, receive, pass_on)
-            if handover.stream is not None and held:
-                await self._serve(handover.stream, held[0], receive, send)
+            stream = handover.stream
+            if stream and held and not await self._serve(stream, held[0], receive, send):
+                _abort(scope)
         finally:
             if handover.stream is not None:
-                admission.leave(handover.stream.user_id)
+                admission.leave(handover.stream.right.user_id)
 
-    async def _serve(self, stream: Stream, head: Message, receive: Receive, send: Send) -> None:
+    async def _serve(self, stream: Stream, head: Message, receive: Receive, send: Send) -> bool:
+        """Until the end; whether all was written that was to be."""
         if head["status"] != 200:  # a middleware had another opinion
             await send(head)
             await send({"type": "http.response.body"})
-            return
+            return True
         headers = [each for each in head["headers"] if each[0].lower() != b"content-length"]
-        subscriber = Subscriber(run_id=stream.run_id, after=stream.after)
+        subscriber = Subscriber(run_id=stream.right.run_id, after=stream.after)
         follower = self._follower = self._follower or Follower()
         follower.join(subscriber)
         gone = asyncio.ensure_future(_end_when_gone(receive, subscriber))
         pump = asyncio.ensure_future(_pump(stream, subscriber, {**head, "headers": headers}, send))
-        self._open[subscriber] = pump
-        if self._stopping:
-            subscriber.close()
+        served = _Served(stream=stream, subscriber=subscriber, pump=pump)
+        self._open.add(served)
+        if self._watch is None or self._watch.done():
+            self._watch = asyncio.ensure_future(self._watch_rights())
+        life_s = 0 if self._stopping else stream.life_s
+        loop = asyncio.get_running_loop()
+        end = None if life_s is None else loop.call_later(life_s, served.end)
         try:
             await asyncio.wait([gone, pump], return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait([pump], timeout=_LAST_WORDS_S)
         finally:
-            del self._open[subscriber]
+            self._open.remove(served)
+            if end is not None:
+                end.cancel()
             follower.leave(subscriber)
             for task in (gone, pump):
                 task.cancel()
             await asyncio.gather(gone, pump, return_exceptions=True)
+        return not pump.cancelled()
 
     def _stop(self) -> None:
         self._stopping = True
-        for subscriber, pump in self._open.items():
-            subscriber.close()
-            asyncio.get_running_loop().call_later(_LAST_WORDS_S, pump.cancel)
+        for served in self._open:
+            served.end()
+
+    async def _watch_rights(self) -> None:
+        """End the streams whose rights have, as long as any are open."""
+        while self._open:
+            await asyncio.sleep(settings.LIVE_CHECK_S)
+            asked = [served.stream.right for served in self._open]
+            gone = await asyncio.get_running_loop().run_in_executor(_CHECKS, ended, asked)
+            for served in self._open:
+                if served.stream.right in gone:
+                    served.cut()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
@@ -169,20 +198,12 @@ async def _pump(stream: Stream, subscriber: Subscriber, head: Message, send: Sen
     await _send(send, retry_frame(random.randint(*_RETRY_MS)))  # noqa: S311 - it spreads load
     clock = asyncio.get_running_loop().time
     beat = clock() + settings.LIVE_HEARTBEAT_S
-    check = clock() + settings.LIVE_CHECK_S
-    end = clock() + stream.life_s if stream.life_s is not None else float("inf")
-    while (content := await subscriber.next(until=min(beat, check, end))) is not None:
+    while (content := await subscriber.next(until=beat)) is not None:
         if content:
-            await _send(send, content if stream.may_control else without_controls(content))
+            await _send(send, content if stream.right.may_control else without_controls(content))
         if clock() >= beat:
             beat += settings.LIVE_HEARTBEAT_S
             await _send(send, _heartbeat())
-        if clock() >= check:
-            check += settings.LIVE_CHECK_S
-            if not await _still_allowed(stream):
-                break
-        if clock() >= end:
-            break
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -200,18 +221,10 @@ async def _end_when_gone(receive: Receive, subscriber: Subscriber) -> None:
     subscriber.close()
 
 
-async def _still_allowed(stream: Stream) -> bool:
-    return await asyncio.get_running_loop().run_in_executor(_CHECKS, _check, stream)
-
-
-def _check(stream: Stream) -> bool:
-    try:
-        return stream.allowed()
-    except DjangoDatabaseError as error:
-        log.warning("not checked who watches: %s", error)
-        return True
-    finally:
-        connection.close()
+def _abort(scope: Message) -> None:
+    """End the connection of a client that does not read, where the server has a way to."""
+    if extension := scope.get("extensions", {}).get(ABORT):
+        extension["abort"]()
 
 
 def _heartbeat() -> bytes:

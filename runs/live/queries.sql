@@ -48,3 +48,27 @@ SELECT key, version, epic_id FROM row, now
 WHERE ((version - COALESCE(%(horizon)s, now.horizon)) & 4294967295) < 2147483648
 UNION ALL
 SELECT 'horizon', now.horizon, NULL FROM now
+
+-- live_held --
+-- Which of these rights, by their places in the lists, are as they were: the user is there and
+-- active and has that password, the tokens' family or the session has not ended, and the role in the run's project, which
+-- staff need not have (as in epics/access.py), lets the user do as much as it did.
+SELECT asked.place
+FROM unnest(
+    %(places)s::bigint[], %(user_ids)s::bigint[], %(passwords)s::text[], %(families)s::uuid[],
+    %(session_keys)s::text[], %(run_ids)s::uuid[], %(may_control)s::boolean[]
+) AS asked (place, user_id, password, family, session_key, run_id, may_control)
+JOIN auth_user ON auth_user.id = asked.user_id
+JOIN runs_run run ON run.id = asked.run_id
+LEFT JOIN epics_membership member
+    ON member.project_id = run.project_id AND member.user_id = asked.user_id
+WHERE auth_user.is_active
+  AND auth_user.password = asked.password
+  AND (auth_user.is_staff OR member.role <> 'viewer') = asked.may_control
+  AND NOT EXISTS (
+    SELECT FROM batchgen_endedfamily WHERE family = asked.family
+  )
+  AND (asked.session_key IS NULL OR EXISTS (
+      SELECT FROM django_session
+      WHERE session_key = asked.session_key AND expire_date > clock_timestamp()
+  ))

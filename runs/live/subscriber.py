@@ -49,6 +49,11 @@ class Subscriber:
         self._closed = batch.last
         self._news.set()
 
+    def clear(self) -> None:
+        """Drop what waits."""
+        self._waiting.clear()
+        self._bytes = 0
+
     def close(self) -> None:
         """End the stream after what waits."""
         self._closed = True
@@ -62,8 +67,7 @@ class Subscriber:
         except TimeoutError:
             return b""
         content = b"".join(self._waiting)
-        self._waiting.clear()
-        self._bytes = 0
+        self.clear()
         if content or not self._closed:
             if not self._closed:
                 self._news.clear()

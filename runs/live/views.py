@@ -1,30 +1,29 @@
 """Live events over HTTP: who may follow a run, from where on, and with what sign-in."""
 
 import time
-from functools import partial
-from typing import Any
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import get_user
-from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
 from batchgen.api import operation, signed_in, valid
-from batchgen.errors import BatchgenError, ValidationFailed
+from batchgen.errors import ValidationFailed
 from batchgen.negotiation import Negotiation
 from batchgen.output import shown
+from batchgen.tokens import family_of
 from runs.live import stream
 from runs.live.asgi import Stream, hand_over
 from runs.live.events import Position
+from runs.live.rights import Right
 from runs.live.serializers import RUN_EVENT, TicketOutput
-from runs.live.tickets import PARAMETER, TicketAuthentication, ticket_issue
+from runs.live.tickets import PARAMETER, Ticket, TicketAuthentication, ticket_issue
 from runs.models import Run
 from runs.selectors import run_plain
 from runs.serializers import NothingInput
@@ -63,7 +62,8 @@ browser sends by itself when it reconnects, or `lastEventId`) it goes on after t
 a gap and without a repeat. Changes that follow each other within some milliseconds may be told as
 one. Who has had the `end` gets 204, on which a browser stops.
 
-The sign-in is checked again every minute, and a stream ends with the token that opened it:
+A stream ends some seconds after its user was deactivated, has another password or another role in
+the project, or signed out; and with the token that opened it, or that its ticket was got with:
 reconnect with a new one. A browser on another origin, whose EventSource can send no header, uses
 a ticket (`POST /runs/{{id}}/stream-ticket`) as `?{PARAMETER}=`.
 """
@@ -128,7 +128,9 @@ class StreamTicketView(APIView):
     def post(self, request: Request, run_id: UUID) -> Response:
         run_plain(user=request.user, run_id=run_id)
         valid(NothingInput, request.data)
-        ticket, until = ticket_issue(user=signed_in(request), run_id=run_id)
+        ticket, until = ticket_issue(
+            user=signed_in(request), run_id=run_id, until=_until(request), family=_family(request)
+        )
         return Response(shown(TicketOutput, {"ticket": ticket, "until": until}), status=201)
 
 
@@ -146,35 +148,33 @@ def _after(request: Request) -> Position | None:
 
 def _stream(request: Request, run: Run, after: Position | None) -> Stream:
     user = signed_in(request)
-    token = request.auth if isinstance(request.auth, Token) else None
-    by_session = token is None and PARAMETER not in request.query_params
-    session_key = request.session.session_key if by_session else None
-    return Stream(
-        run_id=run.pk,
-        after=after,
+    by_session = request.auth is None
+    right = Right(
         user_id=user.pk,
+        password=user.password,
+        family=_family(request),
+        session_key=request.session.session_key if by_session else None,
+        run_id=run.pk,
         may_control=vars(run)["may_control"],
-        allowed=partial(_allowed, user_id=user.pk, session_key=session_key, run_id=run.pk),
-        life_s=_life_s(token) if token is not None else None,
     )
+    until = None if by_session else _until(request)
+    life_s = None if until is None else max(0.0, until - time.time())
+    return Stream(right=right, after=after, life_s=life_s)
 
 
-def _life_s(token: Token) -> float:
-    """How long it is still taken, which is a little longer than it says."""
-    until: float = token["exp"] + settings.SIMPLE_JWT["LEEWAY"]
-    return max(0.0, until - time.time())
+def _until(request: Request) -> float:
+    """When the sign-in ends, by `time.time()`. A token is taken a little longer than it says; what
+    a session got ends when a token would that it had got now."""
+    if isinstance(request.auth, Token):
+        until: float = request.auth["exp"] + settings.SIMPLE_JWT["LEEWAY"]
+        return until
+    if isinstance(request.auth, Ticket):
+        return request.auth.until
+    lifetime: timedelta = api_settings.ACCESS_TOKEN_LIFETIME
+    return time.time() + lifetime.total_seconds()
 
 
-def _allowed(*, user_id: int, session_key: str | None, run_id: UUID) -> bool:
-    """Whether the user is still there (and signed in, if by a session) and may read the run."""
-    user: Any
-    if session_key is None:
-        user = User.objects.filter(pk=user_id, is_active=True).first()
-    else:
-        request = HttpRequest()
-        request.session = SessionStore(session_key)
-        user = get_user(request)
-    try:
-        return user is not None and bool(run_plain(user=user, run_id=run_id))
-    except BatchgenError:
-        return False
+def _family(request: Request) -> UUID | None:
+    if isinstance(request.auth, Token):
+        return family_of(request.auth)
+    return request.auth.family if isinstance(request.auth, Ticket) else None

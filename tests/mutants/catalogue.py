@@ -1388,6 +1388,59 @@ RIGHTS = (
     ),
 )
 
+_ENDED = "tests/acceptance/attacks/test_ended_rights.py::"
+STREAM_RIGHTS = (
+    _mutant(
+        "streams: open streams are asked about again",
+        "runs/live/asgi.py",
+        "                    served.cut()\n",
+        "                    pass\n",
+        f"{_ENDED}test_a_stream_ends_with_the_right_to_it",
+    ),
+    _mutant(
+        "streams: a stream ends with its password",
+        "runs/live/queries.sql",
+        "  AND auth_user.password = asked.password\n",
+        "",
+        f"{_ENDED}test_a_stream_ends_with_the_right_to_it",
+    ),
+    _mutant(
+        "streams: a stream ends with the family of its token",
+        "runs/live/queries.sql",
+        "    SELECT FROM batchgen_endedfamily WHERE family = asked.family\n",
+        "    SELECT FROM batchgen_endedfamily WHERE false\n",
+        f"{_ENDED}test_a_stream_and_a_tickets_end_with_the_sign_in_by_token",
+    ),
+    _mutant(
+        "streams: a stream ends with its session",
+        "runs/live/queries.sql",
+        "    WHERE session_key = asked.session_key AND",
+        "    WHERE",
+        f"{_ENDED}test_a_stream_ends_with_its_session",
+    ),
+    _mutant(
+        "streams: who does not read is cut off too",
+        "runs/live/asgi.py",
+        "                _abort(scope)\n",
+        "                pass\n",
+        f"{_ENDED}test_who_does_not_read_loses_the_stream_as_soon",
+    ),
+    _mutant(
+        "streams: a ticket is no better than its token",
+        "runs/live/views.py",
+        "        return request.auth.until\n",
+        "        return time.time() + 900\n",
+        f"{_ENDED}test_a_tickets_stream_ends_with_the_token_that_got_it",
+    ),
+    _mutant(
+        "streams: a ticket ends with its password",
+        "runs/live/tickets.py",
+        ' or value["password"] != _mark(user)',
+        "",
+        f"{_ENDED}test_a_ticket_is_good_while_its_password_is",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -1408,4 +1461,5 @@ MUTANTS = (
     *SESSIONS,
     *CONNECTIONS,
     *RIGHTS,
+    *STREAM_RIGHTS,
 )

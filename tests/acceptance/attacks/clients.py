@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import psutil
+from django.contrib.auth.models import User
 
 from tests.acceptance.live.web import Web
 
@@ -17,9 +18,9 @@ def opened(web: Web, *texts: str) -> Iterator[list[socket.socket]]:
         yield [stack.enter_context(_opened(web, text)) for text in texts]
 
 
-def asking(web: Web, path: str) -> str:
+def asking(web: Web, path: str, user: User | None = None) -> str:
     """A whole head, signed in."""
-    sign_in = f"Authorization: Bearer {web.token()}"
+    sign_in = f"Authorization: Bearer {web.token(user)}"
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{sign_in}\r\n\r\n"
 
 

@@ -54,7 +54,14 @@ class Watcher:
     """
 
     def __init__(
-        self, url: str, *, token: str = "", cuts: int = 0, seed: int = 0, **query: str
+        self,
+        url: str,
+        *,
+        token: str = "",
+        cookie: str = "",
+        cuts: int = 0,
+        seed: int = 0,
+        **query: str,
     ) -> None:
         self.messages: list[Message] = []
         self.statuses: list[int] = []
@@ -62,6 +69,8 @@ class Watcher:
         self._headers = {"Accept": "text/event-stream"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
+        if cookie:
+            self._headers["Cookie"] = cookie
         self._cuts, self._random = cuts, Random(seed)
         self._last_id = ""
         self._closed = threading.Event()
