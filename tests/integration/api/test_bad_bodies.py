@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from hypothesis import HealthCheck, given
@@ -36,6 +37,7 @@ class Place:
         self.project = project_make(self.user, stories=1)
         run = run_start(project=self.project, user=self.user, options=RunOptions())
         self.ids = {
+            "model": settings.MODEL,
             "project_id": self.project.pk,
             "card_id": self.project.cards.all()[0].pk,
             "epic_id": self.project.epics.all()[0].pk,

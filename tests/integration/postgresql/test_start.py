@@ -96,7 +96,10 @@ def test_before_the_migrations_a_worker_says_so_and_waits(
     admin.execute("CREATE DATABASE empty")
     lines: list[str] = []
     told = environment(
-        server(dbname="empty"), BATCHGEN_DATABASE_POOLED="", ANTHROPIC_BASE_URL=simulator.url
+        server(dbname="empty"),
+        BATCHGEN_DATABASE_POOLED="",
+        BATCHGEN_REDIS_PREFIX="",  # another database is another installation
+        ANTHROPIC_BASE_URL=simulator.url,
     )
     worker = Child(name="worker", argv=WORKER, env=told, cwd=ROOT, ready=logged("lacks migrations"))
     with Supervisor(lambda _, line: lines.append(line), signals=False) as supervisor:

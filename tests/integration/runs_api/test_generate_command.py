@@ -221,7 +221,7 @@ def test_a_screen_has_a_bar_and_shows_what_is_being_generated() -> None:
     assert code == 0
     assert "━" in text
     assert "2/2" in text
-    assert "E1: Lending 1  component-generation" in text
+    assert "E1: Lending 1  validation" in text
 
 
 def test_a_missing_worker_is_told_once_and_waited_for() -> None:
