@@ -25,6 +25,8 @@ TLS := tests/integration/redis_url tests/integration/engine/test_broker.py \
 	tests/integration/runs_api/test_stream_ticket.py tests/integration/api/test_health.py \
 	tests/acceptance/test_main_job.py tests/acceptance/live/test_join.py
 
+PACKAGES := batchgen benchmarks epics quality runs simulator workers
+
 # What a production start asks for, so that Django's deployment checks see production's settings.
 PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none BATCHGEN_TRUSTED_PROXIES=127.0.0.1 \
 	BATCHGEN_SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz
@@ -80,6 +82,7 @@ check: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive $(PACKAGES)
 	$(LOCAL) run -- $(BIN)/python manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(LOCAL) run -- $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null

@@ -30,7 +30,7 @@ from batchgen.strict_json import MAX_VALUES, JSONRefused, strict_loads
 
 #: Of any body but a whole backlog; the longest list that a body can have takes half of it.
 MAX_JSON_BYTES = 2_000_000
-MAX_JSON_VALUES = 100_000
+MAX_JSON_VALUES = 50_000
 
 M = TypeVar("M", bound=Model)
 _View = TypeVar("_View", bound=Callable[..., Any])

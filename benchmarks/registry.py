@@ -21,6 +21,7 @@ WORKLOADS: dict[str, str] = {
     "SIM": "benchmarks.sim_fleet",
     "LIVE": "benchmarks.live_events",
     "BIG": "benchmarks.big_database",
+    "ATTACK": "benchmarks.attack",
 }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -242,10 +242,8 @@ class _Frame(_Part):
     epics: Annotated[list[Any], Field(max_length=limits.MAX_EPICS)]
 
 
-_LISTS: tuple[tuple[str, type[BaseModel], int], ...] = (
-    ("cards", BacklogCard, limits.MAX_CARDS),
-    ("epics", BacklogEpic, limits.MAX_EPICS),
-)
+_MOST_ENTRIES = max(limits.MAX_CARDS, limits.MAX_EPICS)
+P = TypeVar("P", bound=_Part)
 
 
 def backlog_parse(document: object) -> Backlog:
@@ -254,31 +252,40 @@ def backlog_parse(document: object) -> Backlog:
     Raises:
         ValidationFailed: details have up to MAX_PROBLEMS problems, each under its path.
     """
-    problems = list(islice(_problems(document), _MOST_COUNTED))
-    if problems:
-        raise _refusal(problems)
-    return Backlog.model_validate(document)
+    problems: list[Problem] = []
+    frame = _valid(_Frame, document, problems)
+    cards = _entries_valid(document, "cards", BacklogCard, problems)
+    epics = _entries_valid(document, "epics", BacklogEpic, problems)
+    if isinstance(document, dict):
+        problems += islice(_misfits(document), _MOST_COUNTED)
+    if problems or frame is None:
+        raise _refusal(problems[:_MOST_COUNTED])
+    return Backlog.model_construct(
+        project=frame.project, source=frame.source, cards=cards, epics=epics
+    )
 
 
-def _problems(document: object) -> Iterator[Problem]:
-    """What is wrong, one card and one epic after the other, so that it ends where it is enough."""
-    yield from _wrong(_Frame, document)
-    if not isinstance(document, dict):
-        return
-    for key, part, most in _LISTS:
-        entries = document.get(key)
-        if isinstance(entries, list) and len(entries) <= most:
-            for index, entry in enumerate(entries):
-                yield from _wrong(part, entry, key, index)
-    yield from _misfits(document)
+def _entries_valid(document: object, key: str, part: type[P], problems: list[Problem]) -> list[P]:
+    """The entries of a list, one after the other, so that it ends where there is enough to tell."""
+    entries = document.get(key) if isinstance(document, dict) else None
+    valid: list[P] = []
+    if not isinstance(entries, list) or len(entries) > _MOST_ENTRIES:
+        return valid  # what the frame tells
+    for index, entry in enumerate(entries):
+        if len(problems) >= _MOST_COUNTED:
+            break
+        if found := _valid(part, entry, problems, key, index):
+            valid.append(found)
+    return valid
 
 
-def _wrong(part: type[BaseModel], value: object, *path: str | int) -> Iterator[Problem]:
+def _valid(part: type[P], value: object, problems: list[Problem], *path: str | int) -> P | None:
     try:
-        part.model_validate(value)
+        return part.model_validate(value)
     except ValidationError as error:
-        for found in error.errors(include_url=False):
-            yield path_text((*path, *found["loc"])), _told(found)
+        found = error.errors(include_url=False)
+        problems += [(path_text((*path, *each["loc"])), _told(each)) for each in found]
+        return None
 
 
 def code_warnings(document: Any) -> list[str]:

@@ -19,6 +19,7 @@ from batchgen.api import operation, query_of, signed_in
 from batchgen.downloads import download
 from batchgen.errors import ValidationFailed
 from batchgen.output import shown
+from batchgen.throttle import one_at_a_time
 from epics import selectors
 from epics.access import project_for
 from epics.backlog_document import Backlog, code_warnings
@@ -41,10 +42,15 @@ class ImportView(APIView):
         response=ImportOutput,
         status=201,
         creates=True,
-        description="All or nothing. Every problem is told with its path, up to 50 at a time.",
+        description=(
+            "All or nothing. Every problem is told with its path, up to 50 at a time. One import "
+            "at a time of a user: 429 while another is at work."
+        ),
     )
     def post(self, request: Request) -> Response:
-        imported = backlog_import(user=signed_in(request), document=request.data)
+        user = signed_in(request)
+        with one_at_a_time(user.pk, "import"):
+            imported = backlog_import(user=user, document=request.data)
         project = selectors.project_read(project_id=imported.pk)
         output: dict[str, Any] = {
             "projectId": project.pk,

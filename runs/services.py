@@ -22,6 +22,7 @@ from django.db.models.functions import Coalesce, Length, Now
 from batchgen.clock import database_now
 from batchgen.errors import RunAlreadyActive, ValidationFailed
 from batchgen.ids import new_id
+from batchgen.inputs import MAX_PROBLEMS
 from epics.models import Epic, Project, Story
 from epics.writes import project_lock
 from runs import messages
@@ -163,7 +164,10 @@ def _epics_to_process(project: Project, options: RunOptions) -> list[Epic]:
     if unknown:
         raise ValidationFailed(
             "Some epics are not in this project.",
-            epicIds=[f"{epic_id} is not an epic of this project." for epic_id in sorted(unknown)],
+            epicIds=[
+                f"{epic_id} is not an epic of this project."
+                for epic_id in sorted(unknown)[:MAX_PROBLEMS]
+            ],
         )
     if not found:
         raise ValidationFailed("There are no epics to process.", epicIds=["No epics."])

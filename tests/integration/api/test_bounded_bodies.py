@@ -6,6 +6,7 @@ import pytest
 
 from batchgen.api import MAX_JSON_BYTES, MAX_JSON_VALUES
 from batchgen.strict_json import MAX_VALUES, JSONRefused, strict_loads
+from batchgen.throttle import one_at_a_time
 from tests.factories import backlog_document, client_of, project_make, user_make
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +48,7 @@ def test_signs_inside_of_a_text_are_no_entries(text: str) -> None:
 
 def test_a_body_that_is_no_backlog_has_fewer() -> None:
     error = refused(LINT, {"stories": [1] * (MAX_JSON_VALUES + 1)})
-    assert "more than 100,000 entries" in error["message"]
+    assert "more than 50,000 entries" in error["message"]
     error = refused(LINT, {"language": "x" * MAX_JSON_BYTES}, status=413)
     assert error["details"] == {"limitBytes": MAX_JSON_BYTES}
 
@@ -72,15 +73,15 @@ def test_at_most_fifty_problems_are_told() -> None:
 
 
 def test_keys_that_are_not_known_are_counted_and_cut() -> None:
-    error = refused(PROJECTS, {"name": "x", **{f"k{n:06}": 1 for n in range(50_000)}})
+    error = refused(PROJECTS, {"name": "x", **{f"k{n:06}": 1 for n in range(40_000)}})
     assert len(error["details"]) == 11
-    assert error["details"]["andMore"] == ["So are 49,990 other keys."]
+    assert error["details"]["andMore"] == ["So are 39,990 other keys."]
     error = refused(PROJECTS, {"name": "x", "k" * 1_000_000: 1})
     assert list(error["details"]) == ["k" * 100]
     document = backlog_document()
-    document["cards"][0] |= {f"k{n:06}": 1 for n in range(50_000)}
+    document["cards"][0] |= {f"k{n:06}": 1 for n in range(40_000)}
     error = refused(IMPORT, document)
-    assert "This has 50,00" in error["details"]["cards[0]"][0]
+    assert "This has 40,00" in error["details"]["cards[0]"][0]
 
 
 def test_what_was_sent_is_not_sent_back() -> None:
@@ -88,3 +89,14 @@ def test_what_was_sent_is_not_sent_back() -> None:
     path = f"{PROJECTS}/{project_make(user).pk}/runs"
     answer = client_of(user).post(path, {"type": "x" * 1_000_000}, format="json")
     assert (answer.status_code, len(answer.content) < 1_000) == (400, True)
+    ids = [f"00000000-0000-0000-0000-{number:012}" for number in range(20_000)]
+    answer = client_of(user).post(path, {"epicIds": ids}, format="json")
+    assert len(answer.json()["error"]["details"]["epicIds"]) == 50
+
+
+def test_one_import_at_a_time_of_a_user() -> None:
+    user = user_make()
+    with one_at_a_time(user.pk, "import"):
+        answer = client_of(user).post(IMPORT, backlog_document())
+        assert (answer.status_code, answer["Retry-After"]) == (429, "1")
+    assert client_of(user).post(IMPORT, backlog_document()).status_code == 201
