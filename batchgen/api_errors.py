@@ -7,7 +7,12 @@ from itertools import islice
 from typing import Any
 from uuid import uuid4
 
-from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
+from django.core.exceptions import (
+    DisallowedHost,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -40,6 +45,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_S = 2
 #: Of what is wrong with one field.
 _MESSAGE_CHARS = 300
+_NOT_VALID = "The request is not valid HTTP for this server."
 _NOT_OF_A_HOST = re.compile(r"[^A-Za-z0-9.:_\[\]-]", re.ASCII)
 _AWAY = (
     OperationalError,
@@ -94,6 +100,8 @@ def failure_of(error: BaseException) -> Failure:
         error = Forbidden()
     elif isinstance(error, RequestDataTooBig):
         error = PayloadTooLarge()
+    elif isinstance(error, SuspiciousOperation):  # too many parameters, for one
+        error = ValidationFailed(_NOT_VALID)
     elif isinstance(error, ModelInvalid):
         error = ValidationFailed("The input is not valid.", nonFieldErrors=error.messages)
     elif isinstance(error, _AWAY):
@@ -123,7 +131,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return defaults.bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):
         return failure_of(exception).response()
-    return failure_of(ValidationFailed("The request is not valid HTTP for this server.")).response()
+    return failure_of(ValidationFailed(_NOT_VALID)).response()
 
 
 def _host_refused(request: HttpRequest) -> HttpResponse:
