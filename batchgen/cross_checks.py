@@ -14,6 +14,8 @@ from django.core import checks
 
 log = logging.getLogger(__name__)
 
+#: As Django's own check has it (security.W009), which only warns.
+_LEAST_KEY, _LEAST_CHARACTERS = 50, 10
 #: A year: less than that no browser takes into its list.
 _PRELOAD_S = 31_536_000
 
@@ -77,6 +79,14 @@ def refusals(given: Mapping[str, Any]) -> list[str]:
         found.append(
             "BATCHGEN_HSTS_PRELOAD is on; browsers' lists take a name only with "
             f"BATCHGEN_HSTS_SUBDOMAINS on and BATCHGEN_HSTS_S of {_PRELOAD_S} or more."
+        )
+    key = given["SECRET_KEY"]
+    if given["PRODUCTION"] and (len(key) < _LEAST_KEY or len(set(key)) < _LEAST_CHARACTERS):
+        found.append(
+            f"BATCHGEN_SECRET_KEY has {len(key)} characters, {len(set(key))} different ones; in "
+            f"production it must have {_LEAST_KEY} random ones: whoever guesses it signs tokens "
+            "for everybody. One is made by "
+            "`python -c 'import secrets; print(secrets.token_urlsafe(50))'`."
         )
     return found
 

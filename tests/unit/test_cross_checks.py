@@ -15,6 +15,7 @@ from batchgen import cross_checks, settings
 from batchgen.local.place import ROOT
 
 GOOD = vars(settings)
+KEY = "0123456789abcdefghijklmnopqrstuvwxyz-0123456789-abcdef"
 PROGRAMS = {
     "manage.py": ["manage.py", "check"],
     "web": ["-m", "batchgen.web", "--port", "0"],
@@ -65,11 +66,20 @@ def test_the_defaults_fit_together() -> None:
         ),
         ({"MESSAGE_LOST_S": 1.9}, ["BATCHGEN_MESSAGE_LOST_S", "BATCHGEN_SLOT_WAIT_S"]),
         ({"SECURE_HSTS_PRELOAD": True}, ["BATCHGEN_HSTS_PRELOAD", "BATCHGEN_HSTS_SUBDOMAINS"]),
+        *(
+            ({"PRODUCTION": True, "SECRET_KEY": key}, ["BATCHGEN_SECRET_KEY", "token_urlsafe"])
+            for key in ("changeme", "known-to-all-so-for-development-only", "ab" * 40, KEY[:49])
+        ),
     ],
 )
 def test_what_breaks_promises_is_refused(changed: dict[str, Any], names: list[str]) -> None:
     [said] = cross_checks.refusals({**GOOD, **changed})
     assert all(name in said for name in names)
+
+
+def test_a_long_key_is_good_in_production_and_any_in_development() -> None:
+    assert cross_checks.refusals({**GOOD, "PRODUCTION": True, "SECRET_KEY": KEY[:50]}) == []
+    assert cross_checks.refusals({**GOOD, "SECRET_KEY": "short"}) == []
 
 
 @pytest.mark.parametrize(

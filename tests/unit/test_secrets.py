@@ -72,7 +72,7 @@ def test_a_redis_url_that_cannot_be_served_stops_the_start(monkeypatch: Patch) -
 
 def test_every_secret_of_the_settings_may_stand_in_a_file(tmp_path: Path) -> None:
     values = {
-        "BATCHGEN_SECRET_KEY": "a-key",
+        "BATCHGEN_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-0123456789-abcdef",
         "DATABASE_URL": "postgresql://ada:pw@db/batchgen",
         "REDIS_URL": "redis://:pw@cache:6379/4",
         "ANTHROPIC_API_KEY": "another-key",
