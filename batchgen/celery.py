@@ -30,10 +30,11 @@ def configure_logs(**_: object) -> None:
 
 
 @import_modules.connect
-def give_flower_its_broker(**_: object) -> None:
-    """Flower asks for the application's modules at its start, and then shows our queues."""
+def adapt_flower(**_: object) -> None:
+    """Flower asks for the application's modules at its start, and then is as we want it."""
     if views := sys.modules.get("flower.views"):
         # It needs the settings, which wait for this module.
-        from batchgen.flower import Broker  # noqa: PLC0415  # see above
+        from batchgen.flower import Broker, close_the_door  # noqa: PLC0415  # see above
 
         views.Broker = Broker  # type: ignore[attr-defined]  # of a module by name
+        close_the_door()

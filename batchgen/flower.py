@@ -1,17 +1,84 @@
-"""Flower's page of the broker, over a connection as everything else has.
+"""Flower as batchgen runs it: behind a sign-in, for known hosts, with our own way to the broker.
 
 Flower reads the broker's URL by rules of its own: no certificate of an authority named in it, one
-Sentinel of several, no database of a Unix socket.
+Sentinel of several, no database of a Unix socket. Whoever reaches it may stop workers and send
+tasks; left to itself it asks nobody who they are, and answers whatever name it is asked by.
 """
 
 import asyncio
+import hmac
+import sys
+from base64 import b64decode
 from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from flower.app import Flower
+from flower.options import options
+from tornado.web import RequestHandler
 
 from batchgen import redis
 from batchgen.broker import Channel
+from batchgen.hosts import is_inside
+
+_find_handler, _start_http_server = Flower.find_handler, Flower.start_http_server
+#: Tells that it is up and no more, by whatever name a probe asks.
+_PROBE = "/healthcheck"
+
+
+def close_the_door() -> None:
+    """Have Flower ask every request for its host and its sign-in; it does not start without one.
+
+    Celery's other programs load Flower too, and never serve it.
+    """
+    Flower.find_handler = find_handler
+    Flower.start_http_server = start_http_server
+
+
+def start_http_server(self: Any) -> Any:
+    """Flower's own, where there is a sign-in."""
+    if not (options.basic_auth or options.auth):
+        sys.exit("Flower can stop workers, so it wants a sign-in: FLOWER_BASIC_AUTH=USER:PASSWORD")
+    return _start_http_server(self)
+
+
+def find_handler(self: Any, request: Any, **kwargs: Any) -> Any:
+    """Flower's own for whoever may ask; static files and metrics are asked for as all else."""
+    probed = request.path == f"{_prefix()}{_PROBE}"
+    if not probed and not is_inside(request.headers.get("Host", "")):
+        return self.get_handler_delegate(request, Refusal, {"status": 400})
+    if not probed and options.basic_auth and not is_signed_in(request):
+        return self.get_handler_delegate(request, Refusal, {"status": 401})
+    return _find_handler(self, request, **kwargs)
+
+
+def is_signed_in(request: Any) -> bool:
+    """Whether it brings one of FLOWER_BASIC_AUTH; Flower fails on what is not ASCII."""
+    kind, _, given = request.headers.get("Authorization", "").partition(" ")
+    try:
+        credentials = b64decode(given.strip(), validate=True)
+    except ValueError:
+        return False
+    known = (each.encode() for each in options.basic_auth)
+    return kind.lower() == "basic" and any(hmac.compare_digest(credentials, k) for k in known)
+
+
+def _prefix() -> str:
+    return f"/{prefix}" if (prefix := (options.url_prefix or "").strip("/")) else ""
+
+
+class Refusal(RequestHandler):
+    """Says no to any method."""
+
+    def initialize(self, status: int) -> None:
+        self._status = status
+
+    def prepare(self) -> None:
+        self.set_status(self._status)
+        if self._status == 401:
+            self.set_header("WWW-Authenticate", 'Basic realm="flower", charset="UTF-8"')
+        told = "Sign in." if self._status == 401 else "This host is not known here."
+        self.finish(f"{told}\n")
 
 
 class Broker:

@@ -16,6 +16,7 @@ from redis import RedisError
 
 from batchgen import redis
 from batchgen.health import migrations_missing
+from batchgen.hosts import is_inside
 from batchgen.postgresql.fit import Unfit, refuse_unfit
 from workers import process
 from workers.process import WorkerProcess
@@ -118,12 +119,27 @@ def _serve_metrics() -> None:
     if not settings.WORKER_METRICS_PORT:
         return
     try:
-        start_http_server(settings.WORKER_METRICS_PORT, addr=settings.WORKER_METRICS_HOST)
+        server, _ = start_http_server(
+            settings.WORKER_METRICS_PORT, addr=settings.WORKER_METRICS_HOST
+        )
     except OSError as error:
         sys.exit(
             f"No metrics on {settings.WORKER_METRICS_HOST}:{settings.WORKER_METRICS_PORT}: "
             f"{error.strerror}. Choose another BATCHGEN_WORKER_METRICS_PORT, or 0 for none."
         )
+    server.set_app(_for_known_hosts(server.get_app()))
+
+
+def _for_known_hosts(metrics: Any) -> Any:
+    """The WSGI application, for whoever asks from inside."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        if is_inside(environ.get("HTTP_HOST", "")):
+            return metrics(environ, start_response)
+        start_response("400 Bad Request", [("Content-Type", "text/plain")])
+        return [b"This host is not known here.\n"]
+
+    return answer
 
 
 @signals.worker_shutting_down.connect

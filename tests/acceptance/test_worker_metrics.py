@@ -24,7 +24,10 @@ def test_a_worker_serves_its_metrics(fleet: Fleet, provider: Simulator) -> None:
     options = RunOptions(pacing_profile="adaptive", max_concurrency=2)
     run = run_start(project=project_make(epics=3), user=None, options=options)
     wait_until_ended(run)
-    text = httpx2.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    address = f"http://127.0.0.1:{port}/metrics"
+    text = httpx2.get(address, trust_env=False).text
+    for host, status in {"worker:9464": 200, "[::1]:9464": 200, "evil.example:9464": 400}.items():
+        assert httpx2.get(address, headers={"Host": host}, trust_env=False).status_code == status
     assert 'batchgen_epics_total{status="COMPLETED"} 3.0' in text
     assert 'batchgen_stage_seconds_count{stage="component-generation"} 3.0' in text
     assert 'batchgen_provider_call_seconds_count{model="' in text

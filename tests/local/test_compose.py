@@ -76,6 +76,28 @@ def test_nothing_is_published_beyond_this_machine(services: dict[str, Any]) -> N
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+@pytest.mark.parametrize(
+    ("service", "spared"),
+    [
+        ("worker", {"BATCHGEN_SECRET_KEY"}),
+        ("beat", {"BATCHGEN_SECRET_KEY", "ANTHROPIC_API_KEY"}),
+        ("flower", {"BATCHGEN_SECRET_KEY", "ANTHROPIC_API_KEY"}),
+    ],
+)
+def test_who_has_no_use_for_a_secret_is_not_given_it(
+    services: dict[str, Any], service: str, spared: set[str]
+) -> None:
+    given = services[service]["environment"]
+    assert not any("${" in given[name] for name in spared)
+
+
+def test_redis_does_nothing_dangerous_for_who_gets_in(services: dict[str, Any]) -> None:
+    command = services["redis"]["command"]
+    user = command[command.index("--user") + 1 :]
+    assert user[0] == "default"
+    assert user.index("+@all") < user.index("-@dangerous")
+
+
 def test_what_others_wait_for_has_a_health_check(services: dict[str, Any]) -> None:
     for service in services.values():
         for name, wait in service.get("depends_on", {}).items():

@@ -39,6 +39,11 @@ def client(server: Redis) -> "redis.Redis":
     return redis.Redis.from_url(server.url, decode_responses=True)
 
 
+def as_stack(home: Path) -> "redis.Redis":
+    """As the user that is the stack's own."""
+    return redis.Redis.from_url((home / "address").read_text(), decode_responses=True)
+
+
 def sockets_of(postgres: Postgres) -> Path:
     return Path(unquote(urlsplit(postgres.url).netloc.split("@")[1]))
 
@@ -149,6 +154,7 @@ def test_redis_keeps_its_data_and_is_behind_a_password(directory: Path) -> None:
     with started(first) as running:
         with client(first) as connection:
             connection.set("kept", "yes")
+        with as_stack(directory / "redis") as connection:
             assert connection.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
             assert connection.config_get("appendfsync")["appendfsync"] == "everysec"
             assert connection.config_get("bind")["bind"] == "127.0.0.1"
@@ -160,6 +166,28 @@ def test_redis_keeps_its_data_and_is_behind_a_password(directory: Path) -> None:
     second = Redis(directory / "redis")
     with started(second), client(second) as connection:
         assert connection.get("kept") == "yes"
+
+
+DENIED = (
+    *("CONFIG SET dir /tmp", "CONFIG GET *", "DEBUG SLEEP 0", "MODULE LIST", "SHUTDOWN NOSAVE"),
+    *("REPLICAOF NO ONE", "SLAVEOF NO ONE", "PSYNC ? -1", "ACL LIST", "ACL SETUSER x on nopass"),
+    *("MONITOR", "MIGRATE 127.0.0.1 9 k 0 1", "BGREWRITEAOF", "SAVE", "CLIENT KILL TYPE normal"),
+    *("FLUSHALL", "KEYS *", "SWAPDB 0 1", "CLIENT LIST", "FAILOVER"),
+)
+
+
+def test_the_user_that_batchgen_is_reaches_nothing_beyond_the_data(directory: Path) -> None:
+    server = Redis(directory / "redis")
+    with started(server), client(server) as connection:
+        for command in DENIED:
+            with pytest.raises(redis.ResponseError) as refused:
+                connection.execute_command(*command.split())
+            told = str(refused.value).lower()
+            assert "no permissions" in told or "can't run this command" in told, command
+        with pytest.raises(redis.ResponseError, match="can't run this command"):
+            connection.eval("return redis.call('flushall')", 0)
+        assert connection.eval("return redis.call('incr', KEYS[1])", 1, "n") == 1
+        assert connection.info("server")["redis_version"]
 
 
 def test_redis_takes_over_from_a_server_that_was_left_behind(directory: Path) -> None:

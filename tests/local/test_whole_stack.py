@@ -37,7 +37,7 @@ def clone(tmp_path: Path) -> Iterator[Path]:
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not _OURS.match(name)}
     ports = {"BATCHGEN_PORT": str(free_port()), "BATCHGEN_FLOWER_PORT": str(free_port())}
-    return kept | ports | {"FLOWER_UNAUTHENTICATED_API": "true"}
+    return kept | ports
 
 
 def processes_in(directory: Path) -> list[int]:
@@ -65,15 +65,28 @@ def read_until_up(process: "subprocess.Popen[str]") -> str:
     pytest.fail(f"it ended before it was up:\n{said}")
 
 
-def ask_addresses(environment: dict[str, str]) -> None:
+def ask_addresses(environment: dict[str, str], sign_in: tuple[str, str]) -> None:
     """The web's, and Flower's, which sees tasks only if the workers do as it asks (here beat's)."""
     web = f"http://127.0.0.1:{environment['BATCHGEN_PORT']}"
     flower = f"http://127.0.0.1:{environment['BATCHGEN_FLOWER_PORT']}"
     with httpx2.Client(trust_env=False, timeout=10) as client:
         for path in ("healthz", "readyz", "api/docs", "admin/login/"):
             assert client.get(f"{web}/{path}").status_code == 200, path
+        for path in ("", "api/tasks", "metrics", "static/js/flower.js", "none"):
+            assert client.get(f"{flower}/{path}").status_code == 401, path
+            foreign = client.get(f"{flower}/{path}", auth=sign_in, headers={"Host": "a.example"})
+            assert foreign.status_code == 400, path
+        for header in ("Basic", "Basic %%%", "Basic w6nDqTrDqQ==", f"Bearer {sign_in[1]}"):
+            wrong = client.get(f"{flower}/", headers={"Authorization": header})
+            assert wrong.status_code == 401, header
+        client.auth = sign_in
         assert client.get(f"{flower}/", follow_redirects=True).status_code == 200
         assert eventually(lambda: bool(client.get(f"{flower}/api/tasks").json()), within_s=30)
+
+
+def flower_sign_in(clone: Path) -> tuple[str, str]:
+    """What `make up` made, and told once."""
+    return "flower", (clone / ".local" / "flower-password").read_text().strip()
 
 
 def run_up(clone: Path, environment: dict[str, str]) -> str:
@@ -89,7 +102,7 @@ def run_up(clone: Path, environment: dict[str, str]) -> str:
     ) as process:
         try:
             said = read_until_up(process)
-            ask_addresses(environment)
+            ask_addresses(environment, flower_sign_in(clone))
         finally:
             process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
@@ -117,7 +130,109 @@ def test_up_serves_until_ctrl_c_and_keeps_its_sign_in(
     first = run_up(clone, environment)
     password = (clone / ".local" / "password").read_text().strip()
     assert f"demo / {password}" in first
+    assert " / ".join(flower_sign_in(clone)) in first
     assert "Traceback" not in first
     second = run_up(clone, environment)
     assert password not in second
+    assert flower_sign_in(clone)[1] not in second
     assert ".local/password" in second
+
+
+#: Who runs, and which of the secrets below it was given.
+GIVEN = {
+    "-m batchgen.web": {"secret key", "redis", "provider", "metrics"},
+    "batchgen worker": {"redis", "provider"},
+    "batchgen beat": {"redis"},
+    "batchgen flower": {"redis", "flower"},
+    "redis-server": set(),
+    "/bin/postgres": set(),
+}
+PAGES = ("", "workers", "tasks", "broker", "api/workers", "api/queues/length", "metrics")
+
+
+def secrets_of(clone: Path, environment: dict[str, str]) -> dict[str, str]:
+    """All that this `make up` keeps to itself, made or given."""
+    local = clone / ".local"
+    configuration = (local / "redis" / "redis.conf").read_text()
+    stack, batchgen = re.findall(r"^user (?:stack|batchgen) on >(\S+)", configuration, re.MULTILINE)
+    return {
+        "secret key": (local / "secret-key").read_text().strip(),
+        "flower": flower_sign_in(clone)[1],
+        "redis": batchgen,
+        "redis of the stack": stack,
+        "provider": environment["ANTHROPIC_API_KEY"],
+        "metrics": environment["BATCHGEN_METRICS_TOKEN"],
+        "password": environment["BATCHGEN_PASSWORD"],
+    }
+
+
+def found_in(text: str, secrets: dict[str, str]) -> set[str]:
+    return {name for name, secret in secrets.items() if secret in text}
+
+
+def file_of(pid: int, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+
+
+def ask_everything(environment: dict[str, str], clone: Path, worker: int) -> str:
+    """Every page of Flower and of the web process, and what the worker says of its settings."""
+    web = f"http://127.0.0.1:{environment['BATCHGEN_PORT']}"
+    flower = f"http://127.0.0.1:{environment['BATCHGEN_FLOWER_PORT']}"
+    said = []
+    with httpx2.Client(trust_env=False, timeout=20, follow_redirects=True) as client:
+        paths = ("healthz", "readyz", "api/docs", "api/schema", "admin/login/", "none")
+        said += [client.get(f"{web}/{path}").text for path in paths]
+        bearer = {"Authorization": f"Bearer {environment['BATCHGEN_METRICS_TOKEN']}"}
+        assert "batchgen_" in client.get(f"{web}/metrics", headers=bearer).text
+        said.append(client.get(f"{web}/metrics", headers=bearer).text)
+        client.auth = flower_sign_in(clone)
+        names: list[str] = []
+        refresh = {"refresh": "1"}
+
+        def knows_the_worker() -> bool:
+            names[:] = client.get(f"{flower}/api/workers", params=refresh).json()
+            return len(names) == 1
+
+        assert eventually(knows_the_worker, within_s=30)
+        said += [client.get(f"{flower}/{page}").text for page in PAGES]
+        said += [client.get(f"{flower}/worker/{name}").text for name in names]
+    own = dict(
+        line.split("=", 1) for line in Path(f"/proc/{worker}/environ").read_text().split("\0")[:-1]
+    )
+    for command in ("conf", "stats", "report"):
+        argv = [sys.executable, "-m", "celery", "-A", "batchgen", "inspect", command]
+        done = subprocess.run(argv, cwd=clone, env=own, capture_output=True, text=True, check=True)
+        assert "OK" in done.stdout, command
+        said.append(done.stdout + done.stderr)
+    return "\n".join(said)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads environments in /proc")
+def test_secrets_are_with_those_alone_who_need_them(
+    clone: Path, environment: dict[str, str]
+) -> None:
+    environment |= {
+        "ANTHROPIC_API_KEY": "sk-only-for-whom-it-is",
+        "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
+        "BATCHGEN_METRICS_TOKEN": "metrics-only-for-whom-it-is",
+        "BATCHGEN_PASSWORD": "password-only-for-whom-it-is",
+    }
+    argv = [sys.executable, "-m", "batchgen.local", "up"]
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(argv, cwd=clone, env=environment, **output) as process:
+        try:
+            told = read_until_up(process)
+            secrets = secrets_of(clone, environment)
+            running = {pid: file_of(pid, "cmdline") for pid in processes_in(clone)}
+            shown = "\n".join(running.values())
+            pids = {who: [p for p, line in running.items() if who in line] for who in GIVEN}
+            assert all(pids[who] for who in GIVEN if who not in ("redis-server", "/bin/postgres"))
+            for who, given in GIVEN.items():
+                for pid in pids[who]:
+                    assert found_in(file_of(pid, "environ"), secrets) == given, who
+            shown += ask_everything(environment, clone, pids["batchgen worker"][0])
+        finally:
+            process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+    assert found_in(shown + rest, secrets) == set()
+    assert found_in(told, secrets) == {"flower"}, "shown once"

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from django.utils.timezone import now
 
 from batchgen import redis
+from batchgen.local.redis import RIGHTS
 from runs.models import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,19 +25,35 @@ def redis_away(settings: Any) -> Iterator[None]:
     redis.client.cache_clear()
 
 
+@pytest.fixture
+def narrow_rights(settings: Any) -> Iterator[None]:
+    """Redis as a user that may do what batchgen needs, and nothing dangerous."""
+    admin, to = redis.client(), urlsplit(settings.REDIS_URL)
+    admin.execute_command("ACL", "SETUSER", "narrow", "on", ">pw", "~*", "&*", *RIGHTS.split())
+    settings.REDIS_URL = urlunsplit(to._replace(netloc=f"narrow:pw@{to.hostname}:{to.port}"))
+    redis.client.cache_clear()
+    yield
+    redis.client.cache_clear()
+    admin.execute_command("ACL", "DELUSER", "narrow")
+
+
 def levels(found: dict[str, dict[str, Any]]) -> dict[str, str]:
     return {code: each["level"] for code, each in found.items()}
 
 
-def test_a_deployment_in_order(doctor: Doctor) -> None:
+def test_a_deployment_in_order(doctor: Doctor, narrow_rights: None) -> None:
     Worker.objects.create(name="w1", concurrency=1, lease_until=now() + timedelta(seconds=60))
     found = levels(doctor("database", "redis", "celery"))
     assert set(found.values()) == {"ok"}
-    assert {"DATABASE_VERSION", "REDIS_VERSION", "WORKERS"} <= set(found)
+    assert {"DATABASE_VERSION", "REDIS_VERSION", "REDIS_RIGHTS", "WORKERS"} <= set(found)
 
 
 def test_no_worker(doctor: Doctor) -> None:
     assert levels(doctor("celery")) == {"NO_WORKER": "error"}
+
+
+def test_a_user_that_may_configure_redis_is_told(doctor: Doctor) -> None:
+    assert levels(doctor("redis"))["REDIS_RIGHTS"] == "warning"
 
 
 def test_redis_away(redis_away: None, doctor: Doctor) -> None:
