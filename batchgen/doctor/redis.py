@@ -30,17 +30,17 @@ def redis_server() -> Iterator[Finding]:
 
 
 @check("redis")
-def redis_rights() -> Iterator[Finding]:
+def redis_danger() -> Iterator[Finding]:
     """Who can write there cannot write files or load code on its host."""
     try:
         redis.client().config_get("maxmemory")
     except ResponseError:  # no right to it, or a service that has no such command
-        yield ok("REDIS_RIGHTS", "The user of REDIS_URL may not configure the server.")
+        yield ok("REDIS_DANGEROUS", "The user of REDIS_URL may not configure the server.")
     except RedisError:
         return  # said above
     else:
         yield warning(
-            "REDIS_RIGHTS",
+            "REDIS_DANGEROUS",
             "The user of REDIS_URL may configure the server: whoever learns its password can "
             "write files on its host.",
             "Give batchgen a user without dangerous commands by ACL; docs/redis.md has one.",

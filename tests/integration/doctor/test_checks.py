@@ -45,7 +45,7 @@ def test_a_deployment_in_order(doctor: Doctor, narrow_rights: None) -> None:
     Worker.objects.create(name="w1", concurrency=1, lease_until=now() + timedelta(seconds=60))
     found = levels(doctor("database", "redis", "celery"))
     assert set(found.values()) == {"ok"}
-    assert {"DATABASE_VERSION", "REDIS_VERSION", "REDIS_RIGHTS", "WORKERS"} <= set(found)
+    assert {"DATABASE_VERSION", "REDIS_VERSION", "REDIS_DANGEROUS", "WORKERS"} <= set(found)
 
 
 def test_no_worker(doctor: Doctor) -> None:
@@ -53,7 +53,7 @@ def test_no_worker(doctor: Doctor) -> None:
 
 
 def test_a_user_that_may_configure_redis_is_told(doctor: Doctor) -> None:
-    assert levels(doctor("redis"))["REDIS_RIGHTS"] == "warning"
+    assert levels(doctor("redis"))["REDIS_DANGEROUS"] == "warning"
 
 
 def test_redis_away(redis_away: None, doctor: Doctor) -> None:
