@@ -133,8 +133,9 @@ def _check_task(headers: dict[str, Any], payload: Any) -> None:
         "arguments",
         "its body is not arguments alone",
     )
+    task: Any = current_app.tasks[str(name)]
     try:
-        current_app.tasks[str(name)].__header__(*payload[0], **payload[1])
+        task.__header__(*payload[0], **payload[1])
     except TypeError as error:
         raise Broken("arguments", str(error)) from error
 

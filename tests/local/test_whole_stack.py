@@ -139,7 +139,7 @@ def test_up_serves_until_ctrl_c_and_keeps_its_sign_in(
 
 
 #: Who runs, and which of the secrets below it was given.
-GIVEN = {
+GIVEN: dict[str, set[str]] = {
     "-m batchgen.web": {"secret key", "redis", "provider", "metrics"},
     "batchgen worker": {"redis", "provider"},
     "batchgen beat": {"redis"},
@@ -218,8 +218,14 @@ def test_secrets_are_with_those_alone_who_need_them(
         "BATCHGEN_PASSWORD": "password-only-for-whom-it-is",
     }
     argv = [sys.executable, "-m", "batchgen.local", "up"]
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    with subprocess.Popen(argv, cwd=clone, env=environment, **output) as process:
+    with subprocess.Popen(
+        argv,
+        cwd=clone,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
         try:
             told = read_until_up(process)
             secrets = secrets_of(clone, environment)

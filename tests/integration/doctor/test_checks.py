@@ -28,7 +28,8 @@ def redis_away(settings: Any) -> Iterator[None]:
 @pytest.fixture
 def narrow_rights(settings: Any) -> Iterator[None]:
     """Redis as a user that may do what batchgen needs, and nothing dangerous."""
-    admin, to = redis.client(), urlsplit(settings.REDIS_URL)
+    admin: Any = redis.client()
+    to = urlsplit(settings.REDIS_URL)
     admin.execute_command("ACL", "SETUSER", "narrow", "on", ">pw", "~*", "&*", *RIGHTS.split())
     settings.REDIS_URL = urlunsplit(to._replace(netloc=f"narrow:pw@{to.hostname}:{to.port}"))
     redis.client.cache_clear()
