@@ -9,6 +9,7 @@ BatchgenError
 ├── InvalidTransition     409 INVALID_TRANSITION
 ├── RunAlreadyActive      409 RUN_ALREADY_ACTIVE
 ├── ItemAlreadyActive     409 ITEM_ALREADY_ACTIVE
+├── QuotaReached          409 QUOTA_REACHED
 ├── VersionConflict       409 VERSION_CONFLICT
 ├── IdempotencyConflict   409 IDEMPOTENCY_CONFLICT
 ├── PayloadTooLarge       413 PAYLOAD_TOO_LARGE
@@ -94,6 +95,13 @@ class ItemAlreadyActive(BatchgenError):
         """`runs`: {the item's code: the run's id}. A code may be any text, so it is no keyword."""
         super().__init__(message)
         self.details.update(runs)
+
+
+class QuotaReached(BatchgenError):
+    """A limit of what one user may have; details have the limit, its setting, and what is used."""
+
+    code = "QUOTA_REACHED"
+    http_status = 409
 
 
 class VersionConflict(BatchgenError):

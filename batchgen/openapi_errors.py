@@ -65,6 +65,12 @@ _ERRORS: dict[str, tuple[int, str, str, dict[str, Any]]] = {
         "Another run that is not over includes E3. Wait for its end, or cancel it.",
         {"E3": _SOME_ID},
     ),
+    "QUOTA_REACHED": (
+        409,
+        "More than one user may have; `details` says the limit, its setting and what is used.",
+        "You have 100 of at most 100 runs that are not over, and this needs 1 more.",
+        {"limit": 100, "setting": "BATCHGEN_USER_RUNS", "used": 100, "needed": 1},
+    ),
     "VERSION_CONFLICT": (409, "Somebody changed it since that version.", "", {"version": 8}),
     "IDEMPOTENCY_CONFLICT": (409, "The Idempotency-Key belongs to another request.", "", {}),
     "PAYLOAD_TOO_LARGE": (413, "The body is too large.", "", {"limitBytes": 10_000_000}),

@@ -149,6 +149,13 @@ WEB_STATEMENT_TIMEOUT_S = env.number("BATCHGEN_WEB_STATEMENT_TIMEOUT_S", 30, mos
 REQUESTS_PER_MINUTE = env.integer("BATCHGEN_REQUESTS_PER_MINUTE", 6000)
 #: Tries to add a member; each tells whether a user exists. 0 = no limit.
 MEMBERS_PER_MINUTE = env.integer("BATCHGEN_MEMBERS_PER_MINUTE", 30)
+#: What one user may have at most: projects, and all that is stored in them; runs that are not
+#: over, and their lanes and epics.
+USER_PROJECTS = env.integer("BATCHGEN_USER_PROJECTS", 1_000, least=1)
+USER_STORED_ROWS = env.integer("BATCHGEN_USER_STORED_ROWS", 2_000_000, least=1)
+USER_RUNS = env.integer("BATCHGEN_USER_RUNS", 100, least=1)
+USER_LANES = env.integer("BATCHGEN_USER_LANES", 2_000, least=1)
+USER_ITEMS = env.integer("BATCHGEN_USER_ITEMS", 100_000, least=1)
 #: How long the answer to a POST with an Idempotency-Key is kept for a repetition.
 IDEMPOTENCY_KEEP_S = env.integer("BATCHGEN_IDEMPOTENCY_KEEP_S", 86_400, least=60)
 

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from epics.backlog_document import Backlog, BacklogEpic, BacklogStory, backlog_parse
 from epics.models import Card, Epic, EpicCard, Project, Story
+from epics.quotas import projects_check
 from epics.writes import project_insert
 
 
@@ -21,9 +22,12 @@ def backlog_import(*, user: User, document: object) -> Project:
 
     Raises:
         ValidationFailed: it has problems; details name them.
+        QuotaReached: the user has too many projects, or too much in them.
     """
     backlog = backlog_parse(document)
+    stories = sum(len(epic.stories) for epic in backlog.epics)
     with transaction.atomic():
+        projects_check(user, rows=len(backlog.cards) + len(backlog.epics) + stories)
         project = _project(backlog, user)
         cards = _cards(backlog, project)
         _epics(backlog, project, cards)

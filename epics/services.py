@@ -16,6 +16,7 @@ from batchgen.errors import NotFound, RunAlreadyActive, ValidationFailed
 from epics import limits
 from epics.backlog_document import dependency_cycle
 from epics.models import Card, Epic, EpicCard, Project, Story
+from epics.quotas import projects_check
 from epics.writes import (
     Changes,
     mark_outdated,
@@ -47,7 +48,12 @@ STORY_JUDGED = ("title", "user_story", "persona", "acceptance_criteria")
 
 @transaction.atomic
 def project_create(*, user: User, fields: Changes) -> Project:
-    """A new, empty project of the user."""
+    """A new, empty project of the user.
+
+    Raises:
+        QuotaReached: the user has too many, or too much in them.
+    """
+    projects_check(user)
     return project_insert(user=user, fields=fields)
 
 

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from batchgen.api import operation, query_of, signed_in
 from batchgen.downloads import download
-from batchgen.errors import ValidationFailed
+from batchgen.errors import QuotaReached, ValidationFailed
 from batchgen.output import shown
 from batchgen.throttle import one_at_a_time
 from epics import selectors
@@ -42,6 +42,7 @@ class ImportView(APIView):
         response=ImportOutput,
         status=201,
         creates=True,
+        errors=[QuotaReached],
         description=(
             "All or nothing. Every problem is told with its path, up to 50 at a time. One import "
             "at a time of a user: 429 while another is at work."

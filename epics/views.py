@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from batchgen.api import operation, page_response, query_of, signed_in, valid
-from batchgen.errors import RunAlreadyActive, VersionConflict
+from batchgen.errors import QuotaReached, RunAlreadyActive, VersionConflict
 from batchgen.output import shown
 from batchgen.paging import keys_of
 from epics import selectors, services
@@ -59,6 +59,7 @@ class ProjectsView(APIView):
         response=ProjectOutput,
         status=201,
         creates=True,
+        errors=[QuotaReached],
     )
     def post(self, request: Request) -> Response:
         fields = valid(ProjectInput, request.data)

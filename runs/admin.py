@@ -16,7 +16,12 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from batchgen.errors import ItemAlreadyActive, RunAlreadyActive, ValidationFailed
+from batchgen.errors import (
+    ItemAlreadyActive,
+    QuotaReached,
+    RunAlreadyActive,
+    ValidationFailed,
+)
 from epics.admin import ModelAdmin, ProjectAdmin, TabularInline
 from epics.models import Project
 from runs import admin_gates  # noqa: F401  # registers its pages
@@ -442,7 +447,7 @@ def _generate(project: Project, user: User | None) -> tuple[int, str]:
         run = run_start(project=project, user=user, options=RunOptions())
     except RunAlreadyActive as error:
         return messages.WARNING, f"{project}: run {error.details['runId']} is already active."
-    except (ItemAlreadyActive, ValidationFailed) as error:
+    except (ItemAlreadyActive, QuotaReached, ValidationFailed) as error:
         return messages.ERROR, f"{project}: {error.message}"
     return messages.SUCCESS, f"{project}: started run {run.pk} over {run.total_epics} epics."
 

@@ -11,6 +11,7 @@ from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
 from runs.log import log_append
 from runs.models import Run, RunAction, RunEpic
 from runs.queries import QUERIES
+from runs.quotas import lanes_check
 from runs.services import (
     Actor,
     Moved,
@@ -73,6 +74,7 @@ def run_change(
     Raises:
         VersionConflict: somebody changed the run in the meantime.
         InvalidTransition: it is final.
+        QuotaReached: who started the run has too many lanes.
     """
     changes: dict[str, object] = {}
     if priority is not None:
@@ -89,7 +91,9 @@ def run_change(
             if Run.objects.filter(id=run.id, status__in=ACTIVE).exists():
                 raise VersionConflict
             _refuse(run, "changed")
-        lanes_provide(run=run, most=max_concurrency or 0)
+        wanted = min(max_concurrency or 0, run.total_epics)
+        lanes_check(run, more=wanted - run.lanes.count())
+        lanes_provide(run=run, most=wanted)
         before: dict[str, object] = {}
         if max_concurrency is not None:
             before = {

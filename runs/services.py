@@ -41,6 +41,7 @@ from runs.open_epics import (
 from runs.pacing import MOST_LANES
 from runs.priority import EpicFacts, Reason, epic_score, priority_of, run_reasons
 from runs.queries import QUERIES
+from runs.quotas import run_check
 from runs.states import (
     ACTIVE,
     FINAL,
@@ -110,6 +111,7 @@ def run_start(
         ValidationFailed: no epics to process, or options that do not fit together.
         RunAlreadyActive: the project has an active run of this type.
         ItemAlreadyActive: an epic that is named, or each there is, is open in another run.
+        QuotaReached: the user has too many runs, lanes or epics in them, or too much stored.
         NotFound: the project was deleted just now.
     """
     with transaction.atomic():
@@ -118,6 +120,8 @@ def run_start(
         epics = _epics_to_process(project, options)
         left_out = holders(project, epics) if options.epic_ids is None else {}
         epics = [epic for epic in epics if epic.code not in left_out]
+        if isinstance(user, User) and epics:
+            run_check(user, epics=len(epics), lanes=min(_lanes(options), len(epics)))
         run = _run_create(
             project=project, user=user, options=options, epics=epics, retried_from=retried_from
         )
@@ -210,7 +214,6 @@ def _run_create(
 ) -> Run:
     profile = PacingProfile.objects.get(name=options.pacing_profile)
     reasons = _reasons(epics, options)
-    lanes = min(options.max_concurrency or profile.lanes, MOST_LANES)
     try:
         with transaction.atomic():
             return Run.objects.create(
@@ -224,7 +227,7 @@ def _run_create(
                 if retried_from
                 else [asdict(reason) for reason in reasons],
                 deadline=options.deadline,
-                max_concurrency=lanes,
+                max_concurrency=_lanes(options),
                 skip_quality_check=options.skip_quality_check,
                 keep_edited=options.keep_edited,
                 provider=settings.PROVIDER_NAME,
@@ -246,6 +249,11 @@ def _run_create(
             "This project already has an active run of this type. Wait for it, or cancel it.",
             runId=str(active.values_list("id", flat=True).first()),
         ) from error
+
+
+def _lanes(options: RunOptions) -> int:
+    profile = PacingProfile.objects.get(name=options.pacing_profile)
+    return min(options.max_concurrency or profile.lanes, MOST_LANES)
 
 
 def _context_key(project: Project) -> str:

@@ -23,6 +23,7 @@ from batchgen.errors import (
     InvalidTransition,
     ItemAlreadyActive,
     NotFound,
+    QuotaReached,
     RunAlreadyActive,
     VersionConflict,
 )
@@ -72,7 +73,7 @@ class ProjectRunsView(APIView):
         response=RunStartedOutput,
         status=202,
         creates=True,
-        errors=[RunAlreadyActive, ItemAlreadyActive],
+        errors=[RunAlreadyActive, ItemAlreadyActive, QuotaReached],
         description=(
             "Answers at once; workers do the run. At most one run of a type other than "
             "GENERATE_STORIES is active in a project: 409 RUN_ALREADY_ACTIVE names it in "
@@ -138,7 +139,7 @@ class RunView(APIView):
         tag="runs",
         request=RunChangeInput,
         response=RunOutput,
-        errors=[VersionConflict, InvalidTransition],
+        errors=[VersionConflict, InvalidTransition, QuotaReached],
         description="Takes effect from the next dispatched epic. A final run: 409.",
     )
     def patch(self, request: Request, run_id: UUID) -> Response:
@@ -183,7 +184,7 @@ class RunRetryView(APIView):
         response=RetryOutput,
         status=202,
         creates=True,
-        errors=[InvalidTransition, RunAlreadyActive, ItemAlreadyActive],
+        errors=[InvalidTransition, RunAlreadyActive, ItemAlreadyActive, QuotaReached],
     )
     def post(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)

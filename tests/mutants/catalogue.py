@@ -17,6 +17,7 @@ BROKER = "tests/integration/engine/test_broker.py::"
 FAULTS = "tests/acceptance/faults/test_faults.py::"
 GATES = "tests/integration/limiter/test_gate.py::"
 SHARES = "tests/integration/limiter/test_shares.py::"
+QUOTAS = "tests/integration/runs_api/test_quotas.py::"
 DESK = "tests/integration/limiter/test_desk.py::"
 GATE_CLOCKS = "tests/integration/limiter/test_clocks.py::"
 INSTALLATION = "tests/integration/test_installation.py::"
@@ -826,6 +827,29 @@ LIMITER = (
         "math.min(math.min(before * in_line, waiting) * step,",
         "math.min(waiting * step,",
         f"{SHARES}test_what_is_told_of_a_queue_is_the_users_own",
+    ),
+    _mutant(
+        "shares: who has its share of the slots lets others go first",
+        "workers/slots.py",
+        "                raise OthersFirst\n",
+        "                pass\n",
+        "tests/acceptance/test_shares.py::"
+        "test_a_users_run_goes_on_beside_many_urgent_ones_of_another",
+    ),
+    _mutant(
+        "quotas: who counts holds the user",
+        "epics/quotas.py",
+        "    User.objects.select_for_update(no_key=True).filter(pk=user.pk)",
+        "    User.objects.filter(pk=user.pk)",
+        f"{QUOTAS}test_of_projects_that_are_created_at_once_no_more_stay_than_allowed",
+        f"{QUOTAS}test_of_runs_that_start_at_once_no_more_stay_than_allowed",
+    ),
+    _mutant(
+        "quotas: lanes that come later count",
+        "runs/controls.py",
+        "        lanes_check(run, more=wanted - run.lanes.count())\n",
+        "",
+        f"{QUOTAS}test_lanes_that_come_later_count",
     ),
     _mutant(
         "limiter: one call warms the provider's cache",

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from batchgen.errors import ValidationFailed
+from batchgen.errors import QuotaReached, ValidationFailed
 from batchgen.strict_json import JSONRefused, strict_loads
 from epics.backlog_document import code_warnings
 from epics.backlog_import import backlog_import
@@ -40,6 +40,9 @@ class Command(BaseCommand):
             project = backlog_import(user=owner, document=document)
         except (JSONRefused, _Refused) as error:
             self.stderr.write(f"{name}: {error}")
+            return False
+        except QuotaReached as error:
+            self.stderr.write(f"{name}: {error.message}")
             return False
         except ValidationFailed as error:
             self._tell(name, error)

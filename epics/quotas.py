@@ -1,0 +1,72 @@
+"""What one user may have at most. Whoever counts holds the user's row, so that of several who
+create at the same moment the last ones find what the first ones made.
+
+Staff has the same limits; what no person does (a command without a user) has none.
+"""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Count, Sum
+from django.db.models.functions import Coalesce
+
+from batchgen.errors import QuotaReached
+from epics.models import Card, Project, StoryCount
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quota:
+    """One limit."""
+
+    #: For people: what is counted.
+    what: str
+    #: In Django's settings; its environment variable has `BATCHGEN_` before it.
+    setting: str
+
+    def check(self, *, used: int, more: int) -> None:
+        """Raises:
+        QuotaReached: `more` does not fit beside what is `used`.
+        """
+        limit: int = getattr(settings, self.setting)
+        if used + more > limit:
+            raise QuotaReached(
+                f"You have {used:,} of at most {limit:,} {self.what}, and this needs {more:,} "
+                f"more. Whoever runs this server can raise BATCHGEN_{self.setting}.",
+                limit=limit,
+                setting=f"BATCHGEN_{self.setting}",
+                used=used,
+                needed=more,
+            )
+
+
+PROJECTS = Quota(what="projects", setting="USER_PROJECTS")
+STORED_ROWS = Quota(what="stored cards, epics and stories", setting="USER_STORED_ROWS")
+
+
+def user_hold(user: User) -> None:
+    """Make others that count what the user has wait for this transaction.
+
+    Take it after a project's row, never before.
+    """
+    # `no_key`: rows that only refer to the user need not wait.
+    User.objects.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk").get()
+
+
+def projects_check(user: User, *, rows: int = 0) -> None:
+    """Refuse another project, with so many cards, epics and stories, beyond the user's limits."""
+    user_hold(user)
+    PROJECTS.check(used=Project.objects.filter(created_by=user).count(), more=1)
+    storage_check(user, rows=rows)
+
+
+def storage_check(user: User, *, rows: int) -> None:
+    """Refuse so many rows more than the user's projects have. The user must be held.
+
+    Stories are counted by epic already, so that a million of them are not looked at.
+    """
+    mine = Project.objects.filter(created_by=user)
+    counts = StoryCount.objects.filter(project__in=mine)
+    found = counts.aggregate(epics=Count("pk"), stories=Coalesce(Sum("stories"), 0))
+    cards = Card.objects.filter(project__in=mine).count()
+    STORED_ROWS.check(used=cards + found["epics"] + found["stories"], more=rows)

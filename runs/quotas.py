@@ -1,0 +1,32 @@
+"""What one user's runs that are not over may have at most."""
+
+from django.contrib.auth.models import User
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
+
+from epics.quotas import Quota, storage_check, user_hold
+from runs.models import Lane, Run
+
+RUNS = Quota(what="runs that are not over", setting="USER_RUNS")
+LANES = Quota(what="lanes in runs that are not over", setting="USER_LANES")
+ITEMS = Quota(what="epics in runs that are not over", setting="USER_ITEMS")
+
+
+def run_check(user: User, *, epics: int, lanes: int) -> None:
+    """Refuse a run with so many epics and lanes beyond the user's limits, and any where what is
+    stored is beyond them already. Its project must be locked."""
+    user_hold(user)
+    mine = Run.objects.filter(created_by=user, completed_at__isnull=True)
+    RUNS.check(used=mine.count(), more=1)
+    ITEMS.check(used=mine.aggregate(n=Coalesce(Sum("total_epics"), 0))["n"], more=epics)
+    LANES.check(used=Lane.objects.filter(run__in=mine).count(), more=lanes)
+    storage_check(user, rows=0)
+
+
+def lanes_check(run: Run, *, more: int) -> None:
+    """Refuse so many more lanes for a run beyond the limits of the user who started it."""
+    if run.created_by is None or more <= 0:
+        return
+    user_hold(run.created_by)
+    mine = Run.objects.filter(created_by=run.created_by, completed_at__isnull=True)
+    LANES.check(used=Lane.objects.filter(run__in=mine).count(), more=more)
