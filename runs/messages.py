@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 
 TASK_NAME = "workers.generate_epic"
 _QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE
+#: The queue is declared by the workers.
+_ROUTE: dict[str, Any] = {"queue": _QUEUE, "declare": (), "retry": False, "ignore_result": True}
+#: The message priority of what lets others go first.
+BEHIND = 9
 #: Kombu's name for the list of a priority: the queue's own for 0, else with this in between.
 _PRIORITY_MARK = "\x06\x16"
 _BACKGROUND = ThreadPoolExecutor(max_workers=1, thread_name_prefix="revoke")
@@ -99,15 +103,32 @@ def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
                 priority=MESSAGE_PRIORITY[link.priority],
                 argsrepr=f"{link.epic_code}: {link.epic_title} | run {link.run_id}",
                 kwargsrepr=f"lane {link.lane_id}, generation {link.generation}",
-                queue=_QUEUE,
-                # The workers declare it.
-                declare=(),
-                retry=False,
-                ignore_result=True,
+                **_ROUTE,
             )
         except (OperationalError, RedisError, OSError) as error:
             log.warning("not sent, the reconciler will: %s (%s)", link.message_id, error)
             return
+
+
+def put_behind(message: Any) -> None:
+    """Send a message that is being read once more, behind all others; as `send`.
+
+    Args:
+        message: a task's request (`celery.app.task.Context`).
+    """
+    try:
+        app.send_task(
+            TASK_NAME,
+            message.args,
+            message.kwargs,
+            task_id=message.id,
+            priority=BEHIND,
+            argsrepr=message.argsrepr,
+            kwargsrepr=message.kwargsrepr,
+            **_ROUTE,
+        )
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("not sent, the reconciler will: %s (%s)", message.id, error)
 
 
 def revoke(rows: Iterable[dict[str, Any]]) -> None:
@@ -131,15 +152,16 @@ def _revoke(ids: list[str]) -> None:
 
 
 def queue_depths() -> dict[str, int]:
-    """How many messages wait in the broker, by priority.
+    """How many messages wait in the broker, by priority; BEHIND are those that let others first.
 
     Raises:
         redis.RedisError: Redis is away.
     """
     pipeline = redis.client().pipeline(transaction=False)
-    for step in MESSAGE_PRIORITY.values():
+    steps = {**MESSAGE_PRIORITY, "BEHIND": BEHIND}
+    for step in steps.values():
         pipeline.llen(redis.key(f"{_QUEUE}{_PRIORITY_MARK}{step}" if step else _QUEUE))
-    return dict(zip(MESSAGE_PRIORITY, pipeline.execute(), strict=True))
+    return dict(zip(steps, pipeline.execute(), strict=True))
 
 
 def messages_waiting() -> frozenset[str]:

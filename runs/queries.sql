@@ -846,6 +846,12 @@ SELECT lane.id AS lane_id, lane.generation,
 FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
 WHERE run.completed_at IS NULL AND lane.state = 'running' AND lane.worker_id = %(worker_id)s
 
+-- users_at_work --
+-- How many users have runs that can go on; those that no person started are one user's.
+SELECT COUNT(DISTINCT COALESCE(created_by_id, 0))::int AS users
+FROM runs_run
+WHERE completed_at IS NULL AND status IN ('QUEUED', 'RUNNING')
+
 -- log_number --
 -- Number the run's committed lines that have no number yet, in the order they were written.
 -- The caller holds the run's log lock.

@@ -33,6 +33,7 @@ from workers.limiter.desk import Wait
 from workers.permits import FirstCall, Permits
 from workers.progress import CLAIMED, CallTimes, Reached
 from workers.reconciler import Lookout, Round, reconcile
+from workers.slots import Slots
 
 if TYPE_CHECKING:
     from workers.provider.client import ProviderClient
@@ -61,6 +62,7 @@ class WorkerProcess:
         self._make_client = make_client
         self._client: Future[ProviderClient] = Future()
         self._permits = Permits(process=self.id)
+        self._slots = Slots(concurrency)
         self._attempts: dict[int, Attempt] = {}
         self._times = CallTimes()
         self._reported: dict[Hold, Reached] = {}
@@ -115,14 +117,27 @@ class WorkerProcess:
         finally:
             close_old_connections()
 
-    def work(self, hold: Hold, first: FirstCall, *, due_at: float | None) -> None:
+    def work(
+        self, hold: Hold, first: FirstCall, *, due_at: float | None, behind: bool = False
+    ) -> None:
         """Do one link of a lane's chain; nothing when its message is late or doubled.
 
         Where the limiter has no permit for the first call soon, the lane is parked.
 
+        Args:
+            behind: the message has let those of others go first.
+
         Raises:
             Stopping: the worker stops; nothing was claimed.
+            OthersFirst: the user has its share of the slots; nothing was claimed.
         """
+        self._slots.take(first.user, weight=first.weight, behind=behind)
+        try:
+            self._work(hold, first, due_at)
+        finally:
+            self._slots.free(first.user)
+
+    def _work(self, hold: Hold, first: FirstCall, due_at: float | None) -> None:
         # A claimed epic's call must begin at once: a pause counts on it.
         client = self.await_client()
         if due_at is not None:
@@ -195,6 +210,7 @@ class WorkerProcess:
             },
         )
         self._note_beat()
+        self._slots.users = QUERIES.fetch("users_at_work", {})[0]["users"]
         self._reported = reached
         held = {(row["lane_id"], row["generation"]) for row in rows if not row["cancel"]}
         for attempt in mine.values():

@@ -1,0 +1,41 @@
+"""A process's slots, by the user whose epic each carries."""
+
+import threading
+from collections import Counter
+
+
+class OthersFirst(Exception):
+    """The user has its share of the slots, and others may be waiting behind this message."""
+
+
+class Slots:
+    """Who takes more than a share lets others' messages be read first. Any thread may use it."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        #: Users with runs that can go on, in the whole installation, as last heard.
+        self.users = 1
+        self._taken: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self, user: str, *, weight: int, behind: bool) -> None:
+        """Take a slot.
+
+        Args:
+            behind: the message has let others go first; nobody else waits.
+
+        Raises:
+            OthersFirst: none was taken.
+        """
+        with self._lock:
+            share = max(1, self._count * weight // self.users)
+            if not behind and self.users > 1 and self._taken[user] >= share:
+                raise OthersFirst
+            self._taken[user] += 1
+
+    def free(self, user: str) -> None:
+        """Give a slot back."""
+        with self._lock:
+            self._taken[user] -= 1
+            if not self._taken[user]:
+                del self._taken[user]
