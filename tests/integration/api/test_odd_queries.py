@@ -67,8 +67,8 @@ def test_no_query_is_an_internal_error(port: int, odd: bytes) -> None:
     ids = {"run_id": world.run.id, "project_id": world.run.project_id}
     for path in paths():
         known = path.replace("{id}", str(uuid4()))
-        for name, value in ids.items():
-            known = known.replace(f"{{{name}}}", str(value))
+        for key, value in ids.items():
+            known = known.replace(f"{{{key}}}", str(value))
         known = known.split("{")[0] + str(uuid4()) if "{" in known else known
         for name in NAMES:
             if path.endswith("/events") and name != b"ticket":
