@@ -1,4 +1,4 @@
-"""Whether a Host header names a port of ours that is asked from inside: Flower's, a worker's.
+"""Whether a Host header is of somebody inside: for Flower, a worker's port and open metrics.
 
 A page of a stranger can have its own name resolve to 127.0.0.1 and then read what answers there
 (DNS rebinding). Such a name is one of the public DNS, so it has a dot and is no address.
@@ -12,7 +12,10 @@ from django.http.request import split_domain_port, validate_host
 
 
 def is_inside(host: str) -> bool:
-    """An address, a name without a dot as compose and clusters give, or one that is allowed."""
+    """An address, a name without a dot as compose and clusters give, one that is allowed, or none,
+    which no browser sends."""
+    if not host:
+        return True
     name, _ = split_domain_port(host)
     with suppress(ValueError):
         ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))

@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis import RedisError
 
+from batchgen.hosts import is_inside
 from batchgen.proxies import address_of, came_by_proxy
 from runs.messages import queue_depths
 from runs.models import Lane, Run
@@ -26,7 +27,7 @@ from runs.states import ACTIVE, LaneState
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """For who brings BATCHGEN_METRICS_TOKEN; without that setting, for who asks the process itself
-    from a private address. For everybody else there is no such page.
+    from a private address by a name of inside. For everybody else there is no such page.
 
     Raises:
         Http404: it is somebody else.
@@ -41,7 +42,8 @@ def _may_read(request: HttpRequest) -> bool:
         given = request.headers.get("Authorization", "").split(maxsplit=1)
         return len(given) == 2 and constant_time_compare(given[1], settings.METRICS_TOKEN)
     address = address_of(request.META.get("REMOTE_ADDR", ""))
-    return address is not None and not address.is_global and not came_by_proxy(request)
+    inside = address is not None and not address.is_global and not came_by_proxy(request)
+    return inside and is_inside(request.META.get("HTTP_HOST", ""))
 
 
 class RunsCollector(Collector):

@@ -174,6 +174,20 @@ def file_of(pid: int, name: str) -> str:
     return Path(f"/proc/{pid}/{name}").read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
+def guess_from_everywhere(environment: dict[str, str]) -> None:
+    """Who claims another address with each wrong password is one address all the same."""
+    url = f"http://127.0.0.1:{environment['BATCHGEN_PORT']}/api/v1/auth/token"
+    body = {"username": "demo", "password": "wrong"}
+    with httpx2.Client(trust_env=False, timeout=20) as client:
+        answers = [
+            client.post(url, json=body, headers={name: f"10.1.1.{i}"}).status_code
+            for i in range(6)
+            for name in ("X-Forwarded-For", "X-Real-IP")
+        ]
+    assert answers[0] == 401
+    assert answers[-1] == 429
+
+
 def ask_everything(environment: dict[str, str], clone: Path, worker: int) -> str:
     """Every page of Flower and of the web process, and what the worker says of its settings."""
     web = f"http://127.0.0.1:{environment['BATCHGEN_PORT']}"
@@ -236,6 +250,7 @@ def test_secrets_are_with_those_alone_who_need_them(
             for who, given in GIVEN.items():
                 for pid in pids[who]:
                     assert found_in(file_of(pid, "environ"), secrets) == given, who
+            guess_from_everywhere(environment)
             shown += ask_everything(environment, clone, pids["batchgen worker"][0])
         finally:
             process.send_signal(signal.SIGINT)

@@ -75,6 +75,14 @@ def test_probes_ask_by_any_name_and_without_tls(path: str, host: str, settings: 
         assert not answer.cookies
 
 
+def test_a_page_whose_name_leads_here_reads_no_metrics(settings: Settings) -> None:
+    headers = {"host": "evil.example:8000"}
+    assert Client().get("/metrics", headers=headers).status_code == 404
+    settings.METRICS_TOKEN = "a-token"
+    headers["authorization"] = "Bearer a-token"
+    assert Client().get("/metrics", headers=headers).status_code == 200
+
+
 def test_a_page_of_another_name_or_without_tls_is_not_served(settings: Settings) -> None:
     assert Client().get("/admin/", headers={"host": "web:8000"}).status_code == 400
     configured.SECURE_SSL_REDIRECT = True
