@@ -31,7 +31,8 @@ class _Block:
     begins: bool
     role_last: bool
     parts: list[str] = field(default_factory=list)
-    criteria: list[str] = field(default_factory=list)
+    #: The lines of each.
+    criteria: list[list[str]] = field(default_factory=list)
     closed: bool = False
     role: bool = False
     want: bool = False
@@ -58,7 +59,9 @@ def stories_of(text: str) -> list[tuple[int, StoryText]]:
             block.line,
             StoryText(
                 user_story=" ".join(block.parts),
-                acceptance_criteria=tuple(block.criteria) if block.criteria else None,
+                acceptance_criteria=tuple(map(" ".join, block.criteria))
+                if block.criteria
+                else None,
             ),
         )
         for block in blocks
@@ -76,9 +79,9 @@ def _take(blocks: list[_Block], number: int, line: str) -> None:
     marker = _MARKER.match(content)
     said = content[marker.end() :] if marker else content
     if last and marker and indent > last.indent and not _opens(said):
-        last.criteria.append(said)
+        last.criteria.append([said])
     elif last and not marker and last.criteria and not last.closed and indent > last.indent:
-        last.criteria[-1] += f" {said}"
+        last.criteria[-1].append(said)
     elif last and not marker and not last.closed and _goes_on(last, said, indent):
         last.add(said)
     else:
