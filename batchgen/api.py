@@ -21,7 +21,7 @@ from batchgen.errors import (
     ValidationFailed,
 )
 from batchgen.idempotency import PARAMETERS as IDEMPOTENCY
-from batchgen.idempotency import idempotent
+from batchgen.idempotency import Allowed, idempotent
 from batchgen.inputs import QuerySerializer
 from batchgen.openapi_errors import ERRORS
 from batchgen.output import shown_all
@@ -179,7 +179,8 @@ def operation(
     response: Any = None,
     status: int = 200,
     page: bool = False,
-    creates: bool = False,
+    creates: Allowed | None = None,
+    makes_place: bool = False,
     query: Sequence[OpenApiParameter | type[serializers.Serializer[Any]]] = (),
     errors: Sequence[type[BatchgenError]] = (),
     description: str | None = None,
@@ -191,7 +192,9 @@ def operation(
         request: a serializer or pydantic model of the body, None where there is none.
         response: a serializer of `data`, None for 204.
         page: the answer is a list in pages.
-        creates: the method makes something new, so it heeds `Idempotency-Key`.
+        creates: the method makes something new, so it heeds `Idempotency-Key`; this raises where
+            the user may not (any more), see `batchgen.idempotency.idempotent`.
+        makes_place: what it makes is nowhere yet, so `creates` is asked about the answer.
         errors: those that its method, address and body do not tell.
     """
     if page:
@@ -212,6 +215,6 @@ def operation(
             *(IDEMPOTENCY if creates else ()),
         ],
     )
-    if not creates:
+    if creates is None:
         return describe
-    return lambda method: describe(idempotent(method))
+    return lambda method: describe(idempotent(method, allowed=creates, of_answer=makes_place))

@@ -47,38 +47,51 @@ PARAMETERS = (
 )
 
 _Post = TypeVar("_Post", bound=Callable[..., Response])
+#: What raises where the user may not do this (any more), from `user` and what the address names;
+#: where the address names nothing, from `user` and the answer's `data`.
+Allowed = Callable[..., object]
 
 
-def idempotent(method: _Post) -> _Post:
+def idempotent(method: _Post, *, allowed: Allowed, of_answer: bool = False) -> _Post:
     """A view's `post` that heeds the header. With it, all that the method does is one
-    transaction; what it leaves to `on_commit` happens before the answer is sent."""
+    transaction; what it leaves to `on_commit` happens before the answer is sent.
+
+    Args:
+        allowed: asked before an answer is given again, for a right may have ended since.
+        of_answer: it takes the answer's `data`, not the address's parts.
+    """
 
     @wraps(method)
-    def post(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def post(view: Any, request: Request, **kwargs: Any) -> Response:
         key = request.headers.get(HEADER)
-        work = partial(method, view, request, *args, **kwargs)
-        return work() if key is None else _once(request, _checked(key), work)
+        work = partial(method, view, request, **kwargs)
+        if key is None:
+            return work()
+        answered = _once(request, _checked(key), work)
+        if isinstance(answered, IdempotencyKey):
+            data = json.loads(answered.body)
+            allowed(user=request.user, **({"data": data} if of_answer else kwargs))
+            if answered.request_hash != _hash_of(request):
+                raise IdempotencyConflict
+            return Response(data, status=answered.status, headers={REPLAYED: "true"})
+        return answered
 
     return cast("_Post", post)
 
 
-def _once(request: Request, key: str, work: Callable[[], Response]) -> Response:
-    """Do the work, or tell what it answered. Of two requests with one key at the same time, the
-    second waits in the unique index until the first has committed or given up.
-
-    Raises:
-        IdempotencyConflict: the key belongs to another request.
-    """
+def _once(request: Request, key: str, work: Callable[[], Response]) -> Response | IdempotencyKey:
+    """Do the work, or tell what a request with this key was answered. Of two requests with one key
+    at the same time, the second waits in the unique index until the first has committed or given
+    up."""
     if not isinstance(request.user, User):
         raise NotAuthenticated
     rows_expire(IdempotencyKey)
-    request_hash = _hash_of(request)
     with transaction.atomic():
         row, mine = IdempotencyKey.objects.get_or_create(
             user=request.user,
             key=key,
             defaults={
-                "request_hash": request_hash,
+                "request_hash": _hash_of(request),
                 "expires_at": Now() + timedelta(seconds=settings.IDEMPOTENCY_KEEP_S),
             },
         )
@@ -88,9 +101,7 @@ def _once(request: Request, key: str, work: Callable[[], Response]) -> Response:
             row.body = JSONRenderer().render(response.data).decode()
             row.save(update_fields=["status", "body"])
             return response
-    if row.request_hash != request_hash:
-        raise IdempotencyConflict
-    return Response(json.loads(row.body), status=row.status, headers={REPLAYED: "true"})
+    return row
 
 
 def _checked(key: str) -> str:

@@ -167,6 +167,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         return told
 
 
+class NothingInput(StrictSerializer):
+    """A body without fields; it may be left out."""
+
+
 class QuerySerializer(StrictSerializer):
     """The parameters of a read; those of pages may always stand beside them."""
 

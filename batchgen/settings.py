@@ -156,6 +156,9 @@ USER_STORED_ROWS = env.integer("BATCHGEN_USER_STORED_ROWS", 2_000_000, least=1)
 USER_RUNS = env.integer("BATCHGEN_USER_RUNS", 100, least=1)
 USER_LANES = env.integer("BATCHGEN_USER_LANES", 2_000, least=1)
 USER_ITEMS = env.integer("BATCHGEN_USER_ITEMS", 100_000, least=1)
+#: Whoever is added to a project has no role in it before they accept. Off: at once, as scripts
+#: that set up projects for others expect.
+MEMBERS_NEED_ACCEPTANCE = env.boolean("BATCHGEN_MEMBERS_NEED_ACCEPTANCE", default=False)
 #: How long the answer to a POST with an Idempotency-Key is kept for a repetition.
 IDEMPOTENCY_KEEP_S = env.integer("BATCHGEN_IDEMPOTENCY_KEEP_S", 86_400, least=60)
 

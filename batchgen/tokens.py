@@ -107,8 +107,8 @@ def _user_of(token: tokens.Token, *, otherwise: str) -> User:
             family ended.
     """
     ended = EndedFamily.objects.filter(pk=family_of(token))
-    active = User.objects.filter(pk=token.payload.get(api_settings.USER_ID_CLAIM), is_active=True)
-    user = active.filter(~Exists(ended)).first()
+    user_id = token.payload.get(api_settings.USER_ID_CLAIM, 0)
+    user = User.objects.filter(~Exists(ended), pk=user_id, is_active=True).first()
     claim = token.payload.get(api_settings.REVOKE_TOKEN_CLAIM)
     if user is None or claim != get_md5_hash_password(user.password):
         raise InvalidToken(otherwise)

@@ -2,20 +2,41 @@
 
 Open event streams are held to the same rule by a statement of their own, for all at once:
 `live_held` in runs/live/queries.sql.
+
+Who was invited and has not accepted yet has no role. A write looks twice: before the body is read
+(`project_require`), so that nobody learns from trying, and inside the transaction that writes
+(`role_held`, `role_hold`), so that a right that is taken away in between is gone.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from batchgen.errors import Forbidden, NotFound
 from epics.models import Membership, Project
+from epics.writes import project_lock
 
 Role = Membership.Role
 Somebody = User | AnonymousUser
 
 _RANK = {Role.VIEWER: 1, Role.EDITOR: 2, Role.OWNER: 3}
+
+#: Both rows stay as they are until the transaction ends: who deactivates the user or changes the
+#: membership waits. The user's comes first, everywhere.
+_HOLD = """
+WITH asker AS MATERIALIZED (
+    SELECT id, is_staff FROM auth_user WHERE id = %(user_id)s AND is_active FOR SHARE
+), held AS MATERIALIZED (
+    SELECT user_id, role FROM epics_membership
+    WHERE user_id = %(user_id)s AND project_id = %(project_id)s AND NOT invited FOR SHARE
+)
+SELECT CASE WHEN asker.is_staff THEN 'owner' ELSE held.role END
+FROM asker LEFT JOIN held ON held.user_id = asker.id
+"""
 
 
 def projects_visible(*, user: Somebody) -> "QuerySet[Project]":
@@ -24,7 +45,7 @@ def projects_visible(*, user: Somebody) -> "QuerySet[Project]":
         return Project.objects.all()
     if isinstance(user, AnonymousUser):
         return Project.objects.none()
-    member = Membership.objects.filter(project=OuterRef("pk"), user=user)
+    member = _memberships(user).filter(project=OuterRef("pk"))
     return Project.objects.filter(Exists(member))
 
 
@@ -34,7 +55,7 @@ def project_role(*, user: Somebody, project: Project) -> str | None:
         return Role.OWNER
     if isinstance(user, AnonymousUser):
         return None
-    member = Membership.objects.filter(project=project, user=user)
+    member = _memberships(user).filter(project=project)
     return member.values_list("role", flat=True).first()
 
 
@@ -42,7 +63,7 @@ def memberships_writing(*, user: Somebody) -> "QuerySet[Membership]":
     """Of one who is no staff: where the user may do more than read."""
     if isinstance(user, AnonymousUser):
         return Membership.objects.none()
-    return Membership.objects.filter(user=user).exclude(role=Role.VIEWER)
+    return _memberships(user).exclude(role=Role.VIEWER)
 
 
 def project_require(*, user: Somebody, project: Project, role: Membership.Role) -> Membership.Role:
@@ -52,7 +73,42 @@ def project_require(*, user: Somebody, project: Project, role: Membership.Role) 
         NotFound: the user may not even see it.
         Forbidden: the user sees it, but has a lesser role.
     """
-    held = project_role(user=user, project=project)
+    return _enough(project_role(user=user, project=project), role)
+
+
+@contextmanager
+def role_held(*, user: Somebody, project_id: UUID, role: Membership.Role) -> Iterator[None]:
+    """A transaction that has the project locked, and in which the user keeps this role.
+
+    Raises:
+        NotFound, Forbidden: as `project_require`.
+    """
+    with transaction.atomic():
+        # The project comes before the members everywhere, or two transactions wait for each other.
+        project_lock(project_id)
+        role_hold(user=user, project_id=project_id, role=role)
+        yield
+
+
+def role_hold(*, user: Somebody, project_id: UUID, role: Membership.Role) -> None:
+    """Make sure that the user has this role up to the end of the caller's transaction. Call it
+    with the project's lock, or take none afterwards.
+
+    Raises:
+        NotFound, Forbidden: as `project_require`, for what is so by now.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, {"user_id": user.pk, "project_id": project_id})
+        row = cursor.fetchone()
+    _enough(row[0] if row else None, role)
+
+
+def _memberships(user: User) -> "QuerySet[Membership]":
+    """What gives the user a role."""
+    return Membership.objects.filter(user=user, invited=False)
+
+
+def _enough(held: str | None, role: Membership.Role) -> Membership.Role:
     if held is None:
         raise NotFound
     if _RANK[Role(held)] < _RANK[role]:
@@ -73,6 +129,11 @@ def project_for(
         raise NotFound
     project_require(user=user, project=project, role=role)
     return project
+
+
+def sees(*, user: Somebody, data: Mapping[str, str]) -> None:
+    """Return where the user may read the project of an answer; else raise as `project_for`."""
+    project_for(user=user, project_id=UUID(data.get("projectId") or data["id"]))
 
 
 def staff_require(*, user: Somebody) -> None:

@@ -9,6 +9,7 @@ from django.forms import BaseModelForm
 from django.http import HttpRequest
 
 from batchgen.errors import RunAlreadyActive
+from epics.admin_members import MembershipInline
 from epics.models import Card, Epic, EpicCard, Membership, Project, Story
 from epics.selectors import epics_with_figures, projects_with_figures
 from epics.services import (
@@ -36,12 +37,6 @@ class VersionedAdmin(ModelAdmin):
         if change:
             obj.version += 1
         super().save_model(request, obj, form, change)
-
-
-class MembershipInline(TabularInline):
-    model = Membership
-    autocomplete_fields = ("user",)
-    extra = 0
 
 
 @admin.register(Project)
@@ -225,12 +220,3 @@ class StoryAdmin(VersionedAdmin):
         if set(form.changed_data) & set(STORY_JUDGED):
             obj.quality_score, obj.defects = None, []
         super().save_model(request, obj, form, change)
-
-
-@admin.register(Membership)
-class MembershipAdmin(ModelAdmin):
-    list_display = ("user", "project", "role")
-    list_filter = ("role",)
-    list_select_related = ("user", "project")
-    search_fields = ("user__username", "project__name")
-    autocomplete_fields = ("user", "project")

@@ -64,6 +64,8 @@ class Membership(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
     )
     role = models.CharField(max_length=10, choices=Role)
+    #: Asked, and has not accepted yet: without any right.
+    invited = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [

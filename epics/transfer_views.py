@@ -21,7 +21,7 @@ from batchgen.errors import QuotaReached, ValidationFailed
 from batchgen.output import shown
 from batchgen.throttle import one_at_a_time
 from epics import selectors
-from epics.access import project_for
+from epics.access import project_for, sees
 from epics.backlog_document import Backlog, code_warnings
 from epics.backlog_export import FORMATS, export_name
 from epics.backlog_import import backlog_import
@@ -41,7 +41,8 @@ class ImportView(APIView):
         request=Backlog,
         response=ImportOutput,
         status=201,
-        creates=True,
+        creates=sees,
+        makes_place=True,
         errors=[QuotaReached],
         description=(
             "All or nothing. Every problem is told with its path, up to 50 at a time. One import "

@@ -1,5 +1,6 @@
 """The backlog over REST: each method checks who asks, calls one service, and reads."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from batchgen.errors import QuotaReached, RunAlreadyActive, VersionConflict
 from batchgen.output import shown
 from batchgen.paging import keys_of
 from epics import selectors, services
-from epics.access import Role, project_for
+from epics.access import Role, project_for, role_held, sees
 from epics.models import Card, Epic, Story
 from epics.serializers import (
     PART_ORDERS,
@@ -58,7 +59,8 @@ class ProjectsView(APIView):
         request=ProjectInput,
         response=ProjectOutput,
         status=201,
-        creates=True,
+        creates=sees,
+        makes_place=True,
         errors=[QuotaReached],
     )
     def post(self, request: Request) -> Response:
@@ -84,7 +86,8 @@ class ProjectView(APIView):
     def patch(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
         changes, version = _patch(ProjectPatch, request)
-        services.project_update(project_id=project_id, changes=changes, version=version)
+        with role_held(user=request.user, project_id=project_id, role=Role.EDITOR):
+            services.project_update(project_id=project_id, changes=changes, version=version)
         return _project(project_id)
 
     @operation(
@@ -96,7 +99,8 @@ class ProjectView(APIView):
     )
     def delete(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.OWNER)
-        services.project_delete(project_id=project_id)
+        with role_held(user=request.user, project_id=project_id, role=Role.OWNER):
+            services.project_delete(project_id=project_id)
         return Response(status=204)
 
 
@@ -123,12 +127,13 @@ class CardsView(APIView):
         request=CardInput,
         response=CardOutput,
         status=201,
-        creates=True,
+        creates=partial(project_for, role=Role.EDITOR),
     )
     def post(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
         fields = valid(CardInput, request.data)
-        card = services.card_create(project_id=project_id, fields=fields)
+        with role_held(user=request.user, project_id=project_id, role=Role.EDITOR):
+            card = services.card_create(project_id=project_id, fields=fields)
         return Response(shown(CardOutput, card), status=201)
 
 
@@ -149,14 +154,16 @@ class CardView(APIView):
     def patch(self, request: Request, card_id: UUID) -> Response:
         card = selectors.part_for(Card, part_id=card_id, user=request.user, role=Role.EDITOR)
         changes, version = _patch(CardPatch, request)
-        services.card_update(card_id=card_id, changes=changes, version=version)
+        with role_held(user=request.user, project_id=card.project_id, role=Role.EDITOR):
+            services.card_update(card_id=card_id, changes=changes, version=version)
         card.refresh_from_db()
         return Response(shown(CardOutput, card))
 
     @operation("cardDelete", "Delete a card", tag="cards", status=204)
     def delete(self, request: Request, card_id: UUID) -> Response:
-        selectors.part_for(Card, part_id=card_id, user=request.user, role=Role.EDITOR)
-        services.card_delete(card_id=card_id)
+        card = selectors.part_for(Card, part_id=card_id, user=request.user, role=Role.EDITOR)
+        with role_held(user=request.user, project_id=card.project_id, role=Role.EDITOR):
+            services.card_delete(card_id=card_id)
         return Response(status=204)
 
 
@@ -183,13 +190,14 @@ class EpicsView(APIView):
         request=EpicInput,
         response=EpicOutput,
         status=201,
-        creates=True,
+        creates=partial(project_for, role=Role.EDITOR),
     )
     def post(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
         fields = valid(EpicInput, request.data)
         codes = fields.pop("card_codes", [])
-        epic = services.epic_create(project_id=project_id, fields=fields, card_codes=codes)
+        with role_held(user=request.user, project_id=project_id, role=Role.EDITOR):
+            epic = services.epic_create(project_id=project_id, fields=fields, card_codes=codes)
         return _epic(epic.pk, status=201)
 
 
@@ -208,16 +216,20 @@ class EpicView(APIView):
         errors=[VersionConflict],
     )
     def patch(self, request: Request, epic_id: UUID) -> Response:
-        selectors.part_for(Epic, part_id=epic_id, user=request.user, role=Role.EDITOR)
+        epic = selectors.part_for(Epic, part_id=epic_id, user=request.user, role=Role.EDITOR)
         changes, version = _patch(EpicPatch, request)
         codes = changes.pop("card_codes", None)
-        services.epic_update(epic_id=epic_id, changes=changes, card_codes=codes, version=version)
+        with role_held(user=request.user, project_id=epic.project_id, role=Role.EDITOR):
+            services.epic_update(
+                epic_id=epic_id, changes=changes, card_codes=codes, version=version
+            )
         return _epic(epic_id)
 
     @operation("epicDelete", "Delete an epic with its stories", tag="epics", status=204)
     def delete(self, request: Request, epic_id: UUID) -> Response:
-        selectors.part_for(Epic, part_id=epic_id, user=request.user, role=Role.EDITOR)
-        services.epic_delete(epic_id=epic_id)
+        epic = selectors.part_for(Epic, part_id=epic_id, user=request.user, role=Role.EDITOR)
+        with role_held(user=request.user, project_id=epic.project_id, role=Role.EDITOR):
+            services.epic_delete(epic_id=epic_id)
         return Response(status=204)
 
 
@@ -275,14 +287,16 @@ class StoryView(APIView):
     def patch(self, request: Request, story_id: UUID) -> Response:
         story = selectors.part_for(Story, part_id=story_id, user=request.user, role=Role.EDITOR)
         changes, version = _patch(StoryPatch, request)
-        services.story_update(story_id=story_id, changes=changes, version=version)
+        with role_held(user=request.user, project_id=story.project_id, role=Role.EDITOR):
+            services.story_update(story_id=story_id, changes=changes, version=version)
         story.refresh_from_db()
         return Response(shown(StoryOutput, story))
 
     @operation("storyDelete", "Delete a story", tag="stories", status=204)
     def delete(self, request: Request, story_id: UUID) -> Response:
-        selectors.part_for(Story, part_id=story_id, user=request.user, role=Role.EDITOR)
-        services.story_delete(story_id=story_id)
+        story = selectors.part_for(Story, part_id=story_id, user=request.user, role=Role.EDITOR)
+        with role_held(user=request.user, project_id=story.project_id, role=Role.EDITOR):
+            services.story_delete(story_id=story_id)
         return Response(status=204)
 
 

@@ -389,10 +389,6 @@ class RetryOutput(serializers.Serializer[Any]):
     retriedEpicCount = serializers.IntegerField(source="total_epics")
 
 
-class NothingInput(StrictSerializer):
-    """A body without fields; it may be left out."""
-
-
 # What `runs.services.Moved` shows.
 class ControlOutput(serializers.Serializer[Any]):
     batchId = serializers.UUIDField(source="run_id")

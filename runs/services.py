@@ -23,6 +23,7 @@ from batchgen.clock import database_now
 from batchgen.errors import RunAlreadyActive, ValidationFailed
 from batchgen.ids import new_id
 from batchgen.inputs import MAX_PROBLEMS
+from epics.access import Role, role_hold
 from epics.models import Epic, Project, Story
 from epics.writes import project_lock
 from runs import messages
@@ -67,10 +68,13 @@ _CHARACTERS_PER_TOKEN = 3.6
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Operator:
-    """Somebody at the server's own shell, who need be no user of batchgen."""
+    """Somebody at the server's own shell, who may do all and need be no user of batchgen.
+
+    `pk`: of the user in whose name they act, if any.
+    """
 
     name: str
-    pk: None = None
+    pk: int | None = None
 
     def get_username(self) -> str:
         """As a user has it: what the trail and the log say."""
@@ -419,7 +423,15 @@ def action_append(
     details: Mapping[str, object],
     at: datetime | None = None,
 ) -> None:
-    """Add to the run's trail, inside the caller's transaction."""
+    """Add to the run's trail, inside the caller's transaction, which nobody's right outlasts: a
+    user has to be an editor still.
+
+    Raises:
+        NotFound, Forbidden: the user is none any more; see `epics.access.role_hold`.
+    """
+    if isinstance(user, User):
+        project_id = Run.objects.values_list("project_id", flat=True).get(pk=run_id)
+        role_hold(user=user, project_id=project_id, role=Role.EDITOR)
     RunAction.objects.create(
         run_id=run_id,
         kind=kind,

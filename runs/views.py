@@ -1,5 +1,6 @@
 """Runs over REST: starting and reading. Each method checks who asks, calls one service, reads."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from batchgen.errors import (
     RunAlreadyActive,
     VersionConflict,
 )
+from batchgen.inputs import NothingInput
 from batchgen.output import shown, shown_all
 from batchgen.paging import MAX_LIMIT, keys_of, page_of
 from epics.access import Role, project_for
@@ -42,7 +44,6 @@ from runs.serializers import (
     ControlOutput,
     EffectiveRunOutput,
     LogQuery,
-    NothingInput,
     ProgressOutput,
     QueueStatusOutput,
     RetryInput,
@@ -72,7 +73,7 @@ class ProjectRunsView(APIView):
         request=RunInput,
         response=RunStartedOutput,
         status=202,
-        creates=True,
+        creates=partial(project_for, role=Role.EDITOR),
         errors=[RunAlreadyActive, ItemAlreadyActive, QuotaReached],
         description=(
             "Answers at once; workers do the run. At most one run of a type other than "
@@ -183,7 +184,7 @@ class RunRetryView(APIView):
         request=RetryInput,
         response=RetryOutput,
         status=202,
-        creates=True,
+        creates=partial(selectors.run_plain, role=Role.EDITOR),
         errors=[InvalidTransition, RunAlreadyActive, ItemAlreadyActive, QuotaReached],
     )
     def post(self, request: Request, run_id: UUID) -> Response:

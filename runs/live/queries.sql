@@ -62,6 +62,7 @@ JOIN auth_user ON auth_user.id = asked.user_id
 JOIN runs_run run ON run.id = asked.run_id
 LEFT JOIN epics_membership member
     ON member.project_id = run.project_id AND member.user_id = asked.user_id
+    AND NOT member.invited
 WHERE auth_user.is_active
   AND auth_user.password = asked.password
   AND (auth_user.is_staff OR member.role <> 'viewer') = asked.may_control

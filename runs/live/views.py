@@ -15,6 +15,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from batchgen.api import operation, signed_in, valid
 from batchgen.errors import ValidationFailed
+from batchgen.inputs import NothingInput
 from batchgen.negotiation import Negotiation
 from batchgen.output import shown
 from batchgen.tokens import family_of
@@ -26,7 +27,6 @@ from runs.live.serializers import RUN_EVENT, TicketOutput
 from runs.live.tickets import PARAMETER, Ticket, TicketAuthentication, ticket_issue
 from runs.models import Run
 from runs.selectors import run_plain
-from runs.serializers import NothingInput
 
 _EVENT_STREAM = "text/event-stream"
 _EXAMPLE = """\

@@ -19,6 +19,7 @@ from batchgen.errors import BatchgenError
 from runs.management.report import report
 from runs.management.watch import watch
 from runs.models import Run
+from runs.services import Operator
 from runs.states import RunStatus
 
 _EXIT_CODES: dict[str, int] = {RunStatus.SUCCEEDED: 0, RunStatus.COMPLETED_WITH_ERRORS: 2}
@@ -84,6 +85,13 @@ def user_named(name: str) -> User:
     if user is None:
         raise CommandError(f"There is no user {name}.")
     return user
+
+
+def actor_named(name: str) -> Operator:
+    """Who has the shell, in the name of a user, whose own rights do not matter here; raises as
+    `user_named`."""
+    user = user_named(name)
+    return Operator(name=user.get_username(), pk=user.pk)
 
 
 def shell_name() -> str:

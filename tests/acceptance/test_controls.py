@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def dana() -> User:
-    return User.objects.create(username="dana")
+    return User.objects.create(username="dana", is_staff=True)
 
 
 def _start(*, epics: int, lanes: int) -> Run:

@@ -60,7 +60,7 @@ def test_a_run_is_paused_at_the_first_and_goes_on_once_that_is_settled(
     assert set(epics.values_list("status", "attempt", "error_code")) == {("PENDING", 0, "")}
 
     provider.faults([])
-    run_control(run=run, action="resume", user=User.objects.create(username="dana"))
+    run_control(run=run, action="resume", user=User.objects.create(username="dana", is_staff=True))
     wait_until_ended(run)
     assert (run.status, run.error_code, run.error) == ("SUCCEEDED", "", "")
     assert len(provider.stats()["calls"]) == 4

@@ -1373,6 +1373,7 @@ CONNECTIONS = (
     ),
 )
 
+_RIGHTS = "tests/integration/api/test_rights_that_end.py::"
 _SIGN_IN = "tests/integration/api/test_sign_in.py::"
 RIGHTS = (
     _mutant(
@@ -1392,8 +1393,8 @@ RIGHTS = (
     _mutant(
         "rights: an access token dies with its family",
         "batchgen/tokens.py",
-        "active.filter(~Exists(ended)).first()",
-        "active.first()",
+        "User.objects.filter(~Exists(ended), pk",
+        "User.objects.filter(pk",
         f"{_SIGN_IN}test_signing_out_ends_the_access_token_too",
     ),
     _mutant(
@@ -1409,6 +1410,57 @@ RIGHTS = (
         "        if address in _looked_at:\n",
         "        if False:\n",
         f"{_SIGN_IN}test_passwords_of_an_address_with_too_many_are_looked_at_one_at_a_time",
+    ),
+    _mutant(
+        "rights: a write of the backlog looks at the role again",
+        "epics/access.py",
+        "        role_hold(user=user, project_id=project_id, role=role)\n",
+        "",
+        f"{_RIGHTS}test_a_write_waits_for_who_takes_the_right_away",
+    ),
+    _mutant(
+        "rights: what goes into a run's trail looks at the role again",
+        "runs/services.py",
+        "        role_hold(user=user, project_id=project_id, role=Role.EDITOR)\n",
+        "        pass\n",
+        f"{_RIGHTS}test_a_write_waits_for_who_takes_the_right_away",
+    ),
+    _mutant(
+        "rights: the member stays while the write lasts",
+        "epics/access.py",
+        " AND NOT invited FOR SHARE\n",
+        " AND NOT invited\n",
+        f"{_RIGHTS}test_a_write_waits_for_who_takes_the_right_away",
+    ),
+    _mutant(
+        "rights: the user stays while the write lasts",
+        "epics/access.py",
+        " AND is_active FOR SHARE\n",
+        " AND is_active\n",
+        f"{_RIGHTS}test_a_write_waits_for_who_takes_the_right_away",
+    ),
+    _mutant(
+        "rights: a repeated key asks for the rights of now",
+        "batchgen/idempotency.py",
+        '            allowed(user=request.user, **({"data": data} if of_answer else kwargs))\n',
+        "",
+        "tests/integration/api/test_idempotency.py::test_a_repetition_asks_for_the_rights_of_now",
+    ),
+    _mutant(
+        "rights: whoever is invited has none",
+        "epics/access.py",
+        "user=user, invited=False)",
+        "user=user)",
+        "tests/integration/epics/test_members.py::TestInvitations::"
+        "test_whoever_is_invited_has_no_right_before_they_accept",
+    ),
+    _mutant(
+        "rights: the admin locks the projects that it may leave without an owner",
+        "epics/members.py",
+        '    list(held.select_for_update(no_key=True).order_by("pk").values_list("pk"))\n',
+        "",
+        "tests/integration/epics/test_admin_members.py::"
+        "test_two_owners_who_are_deactivated_at_the_same_moment_leave_one",
     ),
 )
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from batchgen.errors import BatchgenError, RunAlreadyActive
 from epics.models import Epic, Project
 from runs.management.report import plain
-from runs.management.terminal import RunsCommand, user_named
+from runs.management.terminal import RunsCommand, actor_named
 from runs.management.watch import NO_WORKER
 from runs.models import Run
 from runs.pacing import MOST_LANES
@@ -124,7 +124,7 @@ def _start(project: Project, options: dict[str, Any]) -> Run:
     try:
         return run_start(
             project=project,
-            user=user_named(options["user"]) if options["user"] else None,
+            user=actor_named(options["user"]) if options["user"] else None,
             options=RunOptions(
                 type=RunType.GENERATE_STORIES if one else RunType.GENERATE_ALL_STORIES,
                 mode=options["mode"],

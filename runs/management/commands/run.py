@@ -13,10 +13,10 @@ from runs.management.commands.generate import project_named
 from runs.management.report import plain, report
 from runs.management.terminal import (
     RunsCommand,
+    actor_named,
     in_words,
     run_named,
     shell_name,
-    user_named,
 )
 from runs.management.watch import NO_WORKER
 from runs.models import Run, RunAction
@@ -157,4 +157,4 @@ def _retry(console: Console, run: Run, options: dict[str, Any]) -> Run:
 
 
 def _actor(name: str | None) -> Actor:
-    return user_named(name) if name else Operator(name=shell_name())
+    return actor_named(name) if name else Operator(name=shell_name())

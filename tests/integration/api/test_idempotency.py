@@ -15,11 +15,11 @@ from rest_framework.response import Response
 from batchgen.api import StrictJSONParser
 from batchgen.idempotency import HEADER, REPLAYED, idempotent
 from batchgen.models import IdempotencyKey
-from epics.models import Card, Epic, Project
+from epics.models import Card, Epic, Membership, Project
 from runs.models import Lane, Run, RunEpic
 from runs.open_epics import all_close
 from runs.states import LaneState, RunEpicStatus, RunStatus
-from tests.factories import backlog_document, client_of, project_make, user_make
+from tests.factories import backlog_document, client_of, member_make, project_make, user_make
 from tests.threads import race
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -139,7 +139,7 @@ def test_a_crash_in_between_leaves_neither_work_nor_key() -> None:
     request = Request(plain, parsers=[StrictJSONParser()])
     request.user = user
     with pytest.raises(SystemExit):
-        idempotent(work)(None, request)
+        idempotent(work, allowed=lambda **_: None)(None, request)
     assert not Project.objects.exists()
     assert not IdempotencyKey.objects.exists()
 
@@ -151,3 +151,45 @@ def test_old_keys_go_when_new_ones_come() -> None:
     post(user, "/projects", {"name": "B"}, "new")
     assert list(IdempotencyKey.objects.values_list("key", flat=True)) == ["new"]
     assert post(user, "/projects", {"name": "C"}, "old").status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/projects/{id}/cards", {"title": "New"}),
+        ("/projects/{id}/epics", {"title": "New"}),
+        ("/projects/{id}/members", {"username": "new", "role": "viewer"}),
+        ("/projects/{id}/runs", {}),
+    ],
+)
+def test_a_repetition_asks_for_the_rights_of_now(path: str, body: Any) -> None:
+    user_make("new")
+    project = project_make()
+    user = member_make(project, "owner")
+    mine = Membership.objects.filter(user=user)
+    path = path.format(id=project.pk)
+    assert post(user, path, body, "k").status_code in {201, 202}
+    assert post(user, path, body, "k")[REPLAYED] == "true"
+    mine.update(role="viewer")
+    assert post(user, path, body, "k").status_code == 403
+    assert post(user, path, {"title": "Another"}, "k").status_code == 403
+    mine.delete()
+    assert post(user, path, body, "k").status_code == 404
+    Membership.objects.create(project=project, user=user, role="owner")
+    assert post(user, path, body, "k")[REPLAYED] == "true"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "key"),
+    [("/projects", {"name": "New"}, "id"), ("/projects/import", backlog_document(), "projectId")],
+)
+def test_a_project_of_ones_own_is_told_again_while_one_may_read_it(
+    path: str, body: Any, key: str
+) -> None:
+    user = user_make()
+    project_id = post(user, path, body, "k").json()["data"][key]
+    mine = Membership.objects.filter(user=user, project=project_id)
+    mine.update(role="viewer")
+    assert post(user, path, body, "k")[REPLAYED] == "true"
+    mine.delete()
+    assert post(user, path, body, "k").status_code == 404

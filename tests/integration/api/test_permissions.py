@@ -71,7 +71,7 @@ def test_nobody_may_do_more_than_who_stands_right_of_them() -> None:
     for route, statuses in table().items():
         allowed = [status < 400 for status in statuses]
         assert len(statuses) == len(WHO), route
-        if "{" in route[1]:
+        if "{" in route[1] and "{invitation_id}" not in route[1]:
             assert allowed == sorted(allowed), route
 
 
@@ -150,6 +150,7 @@ def ids_of(route: Route, project: Project) -> dict[str, Any]:
             project=project, user=member_make(project, "viewer")
         ).pk,
     }
+    ids["invitation_id"] = ids["member_id"]
     if "{run_id}" in route[1]:
         make = next((make for end, make in STATES.items() if route[1].endswith(end)), _started)
         run = make(project)

@@ -40,6 +40,7 @@ QUERIES = {
     "/projects/{project_id}/duplicates": 4,
     "/projects/{project_id}/members": 4,
     "/members/{member_id}": 4,
+    "/invitations": 2,
     "/cards/{card_id}": 3,
     "/epics/{epic_id}": 4,
     "/epics/{epic_id}/stories": 4,
@@ -81,7 +82,7 @@ def much() -> tuple[User, dict[str, Any]]:
     run = _failed(project)
     for number in range(20):
         log_append(run_id=run.pk, message=f"Line {number}")
-        action_append(run_id=run.pk, kind=RunAction.Kind.CHANGE, user=user, details={})
+        action_append(run_id=run.pk, kind=RunAction.Kind.CHANGE, user=None, details={})
     run.refresh_from_db()
     run_retry(run=run, user=project.created_by, include_pending=False)
     for number in range(5):
