@@ -89,17 +89,21 @@ def flower_sign_in(clone: Path) -> tuple[str, str]:
     return "flower", (clone / ".local" / "flower-password").read_text().strip()
 
 
-def run_up(clone: Path, environment: dict[str, str]) -> str:
-    """Bring it up, ask the addresses, press Ctrl-C, and return all it said."""
-    argv = [sys.executable, "-m", "batchgen.local", "up"]
-    with subprocess.Popen(
-        argv,
+def started_up(clone: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
+    """`make up`, with all that it says in a pipe."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "batchgen.local", "up"],
         cwd=clone,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    ) as process:
+    )
+
+
+def run_up(clone: Path, environment: dict[str, str]) -> str:
+    """Bring it up, ask the addresses, press Ctrl-C, and return all it said."""
+    with started_up(clone, environment) as process:
         try:
             said = read_until_up(process)
             ask_addresses(environment, flower_sign_in(clone))
@@ -231,15 +235,7 @@ def test_secrets_are_with_those_alone_who_need_them(
         "BATCHGEN_METRICS_TOKEN": "metrics-only-for-whom-it-is",
         "BATCHGEN_PASSWORD": "password-only-for-whom-it-is",
     }
-    argv = [sys.executable, "-m", "batchgen.local", "up"]
-    with subprocess.Popen(
-        argv,
-        cwd=clone,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
+    with started_up(clone, environment) as process:
         try:
             told = read_until_up(process)
             secrets = secrets_of(clone, environment)

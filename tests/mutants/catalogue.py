@@ -1138,6 +1138,31 @@ SETTINGS = (
         "if _refusals := []:\n",
         "tests/unit/test_cross_checks.py::test_every_program_refuses_and_names_both_settings",
     ),
+    _mutant(
+        "settings: a short key signs nothing in production",
+        "batchgen/cross_checks.py",
+        "(len(key) < _LEAST_KEY or ",
+        "(",
+        "tests/unit/test_cross_checks.py::test_what_breaks_promises_is_refused",
+    ),
+)
+
+BROKEN = (
+    _mutant(
+        "broker: a command is looked at before Celery sees it",
+        "batchgen/broker.py",
+        "                check_content(queue, message)\n",
+        "",
+        "tests/acceptance/attacks/test_broken_messages.py::test_broken_commands_are_dropped",
+    ),
+    _mutant(
+        "metrics: no page whose name leads here reads them",
+        "runs/exposition.py",
+        "    return inside and is_inside(",
+        "    return inside or is_inside(",
+        "tests/integration/api/test_behind_proxies.py::"
+        "test_a_page_whose_name_leads_here_reads_no_metrics",
+    ),
 )
 
 PROXIES_PY = "batchgen/proxies.py"
@@ -1534,6 +1559,7 @@ MUTANTS = (
     *PROGRESS,
     *PROXIES,
     *SETTINGS,
+    *BROKEN,
     *SESSIONS,
     *CONNECTIONS,
     *RIGHTS,
