@@ -153,7 +153,9 @@ def test_who_is_removed_from_the_project_is_cut_off(starter: Starter, world: Wor
 
 def test_a_stream_ends_with_its_token(web: Web, world: World) -> None:
     token = AccessToken.for_user(web.user)
-    token.set_exp(lifetime=timedelta(seconds=2 - settings.SIMPLE_JWT["LEEWAY"]))
+    leeway_s = settings.SIMPLE_JWT["LEEWAY"]
+    assert isinstance(leeway_s, int)
+    token.set_exp(lifetime=timedelta(seconds=2 - leeway_s))
     watcher = web.watch(world.run, token=str(token))
     watcher.wait_for("run")
     watcher.wait_over()
