@@ -392,7 +392,7 @@ RUN_STATUS = (
     _mutant(
         "live: a viewer is offered nothing",
         "runs/live/asgi.py",
-        "content if stream.may_control else without_controls(content)",
+        "content if stream.right.may_control else without_controls(content)",
         "content",
         "tests/acceptance/live/test_clients.py::test_a_viewer_is_offered_what_the_api_offers_it",
     ),
@@ -1172,22 +1172,22 @@ PROXIES = (
     _mutant(
         "proxies: nobody is believed who is not trusted",
         PROXIES_PY,
-        "        if not _is_trusted(peer):\n",
+        "        if not is_trusted(peer):\n",
         "        if False:\n",
         f"{BEHIND}test_who_is_no_proxy_cannot_take_another_address_for_each_try",
     ),
     _mutant(
         "proxies: what stands left of the client is its own word",
         PROXIES_PY,
-        "        if settings.TRUSTED_PROXIES is None or not _is_trusted(hop):\n            break\n",
+        "        if settings.TRUSTED_PROXIES is None or not is_trusted(hop):\n            break\n",
         "",
         f"{BEHIND}test_a_strangers_wrong_passwords_lock_out_the_stranger_alone",
     ),
     _mutant(
         "proxies: where every peer is trusted, no hop is",
         PROXIES_PY,
-        "settings.TRUSTED_PROXIES is None or not _is_trusted(hop)",
-        "not _is_trusted(hop)",
+        "settings.TRUSTED_PROXIES is None or not is_trusted(hop)",
+        "not is_trusted(hop)",
         f"{PROXIED}test_where_every_peer_is_trusted_its_own_word_counts_and_no_other",
     ),
     _mutant(
