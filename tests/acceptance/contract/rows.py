@@ -78,6 +78,10 @@ def _special(user: User, home: Project, spare: int) -> dict[str, Words]:
     wide = _run(World.make(epics=spare, lanes=2), user)
     full = project_make(user, epics=spare, cards=1, stories=1)
     named = [user_make() for _ in range(spare)]
+    offered = [
+        Membership.objects.create(project=project_make(), user=user, role="editor", invited=True)
+        for _ in range(spare)
+    ]
     doomed = {"path.run_id": _ids(started)}
     lively = {"path.run_id": _ids(_started(user) for _ in range(spare))}
     return {
@@ -87,6 +91,8 @@ def _special(user: User, home: Project, spare: int) -> dict[str, Words]:
         },
         "tokenRefresh": {"body.refresh": tokens[::2]},
         "tokenRevoke": {"body.refresh": tokens[1::2]},
+        "invitationAccept": {"path.invitation_id": _ids(offered[::2])},
+        "invitationDecline": {"path.invitation_id": _ids(offered[1::2])},
         "memberAdd": {"body.username": [each.get_username() for each in named]},
         "projectDelete": {"path.project_id": _ids(small[::2]) + _ids(_active(user))},
         "runStart": {
