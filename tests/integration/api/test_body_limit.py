@@ -50,8 +50,8 @@ def test_a_client_that_asks_first_need_not_send(port: int) -> None:
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_within_the_limit_is_read(port: int, chunked: bool) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    text = b'{"username": ' + b" " * 9_000_000 + b'"a"}'
-    body: Any = iter([text[:4_000_000], text[4_000_000:]]) if chunked else text
+    text = b'{"username": ' + b" " * 1_900_000 + b'"a"}'
+    body: Any = iter([text[:400_000], text[400_000:]]) if chunked else text
     headers = {"Content-Type": "application/json"}
     connection.request("POST", PATH, body, headers, encode_chunked=chunked)
     status, answer = answer_of(connection)
