@@ -28,6 +28,17 @@ ConnectionClass = type[Any]
 class ForeignInstallation(Exception):
     """Another installation has this prefix in this Redis."""
 
+    def __init__(self, *, another: str) -> None:
+        self.message = (
+            f"The keys in Redis that begin with {prefix()} belong to another installation, "
+            f"{another}; this one is {installation_id()}."
+        )
+        self.todo = (
+            "Give each a BATCHGEN_REDIS_PREFIX of its own, or none; if the other is no more, "
+            f"delete the key {key('installation')}."
+        )
+        super().__init__(f"{self.message} {self.todo}")
+
 
 @cache
 def client() -> redis.Redis:
@@ -55,32 +66,25 @@ def prefix() -> str:
 
 
 def claim_prefix() -> None:
-    """Write the installation's id under its prefix.
+    """Write the installation's id under its prefix, where no id is.
+
+    Raises: as for `check_prefix`.
+    """
+    client().set(key("installation"), str(installation_id()), nx=True)
+    check_prefix()
+
+
+def check_prefix() -> None:
+    """See whose prefix it is.
 
     Raises:
-        ForeignInstallation: another installation's is there.
+        ForeignInstallation: another installation's.
         redis.RedisError: Redis is away.
         psycopg.Error: PostgreSQL is.
     """
-    name, mine = key("installation"), str(installation_id())
-    client().set(name, mine, nx=True)
-    found = claimed_by()
-    if found not in (mine, None):
-        raise ForeignInstallation(
-            f"The keys in Redis that begin with {prefix()!r} belong to another installation, "
-            f"{found}; this one is {mine}. Give each a BATCHGEN_REDIS_PREFIX of its own, or none; "
-            f"if the other is no more, delete the key {name!r}."
-        )
-
-
-def claimed_by() -> str | None:
-    """The id of the installation whose prefix this is, if it has ever started.
-
-    Raises:
-        redis.RedisError, psycopg.Error: as for `claim_prefix`.
-    """
-    found = cast("bytes | None", client().get(key("installation")))
-    return None if found is None else found.decode(errors="replace")
+    mine, found = str(installation_id()), cast("bytes | None", client().get(key("installation")))
+    if found is not None and found != mine.encode():
+        raise ForeignInstallation(another=found.decode(errors="replace"))
 
 
 def address() -> RedisAddress:

@@ -149,6 +149,12 @@ class RedisAddress:
     #: Of RESP; None: the client's own choice.
     protocol: int | None = None
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be shown."""
+        keys = self.tls.key_password if self.tls else None
+        return tuple(filter(None, (self.password, self.sentinel_password, keys)))
+
     def __str__(self) -> str:
         """The URL for people, without what is secret."""
         if self.socket:

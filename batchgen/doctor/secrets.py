@@ -1,11 +1,12 @@
 """Texts of servers and libraries, without what must not be shown."""
 
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
+
+from batchgen import redis
 
 HIDDEN = "***"
 _VALUES = ("SECRET_KEY", "ANTHROPIC_API_KEY", "METRICS_TOKEN")
-_URLS = ("DATABASE_URL", "REDIS_URL")
 #: Shorter ones stand in too many words by chance, and protect nothing.
 _SHORTEST = 4
 
@@ -20,9 +21,10 @@ def without_secrets(text: str, settings: Any) -> str:
 def _secrets(settings: Any) -> list[str]:
     """The longest first: one may be part of another."""
     found = {str(getattr(settings, name, "") or "") for name in _VALUES}
-    for name in _URLS:
-        _, at, rest = str(getattr(settings, name, "") or "").partition("://")
-        credentials = rest.rpartition("@")[0] if at else ""
-        password = credentials.partition(":")[2]
-        found |= {password, unquote(password)}
+    _, at, rest = str(getattr(settings, "DATABASE_URL", "") or "").partition("://")
+    credentials = rest.rpartition("@")[0] if at else ""
+    password = credentials.partition(":")[2]
+    found |= {password, unquote(password)}
+    for secret in redis.address().secrets:
+        found |= {secret, quote(secret, safe="")}
     return sorted((each for each in found if len(each) >= _SHORTEST), key=len, reverse=True)

@@ -149,7 +149,7 @@ def test_a_prefix_that_another_installation_has_is_refused(
     first.serve()
     first.work()
     for start, code in ((second.serve, 3), (second.work, 1)):
-        with pytest.raises(ChildFailedError, match=rf"code {code}(.|\n)*'shared:installation'"):
+        with pytest.raises(ChildFailedError, match=rf"code {code}(.|\n)*shared:installation"):
             start()
     assert not second.query("SELECT FROM runs_worker"), "it was never on the books"
     redis.client().delete("shared:installation")

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
-from uuid import UUID, uuid4
+from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -57,14 +57,21 @@ def prefix(settings: Any) -> Iterator[str]:
     redis.client().delete(redis.key("installation"))
 
 
+def claimed_by() -> bytes | None:
+    return cast("bytes | None", redis.client().get(redis.key("installation")))
+
+
 def test_a_prefix_is_claimed_once_and_again_after_it_was_lost(prefix: str) -> None:
-    assert redis.claimed_by() is None
+    assert claimed_by() is None
+    for _ in range(2):
+        redis.check_prefix()
+        assert claimed_by() is None, "who only looks writes nothing"
     for _ in range(2):
         redis.claim_prefix()
-        assert UUID(redis.claimed_by()) == installation_id()
+        assert claimed_by() == str(installation_id()).encode()
     redis.client().delete(redis.key("installation"))
     redis.claim_prefix()
-    assert UUID(redis.claimed_by()) == installation_id()
+    assert claimed_by() == str(installation_id()).encode()
 
 
 def test_a_foreign_prefix_is_refused_in_words_and_not_ready(prefix: str) -> None:
@@ -75,6 +82,6 @@ def test_a_foreign_prefix_is_refused_in_words_and_not_ready(prefix: str) -> None
         redis.claim_prefix()
     for word in (another, str(installation_id()), prefix, "BATCHGEN_REDIS_PREFIX"):
         assert word in str(refused.value)
-    assert redis.claimed_by() == another
+    assert claimed_by() == another.encode()
     answer = client_of(None).get("/readyz")
     assert answer.json()["error"]["details"]["missing"] == ["prefix"]

@@ -702,8 +702,8 @@ REDIS = (
     _mutant(
         "installations: another's prefix is refused",
         "batchgen/redis.py",
-        "    if found not in (mine, None):\n",
-        "    if found is None:\n",
+        "    if found is not None and found != mine.encode():\n",
+        "    if found is not None and not found:\n",
         f"{INSTALLATION}test_a_foreign_prefix_is_refused_in_words_and_not_ready",
     ),
     _mutant(

@@ -40,7 +40,7 @@ def _through_broker() -> None:
     with app.connection_for_write() as connection:
         connection.ensure_connection(max_retries=1, timeout=1)
         queue = connection.SimpleQueue(name)
-        queue.put("work")
+        queue.put({"work": 1})
         message = queue.get(timeout=5)
-        assert message.payload == "work"
+        assert message.payload == {"work": 1}
         message.ack()

@@ -1,10 +1,6 @@
 """TLS: which certificates are believed, by both clients. Redis stands behind a front of TLS."""
 
-import asyncio
-import ssl
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -12,9 +8,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from batchgen.local.place import free_port
 from batchgen.local.supervisor import Supervisor
-from tests.certificates import Certificates, certificates
+from tests.certificates import certificates
 from tests.integration.redis_url.conftest import Use
 from tests.redis_servers import server
+from tests.tls_front import fronted
 
 _REFUSED = RedisConnectionError
 
@@ -27,50 +24,6 @@ def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         home = tmp_path_factory.mktemp("redis")
         supervisor.start(server(f"redis://127.0.0.1:{port}", home, f"port {port}"))
         yield port
-
-
-@contextmanager
-def fronted(port: int, made: Certificates, *, asks: bool = False) -> Iterator[int]:
-    """The port where TLS is spoken for what listens on another; `asks` for a certificate."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(made.ca))
-    context.load_cert_chain(made.server)
-    context.verify_mode = ssl.CERT_REQUIRED if asks else ssl.CERT_NONE
-    loop, own = asyncio.new_event_loop(), free_port()
-    opened: set[asyncio.StreamWriter] = set()
-    loop.set_exception_handler(lambda *_: None)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", port)
-        opened.update((writer, back))
-        await asyncio.gather(_pass(reader, back), _pass(there, writer))
-
-    async def listen() -> asyncio.Server:
-        return await asyncio.start_server(serve, "127.0.0.1", own, ssl=context)
-
-    async def end() -> None:
-        listening.close()
-        for writer in opened:
-            writer.transport.abort()
-        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
-
-    listening = loop.run_until_complete(listen())
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    try:
-        yield own
-    finally:
-        asyncio.run_coroutine_threadsafe(end(), loop).result(5)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
-        loop.close()
-
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
 
 
 def test_a_certificate_of_a_known_authority_is_believed(
