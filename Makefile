@@ -31,6 +31,13 @@ PACKAGES := batchgen benchmarks epics quality runs simulator workers
 PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none BATCHGEN_TRUSTED_PROXIES=127.0.0.1 \
 	BATCHGEN_SECRET_KEY=only-for-the-checks-0123456789-abcdefghijklmnopqrstuvwxyz
 
+# `make bench W1 ATTACK`: what stands behind it names workloads, which are nothing to make.
+ifeq ($(firstword $(MAKECMDGOALS)),bench)
+WORKLOADS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+.PHONY: $(WORKLOADS)
+$(WORKLOADS): ; @:
+endif
+
 .PHONY: help venv demo up test pooled tls bench faults fuzz mutants check schema client format lock clean-local
 
 help:
@@ -66,7 +73,7 @@ tls: venv
 	env -u DATABASE_URL -u REDIS_URL BATCHGEN_TEST_TLS=1 $(BIN)/python -m pytest $(TLS)
 
 bench: venv
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(WORKLOADS)
 
 faults: venv
 	$(BIN)/python -m tests.acceptance.faults
