@@ -79,6 +79,8 @@ def test_who_waits_for_the_cache_holds_no_other_user_up() -> None:
         process, other = Process(gate, clock), Process(gate, clock, "w2")
         warmed(process)
         other.get(*[want("a", prefix="new", user="a") for _ in range(30)])
+        queue = redis.key(f"limit:{{{gate.name}}}:queue:turns")
+        assert redis.client().zscore(queue, "a") is None
         begun = clock.now
         process.join(*[want("b", user="b") for _ in range(30)])
         ask_on(clock, process, other, permits=40)
