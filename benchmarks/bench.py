@@ -128,7 +128,9 @@ def bench(*, repeats: int, quick: bool) -> Iterator[Bench]:
         logs = LogFiles(directory / "log")
         opened.callback(logs.close)
         supervisor = opened.enter_context(Supervisor(logs.line, signals=False))
-        opened.enter_context(stack.servers(supervisor, directory, environment, durable=True))
+        opened.enter_context(
+            stack.servers(supervisor, directory, environment, durable=True, all_rights=True)
+        )
         os.environ.update(environment)
         _set_up()
         yield Bench(environment=environment, logs=logs, repeats=repeats, quick=quick)

@@ -43,7 +43,8 @@ RIGHTS = "+@all -@dangerous +info +client|setinfo +client|setname +client|id"
 class Redis:
     """One server with its data in `home`; `durable` keeps an append-only file, synced each second.
 
-    One that is not, which is for tests, lets `url` do everything: they break it.
+    With `all_rights` or without `durable`, for tests and benchmarks, `url` may do everything: they
+    empty and break it.
 
     Making the object writes the configuration and ends a server that an earlier, killed
     supervisor left behind. One object at a time per `home`: the caller locks.
@@ -52,7 +53,7 @@ class Redis:
         RuntimeError: the wheel is not installed.
     """
 
-    def __init__(self, home: Path, *, durable: bool = True) -> None:
+    def __init__(self, home: Path, *, durable: bool = True, all_rights: bool = False) -> None:
         self._program = program()
         self._address = home / "address"
         self._configuration = home / "redis.conf"
@@ -69,7 +70,7 @@ class Redis:
                 port=port,
                 password=password,
                 stack_password=stack_password,
-                rights=RIGHTS if durable else "+@all",
+                rights=RIGHTS if durable and not all_rights else "+@all",
                 home=quoted,
                 durable="yes" if durable else "no",
             ),

@@ -69,9 +69,16 @@ UNLIMITED = {
 
 @contextmanager
 def servers(
-    supervisor: Supervisor, directory: Path, environment: Environment, *, durable: bool
+    supervisor: Supervisor,
+    directory: Path,
+    environment: Environment,
+    *,
+    durable: bool,
+    all_rights: bool = False,
 ) -> Iterator[None]:
     """PostgreSQL and Redis with their data in `directory`; where a URL is set, that one is used.
+
+    For `durable` and `all_rights` see Redis.
 
     The environment gets the URLs. Leave the context after the supervisor has stopped.
     """
@@ -82,7 +89,7 @@ def servers(
             environment["DATABASE_URL"] = postgres.url
             supervisor.start(postgres.child())
         if not environment.get("REDIS_URL"):
-            redis = Redis(directory / "redis", durable=durable)
+            redis = Redis(directory / "redis", durable=durable, all_rights=all_rights)
             environment["REDIS_URL"] = redis.url
             supervisor.start(redis.child())
         yield

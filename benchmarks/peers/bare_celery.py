@@ -24,6 +24,7 @@ from typing import Any
 
 import psycopg
 from celery import Celery
+from django.conf import settings as django_settings
 from psycopg.types.json import Jsonb
 
 from batchgen import settings
@@ -149,6 +150,9 @@ WHERE id = $2
 """
 _LEAST_COUNT = "UPDATE bare_run SET done = done + 1, stories = stories + $1 WHERE id = $2"
 
+if not django_settings.configured:
+    # The engine's transport asks for them; more of Django is not here.
+    django_settings.configure(settings)
 app = Celery("bare", set_as_current=False)
 app.config_from_object(settings, namespace="CELERY")
 app.conf.update(result_backend=None, task_default_queue=QUEUE, beat_schedule={})

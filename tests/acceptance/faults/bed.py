@@ -276,7 +276,7 @@ def bed(logs_directory: Path | None = None) -> Iterator[Bed]:
         # Durable: with asynchronous commits a PostgreSQL that is killed forgets the last ones.
         files = Postgres(directory / "postgres", durable=True)
         opened.callback(files.forget)
-        broker = Redis(directory / "redis", durable=True)
+        broker = Redis(directory / "redis", durable=True, all_rights=True)
         environment.update(DATABASE_URL=files.url, REDIS_URL=broker.url)
         os.environ.update(environment)
         postgres = Server(files.child(), logs.line)
