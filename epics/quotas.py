@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Sum
 from django.db.models.functions import Coalesce
 
-from batchgen.errors import QuotaReached
+from batchgen.errors import NotFound, QuotaReached
 from epics.models import Card, Project, StoryCount
 
 
@@ -48,9 +48,13 @@ def user_hold(user: User) -> None:
     """Make others that count what the user has wait for this transaction.
 
     Take it after a project's row, never before.
+
+    Raises:
+        NotFound: the user was deleted just now.
     """
     # `no_key`: rows that only refer to the user need not wait.
-    User.objects.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk").get()
+    if not User.objects.select_for_update(no_key=True).filter(pk=user.pk).exists():
+        raise NotFound
 
 
 def projects_check(user: User, *, rows: int = 0) -> None:

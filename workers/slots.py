@@ -28,7 +28,8 @@ class Slots:
             OthersFirst: none was taken.
         """
         with self._lock:
-            share = max(1, self._count * weight // self.users)
+            # Heard before this message's run began, there may have been none.
+            share = max(1, self._count * weight // max(1, self.users))
             if not behind and self.users > 1 and self._taken[user] >= share:
                 raise OthersFirst
             self._taken[user] += 1

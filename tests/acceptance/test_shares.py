@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
+from epics.models import Membership
 from runs.models import Run, RunEpic
 from runs.services import RunOptions, run_start
 from runs.states import Priority
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def _start(user: User, *, number: int, epics: int, lanes: int, priority: Priority) -> Run:
     options = RunOptions(pacing_profile="adaptive", max_concurrency=lanes, priority=priority)
     project = project_make(epics=epics, name=f"{user.username} {number}")
+    Membership.objects.create(project=project, user=user, role=Membership.Role.EDITOR)
     return run_start(project=project, user=user, options=options)
 
 

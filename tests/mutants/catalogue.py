@@ -839,8 +839,8 @@ LIMITER = (
     _mutant(
         "quotas: who counts holds the user",
         "epics/quotas.py",
-        "    User.objects.select_for_update(no_key=True).filter(pk=user.pk)",
-        "    User.objects.filter(pk=user.pk)",
+        "    if not User.objects.select_for_update(no_key=True).filter(pk=user.pk)",
+        "    if not User.objects.filter(pk=user.pk)",
         f"{QUOTAS}test_of_projects_that_are_created_at_once_no_more_stay_than_allowed",
         f"{QUOTAS}test_of_runs_that_start_at_once_no_more_stay_than_allowed",
     ),

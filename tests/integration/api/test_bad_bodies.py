@@ -37,6 +37,7 @@ class Place:
         self.project = project_make(self.user, stories=1)
         run = run_start(project=self.project, user=self.user, options=RunOptions())
         self.ids = {
+            "invitation_id": self.project.memberships.get().pk,
             "model": settings.MODEL,
             "project_id": self.project.pk,
             "card_id": self.project.cards.all()[0].pk,
