@@ -137,10 +137,10 @@ Score = Annotated[int, Field(ge=0, le=100), _Whole]
 Criteria = Annotated[list[Criterion], _few()]
 
 
-#: A defect as the linter of any version wrote it: few keys, short texts, numbers of no size.
-_DefectText = Annotated[str, _limited(limits.CRITERION_CHARS, lines=True), _Text]
+#: A defect as the linter of any version wrote it: few keys, numbers of no size, and texts no longer
+#: than what they may quote, which is a whole story.
 _DefectNumber = Annotated[int | float, Field(ge=-1e9, le=1e9)]
-_Defect = Annotated[dict[_AnyCode, _DefectText | bool | _DefectNumber | None], Field(max_length=20)]
+_Defect = Annotated[dict[_AnyCode, Text | bool | _DefectNumber | None], Field(max_length=20)]
 
 
 class _Part(BaseModel):

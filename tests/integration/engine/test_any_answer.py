@@ -58,6 +58,7 @@ _ANSWER = st.lists(st.builds(lambda changes: story(0, **changes), _STORY), max_s
     text=answer(story(0, acceptanceCriteria=[f"{n} easily, etc. and so on" for n in range(300)])),
     unchecked=False,
 )
+@example(text=answer(story(0, persona="0", userStory="a word " * 2_800)), unchecked=False)
 @settings(
     max_examples=40,
     deadline=None,
