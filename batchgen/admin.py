@@ -3,7 +3,7 @@
 from django.contrib import admin
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from batchgen.sign_in import SignInForm
+from batchgen.accounts.sign_in import SignInForm
 
 admin.site.login_form = SignInForm
 # The library shows whole tokens.

@@ -19,10 +19,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 django.setup(set_prefix=False)
 
 from batchgen.cross_checks import log_warnings  # noqa: E402 - these need Django to be set up
-from batchgen.middleware import BodyLimit  # noqa: E402 - as above
-from batchgen.postgresql.fit import Unfit, refuse_unfit  # noqa: E402 - as above
-from batchgen.proxies import Proxies  # noqa: E402 - as above
-from batchgen.sql import limit_statements  # noqa: E402 - as above
+from batchgen.db.postgresql.fit import Unfit, refuse_unfit  # noqa: E402 - as above
+from batchgen.db.sql import limit_statements  # noqa: E402 - as above
+from batchgen.http.middleware import BodyLimit  # noqa: E402 - as above
+from batchgen.http.proxies import Proxies  # noqa: E402 - as above
 from runs.live.asgi import EventStreams  # noqa: E402 - as above
 
 if TYPE_CHECKING:

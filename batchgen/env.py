@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from batchgen.redis_url import RedisURLError, parse
+from batchgen.redis.url import RedisURLError, parse
 
 #: What `secret` reads.
 SECRETS = (

@@ -17,9 +17,9 @@ from flower.app import Flower
 from flower.options import options
 from tornado.web import RequestHandler
 
-from batchgen import redis
-from batchgen.broker import Channel
-from batchgen.hosts import is_inside
+from batchgen.http.hosts import is_inside
+from batchgen.redis import client as redis
+from batchgen.redis.broker import Channel
 
 _find_handler, _start_http_server = Flower.find_handler, Flower.start_http_server
 #: Tells that it is up and no more, by whatever name a probe asks.

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 
-from batchgen.ids import new_id
+from batchgen.db.ids import new_id
 
 
 class IdempotencyKey(models.Model):
@@ -34,7 +34,7 @@ class IdempotencyKey(models.Model):
 
 
 class SignInTries(models.Model):
-    """How often somebody tried to sign in; `batchgen.sign_in` says what the key stands for."""
+    """How often somebody tried to sign in; `batchgen.accounts.sign_in` tells what the key is."""
 
     key = models.CharField(max_length=64, primary_key=True)
     count = models.PositiveIntegerField(default=0)
@@ -51,7 +51,7 @@ class SignInTries(models.Model):
 
 
 class EndedFamily(models.Model):
-    """A sign-in whose tokens are not good any more; `batchgen.tokens` says why."""
+    """A sign-in whose tokens are not good any more; `batchgen.accounts.tokens` says why."""
 
     family = models.UUIDField(primary_key=True)
     expires_at = models.DateTimeField()

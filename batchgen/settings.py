@@ -9,7 +9,7 @@ from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 from batchgen import cross_checks, env
-from batchgen.postgresql.url import database
+from batchgen.db.postgresql.url import database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = env.choice("BATCHGEN_ENV", "development", ("development", "production"))
@@ -45,13 +45,13 @@ INSTALLED_APPS = [
     "workers",
 ]
 MIDDLEWARE = [
-    "batchgen.request_log.RequestLogMiddleware",
-    "batchgen.headers.SecurityHeaders",
-    "batchgen.probes.ProbesMiddleware",
+    "batchgen.http.request_log.RequestLogMiddleware",
+    "batchgen.http.security_headers.SecurityHeaders",
+    "batchgen.http.probes.ProbesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "batchgen.middleware.BodyLimitMiddleware",
+    "batchgen.http.middleware.BodyLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -78,7 +78,7 @@ TEMPLATES = [
 STATIC_URL = WHITENOISE_STATIC_PREFIX = "/static/"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "batchgen.static_files.StaticStorage"},
+    "staticfiles": {"BACKEND": "batchgen.http.static_files.StaticStorage"},
 }
 STATIC_ROOT = BASE_DIR / ".local" / "static"
 # Development serves the packages' files straight from where they are installed.
@@ -98,7 +98,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-AUTHENTICATION_BACKENDS = ["batchgen.sign_in.ThrottledBackend"]
+AUTHENTICATION_BACKENDS = ["batchgen.accounts.sign_in.ThrottledBackend"]
 #: Wrong tries of one name from one address before sign-in is refused, until the window is over;
 #: ten times as many of a name from everywhere, and from an address for all names.
 SIGN_IN_TRIES = env.integer("BATCHGEN_SIGN_IN_TRIES", 10, least=1)
@@ -190,7 +190,7 @@ REDIS_PREFIX = env.text("BATCHGEN_REDIS_PREFIX")
 WORKER_CONCURRENCY = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, most=1000)
 # The transport connects as REDIS_URL says: Celery and Flower never see the password.
 CELERY_BROKER_URL = "redis://"
-CELERY_BROKER_TRANSPORT = "batchgen.broker:Transport"
+CELERY_BROKER_TRANSPORT = "batchgen.redis.broker:Transport"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     # Kombu's own books of unacknowledged messages lose some at every kill and give others back
     # after minutes. The lease and the reconciler are sooner and exact, so the books are spared.
@@ -296,16 +296,16 @@ QUALITY_BAR = env.integer("BATCHGEN_QUALITY_BAR", 85, least=0, most=100)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "batchgen.tokens.BearerAuthentication",
+        "batchgen.accounts.tokens.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["batchgen.throttle.RequestThrottle"],
-    "DEFAULT_RENDERER_CLASSES": ["batchgen.api.EnvelopeRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["batchgen.api.StrictJSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "batchgen.negotiation.Negotiation",
-    "EXCEPTION_HANDLER": "batchgen.api_errors.exception_handler",
-    "DEFAULT_SCHEMA_CLASS": "batchgen.openapi.EnvelopeSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["batchgen.api.throttle.RequestThrottle"],
+    "DEFAULT_RENDERER_CLASSES": ["batchgen.api.operations.EnvelopeRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["batchgen.api.operations.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "batchgen.api.negotiation.Negotiation",
+    "EXCEPTION_HANDLER": "batchgen.api.error_envelope.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "batchgen.api.openapi.EnvelopeSchema",
     "DEFAULT_VERSIONING_CLASS": None,
     "URL_FORMAT_OVERRIDE": None,  # `?format=` is an export's own
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -331,7 +331,7 @@ SPECTACULAR_SETTINGS = {
     ),
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
-    "DEFAULT_GENERATOR_CLASS": "batchgen.openapi.OnceGenerator",
+    "DEFAULT_GENERATOR_CLASS": "batchgen.api.openapi.OnceGenerator",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
@@ -344,7 +344,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "batchgen.openapi.complete",
+        "batchgen.api.openapi.complete",
     ],
     "ENUM_NAME_OVERRIDES": {
         "RunStatus": "runs.states.RunStatus",

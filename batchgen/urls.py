@@ -5,12 +5,12 @@ from django.urls import include, path, register_converter
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from batchgen.auth import TokenRefreshView, TokenRevokeView, TokenView
-from batchgen.health import healthz
-from batchgen.ids import IdConverter
-from batchgen.openapi import RENDERERS
-from runs.exposition import metrics
+from batchgen.accounts.auth import TokenRefreshView, TokenRevokeView, TokenView
+from batchgen.api.openapi import RENDERERS
+from batchgen.db.ids import IdConverter
+from batchgen.http.health import healthz
 from runs.health import readyz
+from runs.reads.exposition import metrics
 
 register_converter(IdConverter, "id")  # before the rooms' addresses are read
 
@@ -28,11 +28,11 @@ urlpatterns = [
     path("api/v1/auth/token", TokenView.as_view()),
     path("api/v1/auth/token/refresh", TokenRefreshView.as_view()),
     path("api/v1/auth/token/revoke", TokenRevokeView.as_view()),
-    path("api/v1/", include("epics.urls")),
-    path("api/v1/", include("runs.urls")),
+    path("api/v1/", include("epics.api.urls")),
+    path("api/v1/", include("runs.api.urls")),
 ]
 
-handler400 = "batchgen.api_errors.bad_request"
-handler403 = "batchgen.api_errors.forbidden"
-handler404 = "batchgen.api_errors.not_found"
-handler500 = "batchgen.api_errors.server_error"
+handler400 = "batchgen.api.error_envelope.bad_request"
+handler403 = "batchgen.api.error_envelope.forbidden"
+handler404 = "batchgen.api.error_envelope.not_found"
+handler500 = "batchgen.api.error_envelope.server_error"

@@ -19,7 +19,7 @@ from django.test import Client
 from benchmarks.attack_bodies import Attack, attacks, largest_backlog
 from benchmarks.bench import Bench
 from benchmarks.rows import Rows, Value
-from epics.backlog_import import backlog_import
+from epics.files.backlog_import import backlog_import
 
 _SHOWN = 10
 _OK = 200

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from batchgen.api import MAX_JSON_BYTES, MAX_JSON_VALUES
-from epics import limits
+from batchgen.api.operations import MAX_JSON_BYTES, MAX_JSON_VALUES
+from epics import bounds
+from epics.files.story_lint import LINTED_CHARS, MAX_LINTED
 from epics.models import Project
-from epics.story_lint import LINTED_CHARS, MAX_LINTED
 
 _API = "/api/v1"
 _IMPORT = f"{_API}/projects/import"
@@ -65,13 +65,13 @@ def attacks(*, project: Project, backlog: dict[str, Any]) -> Iterator[Attack]:
     yield _post("import: 10 MB", _IMPORT, backlog)
     card = {"code": "C1", "title": "x", "statement": ""}
     for repeated in _REPEATED:
-        text = (repeated * limits.TEXT_CHARS)[: limits.TEXT_CHARS]
+        text = (repeated * bounds.TEXT_CHARS)[: bounds.TEXT_CHARS]
         cards = [{**card, "code": f"C{n}", "statement": text} for n in range(100)]
         document = {"project": {"name": "x"}, "cards": cards, "epics": []}
         yield _post(f"import: 100 texts of {repeated!r}", _IMPORT, document)
-    yield _post("import: wrong cards", _IMPORT, {**backlog, "cards": [1] * limits.MAX_CARDS})
+    yield _post("import: wrong cards", _IMPORT, {**backlog, "cards": [1] * bounds.MAX_CARDS})
     wrong = {"title": 1, "x": 1, "y": 1}
-    wrongs = {"project": {}, "cards": [wrong] * limits.MAX_CARDS, "epics": []}
+    wrongs = {"project": {}, "cards": [wrong] * bounds.MAX_CARDS, "epics": []}
     yield _post("import: cards with wrong keys", _IMPORT, wrongs)
     for name, body in _raw_bodies():
         yield Attack(name=f"import: {name}", method="POST", path=_IMPORT, body=body)
@@ -92,14 +92,14 @@ def _reads(project: str) -> Iterator[Attack]:
 
 
 def _bodies(project: str) -> Iterator[Attack]:
-    ids = ["0" * 8 + "-0000-0000-0000-" + f"{n:012}" for n in range(limits.MAX_EPICS)]
+    ids = ["0" * 8 + "-0000-0000-0000-" + f"{n:012}" for n in range(bounds.MAX_EPICS)]
     yield _post("run: 20,000 unknown epics", f"{project}/runs", {"epicIds": ids})
-    yield _post("run: wrong ids", f"{project}/runs", {"epicIds": [1] * limits.MAX_EPICS})
-    codes = [f"C{n}" for n in range(limits.MAX_CARDS // 2)]
+    yield _post("run: wrong ids", f"{project}/runs", {"epicIds": [1] * bounds.MAX_EPICS})
+    codes = [f"C{n}" for n in range(bounds.MAX_CARDS // 2)]
     yield _post("epic: all cards", f"{project}/epics", {"title": "x", "cardCodes": codes})
-    unknown = [f"none {n}" for n in range(limits.MAX_CARDS)]
+    unknown = [f"none {n}" for n in range(bounds.MAX_CARDS)]
     yield _post("epic: unknown cards", f"{project}/epics", {"title": "x", "cardCodes": unknown})
-    criteria = ["\n" * limits.CRITERION_CHARS + "x"] * limits.LIST_ENTRIES
+    criteria = ["\n" * bounds.CRITERION_CHARS + "x"] * bounds.LIST_ENTRIES
     yield _post(
         "epic: criteria", f"{project}/epics", {"title": "x", "acceptanceCriteria": criteria}
     )

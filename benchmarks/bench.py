@@ -13,11 +13,11 @@ import psutil
 from django.core.management import call_command
 from django.db import connection
 
-from batchgen import redis
 from batchgen.local import stack
 from batchgen.local.place import scratch
 from batchgen.local.supervisor import Child, Supervisor, logged
 from batchgen.local.terminal import LogFiles
+from batchgen.redis import client as redis
 from benchmarks.processes import Tree
 
 #: Whatever the shell says, no benchmark touches servers or keys that are not its own.

@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import connection
 
-from batchgen.sql import Queries
+from batchgen.db.sql import Queries
 from epics.models import Story
 
 _SQL = Queries(Path(__file__).with_name("big_database.sql"))

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.db.models import Model, QuerySet
 from django.http import QueryDict
 
-from batchgen.paging import page_of
+from batchgen.api.paging import page_of
 from epics.models import Card, Epic, Membership, Project, Story
 from runs.models import Run, RunEpic
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from batchgen import redis
+from batchgen.redis import client as redis
 
 #: The flow's own statements on the hot path: everything the tools do is left out.
 _STATEMENTS = """

@@ -18,18 +18,18 @@ from django.db import connection
 from django.utils.timezone import now
 from rest_framework_simplejwt.tokens import AccessToken
 
-from batchgen import redis
-from batchgen.ids import new_id
+from batchgen.db.ids import new_id
 from batchgen.local import stack
 from batchgen.local.place import free_port, scratch
 from batchgen.local.supervisor import Child, logged
+from batchgen.redis import client as redis
 from benchmarks import runs
 from benchmarks.backlogs import project_create
 from benchmarks.bench import ROOT, Bench, python
 from benchmarks.live_clients import Task
 from benchmarks.processes import Tree
 from benchmarks.rows import Rows, Value, side_by_side
-from runs.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
+from runs.engine.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
 from runs.models import Lane, Run, RunEpic, Worker
 from runs.states import LaneState, RunEpicStatus
 

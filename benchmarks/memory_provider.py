@@ -2,8 +2,8 @@
 
 import json
 
-from workers.generation import Completion, CompletionRequest, Usage
-from workers.provider.client import Answer
+from content.stories.values import Completion, CompletionRequest, Usage
+from providers.anthropic.client import Answer
 
 
 def _story(number: int) -> dict[str, object]:
@@ -47,7 +47,7 @@ class MemoryCall:
 
 
 class MemoryProvider:
-    """Stands in for `workers.provider.client.ProviderClient`."""
+    """Stands in for `providers.anthropic.client.ProviderClient`."""
 
     def __init__(self, **_: object) -> None:
         pass

@@ -9,7 +9,7 @@ from typing import Self
 from django.conf import settings
 from django.db import connection
 
-from batchgen import redis
+from batchgen.redis import client as redis
 from benchmarks import runs
 from benchmarks.counters import redis_used_bytes, statements
 from benchmarks.processes import Tree

@@ -11,13 +11,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from random import Random
 
-from batchgen import redis
+from batchgen.redis import client as redis
 from benchmarks.bench import Bench
 from benchmarks.rows import Rows, side_by_side
-from simulator.buckets import PoolLimits
-from simulator.settings import Settings as ProviderSettings
-from workers.limiter.gate import Amounts, Ceilings, Gate, Permit, Settled, Want
-from workers.limiter.lineup import Lineup, Ticket
+from limiter.gate import Amounts, Ceilings, Gate, Permit, Settled, Want
+from limiter.lineup import Lineup, Ticket
+from simulator.control.config import Settings as ProviderSettings
+from simulator.protocol.buckets import PoolLimits
 
 _WORKERS, _LANES, _RUNS = 1000, 60, 100
 _CALLS = 1_000_000

@@ -11,7 +11,7 @@ from statistics import median
 
 from django.db import connection
 
-from batchgen.ids import new_id
+from batchgen.db.ids import new_id
 from batchgen.local.supervisor import Child
 from benchmarks import runs
 from benchmarks.backlogs import project_create

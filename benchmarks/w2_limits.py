@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx2
 
-from batchgen import redis
+from batchgen.redis import client as redis
 from benchmarks import runs
 from benchmarks.backlogs import project_create
 from benchmarks.bench import Bench

@@ -16,8 +16,8 @@ from benchmarks.bench import Bench
 from benchmarks.rows import Rows, Value, side_by_side
 from benchmarks.simulated_provider import SimulatedProvider, simulated_provider
 from epics.models import Project
+from runs.engine.services import RunOptions, run_start
 from runs.models import Run, RunEpic
-from runs.services import RunOptions, run_start
 from runs.states import Pacing, Priority
 
 _PER_MINUTE = 1200

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Concat, Now, Upper
 
-from batchgen.ids import new_id
+from batchgen.db.ids import new_id
 
 
 class TouchedAt(models.DateTimeField):  # type: ignore[type-arg]  # only stubs have them

@@ -13,8 +13,8 @@ from django.db.models import F, Func, Value
 from django.db.models.functions import Now
 
 from batchgen.errors import NotFound, RunAlreadyActive, ValidationFailed
-from epics import limits
-from epics.backlog_document import dependency_cycle
+from epics import bounds
+from epics.files.backlog_document import dependency_cycle
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.quotas import projects_check
 from epics.writes import (
@@ -100,7 +100,7 @@ def card_create(*, project_id: UUID, fields: Changes) -> Card:
         ValidationFailed: the code is taken, or the project is full.
     """
     project_lock(project_id)
-    place = next_place(Card, project_id, "C", limits.MAX_CARDS)
+    place = next_place(Card, project_id, "C", bounds.MAX_CARDS)
     return row_create(Card(project_id=project_id, **place | fields))
 
 
@@ -134,7 +134,7 @@ def epic_create(*, project_id: UUID, fields: Changes, card_codes: list[str]) -> 
         ValidationFailed: also for an unknown card, an unknown dependency or a cycle of them.
     """
     project_lock(project_id)
-    place = next_place(Epic, project_id, "E", limits.MAX_EPICS)
+    place = next_place(Epic, project_id, "E", bounds.MAX_EPICS)
     epic = row_create(Epic(project_id=project_id, **place | fields))
     _check_dependencies(epic)
     _place_cards(epic, card_codes)

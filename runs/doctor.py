@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import psycopg
 from django.db import Error as DjangoDatabaseError
 
-from batchgen.clock import MOST_AHEAD_S
+from batchgen.db.clock import MOST_AHEAD_S
 from batchgen.doctor.registry import Finding, NotChecked, check, error, ok, warning
-from runs.clocks import clocks_wrong
-from runs.selectors import workers_alive
+from runs.reads.clocks import clocks_wrong
+from runs.reads.selectors import workers_alive
 
 
 @check("celery")

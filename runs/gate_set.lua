@@ -1,6 +1,6 @@
 -- gate_set(KEYS = {gate}, ARGV = {seconds, reason})
 --
--- Closes a gate of workers/limiter/gate.lua for so many seconds from now, or opens it (0), by
+-- Closes a gate of limiter/gate.lua for so many seconds from now, or opens it (0), by
 -- hand. `set_at` lets the gate know a closing that somebody recalled from PostgreSQL before that.
 --
 -- Returns 0 where Redis does not know the gate: who asks first looks into PostgreSQL then.

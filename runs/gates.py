@@ -18,8 +18,9 @@ from django.db.models import DateTimeField, Value
 from django.db.models.functions import Now
 from redis import RedisError
 
-from batchgen import redis
 from batchgen.errors import NotFound, Unavailable, ValidationFailed
+from batchgen.redis import client as redis
+from runs.engine.queries import QUERIES
 from runs.limits import (
     CLOSED_MOST_S,
     EPOCH,
@@ -29,7 +30,6 @@ from runs.limits import (
     gate_name,
 )
 from runs.models import Closure, GateAction, Run, RunLog
-from runs.queries import QUERIES
 
 log = logging.getLogger(__name__)
 

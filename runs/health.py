@@ -4,9 +4,9 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from batchgen.api_errors import failure_of
+from batchgen.api.error_envelope import failure_of
 from batchgen.errors import Unavailable
-from batchgen.health import (
+from batchgen.http.health import (
     asked,
     check_database,
     check_migrations,
@@ -14,8 +14,8 @@ from batchgen.health import (
     check_redis,
     missing,
 )
-from runs.clocks import clocks_wrong
-from runs.selectors import workers_alive
+from runs.reads.clocks import clocks_wrong
+from runs.reads.selectors import workers_alive
 
 
 def check_worker() -> None:

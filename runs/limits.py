@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from batchgen import redis
+from batchgen.redis import client as redis
 from runs.models import Closure
 
 _KEYS = (

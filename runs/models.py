@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 
-from batchgen.ids import new_id
+from batchgen.db.ids import new_id
 from epics.models import Epic, Project
 from runs.pacing import MOST_LANES
 from runs.states import (
@@ -364,7 +364,7 @@ class RunLog(models.Model):
 
     Lines are written inside the transaction they tell of, by many workers at once, so their
     ids are not in commit order. `seq` is: it is given to committed lines, one reader at a time
-    (`runs.log.log_number`), so a reader that asks for what came after 7 never misses an 8.
+    (`runs.reads.log.log_number`), so a reader that asks for what came after 7 never misses an 8.
     """
 
     class Level(models.TextChoices):
@@ -405,7 +405,7 @@ class Closure(models.Model):
     #: As in `runs.limits.gate_name`.
     gate = models.CharField(max_length=150, primary_key=True)
     until = models.DateTimeField()
-    #: A code of `workers.provider.errors`, or a person's words.
+    #: A code of `providers.anthropic.errors`, or a person's words.
     reason = models.CharField(max_length=200)
 
     class Meta:

@@ -7,7 +7,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
-from epics.backlog_import import backlog_import
+from epics.files.backlog_import import backlog_import
 from epics.models import Membership, Project
 
 _number = count(1)

@@ -18,8 +18,8 @@ import redis
 from batchgen.local.place import free_port
 from batchgen.local.redis import program
 from batchgen.local.supervisor import Child, Running, Supervisor
-from batchgen.redis import connection_pool
-from batchgen.redis_url import parse
+from batchgen.redis.client import connection_pool
+from batchgen.redis.url import parse
 from tests.certificates import Certificates, certificates
 
 _QUIET = ('save ""', "appendonly no", "loglevel warning", "bind 127.0.0.1")

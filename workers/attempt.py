@@ -14,27 +14,11 @@ from uuid import UUID
 import psycopg
 from django.conf import settings
 
-from batchgen.clock import database_now
-from batchgen.ids import new_id
+from batchgen.db.clock import database_now
+from batchgen.db.ids import new_id
 from batchgen.logs import log_bind
-from epics.languages import is_language
-from runs import messages
-from runs.lanes import (
-    Hold,
-    Outcome,
-    Spend,
-    call_book,
-    call_next,
-    lane_claim,
-    lane_finish,
-    lane_give_back,
-)
-from runs.messages import Link
-from runs.models import RunAction
-from runs.pacing import delay_after_rate_limit_ms
-from runs.services import run_begin, run_break, run_finalize, run_move
-from runs.states import CallOutcome, RunEpicStatus, RunStatus
-from workers.generation import (
+from content.stories.pipeline import run_pipeline
+from content.stories.values import (
     CardInput,
     Completion,
     CompletionRequest,
@@ -47,18 +31,34 @@ from workers.generation import (
     StoryDraft,
     Usage,
 )
-from workers.limiter.desk import MOST_PARKED_S
-from workers.metrics import epic_ended
+from epics.languages import is_language
+from limiter.desk import MOST_PARKED_S
+from providers.anthropic.errors import CallAborted, Effect, ProviderError
+from providers.prices import cost_usd
+from runs.engine import dispatch
+from runs.engine.dispatch import Link
+from runs.engine.lanes import (
+    Hold,
+    Outcome,
+    Spend,
+    call_book,
+    call_next,
+    lane_claim,
+    lane_finish,
+    lane_give_back,
+)
+from runs.engine.services import run_begin, run_break, run_finalize, run_move
+from runs.models import RunAction
+from runs.pacing import delay_after_rate_limit_ms
+from runs.states import CallOutcome, RunEpicStatus, RunStatus
 from workers.permits import FirstCall, Leave, Permits
-from workers.pipeline import run_pipeline
 from workers.progress import CallTimes, Progress
-from workers.provider.errors import CallAborted, Effect, ProviderError
-from workers.provider.prices import cost_usd
 from workers.retry import UNSTATED_ERRORS_IN_A_ROW, RetryPolicy
 from workers.turns import Turns
+from workers.worker_metrics import epic_ended
 
 if TYPE_CHECKING:
-    from workers.provider.client import Call, ProviderClient
+    from providers.anthropic.client import Call, ProviderClient
 
 log = logging.getLogger(__name__)
 
@@ -385,7 +385,7 @@ class Attempt:
         if moved["state"] == "sent":
             delay_s = self._claimed["delay_ms"] / 1000
             due_at = database_now().timestamp() + delay_s if delay_s else None
-            messages.send([Link.of(moved)], due_at=due_at)
+            dispatch.send([Link.of(moved)], due_at=due_at)
         elif moved["state"] == "idle":
             run_finalize(run_id=moved["run_id"])
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from batchgen.doctor.registry import Finding, check, error, ok, warning
-from workers.provider.errors import BlockedBeforeApi, Effect, Overloaded, ProviderError
+from providers.anthropic.errors import BlockedBeforeApi, Effect, Overloaded, ProviderError
 
 _TODO = "Check ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL and BATCHGEN_MODEL, and the way there."
 #: What a gateway says that passes on calls and no question about models.
@@ -16,7 +16,7 @@ _NOT_SERVED = {404, 405, 501}
 def provider_key() -> Iterator[Finding]:
     """The key and the model are known, by a call that costs nothing."""
     # Importing the SDK takes a second, which other groups of checks spare themselves.
-    from workers.provider.acquaintance import model_ask  # noqa: PLC0415  # see above
+    from providers.anthropic.acquaintance import model_ask  # noqa: PLC0415  # see above
 
     if not settings.ANTHROPIC_API_KEY:
         yield error(

@@ -14,15 +14,15 @@ from uuid import UUID
 from django.conf import settings
 from django.db import Error as DatabaseError
 
-from batchgen import redis
+from batchgen.redis import client as redis
+from content.stories.prompts.rendering import prompt_version
+from content.stories.values import CompletionRequest, Usage
+from limiter.desk import Desk, Wait
+from limiter.gate import NOBODY, Amounts, Ceilings, Gate, Permit, Want
+from providers.anthropic.errors import Overloaded, ProviderError, QueueFull, RateLimited
+from providers.anthropic.rate_limit_headers import RateLimitHeaders
 from runs.limits import closure_read, closure_write, gate_name
 from runs.states import PRIORITY_RANK
-from workers.generation import CompletionRequest, Usage
-from workers.limiter.desk import Desk, Wait
-from workers.limiter.gate import NOBODY, Amounts, Ceilings, Gate, Permit, Want
-from workers.prompts.rendering import prompt_version
-from workers.provider.errors import Overloaded, ProviderError, QueueFull, RateLimited
-from workers.provider.headers import RateLimitHeaders
 from workers.retry import unstated_wait_s
 
 log = logging.getLogger(__name__)

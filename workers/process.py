@@ -21,22 +21,22 @@ from django.db import close_old_connections
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
-from batchgen.clock import DATABASE, database_now
-from batchgen.ids import new_id
-from batchgen.sql import close_engine_pool
-from runs.lanes import Hold, lane_park
-from runs.messages import message_id
+from batchgen.db.clock import DATABASE, database_now
+from batchgen.db.ids import new_id
+from batchgen.db.sql import close_engine_pool
+from limiter.desk import Wait
+from runs.engine.dispatch import message_id
+from runs.engine.lanes import Hold, lane_park
+from runs.engine.queries import QUERIES
+from runs.engine.reconciler import Lookout, Round, reconcile
 from runs.models import Worker
-from runs.queries import QUERIES
 from workers.attempt import Attempt, attempt_begin
-from workers.limiter.desk import Wait
 from workers.permits import FirstCall, Permits
 from workers.progress import CLAIMED, CallTimes, Reached
-from workers.reconciler import Lookout, Round, reconcile
 from workers.slots import Slots
 
 if TYPE_CHECKING:
-    from workers.provider.client import ProviderClient
+    from providers.anthropic.client import ProviderClient
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from runs.eta import TYPICAL_EPIC_MS
+from content.stories.pipeline import State
+from runs.reads.eta import TYPICAL_EPIC_MS
 from runs.states import RunEpicStage
-from workers.pipeline import State
 
 #: Where each stage begins, in percent: about its share of the time, which is the calls'.
 _BEGINS: dict[str, int] = {

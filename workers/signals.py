@@ -14,15 +14,15 @@ from django.db import Error as DjangoDatabaseError
 from prometheus_client import start_http_server
 from redis import RedisError
 
-from batchgen import redis
-from batchgen.health import migrations_missing
-from batchgen.hosts import is_inside
-from batchgen.postgresql.fit import Unfit, refuse_unfit
+from batchgen.db.postgresql.fit import Unfit, refuse_unfit
+from batchgen.http.health import migrations_missing
+from batchgen.http.hosts import is_inside
+from batchgen.redis import client as redis
 from workers import process
 from workers.process import WorkerProcess
 
 if TYPE_CHECKING:
-    from workers.provider.client import ProviderClient
+    from providers.anthropic.client import ProviderClient
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _SWITCH_INTERVAL_S = 0.001
 def provider_client(*, max_connections: int) -> "ProviderClient":
     """The client of this process's calls, as the settings say."""
     # Importing the SDK takes a second, which beat spares itself.
-    from workers.provider.client import ProviderClient  # noqa: PLC0415  # see above
+    from providers.anthropic.client import ProviderClient  # noqa: PLC0415  # see above
 
     return ProviderClient(
         api_key=settings.ANTHROPIC_API_KEY,

@@ -7,8 +7,8 @@ from celery.exceptions import Reject
 
 from batchgen.celery import app
 from batchgen.logs import log_context
-from runs.lanes import Hold
-from runs.messages import BEHIND, TASK_NAME, put_behind
+from runs.engine.dispatch import BEHIND, TASK_NAME, put_behind
+from runs.engine.lanes import Hold
 from workers import (
     process,
     signals,  # noqa: F401  # whoever has the tasks is started and stopped by these

@@ -6,9 +6,9 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
+from batchgen.db.postgresql import fit
+from batchgen.db.postgresql.session import OF_SESSIONS, RELIED_ON
 from batchgen.doctor.registry import Finding, NotChecked, check, error, ok, warning
-from batchgen.postgresql import fit
-from batchgen.postgresql.session import OF_SESSIONS, RELIED_ON
 
 _POOLER_TODO = "Set BATCHGEN_DATABASE_POOLED=1 for every program, or lead past the pooler."
 _VERIFIED = {"verify-ca", "verify-full"}

@@ -15,9 +15,9 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from batchgen import redis
 from batchgen.doctor.registry import Finding, NotChecked, check, error, ok, warning
 from batchgen.local.redis import RIGHTS
+from batchgen.redis import client as redis
 
 _LEAST_VERSION = (6, 2)
 #: Of its limit, from where on a server is called nearly full.

@@ -8,7 +8,7 @@ from django.db import connection as django_connection
 
 from batchgen.doctor.database import asked, connected
 from batchgen.doctor.registry import Finding, NotChecked, check, error, ok, warning
-from batchgen.health import migrations_missing
+from batchgen.http.health import migrations_missing
 
 #: What the migrations ask for, and who may make them: the database's owner, as they are trusted.
 EXTENSIONS = ("btree_gin", "pg_trgm")

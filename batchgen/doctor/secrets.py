@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import quote, unquote
 
-from batchgen import redis
+from batchgen.redis import client as redis
 
 HIDDEN = "***"
 _VALUES = ("SECRET_KEY", "ANTHROPIC_API_KEY", "METRICS_TOKEN")

@@ -17,8 +17,8 @@ from redis.retry import Retry
 
 from batchgen.local.place import free_port
 from batchgen.local.supervisor import Child, Running
-from batchgen.redis import connection_pool
-from batchgen.redis_url import parse
+from batchgen.redis.client import connection_pool
+from batchgen.redis.url import parse
 
 _SETTINGS = """\
 bind 127.0.0.1

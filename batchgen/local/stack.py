@@ -187,7 +187,7 @@ def flower(environment: Environment, port: int) -> Child:
 
 
 def _redis_prefix(environment: Environment) -> str:
-    """As batchgen.redis makes it, once the web process has started."""
+    """As batchgen.redis.client makes it, once the web process has started."""
     with psycopg.connect(environment["DATABASE_URL"]) as connection:
         row = connection.execute("SELECT id FROM batchgen_installation").fetchone()
     return f"batchgen:{row[0]}:" if row else ""

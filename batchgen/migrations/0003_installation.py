@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import batchgen.ids
+import batchgen.db.ids
 
 
 class Migration(migrations.Migration):
@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=batchgen.ids.new_id,
+                        default=batchgen.db.ids.new_id,
                         editable=False,
                         primary_key=True,
                         serialize=False,

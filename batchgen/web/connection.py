@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from batchgen.api_errors import failure_of
+from batchgen.api.error_envelope import failure_of
 from batchgen.errors import (
     BatchgenError,
     HeadersTooLarge,

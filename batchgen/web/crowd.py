@@ -5,7 +5,7 @@ from typing import Protocol
 
 from django.conf import settings
 
-from batchgen.proxies import address_of, household, is_trusted
+from batchgen.http.proxies import address_of, household, is_trusted
 
 
 class Member(Protocol):

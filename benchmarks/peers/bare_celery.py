@@ -28,9 +28,9 @@ from django.conf import settings as django_settings
 from psycopg.types.json import Jsonb
 
 from batchgen import settings
-from batchgen.ids import new_id
+from batchgen.db.ids import new_id
 from benchmarks.memory_provider import ANSWER
-from workers.stages.answer import StorySet, parse_story_set
+from content.stories.stages.answer import StorySet, parse_story_set
 
 QUEUE = "bare"
 TASK_NAME = "bare.generate_epic"

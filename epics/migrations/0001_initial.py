@@ -5,7 +5,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import batchgen.ids
+import batchgen.db.ids
 
 
 class Migration(migrations.Migration):
@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=batchgen.ids.new_id,
+                        default=batchgen.db.ids.new_id,
                         editable=False,
                         primary_key=True,
                         serialize=False,
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=batchgen.ids.new_id,
+                        default=batchgen.db.ids.new_id,
                         editable=False,
                         primary_key=True,
                         serialize=False,
@@ -136,7 +136,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=batchgen.ids.new_id,
+                        default=batchgen.db.ids.new_id,
                         editable=False,
                         primary_key=True,
                         serialize=False,
@@ -222,7 +222,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=batchgen.ids.new_id,
+                        default=batchgen.db.ids.new_id,
                         editable=False,
                         primary_key=True,
                         serialize=False,

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-import batchgen.ids
+import batchgen.db.ids
 
 # The ids were numbers of their own table, to which nothing refers.
 UUIDS = """
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                     model_name="membership",
                     name="id",
                     field=models.UUIDField(
-                        default=batchgen.ids.new_id,
+                        default=batchgen.db.ids.new_id,
                         editable=False,
                         primary_key=True,
                         serialize=False,

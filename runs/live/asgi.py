@@ -18,8 +18,8 @@ from typing import Any
 from django.conf import settings
 from rest_framework.renderers import JSONRenderer
 
-from batchgen.clock import DATABASE
-from batchgen.health import prefix_refusal
+from batchgen.db.clock import DATABASE
+from batchgen.http.health import prefix_refusal
 from batchgen.web.connection import ABORT
 from runs.live.admission import admission
 from runs.live.events import Event, Name, Position, frame, retry_frame, without_controls

@@ -18,15 +18,15 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 from rest_framework.renderers import JSONRenderer
 
-from batchgen.output import shown_all
-from batchgen.sql import Queries
+from batchgen.api.output import shown_all
+from batchgen.db.sql import Queries
+from runs.api.serializers import RunEpicOutput, RunLogOutput, run_json
 from runs.live.events import RESET, Event, Name
 from runs.live.picture import LINES
-from runs.log import log_last, log_number, log_numbered
 from runs.models import Run, RunEpic, RunLog
-from runs.progress import RunProgress
-from runs.selectors import run_epics, run_read
-from runs.serializers import RunEpicOutput, RunLogOutput, run_json
+from runs.reads.log import log_last, log_number, log_numbered
+from runs.reads.progress import RunProgress
+from runs.reads.selectors import run_epics, run_read
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
 

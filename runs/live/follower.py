@@ -22,7 +22,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from batchgen.clock import database_now
+from batchgen.db.clock import database_now
 from batchgen.errors import NotFound
 from runs.live import changes, stream
 from runs.live.changes import Cursor
@@ -31,7 +31,7 @@ from runs.live.outage import is_database_error, is_outage
 from runs.live.picture import Picture
 from runs.live.stream import Entry
 from runs.live.subscriber import Batch, Subscriber, put_all
-from runs.metrics import EVENT_LAG_S
+from runs.run_metrics import EVENT_LAG_S
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from typing import Any
 from drf_spectacular.utils import PolymorphicProxySerializer, inline_serializer
 from rest_framework import serializers
 
+from runs.api.serializers import RunEpicOutput, RunLogOutput, RunOutput
 from runs.live.events import Name
-from runs.serializers import RunEpicOutput, RunLogOutput, RunOutput
 
 
 class TicketOutput(serializers.Serializer[Any]):

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from redis.commands.core import Script
 
-from batchgen import redis
+from batchgen.redis import client as redis
 from runs.live.events import Event, Name, Position
 from runs.live.outage import is_outage
 

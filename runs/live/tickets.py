@@ -22,9 +22,9 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from batchgen import redis
-from batchgen.clock import database_now
-from batchgen.tokens import has_ended
+from batchgen.accounts.tokens import has_ended
+from batchgen.db.clock import database_now
+from batchgen.redis import client as redis
 
 TICKET_S = 60
 #: The query parameter.

@@ -13,12 +13,12 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
-from batchgen.api import operation, signed_in, valid
+from batchgen.accounts.tokens import family_of
+from batchgen.api.inputs import NothingInput
+from batchgen.api.negotiation import Negotiation
+from batchgen.api.operations import operation, signed_in, valid
+from batchgen.api.output import shown
 from batchgen.errors import ValidationFailed
-from batchgen.inputs import NothingInput
-from batchgen.negotiation import Negotiation
-from batchgen.output import shown
-from batchgen.tokens import family_of
 from runs.live import stream
 from runs.live.asgi import Stream, hand_over
 from runs.live.events import Position
@@ -26,7 +26,7 @@ from runs.live.rights import Right
 from runs.live.serializers import RUN_EVENT, TicketOutput
 from runs.live.tickets import PARAMETER, Ticket, TicketAuthentication, ticket_issue
 from runs.models import Run
-from runs.selectors import run_plain
+from runs.reads.selectors import run_plain
 
 _EVENT_STREAM = "text/event-stream"
 _EXAMPLE = """\

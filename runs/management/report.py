@@ -6,10 +6,10 @@ from rich.table import Table
 from rich.text import Text
 
 from epics.models import Story
-from runs.eta import duration_text
 from runs.management.watch import spent_text, tokens
 from runs.models import RunEpic
-from runs.progress import RunProgress, duration_ms
+from runs.reads.eta import duration_text
+from runs.reads.progress import RunProgress, duration_ms
 from runs.states import RunEpicStatus
 
 #: Rows of the table; of a larger run, those come first that did not go well.

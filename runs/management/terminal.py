@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.text import Text
 
 from batchgen.errors import BatchgenError
+from runs.engine.services import Operator
 from runs.management.report import report
 from runs.management.watch import watch
 from runs.models import Run
-from runs.services import Operator
 from runs.states import RunStatus
 
 _EXIT_CODES: dict[str, int] = {RunStatus.SUCCEEDED: 0, RunStatus.COMPLETED_WITH_ERRORS: 2}

@@ -12,10 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from runs.eta import duration_text
 from runs.models import RunEpic
-from runs.progress import RunProgress
-from runs.selectors import epics_generating, run_read, workers_alive
+from runs.reads.eta import duration_text
+from runs.reads.progress import RunProgress
+from runs.reads.selectors import epics_generating, run_read, workers_alive
 from runs.states import RunStatus
 
 #: Between two looks into PostgreSQL.

@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import batchgen.ids
+import batchgen.db.ids
 
 
 class Migration(migrations.Migration):
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=batchgen.ids.new_id,
+                        default=batchgen.db.ids.new_id,
                         editable=False,
                         primary_key=True,
                         serialize=False,
@@ -220,7 +220,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=batchgen.ids.new_id,
+                        default=batchgen.db.ids.new_id,
                         editable=False,
                         primary_key=True,
                         serialize=False,
@@ -317,7 +317,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=batchgen.ids.new_id,
+                        default=batchgen.db.ids.new_id,
                         editable=False,
                         primary_key=True,
                         serialize=False,
@@ -405,7 +405,7 @@ class Migration(migrations.Migration):
                 (
                     "id",
                     models.UUIDField(
-                        default=batchgen.ids.new_id,
+                        default=batchgen.db.ids.new_id,
                         editable=False,
                         primary_key=True,
                         serialize=False,

@@ -27,7 +27,7 @@ def provider(simulator: Simulator) -> Simulator:
 @pytest.fixture
 def fleet(transactional_db: None, provider: Simulator, tmp_path: Path) -> Iterator["Fleet"]:
     """Worker processes, started by the test and gone after it; an empty broker."""
-    from batchgen import redis
+    from batchgen.redis import client as redis
     from tests.acceptance.fleet import Fleet
 
     redis.client().flushdb()

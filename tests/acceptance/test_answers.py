@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from epics import limits
-from epics.backlog_export import FORMATS
-from epics.backlog_import import backlog_import
+from epics import bounds
+from epics.files.backlog_export import FORMATS
+from epics.files.backlog_import import backlog_import
 from epics.models import Project
+from runs.engine.services import RunOptions, run_start
 from runs.models import ProviderCall, RunEpic, RunLog
-from runs.services import RunOptions, run_start
 from tests.acceptance.fleet import Fleet, wait_until_ended
 from tests.conftest import Simulator
 from tests.integration.engine.world import assert_counted, project_make
@@ -121,4 +121,4 @@ def _assert_comes_in_again(project: Project) -> None:
     user = User.objects.get(username="ada")
     copy = backlog_import(user=user, document=json.loads(exported["json"]))
     assert "".join(FORMATS["json"].write(copy)) == exported["json"]
-    assert copy.stories.count() <= limits.MAX_STORIES_OF_EPIC * len(ANSWERS)
+    assert copy.stories.count() <= bounds.MAX_STORIES_OF_EPIC * len(ANSWERS)

@@ -6,9 +6,9 @@ import time
 import pytest
 from django.contrib.auth.models import User
 
-from runs.controls import run_control, run_epic_cancel
+from runs.engine.controls import run_control, run_epic_cancel
+from runs.engine.services import RunOptions, run_start
 from runs.models import ProviderCall, Run, RunEpic, Worker
-from runs.services import RunOptions, run_start
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator
 from tests.integration.engine.world import assert_counted, project_make

@@ -8,13 +8,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from batchgen import redis
-from epics.backlog_export import export_json
-from epics.backlog_import import backlog_import
+from batchgen.redis import client as redis
+from epics.files.backlog_export import export_json
+from epics.files.backlog_import import backlog_import
 from epics.models import Project, Story
-from runs.messages import messages_waiting
+from runs.engine.dispatch import messages_waiting
+from runs.engine.services import RunOptions, run_start
 from runs.models import Lane, ProviderCall, Run, RunEpic
-from runs.services import RunOptions, run_start
 from runs.states import Pacing
 from tests.acceptance.fleet import Fleet, wait_until_ended
 from tests.conftest import Simulator

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
-from batchgen import redis
 from batchgen.local.place import free_port, scratch
 from batchgen.local.redis import RIGHTS
 from batchgen.local.supervisor import Supervisor
-from runs.services import RunOptions, run_start
+from batchgen.redis import client as redis
+from runs.engine.services import RunOptions, run_start
 from runs.states import Pacing
 from tests.acceptance.fleet import Fleet, wait_until_ended
 from tests.integration.engine.world import project_make

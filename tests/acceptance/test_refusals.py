@@ -7,11 +7,11 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import override_settings
 
-from runs.controls import run_control
+from runs.engine.controls import run_control
+from runs.engine.services import RunOptions, run_start
 from runs.gates import gate_open
 from runs.limits import closings_read
 from runs.models import Lane, Run, RunEpic
-from runs.services import RunOptions, run_start
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator
 from tests.integration.engine.world import assert_counted, project_make

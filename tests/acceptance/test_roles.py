@@ -18,8 +18,8 @@ from batchgen.local import stack
 from batchgen.local.place import ROOT, free_port
 from batchgen.local.supervisor import Child, Supervisor, logged
 from batchgen.local.terminal import LogFiles
+from runs.engine.services import RunOptions, run_start
 from runs.models import RunEpic
-from runs.services import RunOptions, run_start
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.acceptance.live.web import web_start
 from tests.conftest import Simulator

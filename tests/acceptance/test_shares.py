@@ -4,8 +4,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from epics.models import Membership
+from runs.engine.services import RunOptions, run_start
 from runs.models import Run, RunEpic
-from runs.services import RunOptions, run_start
 from runs.states import Priority
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator

@@ -13,12 +13,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from batchgen import redis
 from batchgen.local import stack
 from batchgen.local.place import ROOT, free_port
 from batchgen.local.redis import Redis
 from batchgen.local.supervisor import Child, ChildFailedError, Running, Supervisor
 from batchgen.local.terminal import LogFiles
+from batchgen.redis import client as redis
 from tests.acceptance.fleet import database_url, wait_for
 from tests.conftest import Simulator
 

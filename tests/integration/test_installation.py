@@ -9,9 +9,9 @@ import pytest
 from django.db import transaction
 from django.utils.timezone import now
 
-from batchgen import redis
-from batchgen.installation import installation_id
+from batchgen.db.installation import installation_id
 from batchgen.models import Installation
+from batchgen.redis import client as redis
 from runs.models import Worker
 from tests.factories import client_of
 from tests.threads import race

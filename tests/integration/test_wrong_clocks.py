@@ -10,21 +10,21 @@ from django.contrib.auth.models import User
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from batchgen import redis
-from batchgen.clock import DATABASE, DatabaseClock
+from batchgen.db.clock import DATABASE, DatabaseClock
 from batchgen.models import IdempotencyKey
+from batchgen.redis import client as redis
 from epics.models import Project, Story
 from epics.services import project_update, story_update
-from runs.log import log_after
+from providers.anthropic.client import ProviderClient
+from runs.engine.services import run_finalize
 from runs.models import Run, RunAction, RunEpic, RunLog, Worker
-from runs.services import run_finalize
+from runs.reads.log import log_after
 from runs.states import RunStatus
 from tests.clocks import host_clock
 from tests.conftest import Simulator
 from tests.factories import client_of, project_make, user_make
 from tests.integration.engine.world import FIRST, World, halt, worker_make
 from workers.process import WorkerProcess
-from workers.provider.client import ProviderClient
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

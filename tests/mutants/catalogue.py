@@ -27,11 +27,11 @@ ALONE = "tests/acceptance/live/test_alone.py::"
 SESSION = "tests/integration/postgresql/test_session.py::"
 READ_ONLY = "tests/integration/postgresql/test_read_only.py::"
 START = "tests/integration/postgresql/test_start.py::"
-SQL = "runs/queries.sql"
+SQL = "runs/engine/queries.sql"
 QUEUE = "tests/integration/runs_api/test_queue.py::"
 BY_HAND = "tests/integration/runs_api/test_gates.py::"
-GATE = "workers/limiter/gate.lua"
-TRANSLATE = "workers/provider/translate.py"
+GATE = "limiter/gate.lua"
+TRANSLATE = "providers/anthropic/translate.py"
 TRANSLATED = "tests/unit/provider/test_translate.py::"
 
 
@@ -317,7 +317,7 @@ FINISHING = (
         "workers/process.py",
         '            log.debug("late or doubled: lane %s.%s", hold.lane_id, hold.generation)\n'
         "            return\n",
-        "            from runs.messages import Link, send\n\n"
+        "            from runs.engine.dispatch import Link, send\n\n"
         "            send([Link(run_id=self.id, run_epic_id=hold.run_epic_id, lane_id=hold.lane_id,"
         ' generation=hold.generation + 1, priority="NORMAL", epic_code="", epic_title="")])\n'
         "            return\n",
@@ -370,21 +370,21 @@ RUN_STATUS = (
     ),
     _mutant(
         "a retry is offered where something failed, and is there",
-        "runs/selectors.py",
+        "runs/reads/selectors.py",
         "        & Q(Exists(failed))\n",
         "",
         "tests/integration/runs_api/test_offered.py::test_what_is_offered_is_what_would_succeed",
     ),
     _mutant(
         "a retry is not offered beside an active run of the type",
-        "runs/selectors.py",
+        "runs/reads/selectors.py",
         "        & ~Q(Exists(in_the_way))\n",
         "",
         "tests/integration/runs_api/test_offered.py::test_what_is_offered_is_what_would_succeed",
     ),
     _mutant(
         "a retry is not offered while what failed is open elsewhere",
-        "runs/selectors.py",
+        "runs/reads/selectors.py",
         "        & ~Q(Exists(elsewhere))\n",
         "",
         "tests/integration/runs_api/test_offered.py::test_what_is_offered_is_what_would_succeed",
@@ -441,28 +441,28 @@ RUN_STATUS = (
     ),
     _mutant(
         "epics that are open elsewhere are left out",
-        "runs/services.py",
+        "runs/engine/services.py",
         "left_out = holders(project, epics) if options.epic_ids is None else {}\n",
         "left_out: dict[str, str] = {}\n",
         f"{OPEN}TestStart::test_where_all_are_asked_for_open_ones_are_left_out",
     ),
     _mutant(
         "an end closes all of a run's epics",
-        "runs/services.py",
+        "runs/engine/services.py",
         "        all_close(run_id=run_id)\n",
         "",
         f"{OPEN}TestUntil::test_one_that_has_ended_keeps_none",
     ),
     _mutant(
         "a cancel, a fatal failure: what waits is closed",
-        "runs/services.py",
+        "runs/engine/services.py",
         "        if to in FINAL:\n",
         "        if to is None:\n",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
     _mutant(
         "a cancel: what is generated stays open",
-        "runs/open_epics.py",
+        "runs/engine/open_epics.py",
         '.exclude(epic__in=generating.values("epic")).delete()',
         ".delete()",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
@@ -505,7 +505,7 @@ RUN_STATUS = (
     ),
     _mutant(
         "the log is numbered by one at a time",
-        "runs/log.py",
+        "runs/reads/log.py",
         '        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", '
         "[_LOCK_SPACE, str(run_id)])\n",
         "",
@@ -537,7 +537,7 @@ RECOVERY = (
     ),
     _mutant(
         "the reconciler's advisory lock",
-        "workers/reconciler.py",
+        "runs/engine/reconciler.py",
         "        if not turn:\n",
         "        if turn is None:\n",
         f"{RECONCILER}test_of_rounds_at_once_one_does_the_work",
@@ -621,21 +621,21 @@ RECOVERY = (
     ),
     _mutant(
         "lost messages are noticed",
-        "workers/reconciler.py",
+        "runs/engine/reconciler.py",
         "    if not sent:\n        return {}\n",
         "    if sent is not None:\n        return {}\n",
         f"{RECONCILER}test_messages_that_redis_lost_are_sent_again",
     ),
     _mutant(
         "messages that wait are not lost",
-        "workers/reconciler.py",
+        "runs/engine/reconciler.py",
         "if name not in waiting}",
         "if name not in set()}",
         f"{RECONCILER}test_a_message_that_waits_long_is_left_alone",
     ),
     _mutant(
         "messages that are missing once are not lost",
-        "workers/reconciler.py",
+        "runs/engine/reconciler.py",
         " >= settings.MESSAGE_LOST_S:",
         " >= 0:",
         f"{RECONCILER}test_a_message_that_a_worker_has_in_hand_is_left_alone",
@@ -663,7 +663,7 @@ RECOVERY = (
     ),
     _mutant(
         "the worker outlives its broker (closed connection)",
-        "batchgen/broker.py",
+        "batchgen/redis/broker.py",
         "        if self.connection is None or self.connection.client is None:\n",
         "        if False:\n",
         f"{BROKER}test_a_channel_whose_connection_was_closed_says_so",
@@ -673,42 +673,42 @@ RECOVERY = (
 REDIS = (
     _mutant(
         "redis: a `rediss://` URL begins with TLS, for the broker too",
-        "batchgen/redis.py",
+        "batchgen/redis/client.py",
         "    direct = redis.SSLConnection if to.tls else redis.Connection\n",
         "    tls, direct = {}, redis.Connection\n",
         f"{FIRST_BYTES}test_tls_begins_with_its_handshake",
     ),
     _mutant(
         "redis: a certificate is checked unless the URL says otherwise",
-        "batchgen/redis_url.py",
+        "batchgen/redis/url.py",
         'verify=_one_of(wanted, "ssl_cert_reqs", _REQUIREMENTS, True)',
         'verify=_one_of(query, "ssl_cert_reqs", _REQUIREMENTS, False)',
         "tests/unit/test_redis_url.py::test_a_certificate_is_checked_unless_the_url_says_otherwise",
     ),
     _mutant(
         "redis: a Sentinel that is down is asked once, and after the others",
-        "batchgen/redis.py",
+        "batchgen/redis/client.py",
         "                self._answered[self._hosts] = place\n",
         "",
         "tests/integration/redis_url/test_servers.py::test_a_sentinel_that_is_down_is_asked_once",
     ),
     _mutant(
         "installations: keys have the installation's id",
-        "batchgen/redis.py",
+        "batchgen/redis/client.py",
         '    return settings.REDIS_PREFIX or f"batchgen:{installation_id()}:"\n',
         '    return settings.REDIS_PREFIX or "batchgen:"\n',
         "tests/acceptance/test_two_installations.py::test_side_by_side_with_default_settings",
     ),
     _mutant(
         "installations: another's prefix is refused",
-        "batchgen/redis.py",
+        "batchgen/redis/client.py",
         "    if found is not None and found != mine.encode():\n",
         "    if found is not None and not found:\n",
         f"{INSTALLATION}test_a_foreign_prefix_is_refused_in_words_and_not_ready",
     ),
     _mutant(
         "installations: of all who make the id, one does",
-        "batchgen/installation.py",
+        "batchgen/db/installation.py",
         "ON CONFLICT DO NOTHING",
         "ON CONFLICT (id) DO NOTHING",
         f"{INSTALLATION}test_all_who_ask_at_once_get_the_same_id",
@@ -739,7 +739,7 @@ LIMITER = (
     ),
     _mutant(
         "limiter: PostgreSQL remembers a closed gate",
-        "workers/limiter/desk.py",
+        "limiter/desk.py",
         "        if verdict.fresh and (closure := self._closed()):\n",
         "        if not verdict and (closure := self._closed()):\n",
         f"{DESK}test_what_redis_forgot_of_a_closed_gate_is_known_elsewhere",
@@ -846,7 +846,7 @@ LIMITER = (
     ),
     _mutant(
         "quotas: lanes that come later count",
-        "runs/controls.py",
+        "runs/engine/controls.py",
         "        lanes_check(run, more=wanted - run.lanes.count())\n",
         "",
         f"{QUOTAS}test_lanes_that_come_later_count",
@@ -886,7 +886,7 @@ FEWER_LANES = (
     ),
     _mutant(
         "fewer lanes: at once, not at the reconciler's next round",
-        "runs/controls.py",
+        "runs/engine/controls.py",
         "    run_rest(run_id=run.id)\n",
         "",
         f"{MAX_CONCURRENCY}test_fewer_lanes_hold_at_once",
@@ -919,28 +919,28 @@ CLOCKS = (
     ),
     _mutant(
         "clocks: a row's age is judged by the database's clock",
-        "batchgen/expiry.py",
+        "batchgen/db/expiry.py",
         "expires_at__lt=Now()",
         f"expires_at__lt={_HOST}",
         f"{WRONG_CLOCKS}test_an_idempotency_key_is_kept_as_long_as_promised",
     ),
     _mutant(
         "clocks: a sign-in's window is the database's",
-        "batchgen/sign_in.py",
+        "batchgen/accounts/sign_in.py",
         "        ends = Now() + window\n",
         f"        ends = {_HOST} + window\n",
         f"{WRONG_CLOCKS}test_wrong_tries_count_for_their_window",
     ),
     _mutant(
         "clocks: a run begins by the database's clock",
-        "runs/services.py",
+        "runs/engine/services.py",
         "            started_at=Now(),\n",
         f"            started_at={_HOST},\n",
         f"{WRONG_CLOCKS}test_a_runs_times_are_postgresqls",
     ),
     _mutant(
         "clocks: how long a run runs is told by the database's clock",
-        "runs/progress.py",
+        "runs/reads/progress.py",
         "field(default_factory=database_now)",
         f"field(default_factory=lambda: {_HOST})",
         f"{WRONG_CLOCKS}test_how_long_a_run_runs_is_told_by_any_host",
@@ -954,7 +954,7 @@ CLOCKS = (
     ),
     _mutant(
         "clocks: a date of the provider counts from the response's own",
-        "workers/provider/headers.py",
+        "providers/anthropic/rate_limit_headers.py",
         "(moment := _http_date(text))), None)\n",
         "(moment := _http_date(text)) is None), datetime.now(UTC))\n",
         "tests/unit/provider/test_translate.py::"
@@ -962,7 +962,7 @@ CLOCKS = (
     ),
     _mutant(
         "clocks: a worker's wrong one is told of",
-        "runs/clocks.py",
+        "runs/reads/clocks.py",
         "abs(ahead_s) > MOST_AHEAD_S",
         "abs(ahead_s) < MOST_AHEAD_S",
         f"{WRONG_CLOCKS}test_a_worker_tells_how_wrong_its_clock_is",
@@ -1040,7 +1040,7 @@ GATES_BY_HAND = (
     ),
     _mutant(
         "gates by hand: who is sent away comes back within minutes",
-        "workers/limiter/desk.py",
+        "limiter/desk.py",
         "        wait_s = min(wait_s, MOST_PARKED_S)\n",
         "",
         f"{BY_HAND}test_whoever_is_sent_away_by_a_closed_gate_comes_back_within_minutes",
@@ -1071,7 +1071,7 @@ REFUSALS = (
     ),
     _mutant(
         "refusals: an error inside of a success is one",
-        "workers/provider/session.py",
+        "providers/anthropic/session.py",
         "            if refused := refusal_of(response.http_response):\n",
         "            if (refused := refusal_of(response.http_response)) and not refused:\n",
         "tests/unit/provider/test_client.py::test_a_refusal_inside_a_success_is_called_what_it_is",
@@ -1150,14 +1150,14 @@ SETTINGS = (
 BROKEN = (
     _mutant(
         "broker: a command is looked at before Celery sees it",
-        "batchgen/broker.py",
+        "batchgen/redis/broker.py",
         "                check_content(queue, message)\n",
         "",
         "tests/acceptance/attacks/test_broken_messages.py::test_broken_commands_are_dropped",
     ),
     _mutant(
         "metrics: no page whose name leads here reads them",
-        "runs/exposition.py",
+        "runs/reads/exposition.py",
         "    return inside and is_inside(",
         "    return inside or is_inside(",
         "tests/integration/api/test_behind_proxies.py::"
@@ -1165,7 +1165,7 @@ BROKEN = (
     ),
 )
 
-PROXIES_PY = "batchgen/proxies.py"
+PROXIES_PY = "batchgen/http/proxies.py"
 BEHIND = "tests/integration/api/test_behind_proxies.py::"
 PROXIED = "tests/unit/test_proxies.py::"
 PROXIES = (
@@ -1199,7 +1199,7 @@ PROXIES = (
     ),
     _mutant(
         "metrics: from public addresses there is no such page",
-        "runs/exposition.py",
+        "runs/reads/exposition.py",
         "address is not None and not address.is_global and ",
         "",
         f"{BEHIND}test_metrics_are_for_who_asks_from_inside_and_directly",
@@ -1207,7 +1207,7 @@ PROXIES = (
     _mutant(
         "probes: asked by any name",
         "batchgen/settings.py",
-        """    "batchgen.probes.ProbesMiddleware",\n""",
+        """    "batchgen.http.probes.ProbesMiddleware",\n""",
         "",
         f"{BEHIND}test_probes_ask_by_any_name_and_without_tls",
     ),
@@ -1216,49 +1216,49 @@ PROXIES = (
 SESSIONS = (
     _mutant(
         "a session's settings, whatever the role has",
-        "batchgen/postgresql/base.py",
+        "batchgen/db/postgresql/base.py",
         '            own = {"options": startup_options(session, parameters.get("options", ""))}\n',
         "            own = {}\n",
         f"{SESSION}test_each_setting_holds",
     ),
     _mutant(
         "a pooled transaction's settings",
-        "batchgen/postgresql/pooled.py",
+        "batchgen/db/postgresql/pooled.py",
         "            super().execute((self._begin + statement).encode(), binary=binary)\n",
         "            super().execute(statement.encode(), binary=binary)\n",
         f"{SESSION}test_each_setting_holds",
     ),
     _mutant(
         "a pooled transaction's settings end with it",
-        "batchgen/postgresql/session.py",
+        "batchgen/db/postgresql/session.py",
         '*(f"SET LOCAL {name}',
         '*(f"SET {name}',
         f"{SESSION}test_nothing_of_ours_stays_with_the_pooler",
     ),
     _mutant(
         "a read-only server is one that is away",
-        "batchgen/postgresql/base.py",
+        "batchgen/db/postgresql/base.py",
         "        if isinstance(exc_value, psycopg.errors.ReadOnlySqlTransaction):\n",
         "        if exc_value is self:\n",
         f"{READ_ONLY}test_a_write_is_refused_with_503_and_a_time_to_come_back",
     ),
     _mutant(
         "a read-only server's connections are given up",
-        "batchgen/sql.py",
+        "batchgen/db/sql.py",
         "        renew(engine_pool())\n",
         "",
         f"{READ_ONLY}test_the_engine_waits_for_a_server_that_takes_writes",
     ),
     _mutant(
         "ready only where writes are taken",
-        "batchgen/health.py",
+        "batchgen/http/health.py",
         '        if cursor.fetchone() == ("on",):\n',
         "        if cursor.fetchone() is None:\n",
         f"{READ_ONLY}test_it_is_not_ready",
     ),
     _mutant(
         "a pooler is known by its connections",
-        "batchgen/postgresql/fit.py",
+        "batchgen/db/postgresql/fit.py",
         "    if _server(connection) == connection.info.backend_pid:\n",
         "    if _server(connection):\n",
         f"{START}test_a_pooler_that_passes_everything_on_is_known_by_its_connections",
@@ -1277,21 +1277,21 @@ _FORMS = "tests/unit/workers/test_answer_forms.py::"
 ANSWERS = (
     _mutant(
         "answers: every text is storable",
-        "workers/provider/texts.py",
+        "providers/anthropic/texts.py",
         '    return text.replace("\\x00", "")\n',
         "    return text\n",
         f"{_CLIENT}test_every_text_can_be_stored",
     ),
     _mutant(
         "answers: a body without end is not read to its end",
-        "workers/provider/session.py",
+        "providers/anthropic/session.py",
         "                if len(chunk) > left:\n",
         "                if left < 0 < len(chunk) < 0:\n",
         f"{_CLIENT}test_an_answer_without_end_is_not_read_to_its_end",
     ),
     _mutant(
         "answers: a usage that cannot be believed is unknown",
-        "workers/provider/messages.py",
+        "providers/anthropic/wire.py",
         "    if None in counts:\n        return None\n",
         "    counts = tuple(count or 0 for count in counts)\n",
         f"{_CLIENT}test_what_was_paid_for_is_kept_whatever_the_bookkeeping",
@@ -1321,21 +1321,21 @@ ANSWERS = (
     ),
     _mutant(
         "answers: the first story of a broken set is no set",
-        "workers/stages/answer.py",
+        "content/stories/stages/answer.py",
         "            return None if torn else [value]\n",
         "            return [value]\n",
         f"{_FORMS}test_what_has_two_meanings_or_none_is_a_defect",
     ),
     _mutant(
         "answers: one of two sets is nobody's to choose",
-        "workers/stages/answer.py",
+        "content/stories/stages/answer.py",
         "    if len(sets) > 1:\n",
         "    if len(sets) > 9:\n",
         f"{_FORMS}test_what_has_two_meanings_or_none_is_a_defect",
     ),
     _mutant(
         "answers: stories beyond the mode's are cut",
-        "workers/stages/post_processing.py",
+        "content/stories/stages/post_processing.py",
         "    best = _best(needed, most)\n",
         "    best = needed\n",
         "tests/unit/workers/test_pipeline_quality.py::"
@@ -1343,8 +1343,8 @@ ANSWERS = (
     ),
     _mutant(
         "answers: what is stored comes in again",
-        "workers/stages/post_processing.py",
-        "        technical_notes=shortened(notes, limits.TEXT_CHARS) or None,\n",
+        "content/stories/stages/post_processing.py",
+        "        technical_notes=shortened(notes, bounds.TEXT_CHARS) or None,\n",
         "",
         f"{_ENGINE}test_any_answer.py::test_what_is_stored_comes_in_again",
     ),
@@ -1403,35 +1403,35 @@ _SIGN_IN = "tests/integration/api/test_sign_in.py::"
 RIGHTS = (
     _mutant(
         "rights: a reused refresh token ends its family",
-        "batchgen/tokens.py",
+        "batchgen/accounts/tokens.py",
         "            _end(token)\n    if not first:",
         "            pass\n    if not first:",
         f"{_SIGN_IN}test_a_refresh_token_that_comes_again_ends_its_family",
     ),
     _mutant(
         "rights: two tabs are no theft",
-        "batchgen/tokens.py",
+        "batchgen/accounts/tokens.py",
         "        elif rows.filter(blacklisted_at__lt=Now() - timedelta(seconds=GRACE_S)).exists()",
         "        elif rows.exists()",
         f"{_SIGN_IN}test_of_many_who_spend_one_token_one_gets_new_ones",
     ),
     _mutant(
         "rights: an access token dies with its family",
-        "batchgen/tokens.py",
+        "batchgen/accounts/tokens.py",
         "User.objects.filter(~Exists(ended), pk",
         "User.objects.filter(pk",
         f"{_SIGN_IN}test_signing_out_ends_the_access_token_too",
     ),
     _mutant(
         "rights: an address alone locks nobody out",
-        "batchgen/sign_in.py",
+        "batchgen/accounts/sign_in.py",
         " if key != of_address]:",
         "]:",
         f"{_SIGN_IN}test_a_right_password_is_not_refused_for_its_address",
     ),
     _mutant(
         "rights: an address with too many wrong tries gets one look at a time",
-        "batchgen/sign_in.py",
+        "batchgen/accounts/sign_in.py",
         "        if address in _looked_at:\n",
         "        if False:\n",
         f"{_SIGN_IN}test_passwords_of_an_address_with_too_many_are_looked_at_one_at_a_time",
@@ -1445,7 +1445,7 @@ RIGHTS = (
     ),
     _mutant(
         "rights: what goes into a run's trail looks at the role again",
-        "runs/services.py",
+        "runs/engine/services.py",
         "        role_hold(user=user, project_id=project_id, role=Role.EDITOR)\n",
         "        pass\n",
         f"{_RIGHTS}test_a_write_waits_for_who_takes_the_right_away",
@@ -1466,7 +1466,7 @@ RIGHTS = (
     ),
     _mutant(
         "rights: a repeated key asks for the rights of now",
-        "batchgen/idempotency.py",
+        "batchgen/api/idempotency.py",
         '            allowed(user=request.user, **({"data": data} if of_answer else kwargs))\n',
         "",
         "tests/integration/api/test_idempotency.py::test_a_repetition_asks_for_the_rights_of_now",

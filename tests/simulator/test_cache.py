@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulator.prompt_cache import Block, CacheUse, PromptCache
+from simulator.protocol.prompt_cache import Block, CacheUse, PromptCache
 
 SCOPE = "model"
 

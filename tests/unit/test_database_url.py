@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from batchgen.postgresql.session import local_settings, settings_of
-from batchgen.postgresql.url import database
+from batchgen.db.postgresql.session import local_settings, settings_of
+from batchgen.db.postgresql.url import database
 
 
 def read(url: str, *, pooled: bool = False) -> dict[str, Any]:

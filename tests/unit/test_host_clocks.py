@@ -22,9 +22,9 @@ CLOCKS = {
 ARGUMENTS = {"auto_now", "auto_now_add", "eta", "countdown", "expires"}
 #: {(file, what): why it may}.
 ALLOWED = {
-    ("batchgen/clock.py", "time.time"): "measures how wrong it is",
+    ("batchgen/db/clock.py", "time.time"): "measures how wrong it is",
     (
-        "batchgen/clock.py",
+        "batchgen/db/clock.py",
         "datetime.datetime.now",
     ): "for people, until PostgreSQL has answered once",
     ("batchgen/settings.py", "expires"): "a round of beat's that is dropped is one of many",

@@ -20,15 +20,15 @@ import quality
 import runs
 import simulator
 import workers
-from simulator.wording import MOST_CHARS, benefit_clause, parse_statement, single_want
+from simulator.writing.wording import MOST_CHARS, benefit_clause, parse_statement, single_want
 
 _PACKAGES = (batchgen, epics, quality, runs, simulator, workers)
 #: What operators write in settings, and what their own servers print.
-_OF_OPERATORS = ("batchgen.local", "batchgen.postgresql", "batchgen.redis_url", "batchgen.env")
+_OF_OPERATORS = ("batchgen.local", "batchgen.db.postgresql", "batchgen.redis.url", "batchgen.env")
 #: Their patterns are met by importing others, or they are no modules of the product.
 _NOT_IMPORTED = (".migrations", ".management", ".urls", "__main__")
 #: Reads no more of a text than `MOST_CHARS`; see the test of that.
-_BOUNDED = "simulator.wording"
+_BOUNDED = "simulator.writing.wording"
 _CHARS = 500
 #: Less is noise; what grows with the square takes several times as long for 2,000 characters.
 _LEAST_S = 0.003
@@ -126,7 +126,7 @@ _ALL = _all()
 
 def test_the_patterns_are_found() -> None:
     assert len(_ALL) > 60
-    assert any(name.startswith("epics.markdown") for name in _ALL)
+    assert any(name.startswith("epics.files.markdown") for name in _ALL)
 
 
 @pytest.mark.parametrize("name", _ALL)

@@ -11,7 +11,7 @@ from django.test import RequestFactory
 from pytest_django.fixtures import Settings
 
 from batchgen import env
-from batchgen.proxies import Proxies, address_of, came_by_proxy
+from batchgen.http.proxies import Proxies, address_of, came_by_proxy
 
 STRANGER, PROXY, OUTER, CLIENT = "198.51.100.7", "10.0.0.2", "10.1.0.9", "203.0.113.5"
 

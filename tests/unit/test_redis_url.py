@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.redis_url import RedisAddress, RedisURLError, Tls, parse
+from batchgen.redis.url import RedisAddress, RedisURLError, Tls, parse
 
 _CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
 

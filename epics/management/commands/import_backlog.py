@@ -8,10 +8,10 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from batchgen.api.strict_json import JSONRefused, strict_loads
 from batchgen.errors import QuotaReached, ValidationFailed
-from batchgen.strict_json import JSONRefused, strict_loads
-from epics.backlog_document import code_warnings
-from epics.backlog_import import backlog_import
+from epics.files.backlog_document import code_warnings
+from epics.files.backlog_import import backlog_import
 from epics.management.owner import owner_of
 
 

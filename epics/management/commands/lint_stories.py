@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from epics.story_files import StoriesRefused, StoryFile, stories_read
-from epics.story_lint import Report, stories_lint
+from epics.files.story_files import StoriesRefused, StoryFile, stories_read
+from epics.files.story_lint import Report, stories_lint
 
 
 class Command(BaseCommand):

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from batchgen.strict_json import strict_loads
-from epics.backlog_import import backlog_import
+from batchgen.api.strict_json import strict_loads
+from epics.files.backlog_import import backlog_import
 from epics.management.owner import owner_of
 from epics.models import Project
 

@@ -11,10 +11,10 @@ from redis import RedisError
 from rich.console import Console
 from rich.table import Table
 
-from batchgen.clock import database_now
+from batchgen.api.inputs import is_moment
+from batchgen.db.clock import database_now
 from batchgen.errors import BatchgenError
-from batchgen.inputs import is_moment
-from epics.limits import control_character
+from epics.bounds import control_character
 from runs.gates import REASON_CHARS, gate_close, gate_open, models_known
 from runs.limits import limits_read
 from runs.management.terminal import shell_name, user_named

@@ -10,13 +10,13 @@ from rich.text import Text
 
 from batchgen.errors import BatchgenError, RunAlreadyActive
 from epics.models import Epic, Project
+from runs.engine.services import RunOptions, left_out_text, run_start
 from runs.management.report import plain
 from runs.management.terminal import RunsCommand, actor_named
 from runs.management.watch import NO_WORKER
 from runs.models import Run
 from runs.pacing import MOST_LANES
-from runs.selectors import active_runs, epics_left_out, workers_alive
-from runs.services import RunOptions, left_out_text, run_start
+from runs.reads.selectors import active_runs, epics_left_out, workers_alive
 from runs.states import Mode, Pacing, PersonaSet, Priority, RunStatus, RunType
 
 _NAMES_SHOWN = 10

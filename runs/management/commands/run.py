@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runs.controls import run_control, run_retry
-from runs.eta import duration_text
+from runs.engine.controls import run_control, run_retry
+from runs.engine.services import Actor, Operator
 from runs.management.commands.generate import project_named
 from runs.management.report import plain, report
 from runs.management.terminal import (
@@ -20,9 +20,9 @@ from runs.management.terminal import (
 )
 from runs.management.watch import NO_WORKER
 from runs.models import Run, RunAction
-from runs.progress import RunProgress
-from runs.selectors import run_read, runs_with_figures, workers_alive
-from runs.services import Actor, Operator
+from runs.reads.eta import duration_text
+from runs.reads.progress import RunProgress
+from runs.reads.selectors import run_read, runs_with_figures, workers_alive
 from runs.states import ACTIVE, RunStatus
 
 _ROWS = 20

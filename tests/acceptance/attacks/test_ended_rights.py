@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from rest_framework_simplejwt.tokens import AccessToken
 
-from batchgen.tokens import token_revoke, tokens_for
+from batchgen.accounts.tokens import token_revoke, tokens_for
 from epics.models import Membership
 from runs.live.tickets import ticket_issue
 from runs.models import RunLog

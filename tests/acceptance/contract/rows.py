@@ -8,10 +8,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import AccessToken
 
-from batchgen.tokens import RefreshToken
+from batchgen.accounts.tokens import RefreshToken
 from epics.models import Membership, Project
+from runs.engine.services import RunOptions, run_begin, run_move, run_start
 from runs.models import Run, RunAction
-from runs.services import RunOptions, run_begin, run_move, run_start
 from runs.states import RunEpicStatus, RunStatus
 from tests.factories import client_of, project_make, user_make
 from tests.integration.engine.world import World, worker_make

@@ -23,7 +23,7 @@ _SEED = 5
 
 @pytest.fixture
 def rows(transactional_db: None) -> "Rows":
-    from batchgen import redis
+    from batchgen.redis import client as redis
     from tests.acceptance.contract.rows import rows_make
 
     redis.client().flushdb()

@@ -230,7 +230,7 @@ class Bed:
         """Close those of this process; the next query opens new ones."""
         from django.db.backends.postgresql.base import DatabaseWrapper
 
-        from batchgen.sql import close_engine_pool
+        from batchgen.db.sql import close_engine_pool
 
         close_engine_pool()
         database = connections["default"]
@@ -247,7 +247,7 @@ class Bed:
         """No workers, no rows, no messages, no calls: the next schedule starts alike."""
         from django.db import connection
 
-        from batchgen import redis
+        from batchgen.redis import client as redis
 
         self.end_workers()
         self.disarm()

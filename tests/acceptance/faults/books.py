@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count, Max, Min
 
 from epics.models import Epic, Story
-from runs.messages import messages_waiting
+from runs.engine.dispatch import messages_waiting
 from runs.models import Lane, ProviderCall, Run, RunEpic
 from runs.states import ACTIVE, CallOutcome, LaneState, RunEpicStatus, RunStatus
 from tests.acceptance.faults.bed import LEASE_S, NotInTime, wait_for

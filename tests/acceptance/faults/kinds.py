@@ -12,13 +12,13 @@ from typing import Any, ClassVar
 
 from django.db import DatabaseError, close_old_connections, connection
 
-from batchgen import redis
-from runs.services import run_dispatch
+from batchgen.redis import client as redis
+from runs.engine.reconciler import reconcile
+from runs.engine.services import run_dispatch
 from tests.acceptance.faults.bed import LEASE_S, NotInTime, WorkerProcess, wait_for
 from tests.acceptance.faults.journal import Control, Freeze
 from tests.acceptance.faults.scene import Scene
 from tests.acceptance.faults.worker import COPIED, DROPPED, LATE, POINTS
-from workers.reconciler import reconcile
 
 #: A worker that does not come to its crash point by itself is killed where it is.
 _REACH_S = 3.5

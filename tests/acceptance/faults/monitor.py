@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from django.db import DatabaseError, close_old_connections, connection
 from redis import RedisError
 
-from runs.messages import messages_waiting
+from runs.engine.dispatch import messages_waiting
 from runs.models import Lane
 from tests.acceptance.faults.scene import Scene
 

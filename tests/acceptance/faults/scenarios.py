@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from rich.console import Console
 
-from batchgen import redis
+from batchgen.redis import client as redis
 from runs.limits import closure_write, gate_name
 from runs.models import PacingProfile, RunEpic
 from runs.states import Pacing

@@ -10,9 +10,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from batchgen import redis
+from batchgen.redis import client as redis
+from runs.engine.dispatch import message_id, messages_waiting
 from runs.limits import gate_keys, gate_name
-from runs.messages import message_id, messages_waiting
 from tests.acceptance.faults.scene import Scene
 
 #: Three times what the program is given to recover in, and nothing explains it any more.

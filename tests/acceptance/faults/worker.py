@@ -47,18 +47,18 @@ Function = Callable[..., Any]
 #: Crash points before and after a function returns, by what they mean for an epic's way.
 BEFORE = {
     "before-claim": "workers.attempt.lane_claim",
-    "before-call": "workers.provider.client.ProviderClient.start",
+    "before-call": "providers.anthropic.client.ProviderClient.start",
     "before-next-call": "workers.attempt.call_next",
     "before-finish": "workers.attempt.lane_finish",
-    "before-publish": "runs.messages.send",
+    "before-publish": "runs.engine.dispatch.send",
     "before-ack": "kombu.message.Message.ack",
 }
 AFTER = {
     "after-claim": "workers.attempt.lane_claim",
-    "after-response": "workers.provider.client.Call.result",
+    "after-response": "providers.anthropic.client.Call.result",
     "after-stored-response": "workers.attempt.call_next",
     "after-finish": "workers.attempt.lane_finish",
-    "after-publish": "runs.messages.send",
+    "after-publish": "runs.engine.dispatch.send",
 }
 #: The message is out of the queue and on nobody's books.
 AFTER_BRPOP = "after-brpop"
@@ -137,7 +137,7 @@ def _on_sending(put: Function) -> Function:
 
 
 def _put_late(channel: Any, queue: str, message: Any) -> None:
-    redis = import_module("batchgen.redis")
+    redis = import_module("batchgen.redis.client")
     key = redis.key(channel._q_for_pri(queue, channel._get_message_priority(message)))
     raw = import_module("kombu.utils.json").dumps(message)
     timer = threading.Timer(random.uniform(*_LATE_S), lambda: redis.client().lpush(key, raw))
@@ -183,7 +183,7 @@ def _prepare() -> None:
         _wrap(target, lambda function, point=point: _before(point, function))  # type: ignore[misc]
     for point, target in AFTER.items():
         _wrap(target, lambda function, point=point: _after(point, function))  # type: ignore[misc]
-    _wrap("workers.provider.client.ProviderClient.start", _in_call)
+    _wrap("providers.anthropic.client.ProviderClient.start", _in_call)
     _wrap("kombu.transport.virtual.base.Transport._deliver", _on_delivery)
     _wrap("kombu.transport.redis.Channel._put", _on_sending)
 

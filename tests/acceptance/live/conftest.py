@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def starter(transactional_db: None, tmp_path: Path) -> "Iterator[Starter]":
-    from batchgen import redis
+    from batchgen.redis import client as redis
     from tests.acceptance.live.web import web_start
 
     redis.client().flushdb()

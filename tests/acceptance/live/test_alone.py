@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from batchgen import redis
+from batchgen.redis import client as redis
 from runs.models import RunAction, RunLog
 from tests.acceptance.live.test_controls import assert_nothing_lost
 from tests.acceptance.live.web import Starter, Web

@@ -2,8 +2,8 @@
 
 import pytest
 
+from runs.engine.services import run_begin, run_finalize
 from runs.models import Run, RunEpic, RunLog
-from runs.services import run_begin, run_finalize
 from runs.states import RunEpicStatus
 from tests.acceptance.live.watcher import Watcher
 from tests.acceptance.live.web import Web

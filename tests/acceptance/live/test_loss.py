@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from batchgen import redis
 from batchgen.local.redis import Redis
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
+from batchgen.redis import client as redis
 from tests.acceptance.live.watcher import Watcher
 from tests.acceptance.live.web import Starter, Web
 from tests.acceptance.live.work import assert_in_order, merged, with_ids, work, work_to_end

@@ -2,8 +2,8 @@
 
 import time
 
+from runs.engine.services import run_finalize
 from runs.models import RunEpic
-from runs.services import run_finalize
 from tests.acceptance.live.watcher import Message, Watcher
 from tests.integration.engine.world import World
 

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from batchgen import urls
-from batchgen.api import page_response, signed_in
+from batchgen.api.operations import page_response, signed_in
 from batchgen.errors import BatchgenError, VersionConflict
 
 ERRORS: dict[str, Callable[[], Exception]] = {

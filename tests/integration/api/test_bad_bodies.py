@@ -14,10 +14,10 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
+from batchgen.api.strict_json import JSONRefused, strict_loads
 from batchgen.local.place import ROOT
-from batchgen.strict_json import JSONRefused, strict_loads
 from epics.models import Project
-from runs.services import RunOptions, run_start
+from runs.engine.services import RunOptions, run_start
 from tests.factories import backlog_document, client_of, project_make, user_make
 from tests.integration.api.test_permissions import API, BODIES, Route, routes_known
 

@@ -15,8 +15,8 @@ from django.urls import set_script_prefix
 from pytest_django.fixtures import Settings
 
 from batchgen.asgi import Handler
-from batchgen.middleware import BodyLimit
-from batchgen.proxies import Proxies
+from batchgen.http.middleware import BodyLimit
+from batchgen.http.proxies import Proxies
 from tests.factories import project_make, user_make
 
 pytestmark = pytest.mark.django_db(transaction=True)

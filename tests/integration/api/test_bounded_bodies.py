@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from batchgen.api import MAX_JSON_BYTES, MAX_JSON_VALUES
-from batchgen.strict_json import MAX_VALUES, JSONRefused, strict_loads
-from batchgen.throttle import one_at_a_time
+from batchgen.api.operations import MAX_JSON_BYTES, MAX_JSON_VALUES
+from batchgen.api.strict_json import MAX_VALUES, JSONRefused, strict_loads
+from batchgen.api.throttle import one_at_a_time
 from tests.factories import backlog_document, client_of, project_make, user_make
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from batchgen.headers import DATA_POLICY, PAGES_POLICY
+from batchgen.http.security_headers import DATA_POLICY, PAGES_POLICY
 from batchgen.local.place import ROOT
 from tests.factories import client_of, user_make
 

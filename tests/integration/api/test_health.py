@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from batchgen import redis
+from batchgen.redis import client as redis
 from runs.models import Worker
 from tests.factories import client_of
 

@@ -12,12 +12,12 @@ from django.utils.timezone import now
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from batchgen.api import StrictJSONParser
-from batchgen.idempotency import HEADER, REPLAYED, idempotent
+from batchgen.api.idempotency import HEADER, REPLAYED, idempotent
+from batchgen.api.operations import StrictJSONParser
 from batchgen.models import IdempotencyKey
 from epics.models import Card, Epic, Membership, Project
+from runs.engine.open_epics import all_close
 from runs.models import Lane, Run, RunEpic
-from runs.open_epics import all_close
 from runs.states import LaneState, RunEpicStatus, RunStatus
 from tests.factories import backlog_document, client_of, member_make, project_make, user_make
 from tests.threads import race

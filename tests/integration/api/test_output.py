@@ -9,16 +9,12 @@ from uuid import UUID
 import pytest
 from rest_framework import serializers
 
-from batchgen.output import shown, shown_all
+from batchgen.api.output import shown, shown_all
 from epics import selectors
-from epics.member_views import MemberOutput
+from epics.api.member_views import MemberOutput
+from epics.api.serializers import CardOutput, EpicOutput, ProjectOutput, StoryOutput
 from epics.models import Card, Membership, Story
-from epics.serializers import CardOutput, EpicOutput, ProjectOutput, StoryOutput
-from runs.models import RunAction, RunLog
-from runs.progress import RunProgress
-from runs.queue import queue_status
-from runs.selectors import run_effective, run_epics, run_read
-from runs.serializers import (
+from runs.api.serializers import (
     EffectiveRunOutput,
     QueueStatusOutput,
     RunActionOutput,
@@ -26,7 +22,11 @@ from runs.serializers import (
     RunLogOutput,
     RunOutput,
 )
-from runs.services import RunOptions, run_begin, run_start
+from runs.engine.services import RunOptions, run_begin, run_start
+from runs.models import RunAction, RunLog
+from runs.reads.progress import RunProgress
+from runs.reads.queue import queue_status
+from runs.reads.selectors import run_effective, run_epics, run_read
 from tests.factories import project_make, user_make
 
 

@@ -12,12 +12,12 @@ from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.timezone import now
 
+from batchgen.accounts.tokens import RefreshToken
 from batchgen.local.place import ROOT
-from batchgen.tokens import RefreshToken
 from epics.models import Membership, Project
+from runs.engine.open_epics import all_close
+from runs.engine.services import RunOptions, run_begin, run_move, run_start
 from runs.models import Lane, Run, RunAction, RunEpic
-from runs.open_epics import all_close
-from runs.services import RunOptions, run_begin, run_move, run_start
 from runs.states import LaneState, RunEpicStatus, RunStatus
 from tests.factories import backlog_document, client_of, member_make, project_make, user_make
 

@@ -11,11 +11,11 @@ from django.db import connection, transaction
 from django.utils.timezone import now
 from rest_framework.test import APIClient
 
-from batchgen.tokens import tokens_for
+from batchgen.accounts.tokens import tokens_for
 from epics.models import Membership, Project
 from epics.services import project_delete
+from runs.engine.open_epics import all_close
 from runs.models import Lane, Run, RunEpic
-from runs.open_epics import all_close
 from runs.states import LaneState, RunEpicStatus, RunStatus
 from tests.factories import member_make, project_make, user_make
 from tests.integration.api.test_permissions import API, BODIES, WHO, Route, ids_of, table

@@ -15,10 +15,10 @@ from pytest_django.fixtures import Settings
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from batchgen import tokens
+from batchgen.accounts import tokens
+from batchgen.accounts.sign_in import client_address
+from batchgen.accounts.tokens import RefreshToken
 from batchgen.models import EndedFamily, SignInTries
-from batchgen.sign_in import client_address
-from batchgen.tokens import RefreshToken
 from tests.factories import QuickHasher, client_of, user_make
 from tests.threads import elsewhere, race
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils.timezone import now
 from rest_framework_simplejwt.tokens import AccessToken
 
-from batchgen.strict_json import JSONRefused, strict_loads
+from batchgen.api.strict_json import JSONRefused, strict_loads
 from epics.models import Project
 from tests.factories import client_of, project_make, user_make
 from tests.integration.api.test_bad_bodies import Place

@@ -8,7 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django.fixtures import Settings
 
-from batchgen import redis, throttle
+from batchgen.api import throttle
+from batchgen.redis import client as redis
 from tests.factories import client_of, project_make, user_make
 
 pytestmark = pytest.mark.django_db

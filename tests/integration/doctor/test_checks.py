@@ -8,8 +8,8 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from django.utils.timezone import now
 
-from batchgen import redis
 from batchgen.local.redis import RIGHTS
+from batchgen.redis import client as redis
 from runs.models import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 import pytest
 
-from batchgen import redis
 from batchgen.doctor.redis import redis_way
 from batchgen.local.place import free_port, scratch
 from batchgen.local.redis import RIGHTS
 from batchgen.local.supervisor import Supervisor
+from batchgen.redis import client as redis
 from tests.certificates import certificates
 from tests.redis_servers import AS_USER, sentinel, server
 from tests.tls_front import fronted

@@ -3,7 +3,7 @@
 import pytest
 from pytest_django.fixtures import Settings
 
-from batchgen import redis
+from batchgen.redis import client as redis
 
 
 @pytest.fixture(autouse=True)

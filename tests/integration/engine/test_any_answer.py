@@ -7,14 +7,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from epics.backlog_export import FORMATS
-from epics.backlog_import import backlog_import
+from epics.files.backlog_export import FORMATS
+from epics.files.backlog_import import backlog_import
 from epics.models import Project
+from providers.anthropic.client import ProviderClient
 from runs.models import Run, RunEpic
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, assert_counted, attempt_make
 from tests.unit.workers.pipeline_samples import answer, story
-from workers.provider.client import ProviderClient
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

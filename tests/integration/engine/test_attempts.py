@@ -11,20 +11,20 @@ from django.db import transaction
 from pytest_django.fixtures import Settings
 
 from epics.models import Epic, EpicCard, Story
-from runs.lanes import lanes_dispatch, lanes_reclaim
+from providers.anthropic.client import ProviderClient
+from runs.engine.lanes import lanes_dispatch, lanes_reclaim
+from runs.engine.services import run_move
 from runs.limits import limits_read
-from runs.log import log_after
 from runs.models import Closure, Lane, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
-from runs.progress import RunProgress
-from runs.selectors import runs_with_figures
-from runs.services import run_move
+from runs.reads.log import log_after
+from runs.reads.progress import RunProgress
+from runs.reads.selectors import runs_with_figures
 from runs.states import RunEpicStatus, RunStatus
 from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, assert_counted, attempt_make, halt
 from tests.threads import elsewhere
 from workers.attempt import TURNS, Attempt
-from workers.provider.client import ProviderClient
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

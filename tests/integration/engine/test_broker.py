@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from batchgen import redis
 from batchgen.celery import app
+from batchgen.redis import client as redis
 
 
 def test_a_channel_whose_connection_was_closed_says_so() -> None:

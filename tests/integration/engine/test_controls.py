@@ -15,10 +15,10 @@ from batchgen.errors import (
     ValidationFailed,
     VersionConflict,
 )
-from runs.controls import run_change, run_control, run_epic_cancel, run_retry
-from runs.lanes import lane_give_back, lanes_reclaim
+from runs.engine.controls import run_change, run_control, run_epic_cancel, run_retry
+from runs.engine.lanes import lane_give_back, lanes_reclaim
+from runs.engine.services import Moved, RunOptions, run_finalize, run_start
 from runs.models import Lane, Run, RunAction, RunEpic, Worker
-from runs.services import Moved, RunOptions, run_finalize, run_start
 from runs.states import RunEpicStatus, RunStatus
 from tests.integration.engine.world import World, assert_counted, project_make, worker_make
 from tests.threads import elsewhere, race

@@ -10,14 +10,14 @@ from django.db import transaction
 from batchgen.errors import NotFound
 from epics.models import Epic, Story
 from epics.services import card_update, epic_update, project_update, story_update
+from providers.anthropic.client import ProviderClient
+from runs.engine.services import RunOptions, run_finalize, run_start
 from runs.models import Lane, Run, RunEpic, RunLog
-from runs.services import RunOptions, run_finalize, run_start
 from runs.states import RunEpicStatus
 from tests.conftest import Simulator
 from tests.factories import client_of
 from tests.integration.engine.world import World, assert_counted, attempt_make
 from tests.threads import race
-from workers.provider.client import ProviderClient
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

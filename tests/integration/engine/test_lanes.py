@@ -14,9 +14,9 @@ from django.utils.timezone import now
 from psycopg.types.json import Jsonb
 from pytest_django.fixtures import Settings
 
-from batchgen.ids import new_id
+from batchgen.db.ids import new_id
 from epics.models import Epic, Story
-from runs.lanes import (
+from runs.engine.lanes import (
     call_book,
     call_next,
     lane_give_back,
@@ -24,8 +24,8 @@ from runs.lanes import (
     lanes_reclaim,
     lanes_rest,
 )
+from runs.engine.queries import QUERIES
 from runs.models import Lane, ProviderCall, Run, RunEpic, RunLog, Worker
-from runs.queries import QUERIES
 from runs.states import CallOutcome, LaneState, RunEpicStatus, RunStatus
 from tests.integration.engine.world import SPEND, World, assert_counted, halt, worker_make
 from tests.threads import elsewhere, race
@@ -411,7 +411,7 @@ def test_a_restarted_attempt_is_told_what_was_paid_for() -> None:
     Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
     lanes_reclaim()
     lanes_dispatch(run_id=world.run.id)
-    from runs.lanes import lane_claim
+    from runs.engine.lanes import lane_claim
 
     (hold,) = world.holds()
     row = lane_claim(hold=hold, worker_id=worker_make("w2@test").id, call_id=world.run.id)

@@ -8,13 +8,13 @@ from django.contrib.auth.models import User
 from django.db.models import F
 from pytest_django.fixtures import Settings
 
-from batchgen import redis
-from runs.controls import run_change
-from runs.lanes import lane_give_back, lane_park
+from batchgen.redis import client as redis
+from runs.engine.controls import run_change
+from runs.engine.lanes import lane_give_back, lane_park
+from runs.engine.reconciler import Lookout, reconcile
 from runs.models import Lane, Run, RunEpic, Worker
 from runs.states import LaneState, RunEpicStatus, RunStatus
 from tests.integration.engine.world import Step, World, halt, worker_make
-from workers.reconciler import Lookout, reconcile
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

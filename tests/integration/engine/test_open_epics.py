@@ -13,10 +13,10 @@ from django.db.migrations.executor import MigrationExecutor
 from batchgen.errors import ItemAlreadyActive, RunAlreadyActive
 from epics.models import Epic, Project
 from epics.services import epic_delete, project_delete
-from runs.controls import run_control, run_epic_cancel, run_retry
-from runs.lanes import lane_give_back, lanes_reclaim
+from runs.engine.controls import run_control, run_epic_cancel, run_retry
+from runs.engine.lanes import lane_give_back, lanes_reclaim
+from runs.engine.services import RunOptions, run_finalize, run_start
 from runs.models import Lane, OpenEpic, Run, RunAction, RunEpic, RunLog, Worker
-from runs.services import RunOptions, run_finalize, run_start
 from runs.states import RunEpicStatus, RunStatus
 from tests.integration.engine.world import (
     Step,

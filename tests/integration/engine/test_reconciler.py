@@ -6,15 +6,15 @@ import pytest
 from django.db import connection, transaction
 from pytest_django.fixtures import Settings
 
-from batchgen import redis
 from batchgen.celery import app
-from runs.messages import messages_waiting, send
+from batchgen.redis import client as redis
+from runs.engine.dispatch import messages_waiting, send
+from runs.engine.reconciler import Lookout, reconcile
+from runs.engine.services import run_dispatch
 from runs.models import Lane, Run, RunEpic, Worker
-from runs.services import run_dispatch
 from runs.states import Priority, RunStatus
 from tests.integration.engine.world import World, halt, worker_make
 from tests.threads import race
-from workers.reconciler import Lookout, reconcile
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,11 +7,11 @@ from django.db import IntegrityError
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
+from batchgen.db.ids import new_id
 from batchgen.errors import RunAlreadyActive, ValidationFailed
-from batchgen.ids import new_id
-from runs.lanes import lanes_dispatch
+from runs.engine.lanes import lanes_dispatch
+from runs.engine.services import RunOptions, run_begin, run_break, run_finalize, run_start
 from runs.models import Run, RunEpic, RunLog
-from runs.services import RunOptions, run_begin, run_break, run_finalize, run_start
 from runs.states import ACTIVE, FINAL, TRANSITIONS, RunEpicStatus, RunStatus, sources_of
 from tests.integration.engine.world import World, assert_counted, halt, project_make
 from tests.threads import race

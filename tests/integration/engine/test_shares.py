@@ -6,12 +6,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from runs.controls import run_change
-from runs.lanes import lanes_dispatch
-from runs.messages import Link
+from limiter.gate import NOBODY
+from runs.engine.controls import run_change
+from runs.engine.dispatch import Link
+from runs.engine.lanes import lanes_dispatch
 from runs.models import Lane, Run, Share
 from tests.integration.engine.world import FIRST, WANT, World
-from workers.limiter.gate import NOBODY
 from workers.permits import FirstCall
 
 pytestmark = pytest.mark.django_db(transaction=True)

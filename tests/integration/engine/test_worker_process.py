@@ -16,9 +16,10 @@ from django.utils import timezone
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
-from batchgen import redis
-from runs.lanes import Hold
-from runs.messages import messages_waiting
+from batchgen.redis import client as redis
+from providers.anthropic.client import ProviderClient
+from runs.engine.dispatch import messages_waiting
+from runs.engine.lanes import Hold
 from runs.models import Lane, RunEpic, Worker
 from runs.states import RunEpicStatus
 from tests.acceptance.fleet import wait_for
@@ -26,7 +27,6 @@ from tests.conftest import Simulator
 from tests.integration.engine.world import FIRST, WANT, World
 from workers import process, signals
 from workers.process import Stopping, WorkerProcess
-from workers.provider.client import ProviderClient
 from workers.tasks import generate_epic
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,17 +10,17 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Q, Sum
 from django.utils.timezone import now
 
-from batchgen.ids import new_id
+from batchgen.db.ids import new_id
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.services import project_create
-from runs.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
+from providers.anthropic.client import ProviderClient
+from runs.engine.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
+from runs.engine.services import RunOptions, run_begin, run_move, run_start
 from runs.models import Lane, OpenEpic, ProviderCall, Run, RunAction, RunEpic, Worker
-from runs.services import RunOptions, run_begin, run_move, run_start
 from runs.states import ACTIVE, LaneState, RunEpicStatus, RunStatus, RunType
 from workers.attempt import Attempt, attempt_begin
 from workers.permits import FirstCall, Leave, Permits
 from workers.progress import CallTimes
-from workers.provider.client import ProviderClient
 
 #: What a message says of its epic's first call.
 WANT: dict[str, Any] = {

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 
-from epics.backlog_import import backlog_import
+from content.stories.values import DEFAULT_LANGUAGE
+from epics.files.backlog_import import backlog_import
 from epics.languages import is_language
 from epics.models import Card, Project
 from tests.factories import backlog_document, client_of, project_make, user_make
-from workers.generation import DEFAULT_LANGUAGE
 
 pytestmark = pytest.mark.django_db
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import epics
-from epics.backlog_export import FORMATS
-from epics.backlog_import import backlog_import
-from epics.csv_rows import safe_cell
+from epics.files.backlog_export import FORMATS
+from epics.files.backlog_import import backlog_import
+from epics.files.csv_rows import safe_cell
 from epics.models import Project
 from epics.services import project_create
 from tests.factories import backlog_document, client_of, project_make, story_document, user_make

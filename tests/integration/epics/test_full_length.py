@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from epics import limits, story_csv, story_lines
-from epics.backlog_export import FORMATS, Format
-from epics.backlog_import import backlog_import
+from content.stories.stages.answer import NotAStorySet, parse_story_set
+from epics import bounds
+from epics.files import story_csv, story_lines
+from epics.files.backlog_export import FORMATS, Format
+from epics.files.backlog_import import backlog_import
+from epics.files.story_lint import project_duplicates, stories_lint
 from epics.models import Project
 from epics.selectors import cards_list, epics_list, stories_list
-from epics.story_lint import project_duplicates, stories_lint
 from quality.defects import StoryText
 from tests.factories import user_make
-from workers.stages.answer import NotAStorySet, parse_story_set
 
 pytestmark = pytest.mark.django_db
 
@@ -36,8 +37,8 @@ def _document(repeated: str, share: int) -> dict[str, Any]:
     def line(most: int) -> str:
         return " ".join(text(most).split())
 
-    whole, title, name = text(limits.TEXT_CHARS), line(limits.TITLE_CHARS), line(limits.NAME_CHARS)
-    criteria = [text(limits.CRITERION_CHARS)] * 20
+    whole, title, name = text(bounds.TEXT_CHARS), line(bounds.TITLE_CHARS), line(bounds.NAME_CHARS)
+    criteria = [text(bounds.CRITERION_CHARS)] * 20
     story: dict[str, Any] = {"code": "E1-S1", "title": title, "userStory": whole, "persona": name}
     story |= {"acceptanceCriteria": criteria, "technicalNotes": whole}
     epic: dict[str, Any] = {"code": "E1", "title": title, "theme": name, "description": whole}
@@ -50,7 +51,7 @@ def _document(repeated: str, share: int) -> dict[str, Any]:
         "problem": whole,
     }
     return {
-        "project": {"name": name, "description": whole, "context": text(limits.CONTEXT_CHARS)},
+        "project": {"name": name, "description": whole, "context": text(bounds.CONTEXT_CHARS)},
         "source": whole,
         "cards": [card | {"systems": [name]}],
         "epics": [epic | {"stories": [story]}],
@@ -67,7 +68,7 @@ def _ways(document: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]
         yield name, partial(_written, written, project)
     yield "lint", lambda: stories_lint([told], whole_product=True)
     yield "duplicates", lambda: project_duplicates(project=project)
-    searched = text[: limits.NAME_CHARS]
+    searched = text[: bounds.NAME_CHARS]
     yield "cards", lambda: list(cards_list(project=project, search=searched))
     yield "epics", lambda: list(epics_list(project=project, search=searched))
     yield "stories", lambda: list(stories_list(project=project, search=searched))

@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 
 import epics
 from batchgen.errors import NotFound, ValidationFailed
-from epics.backlog_import import backlog_import
+from epics.files.backlog_import import backlog_import
 from epics.models import Card, Epic, EpicCard, Project, Story
 from tests.factories import backlog_document, client_of, story_document, user_make
 

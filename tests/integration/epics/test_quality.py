@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from batchgen.throttle import one_at_a_time
-from epics import story_lint
-from epics.backlog_import import backlog_import
+from batchgen.api.throttle import one_at_a_time
+from epics.files import story_lint
+from epics.files.backlog_import import backlog_import
 from quality.duplicates import Budget, Pair, alike_pairs
 from tests.factories import (
     backlog_document,

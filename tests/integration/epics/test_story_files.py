@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from epics.story_files import StoriesRefused, StoryFile, stories_read
+from epics.files.story_files import StoriesRefused, StoryFile, stories_read
 
 GOOD = "As a Reader, I want to borrow maps, so that I learn."
 OTHER = "As a Clerk, I want to lend maps, so that they are read."

@@ -6,13 +6,13 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 
-from batchgen import redis
+from batchgen.redis import client as redis
+from limiter.desk import Wait
+from providers.anthropic.errors import RateLimited
 from runs.limits import closure_read, closure_write, gate_name
 from tests.clocks import host_clock
 from tests.integration.engine.world import FIRST
-from workers.limiter.desk import Wait
 from workers.permits import Leave, Permits
-from workers.provider.errors import RateLimited
 
 pytestmark = [
     pytest.mark.django_db,

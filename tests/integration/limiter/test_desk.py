@@ -9,11 +9,11 @@ from typing import cast
 import pytest
 import redis as redis_client
 
-from batchgen import redis
+from batchgen.redis import client as redis
+from content.stories.values import Usage
+from limiter.desk import Desk, Wait
+from limiter.gate import Amounts, Ceilings, Gate, Permit, Report, Verdict
 from tests.integration.limiter.world import want
-from workers.generation import Usage
-from workers.limiter.desk import Desk, Wait
-from workers.limiter.gate import Amounts, Ceilings, Gate, Permit, Report, Verdict
 from workers.permits import Leave
 
 #: 50 a second.

@@ -4,11 +4,11 @@ from typing import cast
 
 import pytest
 
-from batchgen import redis
+from batchgen.redis import client as redis
+from limiter.gate import Amounts, Ceilings, Refused
+from providers.anthropic.rate_limit_headers import LimitWindow, RateLimitHeaders
 from runs.limits import CLOSED_MOST_S
 from tests.integration.limiter.world import RUN, Process, gates, want
-from workers.limiter.gate import Amounts, Ceilings, Refused
-from workers.provider.headers import LimitWindow, RateLimitHeaders
 
 #: 20 a second; a full bucket holds 18: a second's worth less the margin.
 REQUESTS = Ceilings(requests=1200)

@@ -6,9 +6,9 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchgen import redis
+from batchgen.redis import client as redis
+from limiter.gate import Ceilings, Gate, Want
 from tests.integration.limiter.world import Clock, Process, gates, want
-from workers.limiter.gate import Ceilings, Gate, Want
 
 #: 20 a second.
 REQUESTS = Ceilings(requests=1200)

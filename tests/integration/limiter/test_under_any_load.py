@@ -11,12 +11,12 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchgen import redis
-from simulator.buckets import PoolLimits
-from simulator.settings import Settings as ProviderSettings
+from batchgen.redis import client as redis
+from limiter.gate import Amounts, Ceilings, Permit, Refused
+from providers.anthropic.rate_limit_headers import LimitWindow, RateLimitHeaders
+from simulator.control.config import Settings as ProviderSettings
+from simulator.protocol.buckets import PoolLimits
 from tests.integration.limiter.world import BEGIN, Clock, Process, gates, want
-from workers.limiter.gate import Amounts, Ceilings, Permit, Refused
-from workers.provider.headers import LimitWindow, RateLimitHeaders
 
 _PER_MINUTE = 600
 _RATE = _PER_MINUTE / 60

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from batchgen import redis
-from workers.limiter.gate import (
+from batchgen.redis import client as redis
+from limiter.gate import (
     NOBODY,
     Amounts,
     Ceilings,
@@ -15,7 +15,7 @@ from workers.limiter.gate import (
     Verdict,
     Want,
 )
-from workers.limiter.lineup import Lineup, Ticket
+from limiter.lineup import Lineup, Ticket
 
 #: Long ago, so that no key of a test lives by the server's clock.
 BEGIN = 1_000_000.0

@@ -12,15 +12,15 @@ from django.db import connection
 from rest_framework.renderers import JSONRenderer
 
 from batchgen.errors import NotFound
-from runs.controls import run_change, run_control
+from runs.api.serializers import run_json
+from runs.engine.controls import run_change, run_control
+from runs.engine.services import run_finalize
 from runs.live import changes
 from runs.live.changes import Cursor, Look, look, probe
-from runs.log import log_append, log_number
 from runs.models import Lane, Run, RunEpic
-from runs.progress import RunProgress
-from runs.selectors import run_read
-from runs.serializers import run_json
-from runs.services import run_finalize
+from runs.reads.log import log_append, log_number
+from runs.reads.progress import RunProgress
+from runs.reads.selectors import run_read
 from tests.acceptance.fleet import database_url
 from tests.integration.engine.world import World
 

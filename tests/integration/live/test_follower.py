@@ -9,7 +9,7 @@ import pytest
 from runs.live.events import Position
 from runs.live.follower import Follower
 from runs.live.subscriber import Subscriber
-from runs.log import log_append
+from runs.reads.log import log_append
 from tests.integration.engine.world import World
 from tests.threads import elsewhere
 

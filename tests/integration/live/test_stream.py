@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from batchgen import redis
+from batchgen.redis import client as redis
 from runs.live import stream
 from runs.live.events import Event, Position
 

@@ -12,10 +12,10 @@ from django.db import OperationalError, connection, transaction
 from django.utils.timezone import now
 from psycopg.conninfo import conninfo_to_dict
 
+from batchgen.db.sql import Queries, engine_pool
 from batchgen.local.postgres import Postgres
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
-from batchgen.sql import Queries, engine_pool
 from runs.models import Worker
 from tests.factories import client_of, user_make
 from tests.integration.postgresql.conftest import Turn, server

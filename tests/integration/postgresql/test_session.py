@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from django.db.utils import ConnectionHandler
 
-from batchgen.postgresql.base import DatabaseWrapper
-from batchgen.postgresql.session import RELIED_ON
-from batchgen.postgresql.url import database
+from batchgen.db.postgresql.base import DatabaseWrapper
+from batchgen.db.postgresql.session import RELIED_ON
+from batchgen.db.postgresql.url import database
 from tests.integration.postgresql.conftest import server
 from tests.pgbouncer import PgBouncer
 

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from django.db import connections
 
+from batchgen.db.postgresql import fit
 from batchgen.local import stack
 from batchgen.local.place import ROOT
 from batchgen.local.supervisor import Child, Supervisor, logged
-from batchgen.postgresql import fit
 from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
 from tests.integration.postgresql.conftest import server

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from uuid import uuid4
 
-from batchgen import redis
 from batchgen.celery import app
+from batchgen.redis import client as redis
 
 
 def use_both() -> None:

@@ -11,7 +11,7 @@ Use = Callable[[str], None]
 
 @pytest.fixture
 def use(settings: Any) -> Iterator[Use]:
-    from batchgen import redis
+    from batchgen.redis import client as redis
     from tests.integration.redis_url.clients import use_both
 
     def both(url: str) -> None:

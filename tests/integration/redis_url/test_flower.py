@@ -6,8 +6,8 @@ from typing import Any
 
 from django.conf import settings
 
-from batchgen import redis
 from batchgen.celery import app
+from batchgen.redis import client as redis
 
 
 def test_flower_shows_the_queue_of_this_installation() -> None:

@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 
 from batchgen.local.place import free_port, scratch
 from batchgen.local.supervisor import Supervisor
-from batchgen.redis import connection_pool
-from batchgen.redis_url import parse
+from batchgen.redis.client import connection_pool
+from batchgen.redis.url import parse
 from tests.integration.redis_url.conftest import Use
 from tests.redis_servers import AS_USER, ONE_USER, sentinel, server, valkey_program
 

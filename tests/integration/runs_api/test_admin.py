@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from epics.models import Story
+from runs.engine.services import run_finalize
 from runs.models import Lane, ProviderCall, Run, RunAction, RunEpic, RunLog
-from runs.services import run_finalize
 from tests.integration.engine.world import World, project_make
 
 pytestmark = pytest.mark.django_db(transaction=True)

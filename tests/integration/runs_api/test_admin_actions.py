@@ -6,7 +6,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from runs import admin_actions
+from runs.admin import actions
 from runs.models import Run, RunAction, RunEpic
 from runs.states import RunEpicStatus, RunStatus
 from tests.integration.engine.world import World, halt
@@ -82,7 +82,7 @@ def test_who_was_faster_is_told(root: Client) -> None:
 
 
 def test_too_many_at_once_are_refused(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_actions, "MOST_RUNS", 1)
+    monkeypatch.setattr(actions, "MOST_RUNS", 1)
     first, second = World.make(), World.make()
     _, said = act(root, "cancel", first.run, second.run, confirmed=True)
     assert said == ["Choose at most 1 runs at a time. Nothing was done."]

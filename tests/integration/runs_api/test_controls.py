@@ -2,8 +2,8 @@
 
 import pytest
 
+from runs.engine.services import run_finalize
 from runs.models import Run, RunEpic
-from runs.services import run_finalize
 from runs.states import RunEpicStatus
 from tests.integration.engine.world import World
 from tests.integration.runs_api.world import ANYBODY, client_of, get, owner, post

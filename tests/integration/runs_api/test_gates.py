@@ -17,19 +17,19 @@ from django.db import ProgrammingError
 from django.test import Client
 from django.urls import reverse
 
-from batchgen import redis
-from batchgen.clock import database_now
+from batchgen.db.clock import database_now
+from batchgen.redis import client as redis
+from limiter.desk import Wait
+from providers.anthropic.errors import RateLimited
 from runs import gates
+from runs.engine.lanes import lane_park
 from runs.gates import gate_close, gate_open
-from runs.lanes import lane_park
 from runs.limits import closings_read, gate_keys, gate_name, limits_read
 from runs.models import Closure, GateAction, Lane, RunLog
 from tests.integration.engine.world import FIRST, World
 from tests.integration.runs_api.test_admin import root
 from tests.integration.runs_api.world import client_of, get, post
-from workers.limiter.desk import Wait
 from workers.permits import Leave, Permits
-from workers.provider.errors import RateLimited
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,14 +9,14 @@ from django.contrib.auth.models import User
 from django.utils.timezone import now
 from pytest_django import DjangoAssertNumQueries
 
-from batchgen import redis
+from batchgen.redis import client as redis
 from epics.models import Epic
+from providers.anthropic.client import ProviderClient
 from runs.limits import closure_write, gate_keys, gate_name
 from runs.models import PacingProfile, Run, RunEpic
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, attempt_make, project_make
 from tests.integration.runs_api.world import client_of, get, post
-from workers.provider.client import ProviderClient
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,12 +6,12 @@ from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from batchgen.errors import QuotaReached
-from epics.backlog_import import backlog_import
+from epics.files.backlog_import import backlog_import
 from epics.models import Project
 from epics.services import project_create
-from runs.controls import run_change
+from runs.engine.controls import run_change
+from runs.engine.services import RunOptions, run_start
 from runs.models import Lane, Run
-from runs.services import RunOptions, run_start
 from tests.integration.engine.world import project_make
 from tests.threads import race
 

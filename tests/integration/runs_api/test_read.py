@@ -9,9 +9,9 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from runs.lanes import lane_give_back
+from runs.engine.lanes import lane_give_back
+from runs.engine.services import run_begin, run_dispatch, run_finalize, run_move
 from runs.models import Lane, Run, RunAction, RunEpic
-from runs.services import run_begin, run_dispatch, run_finalize, run_move
 from runs.states import RunEpicStatus, RunStatus
 from tests.integration.engine.world import World
 from tests.integration.runs_api.world import ANYBODY, client_of, get, owner, post

@@ -7,8 +7,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from runs.engine.services import run_finalize
 from runs.models import Run, RunAction, RunEpic
-from runs.services import run_finalize
 from runs.states import RunEpicStatus, RunStatus
 from tests.factories import user_make
 from tests.integration.engine.world import World, halt, project_make, worker_make

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from batchgen import redis
+from batchgen.redis import client as redis
 from runs.live import tickets
 from tests.factories import client_of, member_make, user_make
 from tests.integration.engine.world import World

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from content.stories.values import CompletionRequest, TextBlock
+from providers.anthropic.client import ProviderClient
 from tests.unit.provider.wire import Wire
-from workers.generation import CompletionRequest, TextBlock
-from workers.provider.client import ProviderClient
 
 ClientFactory = Callable[..., ProviderClient]
 

@@ -13,10 +13,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from providers.anthropic import errors
+from providers.anthropic.client import ProviderClient
+from providers.anthropic.errors import CallAborted, Effect, ProviderError
 from tests.unit.provider.conftest import completion_request
-from workers.provider import errors
-from workers.provider.client import ProviderClient
-from workers.provider.errors import CallAborted, Effect, ProviderError
 
 ROOT = Path(__file__).resolve().parents[3]
 READY = "simulator listening on "

@@ -10,13 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.unit.provider import wire as w
-from tests.unit.provider.conftest import ClientFactory, completion_request
-from tests.unit.provider.wire import Wire
-from workers.generation import Usage
-from workers.provider import session
-from workers.provider.client import ProviderClient
-from workers.provider.errors import (
+from content.stories.values import Usage
+from providers.anthropic import session
+from providers.anthropic.client import ProviderClient
+from providers.anthropic.errors import (
     AddressWrong,
     BlockedBeforeApi,
     CallAborted,
@@ -31,6 +28,9 @@ from workers.provider.errors import (
     ServerFailed,
     UnreadableAnswer,
 )
+from tests.unit.provider import wire as w
+from tests.unit.provider.conftest import ClientFactory, completion_request
+from tests.unit.provider.wire import Wire
 
 EVERYDAY = Usage(input_tokens=100, output_tokens=40, cache_read_tokens=30, cache_write_tokens=20)
 
@@ -576,8 +576,8 @@ def test_senseless_settings_are_refused(timeout_s: float, max_connections: int) 
 
 PROGRAM = """
 import os, sys
-from workers.generation import CompletionRequest, TextBlock
-from workers.provider.client import ProviderClient
+from content.stories.values import CompletionRequest, TextBlock
+from providers.anthropic.client import ProviderClient
 
 client = ProviderClient(api_key="k", base_url=sys.argv[1], timeout_s=5, max_connections=2)
 request = CompletionRequest(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.provider.headers import LimitWindow, rate_limit_headers, retry_after_s
+from providers.anthropic.rate_limit_headers import LimitWindow, rate_limit_headers, retry_after_s
 
 
 def test_those_that_we_use_are_read() -> None:

@@ -12,11 +12,11 @@ import anthropic
 import httpx2
 import pytest
 
+from providers.anthropic import errors
+from providers.anthropic.errors import Effect, ProviderError
+from providers.anthropic.rate_limit_headers import LONGEST_S
+from providers.anthropic.translate import translate
 from tests.clocks import host_clock
-from workers.provider import errors
-from workers.provider.errors import Effect, ProviderError
-from workers.provider.headers import LONGEST_S
-from workers.provider.translate import translate
 
 KEY = "sk-ant-api03-SECRETSECRET"
 #: When a response was made, by its own header.

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from runs.eta import Mark, Remaining, remaining
+from runs.reads.eta import Mark, Remaining, remaining
 
 S = 1000.0
 

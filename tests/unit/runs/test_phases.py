@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runs.phases import Doing, phase_of
+from runs.reads.phases import Doing, phase_of
 from runs.states import RunPhase
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from runs.eta import duration_text, expected_ms
 from runs.models import Run, RunEpic
-from runs.progress import RunProgress, remaining_ms, stage_percent
+from runs.reads.eta import duration_text, expected_ms
+from runs.reads.progress import RunProgress, remaining_ms, stage_percent
 from runs.states import FINAL, TRANSITIONS, RunStatus
 
 

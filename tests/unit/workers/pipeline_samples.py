@@ -3,7 +3,9 @@
 import json
 from dataclasses import dataclass, field, replace
 
-from workers.generation import (
+from content.stories.pipeline import run_pipeline
+from content.stories.stages.storage import Store
+from content.stories.values import (
     CardInput,
     Completion,
     CompletionRequest,
@@ -13,8 +15,6 @@ from workers.generation import (
     ProjectInput,
     Usage,
 )
-from workers.pipeline import run_pipeline
-from workers.stages.storage import Store
 
 Step = str | Completion | Exception
 

@@ -2,7 +2,11 @@
 
 import json
 
-from epics import limits
+from content.stories.stages.answer import parse_story_set
+from content.stories.stages.template_assembly import as_answer, assemble
+from content.stories.stages.tidy_text import paragraphs, shortened
+from content.stories.values import GenerationOutput, KeptStory, StoryDraft
+from epics import bounds
 from quality.text import comparable, one_line
 from tests.unit.workers.pipeline_samples import (
     GOOD,
@@ -13,10 +17,6 @@ from tests.unit.workers.pipeline_samples import (
     run,
     story,
 )
-from workers.generation import GenerationOutput, KeptStory, StoryDraft
-from workers.stages.answer import parse_story_set
-from workers.stages.template_assembly import as_answer, assemble
-from workers.stages.text import paragraphs, shortened
 
 
 def unchecked(*stories: dict[str, object]) -> GenerationOutput:
@@ -85,13 +85,13 @@ def test_what_is_larger_than_anybody_may_store_is_cut_and_the_notes_say_so() -> 
         )
     )
     (kept,) = output.stories
-    assert len(kept.title) <= limits.TITLE_CHARS
+    assert len(kept.title) <= bounds.TITLE_CHARS
     assert kept.title.endswith("word…")
-    assert len(kept.persona) == limits.NAME_CHARS
-    assert len(kept.user_story) <= limits.TEXT_CHARS
-    assert len(kept.acceptance_criteria[0]) == limits.CRITERION_CHARS
-    assert len(kept.acceptance_criteria) == limits.LIST_ENTRIES
-    assert len(kept.technical_notes or "") == limits.TEXT_CHARS
+    assert len(kept.persona) == bounds.NAME_CHARS
+    assert len(kept.user_story) <= bounds.TEXT_CHARS
+    assert len(kept.acceptance_criteria[0]) == bounds.CRITERION_CHARS
+    assert len(kept.acceptance_criteria) == bounds.LIST_ENTRIES
+    assert len(kept.technical_notes or "") == bounds.TEXT_CHARS
     assert [(one.criterion, one.story) for one in kept.defects] == [("limit", 1)] * 6
     (note,) = output.notes
     assert note.startswith("too long and cut: E3-S1: title has 4,999 characters. E3-S1: userStory")

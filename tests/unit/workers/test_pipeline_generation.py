@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from content.stories.stages.answer import STORY_SET_SCHEMA, NotAStorySet, StorySet, parse_story_set
+from content.stories.values import OutputCut, Refused, UnusableAnswer
 from tests.unit.workers.pipeline_samples import (
     GOOD,
     answer,
@@ -13,8 +15,6 @@ from tests.unit.workers.pipeline_samples import (
     run,
     story,
 )
-from workers.generation import OutputCut, Refused, UnusableAnswer
-from workers.stages.answer import STORY_SET_SCHEMA, NotAStorySet, StorySet, parse_story_set
 
 CUT = completion(GOOD[:100], "max_tokens")
 REFUSAL = completion("", "refusal")

@@ -6,6 +6,15 @@ from itertools import count, product
 
 import pytest
 
+from content.stories.pipeline import STAGES, Hooks, Stage, State, run_pipeline
+from content.stories.stages.component_generation import MAX_CALLS
+from content.stories.values import (
+    GenerationError,
+    GenerationInput,
+    GenerationOutput,
+    NothingToGenerate,
+    Usage,
+)
 from tests.unit.workers.pipeline_samples import (
     GOOD,
     WEAK,
@@ -16,15 +25,6 @@ from tests.unit.workers.pipeline_samples import (
     ignore,
     run,
 )
-from workers.generation import (
-    GenerationError,
-    GenerationInput,
-    GenerationOutput,
-    NothingToGenerate,
-    Usage,
-)
-from workers.pipeline import STAGES, Hooks, Stage, State, run_pipeline
-from workers.stages.component_generation import MAX_CALLS
 
 NAMES = [
     "validation",

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from content.stories.stages.card_summary import CardSummary, summarise
+from content.stories.values import CardInput
 from tests.unit.workers.pipeline_samples import card
-from workers.generation import CardInput
-from workers.stages.card_summary import CardSummary, summarise
 
 MAX_CHARS = 8_000
 PERSONAS = ["Archivist"] * 6 + ["Researcher"] * 3 + ["Donor"]

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from content.stories.stages.validation import validate
+from content.stories.values import GenerationInput, InvalidEpic, NothingToGenerate
 from tests.unit.workers.pipeline_samples import EPIC, card, generation_input
-from workers.generation import GenerationInput, InvalidEpic, NothingToGenerate
-from workers.stages.validation import validate
 
 
 def test_a_sound_input_comes_back_unchanged() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from content.stories.pipeline import State
 from runs.states import RunEpicStage
 from tests.unit.workers.pipeline_samples import generation_input
-from workers.pipeline import State
 from workers.progress import CallTimes, Kind, Progress
 
 KIND: Kind = ("claude", "standard", "generate")

@@ -1,0 +1,87 @@
+"""The backend that settings.DATABASES names; Django looks for `DatabaseWrapper` here."""
+
+import time
+from types import TracebackType
+from typing import Any
+
+import psycopg
+from django.db import OperationalError
+from django.db.backends.base.base import NO_DB_ALIAS
+from django.db.backends.postgresql import base
+from django.db.utils import DatabaseErrorWrapper
+from django.utils.functional import cached_property
+from psycopg_pool import ConnectionPool
+
+from batchgen.db.postgresql import pooled
+from batchgen.db.postgresql.session import session_settings, startup_options
+
+#: A pool is not renewed more often, lest a server that stays read-only be stormed.
+_RENEW_S = 1.0
+_renewed_at: dict[ConnectionPool[Any], float] = {}
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's backend, with batchgen's session (DATABASES' SESSION) on every connection."""
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Those of Django and of the session, for this backend's pool and for the engine's."""
+        parameters: dict[str, Any] = super().get_connection_params()
+        if self.alias == NO_DB_ALIAS:
+            return parameters
+        session = self.settings_dict["SESSION"]
+        if self.settings_dict["POOLED"]:
+            own = {
+                "cursor_factory": pooled.cursor_class(session),
+                "context": pooled.adapters(parameters["context"]),
+            }
+        else:
+            own = {"options": startup_options(session, parameters.get("options", ""))}
+        return {**parameters, **own}
+
+    def _configure_connection(self, connection: psycopg.Connection) -> bool:
+        """What Django asks of each new connection; True where it left a transaction open.
+
+        Django's own would set the time zone, which the session has and a pooler's may not.
+        """
+        if not self.settings_dict["POOLED"]:
+            for statement in session_settings(connection.info.server_version):
+                connection.execute(statement.encode())
+        return False
+
+    @cached_property
+    def wrap_database_errors(self) -> DatabaseErrorWrapper:
+        """Turns psycopg's errors into Django's."""
+        return _Errors(self)
+
+    def renew(self) -> None:
+        """Leave this connection and the pool's: their server has become a standby."""
+        if self.connection is not None:
+            self.connection.close()
+        self.close()
+        if self.pool:
+            renew(self.pool)
+
+
+class _Errors(DatabaseErrorWrapper):
+    """A server that takes no writes is one that is away: another may have taken its place."""
+
+    wrapper: DatabaseWrapper
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(exc_value, psycopg.errors.ReadOnlySqlTransaction):
+            self.wrapper.renew()
+            raise OperationalError(*exc_value.args).with_traceback(traceback) from exc_value
+        super().__exit__(exc_type, exc_value, traceback)
+
+
+def renew(pool: ConnectionPool[Any]) -> None:
+    """Have the pool connect anew, to whichever server of the URL takes writes now."""
+    now = time.monotonic()
+    if now - _renewed_at.get(pool, float("-inf")) > _RENEW_S:
+        _renewed_at[pool] = now
+        pool.drain()

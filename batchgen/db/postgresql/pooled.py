@@ -1,0 +1,77 @@
+"""Behind a transaction pooler, where a session is many sessions, each shared with others.
+
+What is SET stays in the pooler's connection, for whoever has it next; so each transaction begins
+with its own settings, which end with it. They travel in one message with its first statement: no
+round trip more. Outside of a transaction block such a message is a transaction by itself.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from psycopg import ClientCursor
+from psycopg.abc import Buffer, Params
+from psycopg.adapt import AdaptersMap, Loader
+from psycopg.pq import TransactionStatus
+
+from batchgen.db.postgresql.session import local_settings
+
+#: PostgreSQL takes these alone or not at all.
+_ALONE = re.compile(
+    r"\s*(VACUUM|CLUSTER|REINDEX|ALTER\s+SYSTEM|(CREATE|DROP)\s+(DATABASE|TABLESPACE)"
+    r"|(CREATE(\s+UNIQUE)?|DROP)\s+INDEX\s+CONCURRENTLY)\b",
+    re.IGNORECASE,
+)
+
+
+def cursor_class(session: Mapping[str, str]) -> type[ClientCursor[Any]]:
+    """Cursors whose transactions have these settings."""
+
+    class LocalCursor(ClientCursor[Any]):
+        """Binds parameters itself: a prepared statement is a pooler's connection's."""
+
+        @cached_property
+        def _begin(self) -> str:
+            # A line of its own: PostgreSQL's errors show the line in which they are.
+            return f"{local_settings(session, self.connection.info.server_version)};\n"
+
+        def execute(
+            self,
+            query: Any,
+            params: Params | None = None,
+            *,
+            prepare: bool | None = None,
+            binary: bool | None = None,
+        ) -> "LocalCursor":
+            """As always; the first of a transaction brings the settings."""
+            if self.connection.info.transaction_status != TransactionStatus.IDLE:
+                super().execute(query, params, binary=binary)
+                return self
+            statement = self.mogrify(query, params)
+            if not statement or _ALONE.match(statement):
+                super().execute(statement.encode(), binary=binary)
+                return self
+            super().execute((self._begin + statement).encode(), binary=binary)
+            return self.set_result(-1)
+
+    return LocalCursor
+
+
+class UTCLoader(Loader):
+    """Times as UTC, whatever time zone the last server connection that answered spoke of."""
+
+    #: Django looks whether a cursor needs a loader of its own.
+    timezone = UTC
+
+    def load(self, data: Buffer) -> datetime:
+        """From `2026-11-25 23:42:32.123456+00`."""
+        return datetime.fromisoformat(bytes(data).decode()).astimezone(UTC)
+
+
+def adapters(context: AdaptersMap) -> AdaptersMap:
+    """A copy of Django's, which reads times by itself."""
+    copied = AdaptersMap(context)
+    copied.register_loader("timestamptz", UTCLoader)
+    return copied

@@ -1,0 +1,119 @@
+"""The messages of a call: the system blocks, the request, and the request to repair."""
+
+import json
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from itertools import islice
+
+from content.stories.prompts.rendering import template
+from content.stories.values import (
+    DEFAULT_LANGUAGE,
+    STORY_RANGES,
+    EpicInput,
+    GenerationInput,
+    KeptStory,
+    ProjectInput,
+    StoryDefect,
+    TextBlock,
+)
+
+#: What a repair call shows of the answer before it: 30,000 tokens, as many as the largest cap.
+_MAX_PREVIOUS_CHARS = 120_000
+_MAX_DEFECTS = 200
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def fenced(value: object) -> str:
+    """`value` as one line of JSON that can stand between tags.
+
+    No text inside can close a tag or break the line: `<`, `>`, `&` and the line separators
+    that JSON leaves alone are written as escapes.
+    """
+    return (
+        _encode(value)
+        .replace("&", "\\u0026")
+        .replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("\x85", "\\u0085")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )
+
+
+@cache
+def _instructions(mode: str, persona_set: str) -> TextBlock:
+    low, high = STORY_RANGES[mode]
+    mode_rules = template(f"modes/{mode}.md").render(min_stories=str(low), max_stories=str(high))
+    text = template("instructions.md").render(
+        mode_rules=mode_rules, persona_rules=template(f"personas/{persona_set}.md").render()
+    )
+    return TextBlock(text=text)
+
+
+@lru_cache(maxsize=64)
+def system_blocks(mode: str, persona_set: str, project: ProjectInput) -> tuple[TextBlock, ...]:
+    """Instructions, then the project: the same for every epic of a run, so cacheable."""
+    facts = {
+        "name": project.name,
+        "description": project.description,
+        "context": project.context,
+        "language": project.language or DEFAULT_LANGUAGE,
+    }
+    text = template("project.md").render(project=fenced(facts))
+    return (_instructions(mode, persona_set), TextBlock(text=text, cache=True))
+
+
+def request_text(inp: GenerationInput, *, cards: str, epic: EpicInput) -> str:
+    """The user message of the first call; `cards` is the ready `<cards>` block."""
+    low, high = inp.story_range
+    task = {
+        "mode": inp.mode,
+        "personaSet": inp.persona_set,
+        "minStories": low,
+        "maxStories": high,
+        "language": inp.project.language or DEFAULT_LANGUAGE,
+    }
+    return template("user.md").render(
+        task=fenced(task), epic=fenced(_epic_json(epic)), cards=cards + _kept_block(inp.kept)
+    )
+
+
+def _kept_block(kept: tuple[KeptStory, ...]) -> str:
+    if not kept:
+        return ""
+    lines = [fenced({"title": story.title, "userStory": story.user_story}) for story in kept]
+    return "\n\n<kept>\n" + "\n".join(lines) + "\n</kept>"
+
+
+def repair_text(request: str, *, previous: object, defects: Iterable[StoryDefect]) -> str:
+    """The user message of a repair call: the request, the earlier answer and its defects, as far
+    as an honest answer would have been long."""
+    named = [
+        {
+            "story": defect.story,
+            "criterion": defect.criterion,
+            "message": defect.message,
+            "suggestion": defect.suggestion,
+        }
+        for defect in islice(defects, _MAX_DEFECTS)
+    ]
+    shown = fenced(previous)
+    if len(shown) > _MAX_PREVIOUS_CHARS:
+        shown = fenced((previous if isinstance(previous, str) else shown)[:_MAX_PREVIOUS_CHARS])
+    return template("repair.md").render(request=request, previous=shown, defects=fenced(named))
+
+
+def _epic_json(epic: EpicInput) -> dict[str, object]:
+    return {
+        "code": epic.code,
+        "title": epic.title,
+        "theme": epic.theme,
+        "description": epic.description,
+        "businessValue": epic.business_value,
+        "acceptanceCriteria": epic.acceptance_criteria,
+        "dependencies": epic.dependencies,
+        "effort": epic.effort,
+        "impact": epic.impact,
+        "priority": epic.priority,
+    }

@@ -1,0 +1,219 @@
+"""Stage 5, quality validation: score the stories, and have a weak set written again once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from content.stories.stages.answer import NotAStorySet
+from content.stories.stages.component_generation import (
+    MAX_CALLS,
+    Complete,
+    Generated,
+    first_request,
+    read_answer,
+    repair_request,
+)
+from content.stories.stages.context_building import PromptContext
+from content.stories.stages.post_processing import cleaned
+from content.stories.stages.template_assembly import as_answer, assemble
+from content.stories.values import (
+    Completion,
+    CompletionRequest,
+    GenerationInput,
+    OutputCut,
+    Refused,
+    StoryDefect,
+    StoryDraft,
+    Usage,
+)
+from epics import bounds
+from quality.defects import Defect, Span, StoryText, score
+from quality.linter import is_english, lint
+from quality.text import comparable
+
+#: What a wrong number of stories takes from the set's score.
+_WRONG_COUNT_POINTS = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """Scored stories; `score` is the set's, `defects` those of the set as a whole.
+
+    A set passes with a mean score of at least `bar` and no defect of high severity.
+    """
+
+    stories: tuple[StoryDraft, ...]
+    #: How many the answer had; `stories` are no more than an epic may have.
+    written: int
+    score: float
+    bar: int
+    defects: tuple[StoryDefect, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def passes(self) -> bool:
+        """Whether nobody needs to write it again."""
+        every = chain(self.defects, *(story.defects for story in self.stories))
+        severe = any(defect.severity == "high" for defect in every)
+        return self.score >= self.bar and not severe
+
+    @property
+    def defect_count(self) -> int:
+        """Defects of all stories and of the set."""
+        return len(self.defects) + sum([len(story.defects) for story in self.stories])
+
+
+def validate_quality(
+    inp: GenerationInput,
+    context: PromptContext,
+    generated: Generated,
+    stories: tuple[StoryDraft, ...],
+    complete: Complete,
+) -> Checked:
+    """Scored stories: these, or better ones from one repair call if these are below the bar.
+
+    No call is made when MAX_CALLS are used up. A repair that is refused, cut, unreadable or no
+    better changes nothing; what `complete` raises comes through. Nothing is dropped here: what is
+    still wrong stands in the stories' defects.
+    """
+    first = check(inp, context, stories, written=len(generated.answer.stories))
+    if first.passes:
+        return first
+    if generated.calls >= MAX_CALLS:
+        return _noted(first, f"{_figures(first)}; no call was left to repair them")
+    completion = complete(_repair_request(inp, context, generated, first))
+    second = _read(inp, context, completion)
+    cost = _cost(completion.usage)
+    if second is None:
+        return _noted(first, f"{_figures(first)}; their repair was not usable, {cost}")
+    better = max(first, second, key=_rank)  # of equals the first
+    outcome = "kept" if better is second else "not kept"
+    return _noted(
+        better, f"{_figures(first)}, repaired {_figures(second)}; repair {outcome}, {cost}"
+    )
+
+
+def _cost(usage: Usage | None) -> str:
+    if usage is None:
+        return "what the call took is unknown"
+    return f"the call took {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
+
+
+def _figures(checked: Checked) -> str:
+    return f"scored {checked.score:.0f} of 100 with {_counted(checked.defect_count, 'defect')}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def check(
+    inp: GenerationInput, context: PromptContext, stories: tuple[StoryDraft, ...], *, written: int
+) -> Checked:
+    """Find the defects of the stories and of the set, and score them.
+
+    Args:
+        written: how many stories the answer had.
+    """
+    stories = tuple([cleaned(story) for story in stories])
+    linted = lint([_as_text(story) for story in stories], english=is_english(inp.project.language))
+    voiced = context.personas if inp.persona_set == "cards" else None
+    scored = tuple(
+        [
+            _scored(story, (*_persona_defects(story, voiced), *found.defects))
+            for story, found in zip(stories, linted, strict=True)
+        ]
+    )
+    of_set = _count_defects(inp.story_range, written)
+    mean = sum([story.quality_score or 0 for story in scored]) / len(scored)
+    return Checked(
+        stories=scored,
+        written=written,
+        score=max(0.0, mean - _WRONG_COUNT_POINTS * len(of_set)),
+        bar=inp.quality_bar,
+        defects=of_set,
+    )
+
+
+def _as_text(story: StoryDraft) -> StoryText:
+    return StoryText(
+        user_story=story.user_story,
+        title=story.title,
+        persona=story.persona,
+        acceptance_criteria=story.acceptance_criteria,
+    )
+
+
+def _scored(story: StoryDraft, found: tuple[Defect, ...]) -> StoryDraft:
+    """With the defects that it has, of being too large, and those that were found."""
+    defects = story.defects + tuple(
+        [
+            StoryDefect(
+                story=story.position,
+                criterion=defect.criterion,
+                kind=defect.kind,
+                severity=defect.severity,
+                message=defect.message,
+                suggestion=defect.suggestion,
+                span=defect.span,
+            )
+            for defect in found
+        ]
+    )
+    defects = defects[: bounds.LIST_ENTRIES]
+    return replace(story, defects=defects, quality_score=score(defects))
+
+
+def _persona_defects(story: StoryDraft, voiced: frozenset[str] | None) -> Iterator[Defect]:
+    if voiced is not None and comparable(story.persona) not in voiced:
+        yield Defect(
+            criterion="persona",
+            kind="not_voiced",
+            severity="high",
+            message="No card voices this persona.",
+            suggestion="Use one of the cards' personas, named as they name it.",
+            span=Span(field="persona", start=0, end=len(story.persona), text=story.persona),
+        )
+
+
+def _count_defects(wanted: tuple[int, int], count: int) -> tuple[StoryDefect, ...]:
+    low, high = wanted
+    if low <= count <= high:
+        return ()
+    return (
+        StoryDefect(
+            story=0,
+            criterion="story_count",
+            kind="too_few" if count < low else "too_many",
+            severity="high" if count > bounds.MAX_STORIES_OF_EPIC else "medium",
+            message=f"The answer has {count:,} stories.",
+            suggestion=f"Write {low} to {high}.",
+        ),
+    )
+
+
+def _repair_request(
+    inp: GenerationInput, context: PromptContext, generated: Generated, weak: Checked
+) -> CompletionRequest:
+    request = replace(first_request(inp, context), max_tokens=generated.max_tokens)
+    defects = weak.defects + tuple(d for story in weak.stories for d in story.defects)
+    return repair_request(request, previous=as_answer(weak.stories), defects=defects)
+
+
+def _read(inp: GenerationInput, context: PromptContext, completion: Completion) -> Checked | None:
+    """The second set, checked; None when the call brought none."""
+    try:
+        answer = read_answer(completion)
+    except (Refused, OutputCut, NotAStorySet):
+        return None
+    stories = assemble(inp.epic.code, answer)
+    return check(inp, context, stories, written=len(answer.stories))
+
+
+def _rank(checked: Checked) -> tuple[bool, float]:
+    return (checked.passes, checked.score)
+
+
+def _noted(checked: Checked, text: str) -> Checked:
+    remaining = tuple(f"{defect.message} {defect.suggestion}" for defect in checked.defects)
+    return replace(checked, notes=(f"{checked.written:,} stories {text}", *remaining))

@@ -1,0 +1,112 @@
+"""A whole backlog in and out over REST."""
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from batchgen.api.downloads import download
+from batchgen.api.operations import operation, query_of, signed_in
+from batchgen.api.output import shown
+from batchgen.api.throttle import one_at_a_time
+from batchgen.errors import QuotaReached, ValidationFailed
+from epics import selectors
+from epics.access import project_for, sees
+from epics.api.serializers import ExportQuery, ImportCounts, ImportOutput
+from epics.files.backlog_document import Backlog, code_warnings
+from epics.files.backlog_export import FORMATS, export_name
+from epics.files.backlog_import import backlog_import
+
+#: U+FEFF: what is UTF-8 says so.
+BYTE_ORDER_MARK = "\ufeff"
+
+
+class ImportView(APIView):
+    takes_backlogs = True
+
+    @operation(
+        "projectImport",
+        "Import a backlog as a new project",
+        tag="projects",
+        request=Backlog,
+        response=ImportOutput,
+        status=201,
+        creates=sees,
+        makes_place=True,
+        errors=[QuotaReached],
+        description=(
+            "All or nothing. Every problem is told with its path, up to 50 at a time. One import "
+            "at a time of a user: 429 while another is at work."
+        ),
+    )
+    def post(self, request: Request) -> Response:
+        user = signed_in(request)
+        with one_at_a_time(user.pk, "import"):
+            imported = backlog_import(user=user, document=request.data)
+        project = selectors.project_read(project_id=imported.pk)
+        output: dict[str, Any] = {
+            "projectId": project.pk,
+            "cardCount": vars(project)["card_count"],
+            "epicCount": vars(project)["epic_count"],
+        }
+        warnings = code_warnings(request.data)
+        if warnings:
+            output["warnings"] = warnings
+        return Response(shown(ImportOutput if warnings else ImportCounts, output), status=201)
+
+
+class _AnyAccept(BaseContentNegotiation):
+    """The query names the format, so `Accept` has nothing to say."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
+        return next(iter(parsers))
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
+
+
+class ExportView(APIView):
+    content_negotiation_class = _AnyAccept
+
+    @extend_schema(
+        operation_id="projectExport",
+        summary="Export a project's backlog with its stories",
+        description=(
+            "A file, without the envelope: `json` imports again unchanged; `csv` has a row for "
+            "each story; `jira` is for Jira's CSV importer; `markdown` is for people."
+        ),
+        tags=["projects"],
+        parameters=[ExportQuery],
+        responses={
+            (200, "application/json"): Backlog,
+            (200, "text/csv"): OpenApiTypes.STR,
+            (200, "text/markdown"): OpenApiTypes.STR,
+        },
+        extensions={"x-no-envelope": True},
+    )
+    def get(self, request: Request, project_id: UUID) -> HttpResponseBase:
+        project = project_for(user=request.user, project_id=project_id)
+        query = query_of(request, ExportQuery)
+        written = FORMATS[query["format"]]
+        marked = written.mark if query["bom"] is None else query["bom"]
+        if marked and written.mark is None:
+            raise ValidationFailed("JSON has no byte order mark.", bom=["Leave it out for json."])
+        return download(
+            request._request,
+            chain([BYTE_ORDER_MARK] if marked else [], written.write(project)),
+            name=export_name(project, written),
+            content_type=written.content_type,
+        )

@@ -1,0 +1,26 @@
+"""Under /api/v1/."""
+
+from django.urls import path
+
+from epics.api import member_views, quality_views, transfer_views, views
+
+urlpatterns = [
+    path("projects", views.ProjectsView.as_view()),
+    path("projects/import", transfer_views.ImportView.as_view()),
+    path("projects/<id:project_id>", views.ProjectView.as_view()),
+    path("projects/<id:project_id>/export", transfer_views.ExportView.as_view()),
+    path("projects/<id:project_id>/cards", views.CardsView.as_view()),
+    path("projects/<id:project_id>/epics", views.EpicsView.as_view()),
+    path("projects/<id:project_id>/stories", views.ProjectStoriesView.as_view()),
+    path("projects/<id:project_id>/duplicates", quality_views.DuplicatesView.as_view()),
+    path("projects/<id:project_id>/members", member_views.MembersView.as_view()),
+    path("members/<id:member_id>", member_views.MemberView.as_view()),
+    path("invitations", member_views.InvitationsView.as_view()),
+    path("invitations/<id:invitation_id>/accept", member_views.InvitationAcceptView.as_view()),
+    path("invitations/<id:invitation_id>/decline", member_views.InvitationDeclineView.as_view()),
+    path("cards/<id:card_id>", views.CardView.as_view()),
+    path("epics/<id:epic_id>", views.EpicView.as_view()),
+    path("epics/<id:epic_id>/stories", views.EpicStoriesView.as_view()),
+    path("stories/lint", quality_views.LintView.as_view()),
+    path("stories/<id:story_id>", views.StoryView.as_view()),
+]

@@ -1,0 +1,468 @@
+"""Runs in Django's admin: to look at, and to pause, resume, cancel and retry.
+
+Workers and services write their rows, so hands do not.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import Count, Min, Model, Q, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from batchgen.errors import (
+    ItemAlreadyActive,
+    QuotaReached,
+    RunAlreadyActive,
+    ValidationFailed,
+)
+from epics.admin.backlog import ModelAdmin, ProjectAdmin, TabularInline
+from epics.models import Project
+from runs.admin.actions import CANCEL, PAUSE, RESUME, RETRY, runs_act
+from runs.admin.read_only import ReadOnlyAdmin
+from runs.engine.services import RunOptions, run_start
+from runs.models import (
+    Lane,
+    PacingProfile,
+    ProviderCall,
+    Run,
+    RunAction,
+    RunEpic,
+    RunLog,
+    Share,
+    Worker,
+)
+from runs.reads.eta import duration_text
+from runs.reads.progress import RunProgress, duration_ms
+from runs.reads.selectors import runs_with_figures
+from runs.states import LaneState, RunEpicStatus
+
+#: Rows that the page of one run shows of its lanes and of its epics, and of its trail and log.
+_INLINE_ROWS = 50
+_LINE = "{:%Y-%m-%d %H:%M:%S} {} {}"
+
+admin.site.site_title = admin.site.site_header = "batchgen"
+admin.site.index_title = "Backlogs, runs and what they cost"
+
+
+class ReadOnlyInline(TabularInline):
+    """The first rows of what a run has."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class LaneInline(ReadOnlyInline):
+    model = Lane
+    verbose_name_plural = f"the first {_INLINE_ROWS} lanes"
+    fields = ("index", "state", "wait_reason", "wake_at", "completed", "failed", "stories")
+    ordering = ("index",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Lane]:
+        return super().get_queryset(request).filter(index__lt=_INLINE_ROWS)
+
+
+class RunEpicInline(ReadOnlyInline):
+    model = RunEpic
+    verbose_name_plural = f"the first {_INLINE_ROWS} epics"
+    fields = (
+        "order",
+        "epic_code",
+        "epic_title",
+        "status",
+        "stage",
+        "attempt",
+        "stories_created",
+        "cost_usd",
+        "error_code",
+    )
+    ordering = ("order",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RunEpic]:
+        return super().get_queryset(request).filter(order__lte=_INLINE_ROWS)
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin):
+    list_display = (
+        "id",
+        "project",
+        "type",
+        "status",
+        "done",
+        "failed",
+        "stories",
+        "tokens",
+        "cost",
+        "duration",
+        "created_at",
+    )
+    list_filter = ("status", "type", "mode", "pacing_profile", "provider", "created_at")
+    list_select_related = ("project",)
+    search_fields = ("=id", "=project__id", "project__name", "project__code", "error_code")
+    date_hierarchy = "created_at"
+    actions = ("pause", "resume", "cancel", "retry_failed")
+    inlines = (LaneInline, RunEpicInline)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("id", "project"),
+                    ("type", "status", "phase", "detail"),
+                    ("done", "failed", "stories", "tokens", "cost"),
+                    ("error_code", "error"),
+                    "errors",
+                    "everything",
+                )
+            },
+        ),
+        (
+            "As it was started",
+            {
+                "fields": (
+                    ("mode", "persona_set", "skip_quality_check", "keep_edited"),
+                    ("pacing_profile", "max_concurrency", "priority"),
+                    ("provider", "model", "max_tokens"),
+                    ("created_by", "retried_from"),
+                )
+            },
+        ),
+        (
+            "Times",
+            {"fields": (("created_at", "started_at", "completed_at"), "duration", "version")},
+        ),
+        (f"The last {_INLINE_ROWS} of its trail and log", {"fields": ("trail", "log")}),
+    )
+    readonly_fields = (
+        "id",
+        "detail",
+        "done",
+        "failed",
+        "stories",
+        "tokens",
+        "cost",
+        "duration",
+        "errors",
+        "everything",
+        "trail",
+        "log",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
+        return runs_with_figures(super().get_queryset(request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        ended = not isinstance(obj, Run) or obj.completed_at is not None
+        return ended and ModelAdmin.has_delete_permission(self, request, obj)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        # One by one: only a run that has ended may go.
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Counts instead of a tree: a run may have tens of thousands of epics."""
+        runs = [run for run in objs if run.completed_at is not None]
+        parts = {"epics": sum(run.total_epics for run in runs), "runs": len(runs)}
+        open_runs = [f"{run} ({run.status})" for run in objs if run.completed_at is None]
+        return [f"{run}; its stories stay" for run in runs], parts, set(), open_runs
+
+    def has_control_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("runs.change_run")
+
+    @admin.action(description="Pause", permissions=["control"])
+    def pause(self, request: HttpRequest, runs: QuerySet[Run]) -> TemplateResponse | None:
+        return runs_act(PAUSE, request, runs)
+
+    @admin.action(description="Resume", permissions=["control"])
+    def resume(self, request: HttpRequest, runs: QuerySet[Run]) -> TemplateResponse | None:
+        return runs_act(RESUME, request, runs)
+
+    @admin.action(description="Cancel", permissions=["control"])
+    def cancel(self, request: HttpRequest, runs: QuerySet[Run]) -> TemplateResponse | None:
+        return runs_act(CANCEL, request, runs)
+
+    @admin.action(description="Retry failed epics", permissions=["control"])
+    def retry_failed(self, request: HttpRequest, runs: QuerySet[Run]) -> TemplateResponse | None:
+        return runs_act(RETRY, request, runs)
+
+    @admin.display(description="epics done")
+    def done(self, run: Run) -> str:
+        progress = RunProgress.of(run)
+        return f"{progress.completed} of {progress.total}"
+
+    @admin.display
+    def failed(self, run: Run) -> int:
+        return RunProgress.of(run).failed
+
+    @admin.display
+    def stories(self, run: Run) -> int:
+        return RunProgress.of(run).stories
+
+    @admin.display
+    def tokens(self, run: Run) -> str:
+        return _tokens(RunProgress.of(run))
+
+    @admin.display(description="cost (USD)")
+    def cost(self, run: Run) -> str:
+        return f"{RunProgress.of(run).cost_usd:.4f}"
+
+    @admin.display
+    def duration(self, run: Run) -> str:
+        return _duration(RunProgress.of(run).elapsed_ms if run.started_at else None)
+
+    @admin.display
+    def phase(self, run: Run) -> str:
+        return RunProgress.of(run).phase
+
+    @admin.display(description="phase detail")
+    def detail(self, run: Run) -> str:
+        return RunProgress.of(run).phase_detail
+
+    @admin.display(description="errors by code")
+    def errors(self, run: Run) -> SafeString | str:
+        failed = run.run_epics.filter(status=RunEpicStatus.FAILED).values("error_code")
+        counted = failed.annotate(number=Count("pk"), sample=Min("error")).order_by("-number")
+        return _lines(
+            f"{row['error_code']}: {row['number']}, such as: {row['sample']}" for row in counted
+        )
+
+    @admin.display
+    def trail(self, run: Run) -> SafeString | str:
+        actions = run.actions.order_by("-id")[:_INLINE_ROWS]
+        return _lines(
+            f"{_LINE.format(each.at, each.actor, each.kind)} {each.details}" for each in actions
+        )
+
+    @admin.display
+    def log(self, run: Run) -> SafeString | str:
+        lines = run.log.order_by("-id")[:_INLINE_ROWS]
+        return _lines(_LINE.format(line.at, line.level, line.message) for line in lines)
+
+    @admin.display(description="all of its")
+    def everything(self, run: Run) -> SafeString:
+        parts = {
+            "runs_runepic": "epics",
+            "runs_lane": "lanes",
+            "runs_runlog": "log",
+            "runs_runaction": "actions",
+            "runs_providercall": "provider calls",
+            "epics_story": "stories",
+        }
+        links = [
+            (reverse(f"admin:{table}_changelist"), run.pk, name) for table, name in parts.items()
+        ]
+        return format_html_join(", ", '<a href="{}?q={}">{}</a>', links)
+
+
+@admin.register(RunEpic)
+class RunEpicAdmin(ReadOnlyAdmin):
+    list_display = (
+        "epic_code",
+        "epic_title",
+        "run",
+        "status",
+        "stage",
+        "attempt",
+        "stories_created",
+        "tokens",
+        "cost_usd",
+        "duration",
+        "error_code",
+    )
+    list_filter = ("status", "stage", "error_code")
+    list_select_related = ("run",)
+    search_fields = ("=id", "=run__id", "=epic__id", "=epic_code", "=error_code")
+
+    @admin.display
+    def tokens(self, run_epic: RunEpic) -> str:
+        return _tokens(run_epic)
+
+    @admin.display
+    def duration(self, run_epic: RunEpic) -> str:
+        return _duration(duration_ms(run_epic))
+
+
+@admin.register(Lane)
+class LaneAdmin(ReadOnlyAdmin):
+    list_display = (
+        "id",
+        "run",
+        "index",
+        "state",
+        "wait_reason",
+        "wake_at",
+        "worker",
+        "completed",
+        "failed",
+        "stories",
+        "cost_usd",
+        "moved_at",
+    )
+    list_filter = ("state", "wait_reason")
+    list_select_related = ("run", "worker")
+    search_fields = ("=id", "=run__id")
+
+
+@admin.register(RunLog)
+class RunLogAdmin(ReadOnlyAdmin):
+    list_display = ("at", "run", "level", "epic_code", "message")
+    list_filter = ("level",)
+    list_select_related = ("run",)
+    search_fields = ("=run__id", "=epic_code")
+
+
+@admin.register(RunAction)
+class RunActionAdmin(ReadOnlyAdmin):
+    list_display = ("at", "run", "kind", "actor", "details")
+    list_filter = ("kind",)
+    list_select_related = ("run",)
+    search_fields = ("=run__id", "=actor")
+
+
+@admin.register(ProviderCall)
+class ProviderCallAdmin(ReadOnlyAdmin):
+    list_display = (
+        "started_at",
+        "run_epic",
+        "attempt",
+        "purpose",
+        "outcome",
+        "tokens",
+        "cost_usd",
+        "duration",
+        "error_code",
+        "possibly_billed",
+        "request_id",
+    )
+    list_filter = ("outcome", "purpose", "possibly_billed", "model", "error_code")
+    list_select_related = ("run_epic",)
+    search_fields = ("=id", "=run_epic__id", "=run_epic__run__id", "=request_id")
+
+    @admin.display
+    def tokens(self, call: ProviderCall) -> str:
+        return _tokens(call)
+
+    @admin.display
+    def duration(self, call: ProviderCall) -> str:
+        if call.ended_at is None:
+            return "-"
+        return _duration(round((call.ended_at - call.started_at).total_seconds() * 1000))
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnlyAdmin):
+    list_display = (
+        "name",
+        "alive",
+        "busy",
+        "concurrency",
+        "heartbeat_at",
+        "clock_ahead_s",
+        "started_at",
+        "stopped_at",
+    )
+    list_filter = ("started_at",)
+    search_fields = ("name", "=id")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
+        workers: QuerySet[Worker] = super().get_queryset(request)
+        return workers.annotate(
+            running=Count("lanes", filter=Q(lanes__state=LaneState.RUNNING)),
+            leased=Q(lease_until__gt=Now(), stopped_at__isnull=True),
+        )
+
+    @admin.display(boolean=True)
+    def alive(self, worker: Worker) -> bool:
+        return bool(vars(worker)["leased"])
+
+    @admin.display(description="epics now", ordering="running")
+    def busy(self, worker: Worker) -> int:
+        return int(vars(worker)["running"])
+
+
+@admin.register(PacingProfile)
+class PacingProfileAdmin(ModelAdmin):
+    """The numbers of the four profiles. Runs that have started keep theirs."""
+
+    list_display = ("name", "delay_ms", "max_tokens", "max_retries", "retry_wait_ms", "lanes")
+    readonly_fields = ("name",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Share)
+class ShareAdmin(ModelAdmin):
+    """What users' turns weigh; who has no row here has the weight 1."""
+
+    list_display = ("user", "weight")
+    autocomplete_fields = ("user",)
+
+
+admin.site.unregister(Project)
+
+
+@admin.register(Project)
+class RunnableProjectAdmin(ProjectAdmin):
+    """The backlog's project, with runs to start; the backlog itself knows none."""
+
+    actions = ("generate_all_stories",)
+
+    def has_generate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("runs.add_run")
+
+    @admin.action(description="Generate all stories", permissions=["generate"])
+    def generate_all_stories(self, request: HttpRequest, projects: QuerySet[Project]) -> None:
+        """Start a run for each of the projects, and tell what came of it."""
+        user = request.user if isinstance(request.user, User) else None
+        for project in projects.order_by("name"):
+            level, text = _generate(project, user)
+            messages.add_message(request, level, text)
+
+
+def _generate(project: Project, user: User | None) -> tuple[int, str]:
+    try:
+        run = run_start(project=project, user=user, options=RunOptions())
+    except RunAlreadyActive as error:
+        return messages.WARNING, f"{project}: run {error.details['runId']} is already active."
+    except (ItemAlreadyActive, QuotaReached, ValidationFailed) as error:
+        return messages.ERROR, f"{project}: {error.message}"
+    return messages.SUCCESS, f"{project}: started run {run.pk} over {run.total_epics} epics."
+
+
+def _lines(texts: Iterable[str]) -> SafeString | str:
+    return format_html_join("", "{}<br>", [(text,) for text in texts]) or "-"
+
+
+def _tokens(spent: RunProgress | RunEpic | ProviderCall) -> str:
+    parts = (spent.input_tokens, spent.cache_read_tokens, spent.cache_write_tokens)
+    if spent.output_tokens is None or None in parts:
+        return "unknown"
+    known = f"{sum(filter(None, parts)):,} in, {spent.output_tokens:,} out"
+    unknown = 0 if isinstance(spent, ProviderCall) else spent.unknown_calls
+    return f"{known}, {unknown} calls unknown" if unknown else known
+
+
+def _duration(milliseconds: int | None) -> str:
+    return "-" if milliseconds is None else duration_text(milliseconds)

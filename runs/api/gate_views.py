@@ -1,0 +1,63 @@
+"""Gates over REST: staff closes and opens them."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from batchgen.api.operations import operation, signed_in, valid
+from batchgen.api.output import shown
+from batchgen.errors import NotFound, Unavailable
+from epics.access import staff_require
+from runs.api.serializers import GateCloseInput, GateOpenInput, LimitsOutput
+from runs.gates import gate_close, gate_open
+from runs.limits import limits_read
+
+_MODEL = OpenApiParameter(
+    "model", OpenApiTypes.STR, OpenApiParameter.PATH, description="As `GET /queue/status` has it."
+)
+
+
+class GateCloseView(APIView):
+    @operation(
+        "gateClose",
+        "Close the gate of a model by hand",
+        tag="queue",
+        query=[_MODEL],
+        request=GateCloseInput,
+        response=LimitsOutput,
+        errors=[NotFound, Unavailable],
+        description=(
+            "For staff. No call of the configured key and this model (or one that shares its "
+            "limits) starts until then; calls in flight finish. A closing that lasts is replaced. "
+            "Kept with who did it and why. 503 where Redis is away: repeat it."
+        ),
+    )
+    def post(self, request: Request, model: str) -> Response:
+        staff_require(user=request.user)
+        asked = valid(GateCloseInput, request.data)
+        gate_close(model=model, actor=signed_in(request), **asked)
+        return Response(shown(LimitsOutput, limits_read([model])[0]))
+
+
+class GateOpenView(APIView):
+    @operation(
+        "gateOpen",
+        "Open the gate of a model by hand",
+        tag="queue",
+        query=[_MODEL],
+        request=GateOpenInput,
+        response=LimitsOutput,
+        errors=[NotFound, Unavailable],
+        description=(
+            "For staff. Whatever closed the gate, calls may start again as the limits allow, and "
+            "epics that wait for it go on. The buckets begin empty. Kept with who did it. 503 "
+            "where Redis is away: repeat it."
+        ),
+    )
+    def post(self, request: Request, model: str) -> Response:
+        staff_require(user=request.user)
+        asked = valid(GateOpenInput, request.data)
+        gate_open(model=model, actor=signed_in(request), **asked)
+        return Response(shown(LimitsOutput, limits_read([model])[0]))

@@ -1,0 +1,205 @@
+"""What people do to a run that is under way, or over. Each says who did it."""
+
+from typing import NoReturn
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
+from runs.engine.queries import QUERIES
+from runs.engine.quotas import lanes_check
+from runs.engine.services import (
+    Actor,
+    Moved,
+    RunOptions,
+    action_append,
+    epics_counted,
+    lanes_provide,
+    run_dispatch,
+    run_finalize,
+    run_move,
+    run_rest,
+    run_start,
+)
+from runs.models import Run, RunAction, RunEpic
+from runs.reads.log import log_append
+from runs.states import ACTIVE, RunEpicStatus, RunStatus
+
+_CONTROLS = {
+    "pause": (RunStatus.PAUSED, RunAction.Kind.PAUSE, "paused"),
+    "resume": (RunStatus.RUNNING, RunAction.Kind.RESUME, "resumed"),
+    "cancel": (RunStatus.CANCELLED, RunAction.Kind.CANCEL, "cancelled"),
+}
+#: An epic may be handed out, given back or finished while its cancelling looks at it.
+_TRIES = 5
+
+
+def run_control(*, run: Run, action: str, user: Actor) -> Moved:
+    """pause, resume or cancel.
+
+    Raises:
+        InvalidTransition: the status does not allow it, or somebody else was first.
+    """
+    to, kind, done = _CONTROLS[action]
+    message = f"{done.capitalize()} by {user.get_username()}."
+    moved = run_move(run_id=run.id, to=to, kind=kind, user=user, message=message)
+    if moved is None:
+        _refuse(run, done)
+    return moved
+
+
+def _refuse(run: Run, done: str) -> NoReturn:
+    status = Run.objects.values_list("status", flat=True).get(id=run.id)
+    actions = RunAction.objects.filter(run=run).annotate(age=Now() - F("at"))
+    last = actions.order_by("-id").first()
+    message = f"{_a_run(status).capitalize()} cannot be {done}."
+    if last:
+        seconds = max(0, round(last.age.total_seconds()))
+        message += f" The last action was {last.kind} by {last.actor}, {seconds} s ago."
+    raise InvalidTransition(message, status=status)
+
+
+def _a_run(status: str) -> str:
+    """`a cancelled run`. No status begins with a vowel."""
+    return f"a {status.lower().replace('_', ' ')} run"
+
+
+def run_change(
+    *, run: Run, user: Actor, version: int, priority: str | None, max_concurrency: int | None
+) -> None:
+    """Change the priority or the number of lanes, from the next dispatched epic on.
+
+    Raises:
+        VersionConflict: somebody changed the run in the meantime.
+        InvalidTransition: it is final.
+        QuotaReached: who started the run has too many lanes.
+    """
+    changes: dict[str, object] = {}
+    if priority is not None:
+        changes["priority"] = priority
+    if max_concurrency is not None:
+        changes["max_concurrency"] = max_concurrency
+    # What a priority was computed from is not what this one comes from.
+    reasons: dict[str, object] = {} if priority is None else {"priority_reasons": []}
+    with transaction.atomic():
+        changed = Run.objects.filter(id=run.id, version=version, status__in=ACTIVE).update(
+            **changes, **reasons, version=F("version") + 1
+        )
+        if not changed:
+            if Run.objects.filter(id=run.id, status__in=ACTIVE).exists():
+                raise VersionConflict
+            _refuse(run, "changed")
+        wanted = min(max_concurrency or 0, run.total_epics)
+        lanes_check(run, more=wanted - run.lanes.count())
+        lanes_provide(run=run, most=wanted)
+        before: dict[str, object] = {}
+        if max_concurrency is not None:
+            before = {
+                "lanesBefore": run.max_concurrency,
+                "epicsDone": epics_counted(run_id=run.id)[1],
+            }
+        action_append(
+            run_id=run.id, kind=RunAction.Kind.CHANGE, user=user, details={**changes, **before}
+        )
+        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changes.items())
+        log_append(run_id=run.id, message=f"Changed by {user.get_username()}: {told}.")
+    run_rest(run_id=run.id)
+    run_dispatch(run_id=run.id)
+
+
+def run_epic_cancel(*, run_epic: RunEpic, user: Actor) -> None:
+    """Cancel one epic: at once when it waits; when it is generated, its call is aborted.
+
+    Raises:
+        InvalidTransition: it or its run is final, or it is being cancelled already.
+    """
+    with transaction.atomic():
+        _epic_cancel(run_epic.id)
+        action_append(
+            run_id=run_epic.run_id,
+            kind=RunAction.Kind.CANCEL_EPIC,
+            user=user,
+            details={"runEpicId": str(run_epic.id), "epicCode": run_epic.epic_code},
+        )
+        log_append(
+            run_id=run_epic.run_id,
+            epic_code=run_epic.epic_code,
+            level="warning",
+            message=f"[{run_epic.epic_code}] Cancelled by {user.get_username()}.",
+        )
+    run_dispatch(run_id=run_epic.run_id)
+    run_finalize(run_id=run_epic.run_id)
+
+
+def _epic_cancel(run_epic_id: UUID) -> None:
+    with connection.cursor() as cursor:
+        for _ in range(_TRIES):
+            cursor.execute(QUERIES["epic_cancel"], {"run_epic_id": run_epic_id})
+            if cursor.fetchone():
+                return
+            _refuse_epic(RunEpic.objects.select_related("run").get(id=run_epic_id))
+    raise InvalidTransition("This epic is being handed out this very moment. Try again.")
+
+
+def _refuse_epic(run_epic: RunEpic) -> None:
+    """Raise where it cannot be cancelled for more than this moment."""
+    run_status, status = run_epic.run.status, run_epic.status
+    if run_status not in ACTIVE:
+        message = f"An epic of {_a_run(run_status)} cannot be cancelled."
+        raise InvalidTransition(message, status=run_status)
+    if status not in (RunEpicStatus.PENDING, RunEpicStatus.GENERATING):
+        raise InvalidTransition(f"This epic is {status.lower()} already.", status=status)
+    if run_epic.cancel_requested:
+        raise InvalidTransition("This epic is being cancelled already.", status=status)
+
+
+def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
+    """A new run over the failed epics of a final one, with its options, said in both trails.
+
+    What is not chosen by people is that of today: model, provider, the pacing profile's numbers.
+
+    Args:
+        include_pending: those that were not begun too, as a cancelled run leaves them.
+
+    Raises:
+        InvalidTransition: the run is not over, calls in flight included.
+        ValidationFailed: nothing to retry.
+        RunAlreadyActive: the project has an active run of this type.
+        ItemAlreadyActive: one of the epics is open in another run.
+    """
+    if run.completed_at is None:
+        raise InvalidTransition(
+            "This run is not over. Wait for its end, or cancel it; calls in flight finish first.",
+            status=run.status,
+        )
+    statuses = [RunEpicStatus.FAILED] + [RunEpicStatus.PENDING] * include_pending
+    epic_ids: list[UUID] = list(
+        RunEpic.objects.filter(run=run, status__in=statuses, epic__isnull=False)
+        .order_by("order")
+        .values_list("epic_id", flat=True)
+    )
+    if not epic_ids:
+        raise ValidationFailed("There are no epics to retry in this run.")
+    options = RunOptions(
+        type=run.type,
+        mode=run.mode,
+        persona_set=run.persona_set,
+        pacing_profile=run.pacing_profile,
+        priority=run.priority,
+        epic_ids=epic_ids,
+        max_concurrency=run.max_concurrency,
+        skip_quality_check=run.skip_quality_check,
+        deadline=run.deadline,
+        keep_edited=run.keep_edited,
+    )
+    with transaction.atomic():
+        retry = run_start(project=run.project, user=user, options=options, retried_from=run)
+        action_append(
+            run_id=run.id,
+            kind=RunAction.Kind.RETRY,
+            user=user,
+            details={"newRunId": str(retry.id), "epics": retry.total_epics},
+        )
+    return retry

@@ -1,0 +1,189 @@
+"""Messages to the workers: sent by task name, and looked up in the broker.
+
+A message is a hint. It may be lost, doubled or late; the lane's generation decides.
+"""
+
+import json
+import logging
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from kombu.exceptions import OperationalError
+from redis import RedisError
+
+from batchgen.celery import app
+from batchgen.redis import client as redis
+from batchgen.redis.broker_messages import LARGEST_BYTES
+from runs.states import MESSAGE_PRIORITY
+
+log = logging.getLogger(__name__)
+
+TASK_NAME = "workers.generate_epic"
+_QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE
+#: The queue is declared by the workers.
+_ROUTE: dict[str, Any] = {"queue": _QUEUE, "declare": (), "retry": False, "ignore_result": True}
+#: The message priority of what lets others go first.
+BEHIND = 9
+#: Kombu's name for the list of a priority: the queue's own for 0, else with this in between.
+_PRIORITY_MARK = "\x06\x16"
+_BACKGROUND = ThreadPoolExecutor(max_workers=1, thread_name_prefix="revoke")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """One link of a lane's chain: an epic for a generation of the lane."""
+
+    run_id: UUID
+    #: Who started the run, and what its turns weigh; None where no person did.
+    user_id: int | None
+    weight: int
+    context_key: str
+    run_epic_id: UUID
+    lane_id: int
+    generation: int
+    priority: str
+    model: str
+    mode: str
+    persona_set: str
+    max_tokens: int
+    estimated_input_tokens: int
+    epic_code: str
+    epic_title: str
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> "Link":
+        """From a row of the lane queries."""
+        return cls(**{name: row[name] for name in cls.__slots__})
+
+    @property
+    def want(self) -> dict[str, object]:
+        """What the limiter has to know of the epic's call before the epic is claimed."""
+        return {
+            "run": str(self.run_id),
+            "user": self.user_id,
+            "weight": self.weight,
+            "context": self.context_key,
+            "priority": self.priority,
+            "model": self.model,
+            "mode": self.mode,
+            "personaSet": self.persona_set,
+            "inputTokens": self.estimated_input_tokens,
+            "outputCap": self.max_tokens,
+        }
+
+    @property
+    def message_id(self) -> str:
+        """New for every generation, so that a revoked message never stops a later one."""
+        return message_id(self.lane_id, self.generation)
+
+
+def message_id(lane_id: int, generation: int) -> str:
+    """The Celery task id of a lane's generation."""
+    return f"{lane_id}.{generation}"
+
+
+def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
+    """Send each link's message. Where the broker is away, the reconciler sends it later.
+
+    Args:
+        due_at: Unix time by `database_now` before which the epic is not to start; the worker
+            waits for it.
+    """
+    for link in links:
+        try:
+            app.send_task(
+                TASK_NAME,
+                (str(link.run_epic_id), link.lane_id, link.generation),
+                {"want": link.want, "due_at": due_at},
+                task_id=link.message_id,
+                priority=MESSAGE_PRIORITY[link.priority],
+                argsrepr=f"{link.epic_code}: {link.epic_title} | run {link.run_id}",
+                kwargsrepr=f"lane {link.lane_id}, generation {link.generation}",
+                **_ROUTE,
+            )
+        except (OperationalError, RedisError, OSError) as error:
+            log.warning("not sent, the reconciler will: %s (%s)", link.message_id, error)
+            return
+
+
+def put_behind(message: Any) -> None:
+    """Send a message that is being read once more, behind all others; as `send`.
+
+    Args:
+        message: a task's request (`celery.app.task.Context`).
+    """
+    try:
+        app.send_task(
+            TASK_NAME,
+            message.args,
+            message.kwargs,
+            task_id=message.id,
+            priority=BEHIND,
+            argsrepr=message.argsrepr,
+            kwargsrepr=message.kwargsrepr,
+            **_ROUTE,
+        )
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("not sent, the reconciler will: %s (%s)", message.id, error)
+
+
+def revoke(rows: Iterable[dict[str, Any]]) -> None:
+    """Ask the workers to drop lanes' messages: only to spare them; the lanes refuse them anyway.
+
+    In the background: a broker that hangs must not hold up the answer to a pause.
+
+    Args:
+        rows: `{lane_id, generation}` of each message.
+    """
+    ids = [message_id(row["lane_id"], row["generation"]) for row in rows]
+    if ids:
+        _BACKGROUND.submit(_revoke, ids)
+
+
+def _revoke(ids: list[str]) -> None:
+    try:
+        app.control.revoke(ids)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("not revoked, the lanes will refuse them: %s", error)
+
+
+def queue_depths() -> dict[str, int]:
+    """How many messages wait in the broker, by priority; BEHIND are those that let others first.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    pipeline = redis.client().pipeline(transaction=False)
+    steps = {**MESSAGE_PRIORITY, "BEHIND": BEHIND}
+    for step in steps.values():
+        pipeline.llen(redis.key(f"{_QUEUE}{_PRIORITY_MARK}{step}" if step else _QUEUE))
+    return dict(zip(steps, pipeline.execute(), strict=True))
+
+
+def messages_waiting() -> frozenset[str]:
+    """Ids of the messages in the broker now, at most a few a lane.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    client = redis.client()
+    names = [redis.key(_QUEUE)] + [
+        redis.key(f"{_QUEUE}{_PRIORITY_MARK}{step}")
+        for step in settings.CELERY_BROKER_TRANSPORT_OPTIONS["priority_steps"][1:]
+    ]
+    waiting = (_id(raw) for name in names for raw in client.lrange(name, 0, -1))
+    return frozenset(filter(None, waiting))
+
+
+def _id(raw: bytes | str) -> str | None:
+    """The message's id; None for what is none of ours, which the worker that takes it drops."""
+    if len(raw) > LARGEST_BYTES:
+        return None
+    try:
+        return str(json.loads(raw)["headers"]["id"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None

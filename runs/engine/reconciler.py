@@ -1,0 +1,130 @@
+"""The only recovery path: it finds what died, got lost or was left, and sets it going again.
+
+Any number of processes may run it, as often as they like: one round at a time does the work, and
+each step is safe to repeat.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from redis import RedisError
+
+from batchgen.db.sql import Row
+from runs.engine.dispatch import message_id, messages_waiting
+from runs.engine.lanes import lanes_reclaim
+from runs.engine.queries import QUERIES
+from runs.engine.services import run_dispatch, run_finalize, run_rest
+
+log = logging.getLogger(__name__)
+
+#: The advisory lock that one round holds.
+_LOCK = 7102
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """What one round did; all zero when another process had the turn."""
+
+    reclaimed: int = 0
+    lost: int = 0
+    sent: int = 0
+    rested: int = 0
+    ended: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        """For logs and the result of the beat's task."""
+        return asdict(self)
+
+
+class Lookout:
+    """Finds messages that the broker lost: those missing in every look for MESSAGE_LOST_S.
+
+    One that is missing once may be in the hands of a worker's thread, which waits for its permit.
+    """
+
+    def __init__(self) -> None:
+        self._looked_at = float("-inf")
+        self._missing_since: dict[str, float] = {}
+
+    def lost(self) -> dict[UUID, list[int]]:
+        """Lanes, by run, whose message is lost; none where it is too early for another look."""
+        now = time.monotonic()
+        interval_s = settings.MESSAGE_LOST_S / 2
+        # Reading all that waits costs a busy worker a tenth of its time, four times a second.
+        if now - self._looked_at < interval_s:
+            return {}
+        self._looked_at = now
+        sent = QUERIES.fetch("lanes_sent", {"older_than_s": interval_s})
+        missing = _missing(sent)
+        self._missing_since = {name: self._missing_since.get(name, now) for name in missing}
+        lost = defaultdict(list)
+        for name, lane in missing.items():
+            if now - self._missing_since[name] >= settings.MESSAGE_LOST_S:
+                lost[lane["run_id"]].append(lane["lane_id"])
+        return lost
+
+
+def reconcile(
+    *, orphans: Iterable[str] = (), judge: bool = True, lookout: Lookout | None = None
+) -> Round:
+    """One round, unless another process is in the middle of one.
+
+    Args:
+        orphans: claims that the calling worker holds by the books but does not run.
+        judge: a lease that ran out means that its worker is dead.
+        lookout: who looks for messages that the broker lost; the same one in every round.
+
+    Raises:
+        django.db.Error, psycopg.Error: PostgreSQL is away; the next round tries again.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Held by this otherwise idle transaction until the round is over.
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+        (turn,) = cursor.fetchone() or (False,)
+        if not turn:
+            return Round()
+        done = _round(orphans, judge=judge, lookout=lookout)
+    if any(done.as_dict().values()):
+        log.info("reconciled: %s", done)
+    return done
+
+
+def _round(orphans: Iterable[str], *, judge: bool, lookout: Lookout | None) -> Round:
+    reclaimed = lanes_reclaim(orphans=orphans, judge=judge)
+    lost = lookout.lost() if lookout else {}
+    sent = rested = ended = 0
+    for run_id, lane_ids in lost.items():
+        sent += run_dispatch(run_id=run_id, lost_lane_ids=lane_ids)
+    for run in QUERIES.fetch("runs_to_tend", {}):
+        if run["rest"]:
+            rested += run_rest(run_id=run["id"])
+        if run["dispatch"] or run["rest"]:
+            sent += run_dispatch(run_id=run["id"])
+        if run["finalize"]:
+            ended += run_finalize(run_id=run["id"]) is not None
+    return Round(
+        reclaimed=len(reclaimed),
+        lost=sum(map(len, lost.values())),
+        sent=sent,
+        rested=rested,
+        ended=ended,
+    )
+
+
+def _missing(sent: list[Row]) -> dict[str, Row]:
+    """Those whose message is not in the broker, by message; none where it cannot be asked."""
+    if not sent:
+        return {}
+    try:
+        waiting = messages_waiting()
+    except RedisError as error:
+        log.warning("cannot look into the broker: %s", error)
+        return {}
+    by_message = {message_id(lane["lane_id"], lane["generation"]): lane for lane in sent}
+    return {name: lane for name, lane in by_message.items() if name not in waiting}

@@ -1,7 +1,0 @@
-"""The SQL of this room, by name."""
-
-from pathlib import Path
-
-from batchgen.sql import Queries
-
-QUERIES = Queries(Path(__file__).with_suffix(".sql"))

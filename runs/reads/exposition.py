@@ -1,0 +1,94 @@
+"""/metrics of the web process: its own counts, and what stands in the books and the broker."""
+
+from collections.abc import Callable, Iterator
+
+import psycopg
+from django.conf import settings
+from django.db import Error as DjangoDatabaseError
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from redis import RedisError
+
+from batchgen.http.hosts import is_inside
+from batchgen.http.proxies import address_of, came_by_proxy
+from runs.engine.dispatch import queue_depths
+from runs.models import Lane, Run
+from runs.reads.selectors import workers_alive
+from runs.states import ACTIVE, LaneState
+
+
+@csrf_exempt  # whatever writes is refused by its method, with 405
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For who brings BATCHGEN_METRICS_TOKEN; without that setting, for who asks the process itself
+    from a private address by a name of inside. For everybody else there is no such page.
+
+    Raises:
+        Http404: it is somebody else.
+    """
+    if not _may_read(request):
+        raise Http404
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_read(request: HttpRequest) -> bool:
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "").split(maxsplit=1)
+        return len(given) == 2 and constant_time_compare(given[1], settings.METRICS_TOKEN)
+    address = address_of(request.META.get("REMOTE_ADDR", ""))
+    inside = address is not None and not address.is_global and not came_by_proxy(request)
+    return inside and is_inside(request.META.get("HTTP_HOST", ""))
+
+
+class RunsCollector(Collector):
+    """What stands in the books now. A service that is away is `batchgen_up` 0, and no error."""
+
+    def describe(self) -> list[Metric]:
+        """Nothing: so that registering asks nobody."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("batchgen_up", "Whether a service answered.", labels=["service"])
+        for service, read in (("database", _books), ("redis", _queue)):
+            found = _or_nothing(read)
+            up.add_metric([service], found is not None)
+            yield from found or ()
+        yield up
+
+
+def _or_nothing(read: Callable[[], list[Metric]]) -> list[Metric] | None:
+    try:
+        return read()
+    except (DjangoDatabaseError, psycopg.Error, RedisError):
+        return None
+
+
+def _books() -> list[Metric]:
+    lanes = GaugeMetricFamily("batchgen_lanes", "Lanes of open runs.", labels=["state"])
+    open_lanes = Lane.objects.filter(run__completed_at__isnull=True).order_by()
+    found = dict(open_lanes.values_list("state").annotate(Count("pk")))
+    for state in LaneState:
+        lanes.add_metric([state.value], found.get(state, 0))
+    runs = GaugeMetricFamily("batchgen_runs", "Runs that are not over.", labels=["status"])
+    active = Run.objects.filter(completed_at__isnull=True).order_by()
+    counted = dict(active.values_list("status").annotate(Count("pk")))
+    for status in ACTIVE:
+        runs.add_metric([status.value], counted.get(status, 0))
+    alive = workers_alive().count()
+    return [lanes, runs, GaugeMetricFamily("batchgen_workers", "Workers alive.", value=alive)]
+
+
+def _queue() -> list[Metric]:
+    depth = GaugeMetricFamily("batchgen_queue_depth", "Messages that wait.", labels=["priority"])
+    for priority, count in queue_depths().items():
+        depth.add_metric([priority], count)
+    return [depth]
+
+
+REGISTRY.register(RunsCollector())

@@ -1,0 +1,50 @@
+"""A run's log: lines that people read, in the order in which they were committed."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from runs.engine.queries import QUERIES
+from runs.models import RunLog
+
+#: Space of the advisory locks under which a run's lines are numbered.
+_LOCK_SPACE = 7101
+
+
+def log_append(
+    *, run_id: UUID, message: str, level: str = RunLog.Level.INFO, epic_code: str = ""
+) -> None:
+    """Write a line inside the caller's transaction."""
+    RunLog.objects.create(run_id=run_id, message=message, level=level, epic_code=epic_code)
+
+
+def log_after(*, run_id: UUID, seq: int, limit: int) -> Iterable[RunLog]:
+    """The run's lines after `seq`, oldest first; a later call never finds one in between."""
+    log_number(run_id=run_id)
+    return log_numbered(run_id=run_id, seq=seq, limit=limit)
+
+
+def log_numbered(*, run_id: UUID, seq: int, limit: int) -> "QuerySet[RunLog]":
+    """As `log_after`, of the lines that have a number already."""
+    return RunLog.objects.filter(run_id=run_id, seq__gt=seq).order_by("seq")[:limit]
+
+
+def log_last(*, run_id: UUID, limit: int) -> list[RunLog]:
+    """The run's last numbered lines, oldest first."""
+    lines = RunLog.objects.filter(run_id=run_id, seq__isnull=False).order_by("-seq")
+    return list(reversed(lines[:limit]))
+
+
+def log_number(*, run_id: UUID) -> None:
+    """Give every committed line its `seq`.
+
+    One at a time per run, under a lock that no epic's transaction takes. A line that commits
+    later gets a later number, whenever it was written.
+    """
+    if not RunLog.objects.filter(run_id=run_id, seq__isnull=True).exists():
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_SPACE, str(run_id)])
+        cursor.execute(QUERIES["log_number"], {"run_id": run_id})

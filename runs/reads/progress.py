@@ -1,0 +1,268 @@
+"""What a run has done, what it is doing, and what may be done with it.
+
+Made from one row of `runs.reads.selectors.runs_with_figures`; nothing here asks the database.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from batchgen.db.clock import database_now
+from runs.models import Run, RunEpic
+from runs.reads.eta import Mark, Remaining, remaining
+from runs.reads.phases import Doing, phase_of
+from runs.states import FINAL, LaneState, RunEpicStatus, RunPhase, RunStatus
+
+#: What a person may ask of a run that is not over.
+_CONTROLS: dict[str, tuple[str, ...]] = {
+    RunStatus.QUEUED: ("cancel",),
+    RunStatus.RUNNING: ("pause", "cancel"),
+    RunStatus.PAUSED: ("resume", "cancel"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """Why a pending epic does not start, and until when if that is known."""
+
+    reason: str
+    until_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunProgress:
+    """A run as people see it. The numbers are sums over its lanes, of one moment."""
+
+    run: Run
+    at: datetime = field(default_factory=database_now)
+
+    completed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    cancelled: int = 0
+    generating: int = 0
+    stories: int = 0
+    #: Stories of people that the run left as they were.
+    stories_kept: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    #: As in RunEpic.
+    unknown_calls: int = 0
+    #: Lanes that have an epic.
+    lanes_out: int = 0
+    #: Stages of the epics that are being generated.
+    stages: Sequence[str] = ()
+    #: Why lanes are parked; empty when none is.
+    wait_reason: str = ""
+    #: {code, title, order} of the epic that began last and is being generated, or None.
+    current: dict[str, Any] | None = None
+    #: {kind, at_s, details} of its pauses, resumes and changes of lanes, in order.
+    actions: Sequence[dict[str, Any]] = ()
+    #: A retry of its failed epics would start.
+    can_retry: bool = False
+    #: Whoever reads it may do more than that.
+    may_control: bool = True
+
+    @classmethod
+    def of(cls, run: Run) -> "RunProgress":
+        """From a run with figures."""
+        figures = dict(vars(run)["figures"] or {})
+        cost_usd = Decimal(figures.pop("cost_usd", None) or 0)
+        wait_reason = figures.pop("wait_reason", None) or ""
+        return cls(
+            run=run,
+            cost_usd=cost_usd,
+            wait_reason=wait_reason,
+            current=vars(run)["current"],
+            stages=vars(run)["stages"] or (),
+            actions=vars(run)["marks"] or (),
+            can_retry=vars(run)["can_retry"],
+            may_control=vars(run).get("may_control", True),
+            **figures,
+        )
+
+    @property
+    def total(self) -> int:
+        return self.run.total_epics
+
+    @property
+    def done(self) -> int:
+        """Epics that a worker brought to an end."""
+        return self.completed + self.failed + self.skipped
+
+    @property
+    def left(self) -> int:
+        return self.total - self.done - self.cancelled
+
+    @property
+    def pending(self) -> int:
+        return self.left - self.generating
+
+    @property
+    def percent_complete(self) -> float:
+        return round(100 * (self.total - self.left) / self.total, 1) if self.total else 100.0
+
+    @property
+    def final(self) -> bool:
+        return self.run.status in FINAL
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Since the first epic began, pauses and all."""
+        if self.run.started_at is None:
+            return 0
+        elapsed = (self.run.completed_at or self.at) - self.run.started_at
+        return max(0, round(elapsed.total_seconds() * 1000))
+
+    @property
+    def duration_ms(self) -> int | None:
+        """`elapsed_ms` once the run has ended."""
+        return self.elapsed_ms if self.run.completed_at else None
+
+    @property
+    def remaining(self) -> Remaining | None:
+        """None before the first epic is done and while the run does not run."""
+        if self.run.status != RunStatus.RUNNING:
+            return None
+        return remaining(
+            marks=self._marks(),
+            at_ms=self.at.timestamp() * 1000,
+            done=self.done,
+            generating=self.generating,
+            left=self.left,
+        )
+
+    def _marks(self) -> list[Mark]:
+        """The run's begin and its actions, as the estimate reads them."""
+        began = {"kind": "resume", "at_s": (self.run.started_at or self.at).timestamp()}
+        rows = [{**began, "details": {"epicsDone": 0}}, *self.actions]
+        lanes = [self.run.max_concurrency]
+        for row in rows[:0:-1]:
+            lanes.insert(0, row["details"].get("lanesBefore", lanes[0]))
+        runs, marks = True, []
+        for row, count in zip(rows, lanes, strict=True):
+            runs = {"pause": False, "resume": True}.get(row["kind"], runs)
+            marks.append(
+                Mark(
+                    at_ms=row["at_s"] * 1000,
+                    runs=runs,
+                    lanes=min(count, self.run.total_epics),
+                    done=row["details"]["epicsDone"],
+                )
+            )
+        return marks
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """The actions that would succeed now, by whoever reads it, where that is known."""
+        if not self.may_control:
+            return ()
+        return _CONTROLS.get(self.run.status, ("retry-failed",) if self.can_retry else ())
+
+    @property
+    def error(self) -> dict[str, str] | None:
+        """{code, message} of what paused or ended the run."""
+        run = self.run
+        return {"code": run.error_code, "message": run.error} if run.error_code else None
+
+    @property
+    def phase(self) -> RunPhase:
+        """What it is doing."""
+        return phase_of(
+            Doing(
+                status=self.run.status,
+                ended=self.run.completed_at is not None,
+                draining=self.run.draining,
+                lanes_out=self.lanes_out,
+                generating=self.generating,
+                stages=self.stages,
+                over=self.total - self.left,
+                left=self.left,
+            )
+        )
+
+    @property
+    def phase_detail(self) -> str:
+        """One line on what is going on."""
+        place = f"({self.total - self.left}/{self.total})"
+        if self.final or self.run.status == RunStatus.PAUSED:
+            return self._standing_line(place)
+        if current := self.current:
+            return (
+                f"Processing {current['code']}: {current['title']} "
+                f"({current['order']}/{self.total})"
+            )
+        if self.wait_reason:
+            return f"Waiting: {self.wait_reason} {place}"
+        return f"Waiting for a worker {place}"
+
+    def _standing_line(self, place: str) -> str:
+        word = RunStatus(self.run.status).label.capitalize()
+        if self.generating:
+            return f"{word}; finishing {_epics(self.generating)} that had begun {place}"
+        if self.run.status == RunStatus.PAUSED:
+            return f"{word} {place}"
+        return f"{word}: {self.stories} stories from {_epics(self.completed)} {place}"
+
+
+def stage_percent(run_epic: RunEpic) -> int:
+    """How far its attempt is, or came; 0 while it waits for one."""
+    return run_epic.stage_percent if run_epic.stage else 0
+
+
+def remaining_ms(run_epic: RunEpic) -> int | None:
+    """What is left of the attempt that is under way, as of its worker's last heartbeat."""
+    return run_epic.remaining_ms if run_epic.status == RunEpicStatus.GENERATING else None
+
+
+def waiting_of(run_epic: RunEpic) -> Waiting | None:
+    """Why the epic waits, where it is more than its turn that has not come."""
+    lane = run_epic.lane
+    if run_epic.status != RunEpicStatus.PENDING:
+        return None
+    if run_epic.run.status == RunStatus.PAUSED:
+        return Waiting(reason="run-paused")
+    if lane is not None and lane.state == LaneState.PARKED:
+        return Waiting(reason=lane.wait_reason, until_at=lane.wake_at)
+    return None
+
+
+def duration_ms(run_epic: RunEpic) -> int | None:
+    """From the epic's first claim to its end, waits in between and all; None before."""
+    if run_epic.started_at is None or run_epic.completed_at is None:
+        return None
+    elapsed = run_epic.completed_at - run_epic.started_at
+    return max(0, round(elapsed.total_seconds() * 1000))
+
+
+def _epics(count: int) -> str:
+    return "1 epic" if count == 1 else f"{count} epics"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EffectiveProgress(RunProgress):
+    """A run with its retries and what it retries: per epic the latest outcome."""
+
+    #: The family's runs, the oldest first.
+    run_ids: tuple[UUID, ...]
+    epics: int
+
+    @property
+    def total(self) -> int:
+        return self.epics
+
+    @property
+    def remaining(self) -> Remaining | None:
+        """Of the run itself: nothing else of its family is running."""
+        return RunProgress.of(self.run).remaining
+
+    @property
+    def phase(self) -> RunPhase:
+        """Of the run itself."""
+        return RunProgress.of(self.run).phase

@@ -1,0 +1,123 @@
+"""The queue as `GET /queue/status` shows it: of everybody for staff, else the caller's own share.
+
+What it costs depends on the open runs and the workers, not on the backlog.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from epics.access import Somebody, projects_visible
+from runs.engine.queries import QUERIES
+from runs.limits import Limits, limits_read
+from runs.models import Run, Worker
+from runs.reads.selectors import workers_alive
+
+#: Over which the throughput is taken, in minutes.
+_THROUGHPUT_MIN = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CurrentEpic:
+    """What a worker is doing."""
+
+    run_epic_id: UUID
+    epic_code: str
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerStatus:
+    """A live worker, with those of its epics that the caller may see."""
+
+    id: str
+    busy: bool
+    concurrency: int
+    current: tuple[CurrentEpic, ...]
+    last_heartbeat_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueStatus:
+    """Epics that wait and are generated, what was done lately, who works, and the limits."""
+
+    high: int
+    normal: int
+    low: int
+    processing: int
+    completed_last_hour: int
+    failed_last_hour: int
+    throughput_per_minute: float
+    workers: tuple[WorkerStatus, ...]
+    limits: tuple[Limits, ...]
+
+    @property
+    def pending(self) -> int:
+        return self.high + self.normal + self.low
+
+    @property
+    def total(self) -> int:
+        return self.pending + self.processing
+
+    @property
+    def max_concurrency(self) -> int:
+        return sum(worker.concurrency for worker in self.workers)
+
+
+def queue_status(*, user: Somebody) -> QueueStatus:
+    """The queue now.
+
+    Raises:
+        redis.RedisError: Redis is away.
+    """
+    share = _share(user)
+    (counts,) = QUERIES.fetch("queue_counts", {**share, "minutes": float(_THROUGHPUT_MIN)})
+    recent = counts.pop("recent")
+    return QueueStatus(
+        **counts,
+        throughput_per_minute=round(recent / _THROUGHPUT_MIN, 1),
+        workers=tuple(_workers(share)),
+        limits=tuple(limits_read(_models())),
+    )
+
+
+def _share(user: Somebody) -> dict[str, object]:
+    if user.is_staff:
+        return {"everything": True, "project_ids": []}
+    ids = list(projects_visible(user=user).values_list("pk", flat=True))
+    return {"everything": False, "project_ids": ids}
+
+
+def _workers(share: dict[str, object]) -> Iterable[WorkerStatus]:
+    current: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for row in QUERIES.fetch("queue_current", share):
+        current[row["worker_id"]].append(row)
+    alive: Iterable[Worker] = workers_alive().order_by("name", "started_at")
+    for worker in alive:
+        rows = current[worker.pk]
+        yield WorkerStatus(
+            id=worker.name,
+            busy=bool(rows),
+            concurrency=worker.concurrency,
+            current=tuple(
+                CurrentEpic(
+                    run_epic_id=row["run_epic_id"],
+                    epic_code=row["epic_code"],
+                    since=row["since"],
+                )
+                for row in rows
+                if row["visible"]
+            ),
+            last_heartbeat_at=worker.heartbeat_at,
+        )
+
+
+def _models() -> list[str]:
+    """The configured model, and those that open runs still use."""
+    used = Run.objects.filter(completed_at__isnull=True).order_by().values_list("model", flat=True)
+    return sorted({settings.MODEL, *used.distinct()})

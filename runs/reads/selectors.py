@@ -1,0 +1,309 @@
+"""Reads of runs; a list is one query, whatever stands in it."""
+
+from collections.abc import Sequence
+from functools import cache
+from uuid import UUID
+
+from django.contrib.postgres.aggregates import ArrayAgg, JSONBAgg
+from django.db.models import (
+    Avg,
+    BooleanField,
+    CharField,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.db.models.functions import Cast, Coalesce, Extract, JSONObject, Now
+
+from batchgen.db.prepared import Prepared
+from batchgen.errors import NotFound
+from epics.access import (
+    Role,
+    Somebody,
+    is_staff,
+    memberships_writing,
+    project_require,
+    projects_visible,
+)
+from epics.models import Membership, Project
+from runs.engine.queries import QUERIES
+from runs.models import Lane, OpenEpic, Run, RunAction, RunEpic, Worker
+from runs.reads.eta import TYPICAL_EPIC_MS, expected_ms
+from runs.reads.progress import EffectiveProgress, RunProgress
+from runs.states import ACTIVE, LaneState, RunEpicStatus, RunType
+
+_COUNTED = (
+    "completed",
+    "failed",
+    "skipped",
+    "cancelled",
+    "stories",
+    "stories_kept",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "unknown_calls",
+)
+_SPENT = _COUNTED[-5:]
+#: Where a run's id goes in a statement that was made before.
+_ANY_RUN = UUID(int=0)
+#: Epics of the last run that tell how long one takes.
+_OBSERVED_EPICS = 200
+
+
+def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
+    """Each with what `RunProgress.of` reads: `figures`, `current`, `stages`, `marks` and
+    `can_retry`."""
+    lanes = Lane.objects.filter(run=OuterRef("pk")).order_by()
+    figures = lanes.values("run").annotate(
+        figures=JSONObject(
+            **{name: Sum(name) for name in _COUNTED},
+            cost_usd=Cast(Sum("cost_usd"), CharField()),
+            generating=Count("pk", filter=Q(state=LaneState.RUNNING)),
+            lanes_out=Count("pk", filter=~Q(state=LaneState.IDLE)),
+            wait_reason=Min("wait_reason", filter=Q(state=LaneState.PARKED)),
+        )
+    )
+    moved_last = (
+        Lane.objects.filter(run=OuterRef(OuterRef("pk")), state=LaneState.RUNNING)
+        .order_by("-moved_at")
+        .values("pk")[:1]
+    )
+    generating = RunEpic.objects.filter(
+        status=RunEpicStatus.GENERATING, lane=Subquery(moved_last)
+    ).order_by()
+    current = generating.values(
+        json=JSONObject(code="epic_code", title="epic_title", order="order")
+    )
+    stages = (
+        RunEpic.objects.filter(
+            status=RunEpicStatus.GENERATING,
+            lane__run=OuterRef("pk"),
+            lane__state=LaneState.RUNNING,
+        )
+        .order_by()
+        .values("lane__run")
+        .annotate(stages=ArrayAgg("stage", distinct=True))
+    )
+    marks = (
+        RunAction.objects.filter(run=OuterRef("pk"), details__has_key="epicsDone")
+        .order_by()
+        .values("run")
+        .annotate(
+            marks=JSONBAgg(
+                JSONObject(kind="kind", at_s=Extract("at", "epoch"), details="details"),
+                order_by="id",
+            )
+        )
+    )
+    return runs.annotate(
+        figures=Subquery(figures.values("figures")),
+        current=Subquery(current[:1]),
+        stages=Subquery(stages.values("stages")),
+        marks=Subquery(marks.values("marks")),
+        can_retry=ExpressionWrapper(_retry_succeeds(), output_field=BooleanField()),
+    )
+
+
+def _retry_succeeds() -> Q:
+    """Whether `runs.engine.controls.run_retry` would start a run over the failed epics."""
+    failed = RunEpic.objects.filter(
+        run=OuterRef("pk"), status=RunEpicStatus.FAILED, epic__isnull=False
+    )
+    elsewhere = failed.filter(Exists(OpenEpic.objects.filter(epic=OuterRef("epic"))))
+    in_the_way = Run.objects.filter(
+        ~Q(type=RunType.GENERATE_STORIES),
+        project=OuterRef("project"),
+        type=OuterRef("type"),
+        status__in=ACTIVE,
+    )
+    return (
+        Q(completed_at__isnull=False)
+        & Q(Exists(failed))
+        & ~Q(Exists(in_the_way))
+        & ~Q(Exists(elsewhere))
+    )
+
+
+def runs_list(
+    *,
+    user: Somebody,
+    project_id: UUID | None = None,
+    status: str | None = None,
+    type: str | None = None,  # noqa: A002  # the contract's word for it
+) -> "QuerySet[Run]":
+    """The runs of the projects that the user may read, with figures, each `may_control`led or not
+    where the user is no staff."""
+    runs = _runs_to_list()
+    if not is_staff(user):
+        runs = runs.filter(project__in=projects_visible(user=user)).annotate(
+            may_control=Exists(memberships_writing(user=user).filter(project=OuterRef("project")))
+        )
+    if project_id:
+        runs = runs.filter(project=project_id)
+    if status:
+        runs = runs.filter(status=status)
+    if type:
+        runs = runs.filter(type=type)
+    return runs
+
+
+def run_for(*, user: Somebody, run_id: UUID, role: Membership.Role = Role.VIEWER) -> Run:
+    """The run with figures and its project, where the user has at least this role in that; and
+    whether the user `may_control` it.
+
+    Raises:
+        NotFound, Forbidden: as `epics.access.project_require`.
+    """
+    return _required(run_read(run_id=run_id), user=user, role=role)
+
+
+def run_plain(*, user: Somebody, run_id: UUID, role: Membership.Role = Role.VIEWER) -> Run:
+    """As `run_for`, with nothing counted."""
+    run = Run.objects.select_related("project").filter(pk=run_id).first()
+    if run is None:
+        raise NotFound
+    return _required(run, user=user, role=role)
+
+
+def _required(run: Run, *, user: Somebody, role: Membership.Role) -> Run:
+    held = project_require(user=user, project=run.project, role=role)
+    vars(run)["may_control"] = held != Role.VIEWER
+    return run
+
+
+def run_read(*, run_id: UUID) -> Run:
+    """The run with figures and its project.
+
+    Raises:
+        NotFound: there is none.
+    """
+    for run in _run_to_read().read(run_id):
+        return run
+    raise NotFound
+
+
+@cache
+def _runs_to_list() -> "QuerySet[Run]":
+    """To filter from: putting it together takes as long as all the rest of a read."""
+    return runs_with_figures(Run.objects.order_by())
+
+
+@cache
+def _run_to_read() -> Prepared[Run]:
+    """One of them, with its project."""
+    runs = _runs_to_list().select_related("project")
+    return Prepared(runs.filter(pk=_ANY_RUN), given=_ANY_RUN)
+
+
+def run_epics(*, run: Run) -> "QuerySet[RunEpic]":
+    """The run's epics in their order, with their lanes; each knows its run."""
+    return run.run_epics.select_related("lane").order_by("order")
+
+
+def epics_generating(*, run_id: UUID) -> "QuerySet[RunEpic]":
+    """What is being generated right now, the latest first."""
+    return RunEpic.objects.filter(
+        status=RunEpicStatus.GENERATING, lane__run=run_id, lane__state=LaneState.RUNNING
+    ).order_by("-lane__moved_at")
+
+
+def active_runs(*, project: Project) -> "QuerySet[Run]":
+    """The project's runs that are not final, the newest first."""
+    return Run.objects.filter(project=project, status__in=ACTIVE).order_by("-created_at", "-id")
+
+
+def workers_alive() -> "QuerySet[Worker]":
+    """Workers that hold a lease."""
+    return Worker.objects.filter(lease_until__gt=Now(), stopped_at__isnull=True)
+
+
+def epics_left_out(*, run: Run) -> dict[str, str]:
+    """{epic's code: run's id} of those that the start left out, as they were open there."""
+    begun = RunAction.objects.get(run=run, kind=RunAction.Kind.START)
+    return dict(begun.details.get("leftOut", {}))
+
+
+def run_expected_ms(*, run: Run) -> int:
+    """What the run may need, judged by the last ended run of its provider and model."""
+    return expected_ms(
+        epics=run.total_epics,
+        lanes=run.max_concurrency,
+        delay_ms=run.delay_ms,
+        epic_ms=_observed_epic_ms(run) or TYPICAL_EPIC_MS,
+    )
+
+
+def _observed_epic_ms(run: Run) -> int | None:
+    ended = Run.objects.filter(
+        provider=run.provider, model=run.model, completed_at__isnull=False
+    ).order_by("-created_at", "-id")
+    observed = RunEpic.objects.filter(
+        run=Subquery(ended.values("pk")[:1]),
+        order__lte=_OBSERVED_EPICS,
+        status=RunEpicStatus.COMPLETED,
+    ).aggregate(mean=Avg(F("completed_at") - F("started_at")))["mean"]
+    return None if observed is None else round(observed.total_seconds() * 1000)
+
+
+def run_lineage(*, run: Run) -> list[UUID]:
+    """The run, those that it retries, and all retries of those: the oldest first."""
+    return [row["id"] for row in QUERIES.fetch("run_lineage", {"run_id": run.pk})]
+
+
+def run_epics_effective(*, run_ids: Sequence[UUID]) -> "QuerySet[RunEpic]":
+    """Of each epic of these runs its part in the latest of them, with its lane and run.
+
+    Args:
+        run_ids: as `run_lineage` has them.
+    """
+    began = OuterRef("run__created_at")
+    later = RunEpic.objects.filter(
+        Q(run__created_at__gt=began) | Q(run__created_at=began, run__gt=OuterRef("run")),
+        run__in=run_ids[1:],  # the first is the largest, and later than none
+        epic_code=OuterRef("epic_code"),
+    )
+    # Fetched apart: joined, every lane would be read before the first page is cut off.
+    return RunEpic.objects.filter(~Exists(later), run__in=run_ids).prefetch_related("lane", "run")
+
+
+def run_effective(*, run: Run) -> EffectiveProgress:
+    """The run's lineage as one: latest outcomes, and all that was spent on the way."""
+    run_ids = run_lineage(run=run)
+    epics = run_epics_effective(run_ids=run_ids)
+    outcomes = epics.aggregate(
+        epics=Count("pk"),
+        stories=Coalesce(Sum("stories_created"), 0),
+        stories_kept=Coalesce(Sum("stories_kept"), 0),
+        **{
+            name: Count("pk", filter=Q(status=status))
+            for name, status in (
+                ("completed", RunEpicStatus.COMPLETED),
+                ("failed", RunEpicStatus.FAILED),
+                ("skipped", RunEpicStatus.SKIPPED),
+                ("cancelled", RunEpicStatus.CANCELLED),
+                ("generating", RunEpicStatus.GENERATING),
+            )
+        },
+    )
+    spent = Lane.objects.filter(run__in=run_ids).aggregate(
+        **{name: Coalesce(Sum(name), Value(0)) for name in _SPENT}, cost_usd=Sum("cost_usd")
+    )
+    own = RunProgress.of(run)
+    return EffectiveProgress(
+        run=run,
+        run_ids=tuple(run_ids),
+        can_retry=own.can_retry,
+        may_control=own.may_control,
+        **outcomes,
+        **spent,
+    )

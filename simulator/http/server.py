@@ -1,0 +1,50 @@
+"""Runs the simulator on a socket until it is told to stop."""
+
+import asyncio
+import gc
+import signal
+
+import uvloop
+
+from simulator.control.state import Provider
+from simulator.http.app import App
+from simulator.http.http_server import Connection
+
+BACKLOG = 2048
+"""Clients open hundreds of connections at the same moment."""
+GC_THRESHOLD = 100_000
+"""Nothing here makes reference cycles in numbers, so the collector need not look often."""
+
+
+def run(provider: Provider, *, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT, then drop all connections and return.
+
+    Raises:
+        OSError: the address is not free.
+    """
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(provider, host, port))
+
+
+async def _serve(provider: Provider, host: str, port: int) -> None:
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    app = App(provider)
+    connections: set[Connection] = set()
+    server = await loop.create_server(
+        lambda: Connection(app, connections), host, port, backlog=BACKLOG
+    )
+    bound = server.sockets[0].getsockname()[1]
+    print(f"simulator listening on http://{_shown_host(host)}:{bound}", flush=True)  # noqa: T201  # the promised line
+    await stopped.wait()
+    server.close()
+    for connection in list(connections):
+        connection.transport.abort()
+
+
+def _shown_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,196 @@
+"""`POST /v1/messages`: one call from its arrival to its end, faults included."""
+
+import json
+import logging
+import time
+from functools import partial
+from typing import Any
+
+from simulator.control.faults import Action
+from simulator.control.state import Provider
+from simulator.http.delivery import Delivery
+from simulator.http.http_server import MAX_BODY_BYTES, Exchange, Request
+from simulator.http.wire import error_response
+from simulator.protocol.access import check_access, version_of
+from simulator.protocol.errors import ApiError
+from simulator.protocol.message_body import THOUGHT, Answer, answer_within, message, refused
+from simulator.protocol.message_request import (
+    MessageRequest,
+    marker_of,
+    prompt_text_of,
+    read_request,
+    user_text_of,
+)
+from simulator.protocol.prompt_cache import CacheUse
+from simulator.writing.answers import told_in_words
+from simulator.writing.brief import epic_code, find_fences
+
+logger = logging.getLogger(__name__)
+
+CONCURRENCY_RETRY_AFTER_S = 1
+_NO_FAULT = Action(type="delay")
+_SPOILED_TEXTS = ("malformed_json", "schema_miss", "weak_stories")
+
+
+def decode_body(request: Request) -> Any:
+    """The JSON of a request's body.
+
+    Raises:
+        ApiError: 413 for more than 32 MB, 400 for what is no JSON.
+    """
+    if request.too_large:
+        raise ApiError(413, f"Request exceeds the maximum size of {MAX_BODY_BYTES} bytes")
+    try:
+        return json.loads(request.body)
+    except (ValueError, RecursionError):
+        raise ApiError(400, "The request body is not valid JSON.") from None
+
+
+def create_message(provider: Provider, exchange: Exchange) -> None:
+    """Answer one call: now, later, wrongly or never, as settings and fault rules say."""
+    MessageCall(provider, exchange).run()
+
+
+class MessageCall:
+    """One call. It is in the book from the first moment, also when it is refused."""
+
+    def __init__(self, provider: Provider, exchange: Exchange) -> None:
+        self._provider = provider
+        self._exchange = exchange
+        self._body: Any = None
+        self._unreadable: ApiError | None = None
+        try:
+            self._body = decode_body(exchange.request)
+        except ApiError as error:
+            self._unreadable = error
+        model = self._body.get("model") if isinstance(self._body, dict) else None
+        self._fences = find_fences(user_text_of(self._body))
+        self._call = provider.calls.begin(
+            marker=marker_of(self._body),
+            epic=epic_code(self._fences),
+            model=model if isinstance(model, str) else None,
+            retry_count=_retry_count(exchange.request),
+        )
+        self._request: MessageRequest | None = None
+        exchange.on_abandoned = partial(provider.calls.finish, self._call, "aborted")
+
+    def run(self) -> None:
+        """Check the call, look for a fault, and set the answer going."""
+        try:
+            check_access(self._exchange.request)
+            if self._unreadable:
+                raise self._unreadable
+            self._request = read_request(self._body, version=version_of(self._exchange.request))
+            self._body = None
+            fault = self._find_fault(self._request)
+            if not self._broken_off(fault):
+                self._answer(self._request, fault)
+        except ApiError as error:
+            self._refuse(error)
+        except Exception:
+            logger.exception("call %d failed", self._call.index)
+            self._refuse(ApiError(500))
+
+    def _find_fault(self, request: MessageRequest) -> Action:
+        self._call.stream = request.stream
+        provider = self._provider
+        fault = provider.faults.action_for(self._call, provider.settings.seed)
+        if fault is None or (fault.type == "weak_stories" and self._fences.has_defects):
+            return _NO_FAULT
+        self._call.fault = fault.name
+        return fault
+
+    def _broken_off(self, fault: Action) -> bool:
+        """Play a fault that needs no answer; False when the call goes on."""
+        if fault.type == "error":
+            self._exchange.after(fault.delay_s, partial(self._refuse, fault.error()))
+        elif fault.type == "reset" and fault.at == "before":
+            self._exchange.after(fault.delay_s, self._reset)
+        else:
+            return fault.type == "stall"
+        return True
+
+    def _answer(self, request: MessageRequest, fault: Action) -> None:
+        now_s = time.monotonic()
+        use = self._provider.cache.split(
+            request.blocks,
+            scope=f"{request.model.id}\0{request.format_key}",
+            minimum=request.model.cache_minimum,
+            now_s=now_s,
+        )
+        answer = self._compose(request, fault)
+        self._admit(request, use, answer, now_s)
+        call = self._call
+        call.input_tokens = use.uncached
+        call.cache_write_tokens = use.written
+        call.cache_read_tokens = use.read
+        call.output_tokens = answer.output_tokens
+        delivery = Delivery(
+            provider=self._provider,
+            exchange=self._exchange,
+            call=call,
+            request=request,
+            whole=message(request.model.id, answer, use),
+            use=use,
+            fault=fault,
+        )
+        delivery.start(self._provider.latency_s() + fault.delay_s)
+
+    def _compose(self, request: MessageRequest, fault: Action) -> Answer:
+        if fault.type == "refusal":
+            return refused()
+        if fault.type == "text":
+            return Answer(text=fault.text)
+        if fault.type == "no_format":
+            prompt = prompt_text_of(decode_body(self._exchange.request))
+            return Answer(text=told_in_words(self._fences, prompt))
+        flavour = fault.type if fault.type in _SPOILED_TEXTS else ""
+        text = self._provider.answers.text(
+            self._fences, request.schema, request.format_key, flavour
+        )
+        if fault.type == "max_tokens":
+            return Answer(text=text[: len(text) // 2], stop_reason="max_tokens")
+        thought = THOUGHT if request.thinks or fault.type == "thinking" else ""
+        return answer_within(text, thought=thought, max_tokens=request.max_tokens)
+
+    def _admit(self, request: MessageRequest, use: CacheUse, answer: Answer, now_s: float) -> None:
+        provider = self._provider
+        most = provider.settings.max_concurrency
+        if most and provider.calls.in_flight > most:
+            raise ApiError(
+                429,
+                "Number of concurrent connections has exceeded your rate limit.",
+                headers={"retry-after": str(CONCURRENCY_RETRY_AFTER_S)},
+            )
+        refusal = provider.limits_of(request.model).admit(
+            input_tokens=use.uncached + use.written,
+            output_tokens=answer.output_tokens,
+            now_s=now_s,
+        )
+        if refusal:
+            raise ApiError(
+                429,
+                f"This request would exceed your organization's rate limit of "
+                f"{refusal.per_minute} {refusal.dimension} per minute (model: "
+                f"{request.model.id}). Please wait before you try again.",
+                headers={"retry-after": str(refusal.retry_after_s)},
+            )
+
+    def _refuse(self, error: ApiError) -> None:
+        extra = ""
+        if self._request and error.by_provider:
+            limits = self._provider.limits_of(self._request.model)
+            extra = limits.headers(time.monotonic(), time.time())
+        self._provider.calls.finish(self._call, error.status)
+        keep_alive = self._exchange.request.keep_alive
+        self._exchange.send(error_response(error, keep_alive=keep_alive, extra=extra))
+        self._exchange.finish()
+
+    def _reset(self) -> None:
+        self._provider.calls.finish(self._call, "reset")
+        self._exchange.reset()
+
+
+def _retry_count(request: Request) -> int:
+    text = request.header(b"x-stainless-retry-count") or "0"
+    return int(text) if text.isdecimal() else 0
