@@ -2,8 +2,7 @@
 
 import json
 
-from content.stories.values import Completion, CompletionRequest, Usage
-from providers.anthropic.client import Answer
+from providers.values import Answer, Completion, CompletionRequest, StopReason, Usage
 
 
 def _story(number: int) -> dict[str, object]:
@@ -35,7 +34,7 @@ class MemoryCall:
         """The answer."""
         completion = Completion(
             text=ANSWER,
-            stop_reason="end_turn",
+            stop_reason=StopReason.END,
             usage=Usage(input_tokens=900, output_tokens=1200),
             model=self._model,
             request_id="req_memory",

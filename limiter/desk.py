@@ -14,7 +14,7 @@ from redis import RedisError
 
 from limiter.gate import Amounts, Gate, Permit, Refused, Settled, Want
 from limiter.lineup import Lineup, Ticket
-from providers.anthropic.rate_limit_headers import RateLimitHeaders
+from providers.values import RateLimits
 from workers.worker_metrics import LIMITER_WAIT_S
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Desk:
         with self._lock:
             self._lineup.settle(Settled(permit=permit, used=used, learn=True))
 
-    def hear(self, limits: RateLimitHeaders) -> None:
+    def hear(self, limits: RateLimits) -> None:
         """What the headers of a response said."""
         with self._lock:
             self._lineup.hear(limits, time.monotonic())

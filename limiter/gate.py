@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from providers.anthropic.rate_limit_headers import RateLimitHeaders
+from providers.values import RateLimits
 from runs.limits import CLOSED_MOST_S, gate_keys
 
 DIMENSIONS = ("requests", "input", "output")
@@ -104,7 +104,7 @@ class Report:
     lease_s: float
     settled: tuple[Settled, ...] = ()
     #: The provider's headers, and how long ago they came.
-    limits: RateLimitHeaders | None = None
+    limits: RateLimits | None = None
     limits_age_s: float = 0.0
     refused: Refused | None = None
     #: When the call was permitted that found the provider overloaded, or 0.

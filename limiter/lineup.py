@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from limiter.gate import Amounts, Permit, Refused, Report, Settled, Verdict, Want
-from providers.anthropic.rate_limit_headers import RateLimitHeaders
+from providers.values import RateLimits
 
 #: After an answer that could not be had.
 ASK_AGAIN_S = 0.25
@@ -40,7 +40,7 @@ class Lineup:
     _pressing: bool = False
     _waiting: list[Ticket] = field(default_factory=list)
     _settled: list[Settled] = field(default_factory=list)
-    _limits: RateLimitHeaders | None = None
+    _limits: RateLimits | None = None
     _limits_at: float = 0.0
     _refused: Refused | None = None
     _overloaded_at: float = 0.0
@@ -68,7 +68,7 @@ class Lineup:
         self.held -= 1
         self._settled.append(settled)
 
-    def hear(self, limits: RateLimitHeaders, now: float) -> None:
+    def hear(self, limits: RateLimits, now: float) -> None:
         """The provider's headers; the latest count."""
         self._limits, self._limits_at = limits, now
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from content.stories.values import Usage
+from providers.values import Usage
 
 PRICES_PATH = Path(__file__).with_name("prices.toml")
 

@@ -405,7 +405,7 @@ class Closure(models.Model):
     #: As in `runs.limits.gate_name`.
     gate = models.CharField(max_length=150, primary_key=True)
     until = models.DateTimeField()
-    #: A code of `providers.anthropic.errors`, or a person's words.
+    #: A code of `providers.errors`, or a person's words.
     reason = models.CharField(max_length=200)
 
     class Meta:

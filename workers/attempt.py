@@ -20,8 +20,6 @@ from batchgen.logs import log_bind
 from content.stories.pipeline import run_pipeline
 from content.stories.values import (
     CardInput,
-    Completion,
-    CompletionRequest,
     EpicInput,
     GenerationError,
     GenerationInput,
@@ -29,12 +27,12 @@ from content.stories.values import (
     NothingToGenerate,
     ProjectInput,
     StoryDraft,
-    Usage,
 )
 from epics.languages import is_language
 from limiter.desk import MOST_PARKED_S
-from providers.anthropic.errors import CallAborted, Effect, ProviderError
+from providers.errors import CallAborted, Effect, ProviderError
 from providers.prices import cost_usd
+from providers.values import Completion, CompletionRequest, StopReason, Usage
 from runs.engine import dispatch
 from runs.engine.dispatch import Link
 from runs.engine.lanes import (
@@ -162,7 +160,7 @@ class Attempt:
         if kept is not None:
             return Completion(
                 text=kept["text"],
-                stop_reason=kept["stopReason"],
+                stop_reason=StopReason(kept["stopReason"]),
                 usage=Usage(),
                 model=request.model,
                 request_id="",
@@ -263,7 +261,7 @@ class Attempt:
                 self._wait(error)
             case Effect.RETRY:
                 self._retry(error)
-            case Effect.FAIL_EPIC:
+            case Effect.FAIL_ITEM:
                 self._fail(error.code, error.message, error=error)
             case Effect.PAUSE_RUN | Effect.FAIL_RUN:
                 self._stop_run(error)

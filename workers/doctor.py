@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from batchgen.doctor.registry import Finding, check, error, ok, warning
-from providers.anthropic.errors import BlockedBeforeApi, Effect, Overloaded, ProviderError
+from providers.errors import BlockedBeforeApi, Effect, Overloaded, ProviderError
 
 _TODO = "Check ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL and BATCHGEN_MODEL, and the way there."
 #: What a gateway says that passes on calls and no question about models.

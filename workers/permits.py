@@ -16,11 +16,10 @@ from django.db import Error as DatabaseError
 
 from batchgen.redis import client as redis
 from content.stories.prompts.rendering import prompt_version
-from content.stories.values import CompletionRequest, Usage
 from limiter.desk import Desk, Wait
 from limiter.gate import NOBODY, Amounts, Ceilings, Gate, Permit, Want
-from providers.anthropic.errors import Overloaded, ProviderError, QueueFull, RateLimited
-from providers.anthropic.rate_limit_headers import RateLimitHeaders
+from providers.errors import Overloaded, ProviderError, QueueFull, RateLimited
+from providers.values import CompletionRequest, RateLimits, Usage
 from runs.limits import closure_read, closure_write, gate_name
 from runs.states import PRIORITY_RANK
 from workers.retry import unstated_wait_s
@@ -148,7 +147,7 @@ class Leave:
         self._desk = desk
         self._permit = permit
 
-    def answered(self, usage: Usage | None, limits: RateLimitHeaders | None) -> None:
+    def answered(self, usage: Usage | None, limits: RateLimits | None) -> None:
         """The call was answered. Tokens read from the provider's cache are not limited."""
         if usage is None:
             self._desk.forget(self._permit)

@@ -9,12 +9,10 @@ GenerationError            this epic fails; the run goes on
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from quality.defects import Defect
 from quality.linter import DEFAULT_BAR
-
-Purpose = Literal["generate", "repair", "enlarge"]
 
 #: Mode -> how many stories an epic gets: at least, at most.
 STORY_RANGES: dict[str, tuple[int, int]] = {
@@ -94,57 +92,6 @@ class GenerationInput:
         """How many stories to write: the mode's range less those that stay, but at least one."""
         low, high = STORY_RANGES[self.mode]
         return max(1, low - len(self.kept)), max(1, high - len(self.kept))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TextBlock:
-    """A block of the system prompt; `cache` marks the end of what the provider may cache."""
-
-    text: str
-    cache: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CompletionRequest:
-    """One call to the provider; `marker` is the opaque id by which calls are counted."""
-
-    model: str
-    max_tokens: int
-    system: tuple[TextBlock, ...]
-    user: str
-    schema: dict[str, object]
-    marker: str
-    purpose: Purpose
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Usage:
-    """Tokens as the provider bills them: uncached input, output, cache reads and writes."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            input_tokens=self.input_tokens + other.input_tokens,
-            output_tokens=self.output_tokens + other.output_tokens,
-            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
-            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Completion:
-    """The provider's answer to one call; its stop reason is "" and its usage None where it did
-    not say."""
-
-    text: str
-    stop_reason: str
-    usage: Usage | None
-    model: str
-    request_id: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,10 +5,8 @@ import os
 import threading
 from concurrent.futures import Future
 
-from content.stories.values import CompletionRequest
-from providers.anthropic.session import Answer, Session, Settings
-
-__all__ = ["Answer", "Call", "ProviderClient"]
+from providers.anthropic.session import Session, Settings
+from providers.values import Answer, CompletionRequest
 
 
 class Call:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from providers.values import RateLimits, RateLimitWindow
 
 #: How the four dimensions are called on the wire.
 _PREFIX = b"anthropic-ratelimit-"
@@ -17,27 +18,7 @@ LONGEST_S = 365 * 86_400.0
 _NUMBER = re.compile(r"\d+(\.\d*)?(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LimitWindow:
-    """One dimension's bucket as the provider sees it; None where a header is missing or odd.
-
-    The provider rounds a token `remaining` to thousands.
-    """
-
-    limit: int | None = None
-    remaining: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RateLimitHeaders:
-    """The `anthropic-ratelimit-*` headers that we use; a dimension that was not sent is None."""
-
-    requests: LimitWindow | None = None
-    input_tokens: LimitWindow | None = None
-    output_tokens: LimitWindow | None = None
-
-
-def rate_limit_headers(raw: Iterable[tuple[bytes, bytes]]) -> RateLimitHeaders | None:
+def rate_limit_headers(raw: Iterable[tuple[bytes, bytes]]) -> RateLimits | None:
     """The limits in these raw headers, or None when there are none.
 
     Reads the raw pairs once: a look-up by name in an httpx2 header object walks all of them.
@@ -48,19 +29,19 @@ def rate_limit_headers(raw: Iterable[tuple[bytes, bytes]]) -> RateLimitHeaders |
             values.setdefault(lower.removeprefix(_PREFIX), []).append(value)
     if not values:
         return None
-    return RateLimitHeaders(
+    return RateLimits(
         requests=_window(values, b"requests"),
         input_tokens=_window(values, b"input-tokens"),
         output_tokens=_window(values, b"output-tokens"),
     )
 
 
-def _window(values: dict[bytes, list[bytes]], dimension: bytes) -> LimitWindow | None:
+def _window(values: dict[bytes, list[bytes]], dimension: bytes) -> RateLimitWindow | None:
     limits = values.get(dimension + b"-limit", [])
     remaining = values.get(dimension + b"-remaining", [])
     if not limits and not remaining:
         return None
-    return LimitWindow(limit=_count(limits), remaining=_count(remaining))
+    return RateLimitWindow(limit=_count(limits), remaining=_count(remaining))
 
 
 def _count(values: list[bytes]) -> int | None:

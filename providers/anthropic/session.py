@@ -13,12 +13,12 @@ import anthropic
 import httpx2
 import uvloop
 
-from content.stories.values import Completion, CompletionRequest, TextBlock
-from providers.anthropic.errors import CallAborted, CallTimedOut, QueueFull, UnreadableAnswer
-from providers.anthropic.rate_limit_headers import RateLimitHeaders, rate_limit_headers
-from providers.anthropic.texts import label
+from providers.anthropic.rate_limit_headers import rate_limit_headers
 from providers.anthropic.translate import refusal_of, translate
 from providers.anthropic.wire import completion, message_arguments
+from providers.cleaning import label
+from providers.errors import CallAborted, CallTimedOut, QueueFull, UnreadableAnswer
+from providers.values import Answer, CompletionRequest, TextBlock
 from workers.worker_metrics import PROVIDER_CALL_S, PROVIDER_ERRORS
 
 #: Seconds until a TCP and TLS connection must stand.
@@ -47,15 +47,6 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r}, timeout_s={self.timeout_s})"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """A completion, the limits its response reported, and how long it took in seconds."""
-
-    completion: Completion
-    limits: RateLimitHeaders | None
-    latency_s: float
 
 
 class Session:

@@ -12,10 +12,10 @@ import aiohttp
 import anthropic
 import httpx2
 
-from providers.anthropic import errors
-from providers.anthropic.errors import ProviderError
+from providers import errors
 from providers.anthropic.rate_limit_headers import rate_limit_headers, retry_after_s
 from providers.anthropic.refusals import Form, Refusal, for_people, read_refusal, refusal_in_success
+from providers.errors import ProviderError
 
 #: What codes mean, whatever the status: the provider's own, and those that gateways have in common.
 CLASS_OF_CODE: dict[str, type[ProviderError]] = {

@@ -10,12 +10,18 @@ from anthropic.types import (
     TextBlockParam,
 )
 
-from content.stories.values import Completion, CompletionRequest, TextBlock, Usage
-from providers.anthropic.errors import UnreadableAnswer
-from providers.anthropic.texts import DIGITS, integer, label, storable
+from providers.cleaning import DIGITS, integer, label, storable
+from providers.errors import UnreadableAnswer
+from providers.values import Completion, CompletionRequest, StopReason, TextBlock, Usage
 
 #: Of one call, ten times what any model takes in or writes; a larger number is a mistake.
 MAX_TOKENS = 10_000_000
+_STOP_REASONS = {
+    "end_turn": StopReason.END,
+    "max_tokens": StopReason.MAX_TOKENS,
+    "model_context_window_exceeded": StopReason.CONTEXT_FULL,
+    "refusal": StopReason.REFUSAL,
+}
 
 
 class MessageArguments(TypedDict):
@@ -63,9 +69,9 @@ def completion(body: bytes, *, request_id: str, model: str) -> Completion:
     message = _loaded(body)
     if not isinstance(message, dict) or (message.get("type") or "message") != "message":
         raise UnreadableAnswer(possibly_billed=True, request_id=request_id)
-    stop_reason = label(message.get("stop_reason"))
+    stop_reason = _STOP_REASONS.get(label(message.get("stop_reason")), StopReason.OTHER)
     blocks = _blocks(message.get("content"))
-    if not blocks and stop_reason != "refusal":
+    if not blocks and stop_reason is not StopReason.REFUSAL:
         raise UnreadableAnswer(possibly_billed=True, request_id=request_id)
     texts = [block["text"] for block in blocks if block.get("type") == "text"]
     return Completion(

@@ -1277,7 +1277,7 @@ _FORMS = "tests/unit/workers/test_answer_forms.py::"
 ANSWERS = (
     _mutant(
         "answers: every text is storable",
-        "providers/anthropic/texts.py",
+        "providers/cleaning.py",
         '    return text.replace("\\x00", "")\n',
         "    return text\n",
         f"{_CLIENT}test_every_text_can_be_stored",

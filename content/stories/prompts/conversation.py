@@ -14,8 +14,8 @@ from content.stories.values import (
     KeptStory,
     ProjectInput,
     StoryDefect,
-    TextBlock,
 )
+from providers.values import TextBlock
 
 #: What a repair call shows of the answer before it: 30,000 tokens, as many as the largest cap.
 _MAX_PREVIOUS_CHARS = 120_000

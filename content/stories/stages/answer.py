@@ -27,7 +27,7 @@ from content.stories.stages.answer_forms import (
 )
 from content.stories.stages.answer_json import TwoMeanings, json_found
 from content.stories.values import StoryDefect
-from providers.anthropic.texts import storable
+from providers.cleaning import storable
 from quality.text import has_words
 
 _DEFECTS_NAMED = 20

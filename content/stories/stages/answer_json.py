@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from providers.anthropic.texts import integer
+from providers.cleaning import integer
 
 #: Where an object, or a list of objects, may begin.
 _OPENING = re.compile(r'\{(?=\s*["}])|\[(?=\s*\{)')

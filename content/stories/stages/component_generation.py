@@ -6,15 +6,8 @@ from dataclasses import dataclass, replace
 from content.stories.prompts.conversation import repair_text
 from content.stories.stages.answer import STORY_SET_SCHEMA, NotAStorySet, StorySet, parse_story_set
 from content.stories.stages.context_building import PromptContext
-from content.stories.values import (
-    Completion,
-    CompletionRequest,
-    GenerationInput,
-    OutputCut,
-    Refused,
-    StoryDefect,
-    UnusableAnswer,
-)
+from content.stories.values import GenerationInput, OutputCut, Refused, StoryDefect, UnusableAnswer
+from providers.values import Completion, CompletionRequest, StopReason
 
 Complete = Callable[[CompletionRequest], Completion]
 
@@ -124,7 +117,7 @@ def _repaired(completion: Completion) -> StorySet:
 
 
 def _check_not_refused(completion: Completion) -> None:
-    if completion.stop_reason == "refusal":
+    if completion.stop_reason is StopReason.REFUSAL:
         raise Refused(
             "The model declined to write stories for this epic. Read the epic and its cards for "
             "text that could look harmful, reword it, then run the epic again."
@@ -132,9 +125,9 @@ def _check_not_refused(completion: Completion) -> None:
 
 
 def _is_cut(completion: Completion) -> bool:
-    if completion.stop_reason == "model_context_window_exceeded":
+    if completion.stop_reason is StopReason.CONTEXT_FULL:
         raise OutputCut(
             "Prompt and answer together exceed the model's context window. Shorten the project's "
             "context, or choose a model with a larger window."
         )
-    return completion.stop_reason == "max_tokens"
+    return completion.stop_reason is StopReason.MAX_TOKENS

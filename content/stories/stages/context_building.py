@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from content.stories.prompts.conversation import fenced, request_text, system_blocks
 from content.stories.stages.card_summary import summarise
 from content.stories.stages.tidy_text import shortened
-from content.stories.values import CardInput, EpicInput, GenerationInput, TextBlock
+from content.stories.values import CardInput, EpicInput, GenerationInput
+from providers.values import TextBlock
 from quality.text import comparable
 
 #: From the product's design: more cards than this, or more characters of their JSON, are

@@ -16,17 +16,9 @@ from content.stories.stages.component_generation import (
 from content.stories.stages.context_building import PromptContext
 from content.stories.stages.post_processing import cleaned
 from content.stories.stages.template_assembly import as_answer, assemble
-from content.stories.values import (
-    Completion,
-    CompletionRequest,
-    GenerationInput,
-    OutputCut,
-    Refused,
-    StoryDefect,
-    StoryDraft,
-    Usage,
-)
+from content.stories.values import GenerationInput, OutputCut, Refused, StoryDefect, StoryDraft
 from epics import bounds
+from providers.values import Completion, CompletionRequest, Usage
 from quality.defects import Defect, Span, StoryText, score
 from quality.linter import is_english, lint
 from quality.text import comparable

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from batchgen.redis import client as redis
 from limiter.desk import Wait
-from providers.anthropic.errors import RateLimited
+from providers.errors import RateLimited
 from runs.limits import closure_read, closure_write, gate_name
 from tests.clocks import host_clock
 from tests.integration.engine.world import FIRST

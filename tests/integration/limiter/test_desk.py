@@ -10,9 +10,9 @@ import pytest
 import redis as redis_client
 
 from batchgen.redis import client as redis
-from content.stories.values import Usage
 from limiter.desk import Desk, Wait
 from limiter.gate import Amounts, Ceilings, Gate, Permit, Report, Verdict
+from providers.values import Usage
 from tests.integration.limiter.world import want
 from workers.permits import Leave
 

@@ -6,7 +6,7 @@ import pytest
 
 from batchgen.redis import client as redis
 from limiter.gate import Amounts, Ceilings, Refused
-from providers.anthropic.rate_limit_headers import LimitWindow, RateLimitHeaders
+from providers.values import RateLimits, RateLimitWindow
 from runs.limits import CLOSED_MOST_S
 from tests.integration.limiter.world import RUN, Process, gates, want
 
@@ -15,10 +15,10 @@ REQUESTS = Ceilings(requests=1200)
 FULL = 18
 
 
-def headers(*, requests: tuple[int, int] | None = None) -> RateLimitHeaders:
+def headers(*, requests: tuple[int, int] | None = None) -> RateLimits:
     """What the provider says of its request limit: a minute's, and what is left."""
-    window = LimitWindow(limit=requests[0], remaining=requests[1]) if requests else None
-    return RateLimitHeaders(requests=window)
+    window = RateLimitWindow(limit=requests[0], remaining=requests[1]) if requests else None
+    return RateLimits(requests=window)
 
 
 def warmed(process: Process) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from batchgen.redis import client as redis
 from limiter.gate import Amounts, Ceilings, Permit, Refused
-from providers.anthropic.rate_limit_headers import LimitWindow, RateLimitHeaders
+from providers.values import RateLimits, RateLimitWindow
 from simulator.control.config import Settings as ProviderSettings
 from simulator.protocol.buckets import PoolLimits
 from tests.integration.limiter.world import BEGIN, Clock, Process, gates, want
@@ -129,7 +129,7 @@ class Day:
         assert bucket
         left = max(0, int(bucket.level(now)))
         process.lineup.hear(
-            RateLimitHeaders(requests=LimitWindow(limit=_PER_MINUTE, remaining=left)), now
+            RateLimits(requests=RateLimitWindow(limit=_PER_MINUTE, remaining=left)), now
         )
         used = Amounts(1, permit.want.input_tokens // 2, random.randrange(100, 1000))
         process.settle([permit], used)

@@ -20,7 +20,7 @@ from django.urls import reverse
 from batchgen.db.clock import database_now
 from batchgen.redis import client as redis
 from limiter.desk import Wait
-from providers.anthropic.errors import RateLimited
+from providers.errors import RateLimited
 from runs import gates
 from runs.engine.lanes import lane_park
 from runs.gates import gate_close, gate_open

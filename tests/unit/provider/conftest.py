@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from content.stories.values import CompletionRequest, TextBlock
 from providers.anthropic.client import ProviderClient
+from providers.values import CompletionRequest, TextBlock
 from tests.unit.provider.wire import Wire
 
 ClientFactory = Callable[..., ProviderClient]

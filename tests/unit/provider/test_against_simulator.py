@@ -13,9 +13,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from providers.anthropic import errors
+from providers import errors
 from providers.anthropic.client import ProviderClient
-from providers.anthropic.errors import CallAborted, Effect, ProviderError
+from providers.errors import CallAborted, Effect, ProviderError
 from tests.unit.provider.conftest import completion_request
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -154,9 +154,9 @@ def test_the_reason_to_stop_is_handed_on(simulator: Simulator, stop_reason: str)
         ({"status": 504}, errors.ServerFailed, Effect.RETRY),
         ({"status": 408}, errors.ServerFailed, Effect.RETRY),
         ({"status": 409}, errors.ServerFailed, Effect.RETRY),
-        ({"status": 400}, errors.RequestRejected, Effect.FAIL_EPIC),
-        ({"status": 422}, errors.RequestRejected, Effect.FAIL_EPIC),
-        ({"status": 413}, errors.RequestTooLarge, Effect.FAIL_EPIC),
+        ({"status": 400}, errors.RequestRejected, Effect.FAIL_ITEM),
+        ({"status": 422}, errors.RequestRejected, Effect.FAIL_ITEM),
+        ({"status": 413}, errors.RequestTooLarge, Effect.FAIL_ITEM),
         ({"kind": "spend_cap"}, errors.SpendLimitReached, Effect.PAUSE_RUN),
         ({"kind": "contract_spend_cap"}, errors.SpendLimitReached, Effect.PAUSE_RUN),
         ({"kind": "own_limit"}, errors.SpendLimitReached, Effect.PAUSE_RUN),
@@ -166,8 +166,8 @@ def test_the_reason_to_stop_is_handed_on(simulator: Simulator, stop_reason: str)
         ({"status": 403}, errors.KeyRejected, Effect.FAIL_RUN),
         ({"kind": "on_hold"}, errors.AccountUnusable, Effect.PAUSE_RUN),
         ({"kind": "disabled"}, errors.AccountUnusable, Effect.PAUSE_RUN),
-        ({"kind": "too_long"}, errors.ContextTooLong, Effect.FAIL_EPIC),
-        ({"kind": "long_context"}, errors.ContextTooLong, Effect.FAIL_EPIC),
+        ({"kind": "too_long"}, errors.ContextTooLong, Effect.FAIL_ITEM),
+        ({"kind": "long_context"}, errors.ContextTooLong, Effect.FAIL_ITEM),
         ({"status": 403, "kind": "html"}, errors.BlockedBeforeApi, Effect.PAUSE_RUN),
         (
             {"status": 404, "body": '{"detail": "Not Found"}'},

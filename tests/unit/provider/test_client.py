@@ -10,10 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from content.stories.values import Usage
 from providers.anthropic import session
 from providers.anthropic.client import ProviderClient
-from providers.anthropic.errors import (
+from providers.errors import (
     AddressWrong,
     BlockedBeforeApi,
     CallAborted,
@@ -28,6 +27,7 @@ from providers.anthropic.errors import (
     ServerFailed,
     UnreadableAnswer,
 )
+from providers.values import StopReason, Usage
 from tests.unit.provider import wire as w
 from tests.unit.provider.conftest import ClientFactory, completion_request
 from tests.unit.provider.wire import Wire
@@ -94,7 +94,7 @@ def test_it_takes_the_text_blocks_and_leaves_thinking_and_unknown_ones(
     completion = client.complete(completion_request()).completion
 
     assert completion.text == "one two"
-    assert completion.stop_reason == "brand_new"
+    assert completion.stop_reason is StopReason.OTHER
 
 
 def test_a_refusal_may_come_without_content(wire: Wire, client: ProviderClient) -> None:
@@ -576,7 +576,7 @@ def test_senseless_settings_are_refused(timeout_s: float, max_connections: int) 
 
 PROGRAM = """
 import os, sys
-from content.stories.values import CompletionRequest, TextBlock
+from providers.values import CompletionRequest, TextBlock
 from providers.anthropic.client import ProviderClient
 
 client = ProviderClient(api_key="k", base_url=sys.argv[1], timeout_s=5, max_connections=2)

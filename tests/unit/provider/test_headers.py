@@ -2,7 +2,8 @@
 
 import pytest
 
-from providers.anthropic.rate_limit_headers import LimitWindow, rate_limit_headers, retry_after_s
+from providers.anthropic.rate_limit_headers import rate_limit_headers, retry_after_s
+from providers.values import RateLimitWindow
 
 
 def test_those_that_we_use_are_read() -> None:
@@ -22,7 +23,7 @@ def test_those_that_we_use_are_read() -> None:
     )
 
     assert limits is not None
-    assert limits.requests == LimitWindow(limit=1000, remaining=0)
+    assert limits.requests == RateLimitWindow(limit=1000, remaining=0)
     assert limits.input_tokens == limits.output_tokens == limits.requests
 
 
@@ -41,8 +42,8 @@ def test_what_is_missing_or_senseless_is_none() -> None:
     )
 
     assert limits is not None
-    assert limits.requests == LimitWindow()
-    assert limits.input_tokens == LimitWindow(remaining=12)
+    assert limits.requests == RateLimitWindow()
+    assert limits.input_tokens == RateLimitWindow(remaining=12)
     assert limits.output_tokens is None
 
 
@@ -53,7 +54,7 @@ def test_a_limit_that_no_key_has_is_not_believed(value: bytes) -> None:
     limits = rate_limit_headers([(b"anthropic-ratelimit-requests-limit", value)])
 
     assert limits is not None
-    assert limits.requests == LimitWindow()
+    assert limits.requests == RateLimitWindow()
 
 
 def test_of_a_header_that_came_twice_the_lower_counts() -> None:
@@ -61,7 +62,7 @@ def test_of_a_header_that_came_twice_the_lower_counts() -> None:
     limits = rate_limit_headers([(name, b"7"), (name, b"3"), (name, b"odd")])
 
     assert limits is not None
-    assert limits.requests == LimitWindow(remaining=3)
+    assert limits.requests == RateLimitWindow(remaining=3)
 
 
 def test_of_a_wait_that_came_twice_the_longer_counts() -> None:

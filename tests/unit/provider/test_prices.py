@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from content.stories.values import Usage
 from providers.prices import PRICES_PATH, cost_usd, parse_prices
+from providers.values import Usage
 
 DAY = date(2026, 11, 22)
 

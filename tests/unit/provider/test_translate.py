@@ -12,10 +12,10 @@ import anthropic
 import httpx2
 import pytest
 
-from providers.anthropic import errors
-from providers.anthropic.errors import Effect, ProviderError
+from providers import errors
 from providers.anthropic.rate_limit_headers import LONGEST_S
 from providers.anthropic.translate import translate
+from providers.errors import Effect, ProviderError
 from tests.clocks import host_clock
 
 KEY = "sk-ant-api03-SECRETSECRET"

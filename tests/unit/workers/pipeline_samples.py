@@ -7,14 +7,12 @@ from content.stories.pipeline import run_pipeline
 from content.stories.stages.storage import Store
 from content.stories.values import (
     CardInput,
-    Completion,
-    CompletionRequest,
     EpicInput,
     GenerationInput,
     GenerationOutput,
     ProjectInput,
-    Usage,
 )
+from providers.values import Completion, CompletionRequest, StopReason, Usage
 
 Step = str | Completion | Exception
 
@@ -98,7 +96,7 @@ WEAK = answer(
 def completion(text: str, stop_reason: str = "end_turn") -> Completion:
     return Completion(
         text=text,
-        stop_reason=stop_reason,
+        stop_reason=StopReason(stop_reason),
         usage=Usage(input_tokens=1, output_tokens=1),
         model="claude-sonnet-5-5",
         request_id="req_1",

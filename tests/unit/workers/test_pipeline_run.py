@@ -13,8 +13,8 @@ from content.stories.values import (
     GenerationInput,
     GenerationOutput,
     NothingToGenerate,
-    Usage,
 )
+from providers.values import Usage
 from tests.unit.workers.pipeline_samples import (
     GOOD,
     WEAK,

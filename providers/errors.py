@@ -9,9 +9,9 @@ ProviderError
 ├── CallTimedOut           PROVIDER_TIMEOUT      retry       our deadline passed
 ├── ConnectionFailed       PROVIDER_UNREACHABLE  retry       no connection, or it broke
 ├── UnreadableAnswer       PROVIDER_UNREADABLE   retry       200, but not a message
-├── RequestTooLarge        REQUEST_TOO_LARGE     fail epic   413
-├── ContextTooLong         CONTEXT_TOO_LONG      fail epic   any status; the prompt does not fit
-├── RequestRejected        REQUEST_REJECTED      fail epic   any other 4xx that the API says
+├── RequestTooLarge        REQUEST_TOO_LARGE     fail item   413
+├── ContextTooLong         CONTEXT_TOO_LONG      fail item   any status; the prompt does not fit
+├── RequestRejected        REQUEST_REJECTED      fail item   any other 4xx that the API says
 ├── SpendLimitReached      SPEND_LIMIT_REACHED   pause run   a monthly limit, ours or the tier's
 ├── CreditExhausted        CREDIT_EXHAUSTED      pause run   402, or no credit left
 ├── AccountUnusable        ACCOUNT_UNUSABLE      pause run   the organization cannot use the API
@@ -30,8 +30,8 @@ CallAborted                the caller gave the call up; no error of the provider
 from enum import Enum
 from typing import ClassVar
 
-from providers.anthropic.rate_limit_headers import RateLimitHeaders
-from providers.anthropic.texts import label
+from providers.cleaning import label
+from providers.values import RateLimits
 
 
 class Effect(Enum):
@@ -39,7 +39,7 @@ class Effect(Enum):
 
     WAIT = "wait"  # the lane parks until the limiter allows it; no attempt is spent
     RETRY = "retry"  # again with backoff, within the profile's retries
-    FAIL_EPIC = "fail_epic"  # this epic FAILED; the run goes on
+    FAIL_ITEM = "fail_item"  # this epic FAILED; the run goes on
     PAUSE_RUN = "pause_run"  # the run PAUSED until somebody acts; no epic is burnt
     FAIL_RUN = "fail_run"  # the run FAILED; no epic would fare better
 
@@ -74,7 +74,7 @@ class ProviderError(Exception):
         possibly_billed: bool = False,
         http_status: int | None = None,
         request_id: str | None = None,
-        limits: RateLimitHeaders | None = None,
+        limits: RateLimits | None = None,
     ) -> None:
         """`detail` is what was said instead of a message, shortened and free of secrets."""
         self.message = self.text
@@ -194,7 +194,7 @@ class RequestTooLarge(ProviderError):
     """413."""
 
     code = "REQUEST_TOO_LARGE"
-    effect = Effect.FAIL_EPIC
+    effect = Effect.FAIL_ITEM
     text = "The request is larger than the provider accepts. Split the epic or shorten its cards."
 
 
@@ -202,7 +202,7 @@ class ContextTooLong(ProviderError):
     """The prompt and the answer together exceed the model's context."""
 
     code = "CONTEXT_TOO_LONG"
-    effect = Effect.FAIL_EPIC
+    effect = Effect.FAIL_ITEM
     text = "The epic does not fit into the model's context. Split it or shorten its cards."
 
 
@@ -210,7 +210,7 @@ class RequestRejected(ProviderError):
     """A 4xx that no other class names, said by the API or passed on from it."""
 
     code = "REQUEST_REJECTED"
-    effect = Effect.FAIL_EPIC
+    effect = Effect.FAIL_ITEM
     text = "The provider rejected the request. Check the epic's texts and the model's settings."
 
 

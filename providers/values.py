@@ -1,0 +1,102 @@
+"""What goes to a provider and what comes back, whoever it is; pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextBlock:
+    """A block of the system prompt; `cache` marks the end of what the provider may cache."""
+
+    text: str
+    cache: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompletionRequest:
+    """One call to a provider.
+
+    `schema` is a JSON schema that the answer's text must match. `marker` is an opaque id by which
+    the provider's side counts calls. `purpose` says why the call is made; no provider sees it.
+    """
+
+    model: str
+    max_tokens: int
+    system: tuple[TextBlock, ...]
+    user: str
+    schema: dict[str, object]
+    marker: str
+    purpose: str
+
+
+class StopReason(StrEnum):
+    """Why an answer ends; the values are stored with answers that are kept."""
+
+    END = "end_turn"  # it is complete
+    MAX_TOKENS = "max_tokens"  # cut by the request's cap
+    CONTEXT_FULL = "model_context_window_exceeded"  # cut by the model's context
+    REFUSAL = "refusal"  # the model declined
+    OTHER = "other"  # not said, or in a word that is new to us
+
+    @classmethod
+    def _missing_(cls, _value: object) -> "StopReason":
+        return cls.OTHER
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Tokens as the provider bills them: uncached input, output, cache reads and writes."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completion:
+    """The provider's answer to one call; its usage is None where it did not say."""
+
+    text: str
+    stop_reason: StopReason
+    usage: Usage | None
+    model: str
+    request_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateLimitWindow:
+    """One dimension's bucket as the provider sees it; None where it did not say, or oddly.
+
+    The provider rounds what it says: `remaining` may be off by as much as `rounded_to`.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    rounded_to: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RateLimits:
+    """What a response says about our limits; a dimension without a word is None."""
+
+    requests: RateLimitWindow | None = None
+    input_tokens: RateLimitWindow | None = None
+    output_tokens: RateLimitWindow | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """A completion, the limits its response reported, and how long it took in seconds."""
+
+    completion: Completion
+    limits: RateLimits | None
+    latency_s: float
