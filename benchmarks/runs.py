@@ -9,7 +9,7 @@ from django.db.models import F, Sum
 from benchmarks.backlogs import project_create
 from benchmarks.processes import Tree, cpu_by_name
 from epics.models import Project
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.models import Lane, Run, RunEpic
 from runs.states import Pacing, RunStatus
 

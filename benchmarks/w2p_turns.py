@@ -16,7 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.rows import Rows, Value, side_by_side
 from benchmarks.simulated_provider import SimulatedProvider, simulated_provider
 from epics.models import Project
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.models import Run, RunEpic
 from runs.states import Pacing, Priority
 

@@ -45,7 +45,7 @@ from runs.engine.lanes import (
     lane_finish,
     lane_give_back,
 )
-from runs.engine.services import run_begin, run_break, run_finalize, run_move
+from runs.engine.transitions import run_begin, run_break, run_finalize, run_move
 from runs.models import RunAction
 from runs.pacing import delay_after_rate_limit_ms
 from runs.states import CallOutcome, RunEpicStatus, RunStatus

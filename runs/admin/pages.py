@@ -16,17 +16,12 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from batchgen.errors import (
-    ItemAlreadyActive,
-    QuotaReached,
-    RunAlreadyActive,
-    ValidationFailed,
-)
+from batchgen.errors import ItemAlreadyActive, QuotaReached, RunAlreadyActive, ValidationFailed
 from epics.admin.backlog import ModelAdmin, ProjectAdmin, TabularInline
 from epics.models import Project
 from runs.admin.actions import CANCEL, PAUSE, RESUME, RETRY, runs_act
 from runs.admin.read_only import ReadOnlyAdmin
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.models import (
     Lane,
     PacingProfile,

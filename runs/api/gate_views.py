@@ -10,7 +10,7 @@ from batchgen.api.operations import operation, signed_in, valid
 from batchgen.api.output import shown
 from batchgen.errors import NotFound, Unavailable
 from epics.access import staff_require
-from runs.api.serializers import GateCloseInput, GateOpenInput, LimitsOutput
+from runs.api.queue_json import GateCloseInput, GateOpenInput, LimitsOutput
 from runs.gates import gate_close, gate_open
 from runs.limits import limits_read
 

@@ -32,29 +32,30 @@ from batchgen.errors import (
     VersionConflict,
 )
 from epics.access import Role, project_for
-from runs.api.serializers import (
+from runs.api.item_output import ProgressOutput, RunEpicOutput
+from runs.api.queue_json import QueueStatusOutput
+from runs.api.run_input import (
     RUN_ORDERS,
-    ControlOutput,
-    EffectiveRunOutput,
     LogQuery,
-    ProgressOutput,
-    QueueStatusOutput,
     RetryInput,
-    RetryOutput,
-    RunActionOutput,
     RunChangeInput,
-    RunEpicOutput,
     RunEpicsQuery,
     RunInput,
-    RunLogOutput,
-    RunOutput,
     RunQuery,
     RunsQuery,
+)
+from runs.api.run_output import (
+    ControlOutput,
+    EffectiveRunOutput,
+    RetryOutput,
+    RunActionOutput,
+    RunLogOutput,
+    RunOutput,
     RunStartedOutput,
     run_json,
 )
 from runs.engine.controls import run_change, run_control, run_epic_cancel, run_retry
-from runs.engine.services import RunOptions, left_out_text, run_start
+from runs.engine.start import RunOptions, left_out_text, run_start
 from runs.models import Run
 from runs.reads import selectors
 from runs.reads.eta import duration_text

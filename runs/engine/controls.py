@@ -10,18 +10,15 @@ from django.db.models.functions import Now
 from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import lanes_check
-from runs.engine.services import (
-    Actor,
+from runs.engine.start import RunOptions, lanes_provide, run_start
+from runs.engine.trail import Actor, action_append
+from runs.engine.transitions import (
     Moved,
-    RunOptions,
-    action_append,
     epics_counted,
-    lanes_provide,
     run_dispatch,
     run_finalize,
     run_move,
     run_rest,
-    run_start,
 )
 from runs.models import Run, RunAction, RunEpic
 from runs.reads.log import log_append

@@ -19,7 +19,7 @@ from batchgen.db.sql import Row
 from runs.engine.dispatch import message_id, messages_waiting
 from runs.engine.lanes import lanes_reclaim
 from runs.engine.queries import QUERIES
-from runs.engine.services import run_dispatch, run_finalize, run_rest
+from runs.engine.transitions import run_dispatch, run_finalize, run_rest
 
 log = logging.getLogger(__name__)
 

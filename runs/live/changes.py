@@ -20,7 +20,8 @@ from rest_framework.renderers import JSONRenderer
 
 from batchgen.api.output import shown_all
 from batchgen.db.sql import Queries
-from runs.api.serializers import RunEpicOutput, RunLogOutput, run_json
+from runs.api.item_output import RunEpicOutput
+from runs.api.run_output import RunLogOutput, run_json
 from runs.live.events import RESET, Event, Name
 from runs.live.picture import LINES
 from runs.models import Run, RunEpic, RunLog

@@ -6,7 +6,8 @@ from typing import Any
 from drf_spectacular.utils import PolymorphicProxySerializer, inline_serializer
 from rest_framework import serializers
 
-from runs.api.serializers import RunEpicOutput, RunLogOutput, RunOutput
+from runs.api.item_output import RunEpicOutput
+from runs.api.run_output import RunLogOutput, RunOutput
 from runs.live.events import Name
 
 

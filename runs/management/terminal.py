@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from batchgen.errors import BatchgenError
-from runs.engine.services import Operator
+from runs.engine.trail import Operator
 from runs.management.report import report
 from runs.management.watch import watch
 from runs.models import Run

@@ -10,7 +10,7 @@ from epics import bounds
 from epics.files.backlog_export import FORMATS
 from epics.files.backlog_import import backlog_import
 from epics.models import Project
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.models import ProviderCall, RunEpic, RunLog
 from tests.acceptance.fleet import Fleet, wait_until_ended
 from tests.conftest import Simulator

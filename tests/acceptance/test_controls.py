@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from runs.engine.controls import run_control, run_epic_cancel
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.models import ProviderCall, Run, RunEpic, Worker
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator

@@ -13,7 +13,7 @@ from epics.files.backlog_export import export_json
 from epics.files.backlog_import import backlog_import
 from epics.models import Project, Story
 from runs.engine.dispatch import messages_waiting
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.models import Lane, ProviderCall, Run, RunEpic
 from runs.states import Pacing
 from tests.acceptance.fleet import Fleet, wait_until_ended

@@ -9,7 +9,7 @@ from batchgen.local.place import free_port, scratch
 from batchgen.local.redis import RIGHTS
 from batchgen.local.supervisor import Supervisor
 from batchgen.redis import client as redis
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.states import Pacing
 from tests.acceptance.fleet import Fleet, wait_until_ended
 from tests.integration.engine.world import project_make

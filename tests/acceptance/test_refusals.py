@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import override_settings
 
 from runs.engine.controls import run_control
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.gates import gate_open
 from runs.limits import closings_read
 from runs.models import Lane, Run, RunEpic

@@ -18,21 +18,14 @@ from batchgen.local import stack
 from batchgen.local.place import ROOT, free_port
 from batchgen.local.supervisor import Child, Supervisor, logged
 from batchgen.local.terminal import LogFiles
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.models import RunEpic
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.acceptance.live.web import web_start
 from tests.conftest import Simulator
 from tests.factories import backlog_document, project_make, user_make
 from tests.integration.engine.world import assert_counted
-from tests.integration.postgresql.conftest import (  # noqa: F401 - fixtures
-    Turn,
-    admin,
-    odd_role,
-    poolers,
-    server,
-    turned,
-)
+from tests.integration.postgresql.conftest import Turn, admin, odd_role, poolers, server, turned  # noqa: F401 - fixtures
 from tests.pgbouncer import PgBouncer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from epics.models import Membership
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.models import Run, RunEpic
 from runs.states import Priority
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended

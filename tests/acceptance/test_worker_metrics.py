@@ -7,7 +7,7 @@ import pytest
 
 from batchgen.local.place import free_port
 from batchgen.local.supervisor import ChildFailedError
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from tests.acceptance.fleet import Fleet, wait_until_ended
 from tests.conftest import Simulator
 from tests.integration.engine.world import project_make

@@ -16,7 +16,7 @@ from batchgen.redis import client as redis
 from epics.models import Project, Story
 from epics.services import project_update, story_update
 from providers.anthropic.client import ProviderClient
-from runs.engine.services import run_finalize
+from runs.engine.transitions import run_finalize
 from runs.models import Run, RunAction, RunEpic, RunLog, Worker
 from runs.reads.log import log_after
 from runs.states import RunStatus

@@ -441,21 +441,21 @@ RUN_STATUS = (
     ),
     _mutant(
         "epics that are open elsewhere are left out",
-        "runs/engine/services.py",
+        "runs/engine/start.py",
         "left_out = holders(project, epics) if options.epic_ids is None else {}\n",
         "left_out: dict[str, str] = {}\n",
         f"{OPEN}TestStart::test_where_all_are_asked_for_open_ones_are_left_out",
     ),
     _mutant(
         "an end closes all of a run's epics",
-        "runs/engine/services.py",
+        "runs/engine/transitions.py",
         "        all_close(run_id=run_id)\n",
         "",
         f"{OPEN}TestUntil::test_one_that_has_ended_keeps_none",
     ),
     _mutant(
         "a cancel, a fatal failure: what waits is closed",
-        "runs/engine/services.py",
+        "runs/engine/transitions.py",
         "        if to in FINAL:\n",
         "        if to is None:\n",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
@@ -933,7 +933,7 @@ CLOCKS = (
     ),
     _mutant(
         "clocks: a run begins by the database's clock",
-        "runs/engine/services.py",
+        "runs/engine/transitions.py",
         "            started_at=Now(),\n",
         f"            started_at={_HOST},\n",
         f"{WRONG_CLOCKS}test_a_runs_times_are_postgresqls",
@@ -1445,7 +1445,7 @@ RIGHTS = (
     ),
     _mutant(
         "rights: what goes into a run's trail looks at the role again",
-        "runs/engine/services.py",
+        "runs/engine/trail.py",
         "        role_hold(user=user, project_id=project_id, role=Role.EDITOR)\n",
         "        pass\n",
         f"{_RIGHTS}test_a_write_waits_for_who_takes_the_right_away",

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from batchgen.errors import BatchgenError, RunAlreadyActive
 from epics.models import Epic, Project
-from runs.engine.services import RunOptions, left_out_text, run_start
+from runs.engine.start import RunOptions, left_out_text, run_start
 from runs.management.report import plain
 from runs.management.terminal import RunsCommand, actor_named
 from runs.management.watch import NO_WORKER

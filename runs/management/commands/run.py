@@ -8,16 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from runs.engine.controls import run_control, run_retry
-from runs.engine.services import Actor, Operator
+from runs.engine.trail import Actor, Operator
 from runs.management.commands.generate import project_named
 from runs.management.report import plain, report
-from runs.management.terminal import (
-    RunsCommand,
-    actor_named,
-    in_words,
-    run_named,
-    shell_name,
-)
+from runs.management.terminal import RunsCommand, actor_named, in_words, run_named, shell_name
 from runs.management.watch import NO_WORKER
 from runs.models import Run, RunAction
 from runs.reads.eta import duration_text

@@ -15,7 +15,7 @@ from batchgen.local.place import free_port
 from batchgen.local.supervisor import Running
 from batchgen.redis import client as redis
 from runs.engine.dispatch import TASK_NAME, messages_waiting
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.states import RunStatus
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.integration.engine.world import WANT, project_make

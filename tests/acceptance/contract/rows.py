@@ -10,7 +10,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from batchgen.accounts.tokens import RefreshToken
 from epics.models import Membership, Project
-from runs.engine.services import RunOptions, run_begin, run_move, run_start
+from runs.engine.start import RunOptions, run_start
+from runs.engine.transitions import run_begin, run_move
 from runs.models import Run, RunAction
 from runs.states import RunEpicStatus, RunStatus
 from tests.factories import client_of, project_make, user_make

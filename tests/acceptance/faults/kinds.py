@@ -14,7 +14,7 @@ from django.db import DatabaseError, close_old_connections, connection
 
 from batchgen.redis import client as redis
 from runs.engine.reconciler import reconcile
-from runs.engine.services import run_dispatch
+from runs.engine.transitions import run_dispatch
 from tests.acceptance.faults.bed import LEASE_S, NotInTime, WorkerProcess, wait_for
 from tests.acceptance.faults.journal import Control, Freeze
 from tests.acceptance.faults.scene import Scene

@@ -15,7 +15,8 @@ from django.db import DatabaseError, close_old_connections, connection
 from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
 from epics.models import Project
 from runs.engine.controls import run_change, run_control, run_retry
-from runs.engine.services import Moved, RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
+from runs.engine.transitions import Moved
 from runs.models import Lane, Run, RunEpic
 from runs.states import LaneState, Pacing, RunStatus
 from tests.acceptance.faults.bed import LEASE_S, Bed, NotInTime, WorkerProcess, wait_for

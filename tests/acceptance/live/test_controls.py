@@ -2,17 +2,12 @@
 
 import pytest
 
-from runs.engine.services import run_begin, run_finalize
+from runs.engine.transitions import run_begin, run_finalize
 from runs.models import Run, RunEpic, RunLog
 from runs.states import RunEpicStatus
 from tests.acceptance.live.watcher import Watcher
 from tests.acceptance.live.web import Web
-from tests.acceptance.live.work import (
-    assert_in_order,
-    merged,
-    work,
-    work_to_end,
-)
+from tests.acceptance.live.work import assert_in_order, merged, work, work_to_end
 from tests.integration.engine.world import World
 
 pytestmark = [pytest.mark.django_db(transaction=True)]

@@ -2,7 +2,7 @@
 
 import time
 
-from runs.engine.services import run_finalize
+from runs.engine.transitions import run_finalize
 from runs.models import RunEpic
 from tests.acceptance.live.watcher import Message, Watcher
 from tests.integration.engine.world import World

@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 from batchgen.api.strict_json import JSONRefused, strict_loads
 from batchgen.local.place import ROOT
 from epics.models import Project
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from tests.factories import backlog_document, client_of, project_make, user_make
 from tests.integration.api.test_permissions import API, BODIES, Route, routes_known
 

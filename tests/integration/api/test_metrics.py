@@ -7,7 +7,7 @@ from django.test import Client, override_settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from batchgen.redis import client as redis
-from runs.engine.services import run_finalize
+from runs.engine.transitions import run_finalize
 from tests.integration.engine.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)

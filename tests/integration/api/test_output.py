@@ -14,15 +14,11 @@ from epics import selectors
 from epics.api.member_views import MemberOutput
 from epics.api.serializers import CardOutput, EpicOutput, ProjectOutput, StoryOutput
 from epics.models import Card, Membership, Story
-from runs.api.serializers import (
-    EffectiveRunOutput,
-    QueueStatusOutput,
-    RunActionOutput,
-    RunEpicOutput,
-    RunLogOutput,
-    RunOutput,
-)
-from runs.engine.services import RunOptions, run_begin, run_start
+from runs.api.item_output import RunEpicOutput
+from runs.api.queue_json import QueueStatusOutput
+from runs.api.run_output import EffectiveRunOutput, RunActionOutput, RunLogOutput, RunOutput
+from runs.engine.start import RunOptions, run_start
+from runs.engine.transitions import run_begin
 from runs.models import RunAction, RunLog
 from runs.reads.progress import RunProgress
 from runs.reads.queue import queue_status

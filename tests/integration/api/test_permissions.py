@@ -16,7 +16,8 @@ from batchgen.accounts.tokens import RefreshToken
 from batchgen.local.place import ROOT
 from epics.models import Membership, Project
 from runs.engine.open_epics import all_close
-from runs.engine.services import RunOptions, run_begin, run_move, run_start
+from runs.engine.start import RunOptions, run_start
+from runs.engine.transitions import run_begin, run_move
 from runs.models import Lane, Run, RunAction, RunEpic
 from runs.states import LaneState, RunEpicStatus, RunStatus
 from tests.factories import backlog_document, client_of, member_make, project_make, user_make

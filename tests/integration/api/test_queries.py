@@ -18,7 +18,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from batchgen.metrics import ROUND_TRIPS
 from epics.models import Membership, Project
 from runs.engine.controls import run_retry
-from runs.engine.services import action_append
+from runs.engine.trail import action_append
 from runs.models import Lane, Run, RunAction, RunEpic, Worker
 from runs.reads.log import log_append
 from runs.states import LaneState, RunEpicStatus

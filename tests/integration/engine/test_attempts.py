@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from epics.models import Epic, EpicCard, Story
 from providers.anthropic.client import ProviderClient
 from runs.engine.lanes import lanes_dispatch, lanes_reclaim
-from runs.engine.services import run_move
+from runs.engine.transitions import run_move
 from runs.limits import limits_read
 from runs.models import Closure, Lane, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
 from runs.reads.log import log_after

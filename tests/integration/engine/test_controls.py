@@ -9,15 +9,11 @@ from django.contrib.auth.models import User
 from django.db import InternalError, ProgrammingError, transaction
 from django.utils.timezone import now
 
-from batchgen.errors import (
-    InvalidTransition,
-    RunAlreadyActive,
-    ValidationFailed,
-    VersionConflict,
-)
+from batchgen.errors import InvalidTransition, RunAlreadyActive, ValidationFailed, VersionConflict
 from runs.engine.controls import run_change, run_control, run_epic_cancel, run_retry
 from runs.engine.lanes import lane_give_back, lanes_reclaim
-from runs.engine.services import Moved, RunOptions, run_finalize, run_start
+from runs.engine.start import RunOptions, run_start
+from runs.engine.transitions import Moved, run_finalize
 from runs.models import Lane, Run, RunAction, RunEpic, Worker
 from runs.states import RunEpicStatus, RunStatus
 from tests.integration.engine.world import World, assert_counted, project_make, worker_make

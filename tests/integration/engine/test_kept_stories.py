@@ -11,7 +11,8 @@ from batchgen.errors import NotFound
 from epics.models import Epic, Story
 from epics.services import card_update, epic_update, project_update, story_update
 from providers.anthropic.client import ProviderClient
-from runs.engine.services import RunOptions, run_finalize, run_start
+from runs.engine.start import RunOptions, run_start
+from runs.engine.transitions import run_finalize
 from runs.models import Lane, Run, RunEpic, RunLog
 from runs.states import RunEpicStatus
 from tests.conftest import Simulator

@@ -15,7 +15,8 @@ from epics.models import Epic, Project
 from epics.services import epic_delete, project_delete
 from runs.engine.controls import run_control, run_epic_cancel, run_retry
 from runs.engine.lanes import lane_give_back, lanes_reclaim
-from runs.engine.services import RunOptions, run_finalize, run_start
+from runs.engine.start import RunOptions, run_start
+from runs.engine.transitions import run_finalize
 from runs.models import Lane, OpenEpic, Run, RunAction, RunEpic, RunLog, Worker
 from runs.states import RunEpicStatus, RunStatus
 from tests.integration.engine.world import (

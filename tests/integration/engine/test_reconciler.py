@@ -10,7 +10,7 @@ from batchgen.celery import app
 from batchgen.redis import client as redis
 from runs.engine.dispatch import messages_waiting, send
 from runs.engine.reconciler import Lookout, reconcile
-from runs.engine.services import run_dispatch
+from runs.engine.transitions import run_dispatch
 from runs.models import Lane, Run, RunEpic, Worker
 from runs.states import Priority, RunStatus
 from tests.integration.engine.world import World, halt, worker_make

@@ -10,7 +10,8 @@ from pytest_django.fixtures import Settings
 from batchgen.db.ids import new_id
 from batchgen.errors import RunAlreadyActive, ValidationFailed
 from runs.engine.lanes import lanes_dispatch
-from runs.engine.services import RunOptions, run_begin, run_break, run_finalize, run_start
+from runs.engine.start import RunOptions, run_start
+from runs.engine.transitions import run_begin, run_break, run_finalize
 from runs.models import Run, RunEpic, RunLog
 from runs.states import ACTIVE, FINAL, TRANSITIONS, RunEpicStatus, RunStatus, sources_of
 from tests.integration.engine.world import World, assert_counted, halt, project_make

@@ -15,7 +15,8 @@ from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.services import project_create
 from providers.anthropic.client import ProviderClient
 from runs.engine.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
-from runs.engine.services import RunOptions, run_begin, run_move, run_start
+from runs.engine.start import RunOptions, run_start
+from runs.engine.transitions import run_begin, run_move
 from runs.models import Lane, OpenEpic, ProviderCall, Run, RunAction, RunEpic, Worker
 from runs.states import ACTIVE, LaneState, RunEpicStatus, RunStatus, RunType
 from workers.attempt import Attempt, attempt_begin

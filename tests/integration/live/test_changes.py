@@ -12,9 +12,9 @@ from django.db import connection
 from rest_framework.renderers import JSONRenderer
 
 from batchgen.errors import NotFound
-from runs.api.serializers import run_json
+from runs.api.run_output import run_json
 from runs.engine.controls import run_change, run_control
-from runs.engine.services import run_finalize
+from runs.engine.transitions import run_finalize
 from runs.live import changes
 from runs.live.changes import Cursor, Look, look, probe
 from runs.models import Lane, Run, RunEpic

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from epics.models import Story
-from runs.engine.services import run_finalize
+from runs.engine.transitions import run_finalize
 from runs.models import Lane, ProviderCall, Run, RunAction, RunEpic, RunLog
 from tests.integration.engine.world import World, project_make
 

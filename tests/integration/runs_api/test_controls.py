@@ -2,7 +2,7 @@
 
 import pytest
 
-from runs.engine.services import run_finalize
+from runs.engine.transitions import run_finalize
 from runs.models import Run, RunEpic
 from runs.states import RunEpicStatus
 from tests.integration.engine.world import World

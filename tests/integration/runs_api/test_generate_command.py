@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from epics.models import Project
-from runs.engine.services import run_begin, run_finalize, run_move
+from runs.engine.transitions import run_begin, run_finalize, run_move
 from runs.management.watch import NO_WORKER
 from runs.models import Run, RunAction, RunEpic
 from runs.states import RunEpicStatus, RunStatus

@@ -11,7 +11,8 @@ from django.test import Client
 
 from epics.models import Epic
 from epics.services import epic_delete
-from runs.engine.services import RunOptions, run_finalize, run_start
+from runs.engine.start import RunOptions, run_start
+from runs.engine.transitions import run_finalize
 from runs.models import Run, RunEpic
 from runs.states import RunEpicStatus, RunStatus, RunType
 from tests.integration.engine.world import World, halt

@@ -10,7 +10,7 @@ from epics.files.backlog_import import backlog_import
 from epics.models import Project
 from epics.services import project_create
 from runs.engine.controls import run_change
-from runs.engine.services import RunOptions, run_start
+from runs.engine.start import RunOptions, run_start
 from runs.models import Lane, Run
 from tests.integration.engine.world import project_make
 from tests.threads import race

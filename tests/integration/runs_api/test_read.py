@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from runs.engine.lanes import lane_give_back
-from runs.engine.services import run_begin, run_dispatch, run_finalize, run_move
+from runs.engine.transitions import run_begin, run_dispatch, run_finalize, run_move
 from runs.models import Lane, Run, RunAction, RunEpic
 from runs.states import RunEpicStatus, RunStatus
 from tests.integration.engine.world import World

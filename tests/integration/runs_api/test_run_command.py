@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from runs.engine.services import run_finalize
+from runs.engine.transitions import run_finalize
 from runs.models import Run, RunAction, RunEpic
 from runs.states import RunEpicStatus, RunStatus
 from tests.factories import user_make

@@ -1,11 +1,6 @@
-"""What people and the engine do to runs: start, begin, stand still, end.
-
-Each function is one transaction, decided by the WHERE clause of an UPDATE or by a constraint.
-"""
+"""Starting a run: which epics it takes, in what order, and the rows that it begins with."""
 
 import hashlib
-import logging
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -16,72 +11,29 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Exists, F, OuterRef, Q, Sum
-from django.db.models.functions import Coalesce, Length, Now
+from django.db.models import Count, Exists, OuterRef, Sum
+from django.db.models.functions import Coalesce, Length
 
 from batchgen.api.inputs import MAX_PROBLEMS
 from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
 from batchgen.errors import RunAlreadyActive, ValidationFailed
-from epics.access import Role, role_hold
 from epics.models import Epic, Project, Story
 from epics.writes import project_lock
-from runs.engine import dispatch
-from runs.engine.lanes import lanes_dispatch, lanes_rest
-from runs.engine.open_epics import (
-    ONCE,
-    all_close,
-    already_active,
-    codes_text,
-    holders,
-    waiting_close,
-)
+from runs.engine.open_epics import ONCE, already_active, codes_text, holders
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import run_check
-from runs.models import Lane, PacingProfile, Run, RunAction, RunEpic, RunLog
+from runs.engine.trail import ENGINE, Actor, action_append
+from runs.engine.transitions import run_dispatch
+from runs.models import Lane, PacingProfile, Run, RunAction, RunLog
 from runs.pacing import MOST_LANES
 from runs.priority import EpicFacts, Reason, epic_score, priority_of, run_reasons
 from runs.reads.log import log_append
-from runs.run_metrics import RUN_S
-from runs.states import (
-    ACTIVE,
-    FINAL,
-    LaneState,
-    Mode,
-    Pacing,
-    PersonaSet,
-    Priority,
-    RunEpicStatus,
-    RunStatus,
-    RunType,
-    sources_of,
-)
+from runs.states import ACTIVE, Mode, Pacing, PersonaSet, Priority, RunType
 
-log = logging.getLogger(__name__)
-
-#: Who acts where no person does.
-ENGINE = "batchgen"
 #: Rough size of a prompt's fixed part, and characters to a token, for the estimate of an epic.
 _PROMPT_CHARACTERS = 4000
 _CHARACTERS_PER_TOKEN = 3.6
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Operator:
-    """Somebody at the server's own shell, who may do all and need be no user of batchgen.
-
-    `pk`: of the user in whose name they act, if any.
-    """
-
-    name: str
-    pk: int | None = None
-
-    def get_username(self) -> str:
-        """As a user has it: what the trail and the log say."""
-        return self.name
-
-
-Actor = User | Operator
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -302,202 +254,3 @@ def _start_line(run: Run, user: Actor | None) -> str:
         f"pacing {run.pacing_profile}, {run.max_concurrency} lanes, "
         f"{run.model} answered by {run.provider}."
     )
-
-
-def run_dispatch(*, run_id: UUID, lost_lane_ids: Sequence[int] = ()) -> int:
-    """Give the run's free lanes epics and send their messages; how many were sent."""
-    links = lanes_dispatch(run_id=run_id, lost_lane_ids=lost_lane_ids)
-    dispatch.send(links)
-    return len(links)
-
-
-def run_rest(*, run_id: UUID) -> int:
-    """Have the lanes that may not go on let their epics go; how many did."""
-    rested = lanes_rest(run_id=run_id)
-    dispatch.revoke(rested)
-    return len(rested)
-
-
-def run_begin(*, run_id: UUID) -> bool:
-    """QUEUED -> RUNNING, by the first claimed epic; False when another was first."""
-    with transaction.atomic():
-        began = Run.objects.filter(id=run_id, status__in=[RunStatus.QUEUED]).update(
-            status=RunStatus.RUNNING,
-            started_at=Now(),
-            version=F("version") + 1,
-        )
-        if began:
-            log_append(run_id=run_id, message="A worker has taken the first epic.")
-    return bool(began)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Moved:
-    """A run's move to another status."""
-
-    run_id: UUID
-    kind: RunAction.Kind
-    previous: RunStatus
-    status: RunStatus
-    at: datetime
-    #: Epics whose provider call had begun; no other call of the run starts once it stands still.
-    in_flight: int
-
-
-#: Statuses that lead there in their own way: QUEUED begins with its first epic (`run_begin`).
-_NOT_MOVED: dict[RunStatus, tuple[RunStatus, ...]] = defaultdict(
-    tuple, {RunStatus.RUNNING: (RunStatus.QUEUED,)}
-)
-
-
-def run_move(
-    *,
-    run_id: UUID,
-    to: RunStatus,
-    kind: RunAction.Kind,
-    user: Actor | None = None,
-    message: str,
-    error_code: str = "",
-) -> Moved | None:
-    """Move a run on, log it and keep who did it; None when its status does not allow it.
-
-    Where the run stands still afterwards, this waits for claims under way, so that `in_flight`
-    is exact; lanes that wait come to rest.
-
-    Args:
-        user: None where the engine itself decided.
-        error_code: why, where something went wrong.
-    """
-    params: dict[str, Any] = {
-        "run_id": run_id,
-        "to": to.value,
-        "sources": [source.value for source in sources_of(to) if source not in _NOT_MOVED[to]],
-        "error_code": error_code,
-        "error": message if error_code else "",
-    }
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(QUERIES["run_move"], params)
-        row = cursor.fetchone()
-        if row is None:
-            return None
-        # A statement of its own: it sees the claims that the one before waited for.
-        in_flight, done = epics_counted(run_id=run_id)
-        moved = Moved(
-            run_id=run_id,
-            kind=kind,
-            previous=RunStatus(row[0]),
-            status=to,
-            at=row[1],
-            in_flight=in_flight,
-        )
-        reason = {"reason": error_code} if error_code else {}
-        counted = {"inFlight": in_flight, "epicsDone": done}
-        details = {"from": moved.previous, "to": to, **counted, **reason}
-        action_append(run_id=run_id, kind=kind, user=user, at=moved.at, details=details)
-        log_append(run_id=run_id, message=message, level="warning" if error_code else "info")
-        if to in FINAL:
-            waiting_close(run_id=run_id)
-    if to == RunStatus.RUNNING:
-        run_dispatch(run_id=run_id)
-    else:
-        run_rest(run_id=run_id)
-    if to != RunStatus.PAUSED:  # which ends when it is resumed
-        run_finalize(run_id=run_id)
-    return moved
-
-
-def epics_counted(*, run_id: UUID) -> tuple[int, int]:
-    """How many of the run's epics are under way, and how many a worker brought to an end."""
-    found = Lane.objects.filter(run_id=run_id).aggregate(
-        in_flight=Count("pk", filter=Q(state=LaneState.RUNNING)),
-        done=Coalesce(Sum(F("completed") + F("failed") + F("skipped")), 0),
-    )
-    return found["in_flight"], found["done"]
-
-
-def action_append(
-    *,
-    run_id: UUID,
-    kind: RunAction.Kind,
-    user: Actor | None,
-    details: Mapping[str, object],
-    at: datetime | None = None,
-) -> None:
-    """Add to the run's trail, inside the caller's transaction, which nobody's right outlasts: a
-    user has to be an editor still.
-
-    Raises:
-        NotFound, Forbidden: the user is none any more; see `epics.access.role_hold`.
-    """
-    if isinstance(user, User):
-        project_id = Run.objects.values_list("project_id", flat=True).get(pk=run_id)
-        role_hold(user=user, project_id=project_id, role=Role.EDITOR)
-    RunAction.objects.create(
-        run_id=run_id,
-        kind=kind,
-        actor=user.get_username() if user else ENGINE,
-        actor_id=user.pk if user else None,
-        at=at or Now(),
-        details=dict(details),
-    )
-
-
-def run_break(*, run_id: UUID, error_code: str) -> bool:
-    """Pause the run if its last epics all failed alike and others are waiting for the same fate.
-
-    After a resume one more such failure pauses it again; any other outcome starts the count anew.
-    """
-    epics = RunEpic.objects.filter(run_id=run_id)
-    last = epics.filter(completed_at__isnull=False).order_by("-completed_at")
-    codes = list(last.values_list("error_code", flat=True)[: settings.FAILURES_IN_A_ROW])
-    if codes != [error_code] * settings.FAILURES_IN_A_ROW:
-        return False
-    if not epics.filter(status=RunEpicStatus.PENDING).exists():
-        return False
-    moved = run_move(
-        run_id=run_id,
-        to=RunStatus.PAUSED,
-        kind=RunAction.Kind.PAUSE,
-        message=(
-            f"{len(codes)} epics in a row failed with {error_code}. Look at their errors, mend "
-            "the cause, then resume; retry-failed runs the failed ones again at the end."
-        ),
-        error_code="FAILURES_IN_A_ROW",
-    )
-    return moved is not None
-
-
-def run_finalize(*, run_id: UUID) -> str | None:
-    """End the run if nothing is left to do; its final status, or None."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(QUERIES["run_finalize"], {"run_id": run_id})
-        end = cursor.fetchone()
-        if end is None:
-            return None
-        all_close(run_id=run_id)
-        status, line = _end_line(*end)
-        log_append(run_id=run_id, message=line, level=_END_LEVEL[status])
-        ended = Run.objects.annotate(taken=F("completed_at") - F("started_at")).get(id=run_id)
-    if ended.taken is not None:
-        RUN_S.labels(status).observe(ended.taken.total_seconds())
-    log.info("run %s ended: %s", run_id, line)
-    return status
-
-
-_END_LEVEL = {
-    RunStatus.SUCCEEDED: RunLog.Level.INFO,
-    RunStatus.COMPLETED_WITH_ERRORS: RunLog.Level.WARNING,
-    RunStatus.FAILED: RunLog.Level.ERROR,
-    RunStatus.CANCELLED: RunLog.Level.WARNING,
-}
-
-
-def _end_line(
-    status: str, completed: int, failed: int, skipped: int, stories: int
-) -> tuple[RunStatus, str]:
-    line = f"{status}: {stories} stories from {completed} epics"
-    if failed:
-        line += f", {failed} failed"
-    if skipped:
-        line += f", {skipped} skipped"
-    return RunStatus(status), f"{line}."

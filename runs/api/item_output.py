@@ -1,0 +1,127 @@
+"""What the API and live events show of an item of a run."""
+# ruff: noqa: N815 - a field's name is its key in the JSON
+
+# ruff: noqa: N815 - a field's name is its key in the JSON
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from batchgen.api.output import shown
+from runs.api.run_output import EmptyAsNull, RunOutput, UsageOutput
+from runs.models import RunEpic
+from runs.reads.progress import duration_ms, remaining_ms, stage_percent, waiting_of
+from runs.states import RunEpicStage, RunEpicStatus
+
+
+class WaitingOutput(serializers.Serializer[Any]):
+    reason = serializers.CharField(
+        help_text=(
+            "`run-paused`; `pacing`: its profile's delay; `permit-requests`, `permit-input`, "
+            "`permit-output`, `permit-concurrency`: the limit that is used up; `gate-closed`: the "
+            "provider refused calls; `turn`: others come first; `cache`: the first call with this "
+            "project's text is under way; `limiter-away`; `rate-limit`; `backoff`; `stopped`."
+        )
+    )
+    untilAt = serializers.DateTimeField(source="until_at", allow_null=True)
+
+
+# A row of `runs.reads.selectors.run_epics`.
+class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
+    runEpicId = serializers.UUIDField(source="id")
+    epicId = serializers.UUIDField(
+        source="epic_id", allow_null=True, help_text="Null once the epic was deleted."
+    )
+    epicCode = serializers.CharField(source="epic_code")
+    epicTitle = serializers.CharField(source="epic_title")
+    status = serializers.ChoiceField(RunEpicStatus.choices)
+    stage = serializers.SerializerMethodField()
+    stagePercent = serializers.SerializerMethodField(
+        help_text=(
+            "How far its attempt is, by its stages and, within a call, by what such calls took of "
+            "late; 100 once completed, and where it stopped once failed."
+        )
+    )
+    stageMs = serializers.DictField(
+        child=serializers.IntegerField(),
+        source="stage_ms",
+        help_text=(
+            "What each stage of its last attempt took, in ms; of one under way those that are "
+            "over. `storage` has none: its time is the database's."
+        ),
+    )
+    skippedStages = serializers.ListField(
+        child=serializers.ChoiceField(RunEpicStage.choices), source="skipped_stages"
+    )
+    notes = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="What a reader of the result should know, e.g. what was shortened or merged.",
+    )
+    estimatedRemainingMs = serializers.SerializerMethodField(
+        help_text=(
+            "What is left of a call that is under way, by what such calls of its worker took of "
+            "late; else null."
+        )
+    )
+    storiesCreated = serializers.IntegerField(source="stories_created")
+    storiesKept = serializers.IntegerField(
+        source="stories_kept", help_text="Not replaced, because a person had edited them."
+    )
+    usage = UsageOutput(source="*")
+    errorCode = EmptyAsNull(source="error_code")
+    error = EmptyAsNull()
+    waiting = serializers.SerializerMethodField()
+    startedAt = serializers.DateTimeField(source="started_at", allow_null=True)
+    completedAt = serializers.DateTimeField(source="completed_at", allow_null=True)
+    durationMs = serializers.SerializerMethodField()
+
+    class Meta:
+        model = RunEpic
+        fields = (
+            "runEpicId",
+            "epicId",
+            "epicCode",
+            "epicTitle",
+            "order",
+            "status",
+            "stage",
+            "stagePercent",
+            "stageMs",
+            "skippedStages",
+            "notes",
+            "estimatedRemainingMs",
+            "attempt",
+            "storiesCreated",
+            "storiesKept",
+            "usage",
+            "errorCode",
+            "error",
+            "waiting",
+            "startedAt",
+            "completedAt",
+            "durationMs",
+        )
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(RunEpicStage.choices, allow_null=True))
+    def get_stage(self, run_epic: RunEpic) -> str | None:
+        return run_epic.stage or None
+
+    def get_stagePercent(self, run_epic: RunEpic) -> int:  # noqa: N802  # get_ + the field's name
+        return stage_percent(run_epic)
+
+    def get_estimatedRemainingMs(self, run_epic: RunEpic) -> int | None:  # noqa: N802  # as above
+        return remaining_ms(run_epic)
+
+    @extend_schema_field(WaitingOutput(allow_null=True))
+    def get_waiting(self, run_epic: RunEpic) -> dict[str, Any] | None:
+        waiting = waiting_of(run_epic)
+        return shown(WaitingOutput, waiting) if waiting else None
+
+    def get_durationMs(self, run_epic: RunEpic) -> int | None:  # noqa: N802  # as above
+        return duration_ms(run_epic)
+
+
+class ProgressOutput(RunOutput):
+    epics = RunEpicOutput(many=True)

@@ -1,0 +1,75 @@
+"""The JSON of the queue page and of gates, in and out."""
+# ruff: noqa: N815 - a field's name is its key in the JSON
+
+# ruff: noqa: N815 - a field's name is its key in the JSON
+
+from typing import Any
+
+from rest_framework import serializers
+
+from batchgen.api.inputs import Moment, StrictSerializer
+from epics.api.serializers import TextField
+from runs.gates import REASON_CHARS
+
+
+class CurrentEpicOutput(serializers.Serializer[Any]):
+    runEpicId = serializers.UUIDField(source="run_epic_id")
+    epicCode = serializers.CharField(source="epic_code")
+    since = serializers.DateTimeField()
+
+
+class WorkerStatusOutput(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    busy = serializers.BooleanField()
+    concurrency = serializers.IntegerField()
+    current = CurrentEpicOutput(many=True, help_text="Those of its epics that you may see.")
+    lastHeartbeatAt = serializers.DateTimeField(source="last_heartbeat_at")
+
+
+class BucketOutput(serializers.Serializer[Any]):
+    limitPerMinute = serializers.IntegerField(source="limit_per_minute")
+    available = serializers.FloatField(help_text="Below zero: what must refill first.")
+    utilization = serializers.FloatField(help_text="The used share of the burst, 0 to 1.")
+    timeUntilNextMs = serializers.IntegerField(
+        source="time_until_next_ms", help_text="Until a request, or a token, is there."
+    )
+
+
+class LimitsOutput(serializers.Serializer[Any]):
+    model = serializers.CharField()
+    requests = BucketOutput(source="buckets.requests", allow_null=True, default=None)
+    inputTokens = BucketOutput(source="buckets.inputTokens", allow_null=True, default=None)
+    outputTokens = BucketOutput(source="buckets.outputTokens", allow_null=True, default=None)
+    inFlight = serializers.IntegerField(source="in_flight")
+    maxInFlight = serializers.IntegerField(source="slots", allow_null=True)
+    closedUntil = serializers.DateTimeField(source="closed_until", allow_null=True)
+    closedReason = serializers.CharField(source="closed_reason", allow_null=True)
+    timeUntilNextMs = serializers.IntegerField(
+        source="time_until_next_ms",
+        help_text="Until the limits and the closing let a call start; 0: now.",
+    )
+
+
+class GateCloseInput(StrictSerializer):
+    until = Moment(help_text="From now on, within 31 days.")
+    reason = TextField(max_length=REASON_CHARS)
+
+
+class GateOpenInput(StrictSerializer):
+    reason = TextField(max_length=REASON_CHARS, required=False, allow_blank=True)
+
+
+# What a QueueStatus shows.
+class QueueStatusOutput(serializers.Serializer[Any]):
+    pending = serializers.IntegerField()
+    processing = serializers.IntegerField()
+    completedLastHour = serializers.IntegerField(source="completed_last_hour")
+    failedLastHour = serializers.IntegerField(source="failed_last_hour")
+    high = serializers.IntegerField()
+    normal = serializers.IntegerField()
+    low = serializers.IntegerField()
+    total = serializers.IntegerField()
+    throughputPerMinute = serializers.FloatField(source="throughput_per_minute")
+    maxConcurrency = serializers.IntegerField(source="max_concurrency")
+    workers = WorkerStatusOutput(many=True)
+    limits = LimitsOutput(many=True)

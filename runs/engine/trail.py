@@ -1,0 +1,60 @@
+"""The trail of a run: who did what to it, kept for good."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+
+from epics.access import Role, role_hold
+from runs.models import Run, RunAction
+
+#: Who acts where no person does.
+ENGINE = "batchgen"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operator:
+    """Somebody at the server's own shell, who may do all and need be no user of batchgen.
+
+    `pk`: of the user in whose name they act, if any.
+    """
+
+    name: str
+    pk: int | None = None
+
+    def get_username(self) -> str:
+        """As a user has it: what the trail and the log say."""
+        return self.name
+
+
+Actor = User | Operator
+
+
+def action_append(
+    *,
+    run_id: UUID,
+    kind: RunAction.Kind,
+    user: Actor | None,
+    details: Mapping[str, object],
+    at: datetime | None = None,
+) -> None:
+    """Add to the run's trail, inside the caller's transaction, which nobody's right outlasts: a
+    user has to be an editor still.
+
+    Raises:
+        NotFound, Forbidden: the user is none any more; see `epics.access.role_hold`.
+    """
+    if isinstance(user, User):
+        project_id = Run.objects.values_list("project_id", flat=True).get(pk=run_id)
+        role_hold(user=user, project_id=project_id, role=Role.EDITOR)
+    RunAction.objects.create(
+        run_id=run_id,
+        kind=kind,
+        actor=user.get_username() if user else ENGINE,
+        actor_id=user.pk if user else None,
+        at=at or Now(),
+        details=dict(details),
+    )
