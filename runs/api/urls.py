@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from runs.api import gate_views, views
+from runs.api import control_views, gate_views, views
 from runs.live import views as live
 
 urlpatterns = [
-    path("projects/<id:project_id>/runs", views.ProjectRunsView.as_view()),
+    path("projects/<id:project_id>/runs", control_views.ProjectRunsView.as_view()),
     path("queue/status", views.QueueStatusView.as_view()),
     # A gateway's ids of models may have slashes.
     path("gates/<path:model>/close", gate_views.GateCloseView.as_view()),
@@ -19,12 +19,14 @@ urlpatterns = [
     path("runs/<id:run_id>/events", live.RunEventsView.as_view()),
     path("runs/<id:run_id>/stream-ticket", live.StreamTicketView.as_view()),
     path("runs/<id:run_id>/actions", views.RunActionsView.as_view()),
-    path("runs/<id:run_id>/retry-failed", views.RunRetryView.as_view()),
-    path("runs/<id:run_id>/epics/<id:run_epic_id>/cancel", views.RunEpicCancelView.as_view()),
+    path("runs/<id:run_id>/retry-failed", control_views.RunRetryView.as_view()),
+    path(
+        "runs/<id:run_id>/epics/<id:run_epic_id>/cancel", control_views.RunEpicCancelView.as_view()
+    ),
     *(
         path(
             f"{family}/<id:run_id>/{action}",
-            views.control_view(action, name=f"{noun}{action.capitalize()}").as_view(),
+            control_views.control_view(action, name=f"{noun}{action.capitalize()}").as_view(),
         )
         for family, noun in (("runs", "run"), ("generation/batch", "batch"))
         for action in ("pause", "resume", "cancel")

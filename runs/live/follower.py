@@ -11,9 +11,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
 from typing import TypeVar
@@ -26,7 +24,8 @@ from batchgen.db.clock import database_now
 from batchgen.errors import NotFound
 from runs.live import changes, stream
 from runs.live.changes import Cursor
-from runs.live.events import Event, Name, Position, frame, frames, reset_frame
+from runs.live.events import Event, Position, frame, frames, reset_frame
+from runs.live.followed import Followed
 from runs.live.outage import is_database_error, is_outage
 from runs.live.picture import Picture
 from runs.live.stream import Entry
@@ -34,58 +33,15 @@ from runs.live.subscriber import Batch, Subscriber, put_all
 from runs.run_metrics import EVENT_LAG_S
 
 log = logging.getLogger(__name__)
-
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
-
 #: A round is followed by a rest of this many times what it computed: it never takes a core.
 _REST = 3
 #: A longer round than this was an opening's, and is none of the next one's business.
 _LONG_S = 0.03
 _AGAIN_S = 0.5
-#: Events of a run that are kept at hand.
-_RECENT = 500
 #: Without news for so long, the thread gives its database connection back.
 _QUIET_S = 1.0
-
-
-@dataclass(kw_only=True, slots=True)
-class _Followed:
-    """A run that somebody here watches."""
-
-    run_id: UUID
-    #: Where its stream ended when it was last read; None before, and when it was lost.
-    at: Position | None = None
-    cursor: Cursor | None = None
-    subscribers: set[Subscriber] = field(default_factory=set)
-    #: Those who do not know yet where they stand.
-    joining: list[Subscriber] = field(default_factory=list)
-    #: The latest events, without a gap up to `at`: most who come back were away for a moment.
-    recent: deque[tuple[Position, Event]] = field(default_factory=lambda: deque(maxlen=_RECENT))
-    #: The run at `at`, once somebody asked for all of it.
-    picture: Picture | None = None
-
-    @property
-    def ended(self) -> bool:
-        return self.cursor is not None and self.cursor.ended
-
-    def note(self, events: Sequence[tuple[Position, Event]]) -> bytes:
-        """Take what follows `at`; it as bytes."""
-        self.at = events[-1][0]
-        self.recent.extend(events)
-        if any(event.name == Name.RESET for _, event in events):
-            # Another process began the stream anew: what happened before is not in it.
-            self.picture = None
-        if self.picture is not None:
-            self.picture.apply(event for _, event in events)
-        return frames(events)
-
-    def deliver(self, loop: asyncio.AbstractEventLoop, content: bytes) -> None:
-        """To all who follow, in the loop; the last batch ends their streams."""
-        if self.at is None:
-            return
-        batch = Batch(content=content, upto=self.at, last=self.ended)
-        loop.call_soon_threadsafe(put_all, tuple(self.subscribers), batch)
 
 
 class Follower:
@@ -94,7 +50,7 @@ class Follower:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._asked: SimpleQueue[tuple[bool, Subscriber]] = SimpleQueue()
-        self._followed: dict[UUID, _Followed] = {}
+        self._followed: dict[UUID, Followed] = {}
         self._wanted = threading.Event()
         self._closed = threading.Event()
         self._news_at = 0.0
@@ -154,7 +110,7 @@ class Follower:
                 connection.close()
         return True
 
-    def _alone(self, followed: _Followed, step: Callable[[_Followed], object]) -> None:
+    def _alone(self, followed: Followed, step: Callable[[Followed], object]) -> None:
         """A step for one run: an error in it ends that run's streams, and no other's.
 
         Raises:
@@ -183,22 +139,22 @@ class Follower:
                 raise
         answers: list[Answer] = []
 
-        def ask_alone(followed: _Followed) -> None:
+        def ask_alone(followed: Followed) -> None:
             answers.append(ask({followed.run_id: asked[followed.run_id]}))
 
         for run_id in asked:
             self._alone(self._followed[run_id], ask_alone)
         return answers
 
-    def _give_up(self, followed: _Followed) -> None:
-        _end(followed)
+    def _give_up(self, followed: Followed) -> None:
+        followed.end()
         del self._followed[followed.run_id]
 
     def _take_in(self) -> None:
         while not self._asked.empty():
             joins, subscriber = self._asked.get()
             run_id = subscriber.run_id
-            followed = self._followed.setdefault(run_id, _Followed(run_id=run_id))
+            followed = self._followed.setdefault(run_id, Followed(run_id=run_id))
             if joins:
                 followed.joining.append(subscriber)
                 continue
@@ -217,23 +173,23 @@ class Follower:
             for run_id, entries in found.items():
                 self._alone(self._followed[run_id], partial(self._take, entries=entries))
 
-    def _find(self, followed: _Followed) -> None:
+    def _find(self, followed: Followed) -> None:
         if last := stream.tail(followed.run_id):
             self._advance(followed, last.at, last.cursor)
             # Those who followed a stream that was lost; nobody, where it is new here.
             followed.deliver(self._loop, reset_frame(last.at))
 
-    def _take(self, followed: _Followed, entries: Sequence[Entry]) -> None:
+    def _take(self, followed: Followed, entries: Sequence[Entry]) -> None:
         content = followed.note([(entry.at, entry.event) for entry in entries])
         self._advance(followed, entries[-1].at, entries[-1].cursor)
         followed.deliver(self._loop, content)
 
-    def _advance(self, followed: _Followed, at: Position, cursor: bytes | None) -> None:
+    def _advance(self, followed: Followed, at: Position, cursor: bytes | None) -> None:
         followed.at = at
         if cursor is not None:
             followed.cursor = Cursor.loads(cursor)
 
-    def _news(self) -> list[_Followed]:
+    def _news(self) -> list[Followed]:
         """The runs to look at: new here, asked for as a whole, or changed."""
         cursors = {
             run_id: followed.cursor
@@ -244,17 +200,17 @@ class Follower:
         return [
             followed
             for run_id, followed in self._followed.items()
-            if run_id in changed or followed.cursor is None or _wants_whole(followed)
+            if run_id in changed or followed.cursor is None or followed.wants_whole
         ]
 
-    def _look(self, followed: _Followed) -> None:
-        whole = _wants_whole(followed)
+    def _look(self, followed: Followed) -> None:
+        whole = followed.wants_whole
         self._news_at = time.monotonic()
         try:
             found = changes.look(followed.run_id, followed.cursor, whole=whole)
         except NotFound:
             stream.forget(followed.run_id)
-            _end(followed)
+            followed.end()
             return
         if found.events and not self._publish(followed, found.events, found.cursor):
             return
@@ -264,7 +220,7 @@ class Follower:
         if whole:
             followed.picture = Picture(found.snapshot)
 
-    def _publish(self, followed: _Followed, events: Sequence[Event], cursor: Cursor) -> bool:
+    def _publish(self, followed: Followed, events: Sequence[Event], cursor: Cursor) -> bool:
         places = stream.publish(
             followed.run_id, after=followed.at, events=events, cursor=cursor.dumps()
         )
@@ -276,7 +232,7 @@ class Follower:
         followed.deliver(self._loop, content)
         return True
 
-    def _find_again(self, followed: _Followed) -> None:
+    def _find_again(self, followed: Followed) -> None:
         """Somebody else published first, or the stream was lost: then a new one begins."""
         last = stream.tail(followed.run_id)
         if last is None or (followed.at and last.at < followed.at):
@@ -284,7 +240,7 @@ class Follower:
             followed.recent.clear()
             followed.picture = None
 
-    def _open(self, followed: _Followed) -> None:
+    def _open(self, followed: Followed) -> None:
         """Those who know nothing get the whole run; its last event says where it stands."""
         starting = [each for each in followed.joining if each.after is None]
         if not starting or followed.at is None or followed.picture is None:
@@ -296,7 +252,7 @@ class Follower:
         self._loop.call_soon_threadsafe(put_all, starting, batch)
         followed.subscribers.update(starting)
 
-    def _admit(self, followed: _Followed) -> None:
+    def _admit(self, followed: Followed) -> None:
         """Those who come back get what they missed, or a `reset`."""
         if followed.at is None or followed.cursor is None:
             return
@@ -314,7 +270,7 @@ class Follower:
                 followed.subscribers.add(subscriber)
             followed.joining.remove(subscriber)
 
-    def _missed(self, followed: _Followed, subscriber: Subscriber, upto: Position) -> bytes:
+    def _missed(self, followed: Followed, subscriber: Subscriber, upto: Position) -> bytes:
         after = subscriber.after
         if after == upto:
             return b""
@@ -326,13 +282,3 @@ class Follower:
         if entries is None:
             return reset_frame(upto)
         return frames([(entry.at, entry.event) for entry in entries])
-
-
-def _wants_whole(followed: _Followed) -> bool:
-    return followed.picture is None and any(each.after is None for each in followed.joining)
-
-
-def _end(followed: _Followed) -> None:
-    for subscriber in (*followed.subscribers, *followed.joining):
-        subscriber.end()
-    followed.joining.clear()

@@ -1,6 +1,5 @@
 """Reads of runs; a list is one query, whatever stands in it."""
 
-from collections.abc import Sequence
 from functools import cache
 from uuid import UUID
 
@@ -19,9 +18,8 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Sum,
-    Value,
 )
-from django.db.models.functions import Cast, Coalesce, Extract, JSONObject, Now
+from django.db.models.functions import Cast, Extract, JSONObject, Now
 
 from batchgen.db.prepared import Prepared
 from batchgen.errors import NotFound
@@ -34,12 +32,18 @@ from epics.access import (
     projects_visible,
 )
 from epics.models import Membership, Project
-from runs.engine.queries import QUERIES
 from runs.models import Lane, OpenEpic, Run, RunAction, RunEpic, Worker
 from runs.reads.eta import TYPICAL_EPIC_MS, expected_ms
-from runs.reads.progress import EffectiveProgress, RunProgress
 from runs.states import ACTIVE, LaneState, RunEpicStatus, RunType
 
+#: What a lane counts of its calls, next to what they cost.
+SPENT = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "unknown_calls",
+)
 _COUNTED = (
     "completed",
     "failed",
@@ -47,13 +51,8 @@ _COUNTED = (
     "cancelled",
     "stories",
     "stories_kept",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "unknown_calls",
+    *SPENT,
 )
-_SPENT = _COUNTED[-5:]
 #: Where a run's id goes in a statement that was made before.
 _ANY_RUN = UUID(int=0)
 #: Epics of the last run that tell how long one takes.
@@ -253,57 +252,3 @@ def _observed_epic_ms(run: Run) -> int | None:
         status=RunEpicStatus.COMPLETED,
     ).aggregate(mean=Avg(F("completed_at") - F("started_at")))["mean"]
     return None if observed is None else round(observed.total_seconds() * 1000)
-
-
-def run_lineage(*, run: Run) -> list[UUID]:
-    """The run, those that it retries, and all retries of those: the oldest first."""
-    return [row["id"] for row in QUERIES.fetch("run_lineage", {"run_id": run.pk})]
-
-
-def run_epics_effective(*, run_ids: Sequence[UUID]) -> "QuerySet[RunEpic]":
-    """Of each epic of these runs its part in the latest of them, with its lane and run.
-
-    Args:
-        run_ids: as `run_lineage` has them.
-    """
-    began = OuterRef("run__created_at")
-    later = RunEpic.objects.filter(
-        Q(run__created_at__gt=began) | Q(run__created_at=began, run__gt=OuterRef("run")),
-        run__in=run_ids[1:],  # the first is the largest, and later than none
-        epic_code=OuterRef("epic_code"),
-    )
-    # Fetched apart: joined, every lane would be read before the first page is cut off.
-    return RunEpic.objects.filter(~Exists(later), run__in=run_ids).prefetch_related("lane", "run")
-
-
-def run_effective(*, run: Run) -> EffectiveProgress:
-    """The run's lineage as one: latest outcomes, and all that was spent on the way."""
-    run_ids = run_lineage(run=run)
-    epics = run_epics_effective(run_ids=run_ids)
-    outcomes = epics.aggregate(
-        epics=Count("pk"),
-        stories=Coalesce(Sum("stories_created"), 0),
-        stories_kept=Coalesce(Sum("stories_kept"), 0),
-        **{
-            name: Count("pk", filter=Q(status=status))
-            for name, status in (
-                ("completed", RunEpicStatus.COMPLETED),
-                ("failed", RunEpicStatus.FAILED),
-                ("skipped", RunEpicStatus.SKIPPED),
-                ("cancelled", RunEpicStatus.CANCELLED),
-                ("generating", RunEpicStatus.GENERATING),
-            )
-        },
-    )
-    spent = Lane.objects.filter(run__in=run_ids).aggregate(
-        **{name: Coalesce(Sum(name), Value(0)) for name in _SPENT}, cost_usd=Sum("cost_usd")
-    )
-    own = RunProgress.of(run)
-    return EffectiveProgress(
-        run=run,
-        run_ids=tuple(run_ids),
-        can_retry=own.can_retry,
-        may_control=own.may_control,
-        **outcomes,
-        **spent,
-    )

@@ -1,47 +1,27 @@
-"""Runs in Django's admin: to look at, and to pause, resume, cancel and retry.
+"""A run in Django's admin: to look at, and to pause, resume, cancel and retry."""
 
-Workers and services write their rows, so hands do not.
-"""
-
-from collections.abc import Iterable
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.auth.models import User
-from django.db.models import Count, Min, Model, Q, QuerySet
-from django.db.models.functions import Now
+from django.contrib import admin
+from django.db.models import Count, Min, Model, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from batchgen.errors import ItemAlreadyActive, QuotaReached, RunAlreadyActive, ValidationFailed
-from epics.admin.backlog import ModelAdmin, ProjectAdmin, TabularInline
-from epics.models import Project
+from epics.admin.backlog import ModelAdmin, TabularInline
 from runs.admin.actions import CANCEL, PAUSE, RESUME, RETRY, runs_act
+from runs.admin.cells import duration_cell, lines_cell, tokens_cell
 from runs.admin.read_only import ReadOnlyAdmin
-from runs.engine.start import RunOptions, run_start
-from runs.models import (
-    Lane,
-    PacingProfile,
-    ProviderCall,
-    Run,
-    RunAction,
-    RunEpic,
-    RunLog,
-    Share,
-    Worker,
-)
-from runs.reads.eta import duration_text
-from runs.reads.progress import RunProgress, duration_ms
+from runs.models import Lane, Run, RunEpic
+from runs.reads.progress import RunProgress
 from runs.reads.selectors import runs_with_figures
-from runs.states import LaneState, RunEpicStatus
+from runs.states import RunEpicStatus
 
 #: Rows that the page of one run shows of its lanes and of its epics, and of its trail and log.
 _INLINE_ROWS = 50
 _LINE = "{:%Y-%m-%d %H:%M:%S} {} {}"
-
 admin.site.site_title = admin.site.site_header = "batchgen"
 admin.site.index_title = "Backlogs, runs and what they cost"
 
@@ -213,7 +193,7 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display
     def tokens(self, run: Run) -> str:
-        return _tokens(RunProgress.of(run))
+        return tokens_cell(RunProgress.of(run))
 
     @admin.display(description="cost (USD)")
     def cost(self, run: Run) -> str:
@@ -221,7 +201,7 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display
     def duration(self, run: Run) -> str:
-        return _duration(RunProgress.of(run).elapsed_ms if run.started_at else None)
+        return duration_cell(RunProgress.of(run).elapsed_ms if run.started_at else None)
 
     @admin.display
     def phase(self, run: Run) -> str:
@@ -235,21 +215,21 @@ class RunAdmin(ReadOnlyAdmin):
     def errors(self, run: Run) -> SafeString | str:
         failed = run.run_epics.filter(status=RunEpicStatus.FAILED).values("error_code")
         counted = failed.annotate(number=Count("pk"), sample=Min("error")).order_by("-number")
-        return _lines(
+        return lines_cell(
             f"{row['error_code']}: {row['number']}, such as: {row['sample']}" for row in counted
         )
 
     @admin.display
     def trail(self, run: Run) -> SafeString | str:
         actions = run.actions.order_by("-id")[:_INLINE_ROWS]
-        return _lines(
+        return lines_cell(
             f"{_LINE.format(each.at, each.actor, each.kind)} {each.details}" for each in actions
         )
 
     @admin.display
     def log(self, run: Run) -> SafeString | str:
         lines = run.log.order_by("-id")[:_INLINE_ROWS]
-        return _lines(_LINE.format(line.at, line.level, line.message) for line in lines)
+        return lines_cell(_LINE.format(line.at, line.level, line.message) for line in lines)
 
     @admin.display(description="all of its")
     def everything(self, run: Run) -> SafeString:
@@ -265,199 +245,3 @@ class RunAdmin(ReadOnlyAdmin):
             (reverse(f"admin:{table}_changelist"), run.pk, name) for table, name in parts.items()
         ]
         return format_html_join(", ", '<a href="{}?q={}">{}</a>', links)
-
-
-@admin.register(RunEpic)
-class RunEpicAdmin(ReadOnlyAdmin):
-    list_display = (
-        "epic_code",
-        "epic_title",
-        "run",
-        "status",
-        "stage",
-        "attempt",
-        "stories_created",
-        "tokens",
-        "cost_usd",
-        "duration",
-        "error_code",
-    )
-    list_filter = ("status", "stage", "error_code")
-    list_select_related = ("run",)
-    search_fields = ("=id", "=run__id", "=epic__id", "=epic_code", "=error_code")
-
-    @admin.display
-    def tokens(self, run_epic: RunEpic) -> str:
-        return _tokens(run_epic)
-
-    @admin.display
-    def duration(self, run_epic: RunEpic) -> str:
-        return _duration(duration_ms(run_epic))
-
-
-@admin.register(Lane)
-class LaneAdmin(ReadOnlyAdmin):
-    list_display = (
-        "id",
-        "run",
-        "index",
-        "state",
-        "wait_reason",
-        "wake_at",
-        "worker",
-        "completed",
-        "failed",
-        "stories",
-        "cost_usd",
-        "moved_at",
-    )
-    list_filter = ("state", "wait_reason")
-    list_select_related = ("run", "worker")
-    search_fields = ("=id", "=run__id")
-
-
-@admin.register(RunLog)
-class RunLogAdmin(ReadOnlyAdmin):
-    list_display = ("at", "run", "level", "epic_code", "message")
-    list_filter = ("level",)
-    list_select_related = ("run",)
-    search_fields = ("=run__id", "=epic_code")
-
-
-@admin.register(RunAction)
-class RunActionAdmin(ReadOnlyAdmin):
-    list_display = ("at", "run", "kind", "actor", "details")
-    list_filter = ("kind",)
-    list_select_related = ("run",)
-    search_fields = ("=run__id", "=actor")
-
-
-@admin.register(ProviderCall)
-class ProviderCallAdmin(ReadOnlyAdmin):
-    list_display = (
-        "started_at",
-        "run_epic",
-        "attempt",
-        "purpose",
-        "outcome",
-        "tokens",
-        "cost_usd",
-        "duration",
-        "error_code",
-        "possibly_billed",
-        "request_id",
-    )
-    list_filter = ("outcome", "purpose", "possibly_billed", "model", "error_code")
-    list_select_related = ("run_epic",)
-    search_fields = ("=id", "=run_epic__id", "=run_epic__run__id", "=request_id")
-
-    @admin.display
-    def tokens(self, call: ProviderCall) -> str:
-        return _tokens(call)
-
-    @admin.display
-    def duration(self, call: ProviderCall) -> str:
-        if call.ended_at is None:
-            return "-"
-        return _duration(round((call.ended_at - call.started_at).total_seconds() * 1000))
-
-
-@admin.register(Worker)
-class WorkerAdmin(ReadOnlyAdmin):
-    list_display = (
-        "name",
-        "alive",
-        "busy",
-        "concurrency",
-        "heartbeat_at",
-        "clock_ahead_s",
-        "started_at",
-        "stopped_at",
-    )
-    list_filter = ("started_at",)
-    search_fields = ("name", "=id")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
-        workers: QuerySet[Worker] = super().get_queryset(request)
-        return workers.annotate(
-            running=Count("lanes", filter=Q(lanes__state=LaneState.RUNNING)),
-            leased=Q(lease_until__gt=Now(), stopped_at__isnull=True),
-        )
-
-    @admin.display(boolean=True)
-    def alive(self, worker: Worker) -> bool:
-        return bool(vars(worker)["leased"])
-
-    @admin.display(description="epics now", ordering="running")
-    def busy(self, worker: Worker) -> int:
-        return int(vars(worker)["running"])
-
-
-@admin.register(PacingProfile)
-class PacingProfileAdmin(ModelAdmin):
-    """The numbers of the four profiles. Runs that have started keep theirs."""
-
-    list_display = ("name", "delay_ms", "max_tokens", "max_retries", "retry_wait_ms", "lanes")
-    readonly_fields = ("name",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-@admin.register(Share)
-class ShareAdmin(ModelAdmin):
-    """What users' turns weigh; who has no row here has the weight 1."""
-
-    list_display = ("user", "weight")
-    autocomplete_fields = ("user",)
-
-
-admin.site.unregister(Project)
-
-
-@admin.register(Project)
-class RunnableProjectAdmin(ProjectAdmin):
-    """The backlog's project, with runs to start; the backlog itself knows none."""
-
-    actions = ("generate_all_stories",)
-
-    def has_generate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("runs.add_run")
-
-    @admin.action(description="Generate all stories", permissions=["generate"])
-    def generate_all_stories(self, request: HttpRequest, projects: QuerySet[Project]) -> None:
-        """Start a run for each of the projects, and tell what came of it."""
-        user = request.user if isinstance(request.user, User) else None
-        for project in projects.order_by("name"):
-            level, text = _generate(project, user)
-            messages.add_message(request, level, text)
-
-
-def _generate(project: Project, user: User | None) -> tuple[int, str]:
-    try:
-        run = run_start(project=project, user=user, options=RunOptions())
-    except RunAlreadyActive as error:
-        return messages.WARNING, f"{project}: run {error.details['runId']} is already active."
-    except (ItemAlreadyActive, QuotaReached, ValidationFailed) as error:
-        return messages.ERROR, f"{project}: {error.message}"
-    return messages.SUCCESS, f"{project}: started run {run.pk} over {run.total_epics} epics."
-
-
-def _lines(texts: Iterable[str]) -> SafeString | str:
-    return format_html_join("", "{}<br>", [(text,) for text in texts]) or "-"
-
-
-def _tokens(spent: RunProgress | RunEpic | ProviderCall) -> str:
-    parts = (spent.input_tokens, spent.cache_read_tokens, spent.cache_write_tokens)
-    if spent.output_tokens is None or None in parts:
-        return "unknown"
-    known = f"{sum(filter(None, parts)):,} in, {spent.output_tokens:,} out"
-    unknown = 0 if isinstance(spent, ProviderCall) else spent.unknown_calls
-    return f"{known}, {unknown} calls unknown" if unknown else known
-
-
-def _duration(milliseconds: int | None) -> str:
-    return "-" if milliseconds is None else duration_text(milliseconds)

@@ -1,0 +1,27 @@
+"""What cells of the admin's tables say."""
+
+from collections.abc import Iterable
+
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from runs.models import ProviderCall, RunEpic
+from runs.reads.eta import duration_text
+from runs.reads.progress import RunProgress
+
+
+def lines_cell(texts: Iterable[str]) -> SafeString | str:
+    return format_html_join("", "{}<br>", [(text,) for text in texts]) or "-"
+
+
+def tokens_cell(spent: RunProgress | RunEpic | ProviderCall) -> str:
+    parts = (spent.input_tokens, spent.cache_read_tokens, spent.cache_write_tokens)
+    if spent.output_tokens is None or None in parts:
+        return "unknown"
+    known = f"{sum(filter(None, parts)):,} in, {spent.output_tokens:,} out"
+    unknown = 0 if isinstance(spent, ProviderCall) else spent.unknown_calls
+    return f"{known}, {unknown} calls unknown" if unknown else known
+
+
+def duration_cell(milliseconds: int | None) -> str:
+    return "-" if milliseconds is None else duration_text(milliseconds)

@@ -1,0 +1,164 @@
+"""What belongs to runs in Django's admin: items, lanes, log, trail, calls, workers and settings.
+
+Workers and services write the rows of a run, so hands do not.
+"""
+
+from django.contrib import admin
+from django.db.models import Count, Model, Q, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+
+from epics.admin.backlog import ModelAdmin
+from runs.admin.cells import duration_cell, tokens_cell
+from runs.admin.read_only import ReadOnlyAdmin
+from runs.models import Lane, PacingProfile, ProviderCall, RunAction, RunEpic, RunLog, Share, Worker
+from runs.reads.progress import duration_ms
+from runs.states import LaneState
+
+
+@admin.register(RunEpic)
+class RunEpicAdmin(ReadOnlyAdmin):
+    list_display = (
+        "epic_code",
+        "epic_title",
+        "run",
+        "status",
+        "stage",
+        "attempt",
+        "stories_created",
+        "tokens",
+        "cost_usd",
+        "duration",
+        "error_code",
+    )
+    list_filter = ("status", "stage", "error_code")
+    list_select_related = ("run",)
+    search_fields = ("=id", "=run__id", "=epic__id", "=epic_code", "=error_code")
+
+    @admin.display
+    def tokens(self, run_epic: RunEpic) -> str:
+        return tokens_cell(run_epic)
+
+    @admin.display
+    def duration(self, run_epic: RunEpic) -> str:
+        return duration_cell(duration_ms(run_epic))
+
+
+@admin.register(Lane)
+class LaneAdmin(ReadOnlyAdmin):
+    list_display = (
+        "id",
+        "run",
+        "index",
+        "state",
+        "wait_reason",
+        "wake_at",
+        "worker",
+        "completed",
+        "failed",
+        "stories",
+        "cost_usd",
+        "moved_at",
+    )
+    list_filter = ("state", "wait_reason")
+    list_select_related = ("run", "worker")
+    search_fields = ("=id", "=run__id")
+
+
+@admin.register(RunLog)
+class RunLogAdmin(ReadOnlyAdmin):
+    list_display = ("at", "run", "level", "epic_code", "message")
+    list_filter = ("level",)
+    list_select_related = ("run",)
+    search_fields = ("=run__id", "=epic_code")
+
+
+@admin.register(RunAction)
+class RunActionAdmin(ReadOnlyAdmin):
+    list_display = ("at", "run", "kind", "actor", "details")
+    list_filter = ("kind",)
+    list_select_related = ("run",)
+    search_fields = ("=run__id", "=actor")
+
+
+@admin.register(ProviderCall)
+class ProviderCallAdmin(ReadOnlyAdmin):
+    list_display = (
+        "started_at",
+        "run_epic",
+        "attempt",
+        "purpose",
+        "outcome",
+        "tokens",
+        "cost_usd",
+        "duration",
+        "error_code",
+        "possibly_billed",
+        "request_id",
+    )
+    list_filter = ("outcome", "purpose", "possibly_billed", "model", "error_code")
+    list_select_related = ("run_epic",)
+    search_fields = ("=id", "=run_epic__id", "=run_epic__run__id", "=request_id")
+
+    @admin.display
+    def tokens(self, call: ProviderCall) -> str:
+        return tokens_cell(call)
+
+    @admin.display
+    def duration(self, call: ProviderCall) -> str:
+        if call.ended_at is None:
+            return "-"
+        return duration_cell(round((call.ended_at - call.started_at).total_seconds() * 1000))
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnlyAdmin):
+    list_display = (
+        "name",
+        "alive",
+        "busy",
+        "concurrency",
+        "heartbeat_at",
+        "clock_ahead_s",
+        "started_at",
+        "stopped_at",
+    )
+    list_filter = ("started_at",)
+    search_fields = ("name", "=id")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
+        workers: QuerySet[Worker] = super().get_queryset(request)
+        return workers.annotate(
+            running=Count("lanes", filter=Q(lanes__state=LaneState.RUNNING)),
+            leased=Q(lease_until__gt=Now(), stopped_at__isnull=True),
+        )
+
+    @admin.display(boolean=True)
+    def alive(self, worker: Worker) -> bool:
+        return bool(vars(worker)["leased"])
+
+    @admin.display(description="epics now", ordering="running")
+    def busy(self, worker: Worker) -> int:
+        return int(vars(worker)["running"])
+
+
+@admin.register(PacingProfile)
+class PacingProfileAdmin(ModelAdmin):
+    """The numbers of the four profiles. Runs that have started keep theirs."""
+
+    list_display = ("name", "delay_ms", "max_tokens", "max_retries", "retry_wait_ms", "lanes")
+    readonly_fields = ("name",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Share)
+class ShareAdmin(ModelAdmin):
+    """What users' turns weigh; who has no row here has the weight 1."""
+
+    list_display = ("user", "weight")
+    autocomplete_fields = ("user",)

@@ -1,0 +1,160 @@
+"""Starting and controlling runs over REST.
+
+Each method checks who asks, calls one service and shows what came of it.
+"""
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from batchgen.api.inputs import NothingInput
+from batchgen.api.operations import operation, signed_in, valid
+from batchgen.api.output import shown
+from batchgen.errors import (
+    InvalidTransition,
+    ItemAlreadyActive,
+    NotFound,
+    QuotaReached,
+    RunAlreadyActive,
+)
+from epics.access import Role, project_for
+from runs.api.item_output import RunEpicOutput
+from runs.api.run_input import RetryInput, RunInput
+from runs.api.run_output import ControlOutput, RetryOutput, RunStartedOutput, run_json
+from runs.engine.controls import run_control, run_epic_cancel, run_retry
+from runs.engine.start import RunOptions, left_out_text, run_start
+from runs.models import Run
+from runs.reads import selectors
+from runs.reads.eta import duration_text
+from runs.reads.progress import RunProgress
+
+
+class ProjectRunsView(APIView):
+    @operation(
+        "runStart",
+        "Start a run",
+        tag="runs",
+        request=RunInput,
+        response=RunStartedOutput,
+        status=202,
+        creates=partial(project_for, role=Role.EDITOR),
+        errors=[RunAlreadyActive, ItemAlreadyActive, QuotaReached],
+        description=(
+            "Answers at once; workers do the run. At most one run of a type other than "
+            "GENERATE_STORIES is active in a project: 409 RUN_ALREADY_ACTIVE names it in "
+            "`details.runId`. An epic is open in one run at a time, until that run is over: where "
+            "`epicIds` names one, 409 ITEM_ALREADY_ACTIVE names the runs by the epics' codes; "
+            "where it is null, open ones are left out, with a warning, and the 409 comes where "
+            "none is left. 400 where there is no epic to process."
+        ),
+    )
+    def post(self, request: Request, project_id: UUID) -> Response:
+        project = project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
+        options = RunOptions(**valid(RunInput, request.data))
+        started = run_start(project=project, user=signed_in(request), options=options)
+        run = selectors.run_read(run_id=started.pk)
+        expected_ms = selectors.run_expected_ms(run=run)
+        output = {
+            **run_json(RunProgress.of(run)),
+            "estimatedDurationMs": expected_ms,
+            "warnings": [*_many_epics(run, expected_ms), *_left_out(run)],
+        }
+        return Response(output, status=202)
+
+
+def control_view(action: str, *, name: str) -> type[APIView]:
+    """The view of pause, resume or cancel, with an operationId of its own."""
+
+    class RunControlView(APIView):
+        @operation(
+            name,
+            f"{action.capitalize()} a run",
+            tag="runs",
+            request=NothingInput,
+            response=ControlOutput,
+            errors=[InvalidTransition],
+            description=(
+                "After a pause or a cancel no provider call starts but those that `inFlight` "
+                "counts; they finish and are kept. Of equal requests at the same time one gets "
+                "200, the others 409 INVALID_TRANSITION."
+            ),
+        )
+        def post(self, request: Request, run_id: UUID) -> Response:
+            run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+            valid(NothingInput, request.data)
+            moved = run_control(run=run, action=action, user=signed_in(request))
+            return Response(shown(ControlOutput, moved))
+
+    return RunControlView
+
+
+class RunRetryView(APIView):
+    @operation(
+        "runRetry",
+        "Retry the failed epics of a final run, as a new run",
+        tag="runs",
+        request=RetryInput,
+        response=RetryOutput,
+        status=202,
+        creates=partial(selectors.run_plain, role=Role.EDITOR),
+        errors=[InvalidTransition, RunAlreadyActive, ItemAlreadyActive, QuotaReached],
+    )
+    def post(self, request: Request, run_id: UUID) -> Response:
+        run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+        options = valid(RetryInput, request.data)
+        retry = run_retry(
+            run=run, user=signed_in(request), include_pending=options["includePending"]
+        )
+        return Response(shown(RetryOutput, retry), status=202)
+
+
+class RunEpicCancelView(APIView):
+    @operation(
+        "runEpicCancel",
+        "Cancel one epic of a run",
+        tag="runs",
+        request=NothingInput,
+        response=RunEpicOutput,
+        errors=[InvalidTransition],
+        description=(
+            "One that waits is CANCELLED at once. One that is generated is within a second: "
+            "its call is aborted; it may still finish first."
+        ),
+    )
+    def post(self, request: Request, run_id: UUID, run_epic_id: UUID) -> Response:
+        run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+        valid(NothingInput, request.data)
+        run_epic = selectors.run_epics(run=run).filter(pk=run_epic_id).first()
+        if run_epic is None:
+            raise NotFound
+        run_epic_cancel(run_epic=run_epic, user=signed_in(request))
+        return Response(shown(RunEpicOutput, selectors.run_epics(run=run).get(pk=run_epic_id)))
+
+
+def _left_out(run: Run) -> list[dict[str, Any]]:
+    left_out = selectors.epics_left_out(run=run)
+    if not left_out:
+        return []
+    message = left_out_text(left_out)
+    return [{"code": "EPICS_LEFT_OUT", "message": message, "details": left_out}]
+
+
+def _many_epics(run: Run, expected_ms: int) -> list[dict[str, Any]]:
+    if run.total_epics <= settings.MANY_EPICS:
+        return []
+    return [
+        {
+            "code": "MANY_EPICS",
+            "message": (
+                f"{run.total_epics} epics in {run.max_concurrency} lanes may take about "
+                f"{duration_text(expected_ms)}. A higher maxConcurrency or a faster "
+                "pacingProfile shortens it."
+            ),
+            "expectedDurationMs": expected_ms,
+        }
+    ]
