@@ -5,7 +5,7 @@ leads to the provider and keeps the books, `store` ends the epic and moves its l
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Mapping
 from decimal import Decimal
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -17,14 +17,14 @@ from django.conf import settings
 from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
 from batchgen.logs import log_bind
-from content.stories.pipeline import run_pipeline
+from content.errors import GenerationError, NothingToGenerate
+from content.pipeline import Draft, Request, drive
+from content.stories.pipeline import steps
 from content.stories.values import (
     CardInput,
     EpicInput,
-    GenerationError,
     GenerationInput,
     KeptStory,
-    NothingToGenerate,
     ProjectInput,
     StoryDraft,
 )
@@ -32,7 +32,7 @@ from epics.languages import is_language
 from limiter.desk import MOST_PARKED_S
 from providers.errors import CallAborted, Effect, ProviderError
 from providers.prices import cost_usd
-from providers.values import Completion, CompletionRequest, StopReason, Usage
+from providers.values import Completion, StopReason, Usage
 from runs.engine import dispatch
 from runs.engine.dispatch import Link
 from runs.engine.lanes import (
@@ -96,11 +96,16 @@ class Attempt:
         self._permits = permits
         self._first = first
         self._leave: Leave | None = leave
-        self._kept: Iterator[dict[str, str]] = iter(claimed["responses"] or ())
+        #: Answers to earlier attempts, by the key of their request.
+        self._kept: Mapping[str, dict[str, str]] = {
+            kept["key"]: kept for kept in claimed["responses"] or ()
+        }
         self._call_id = call_id
         self._spend = _NO_SPEND
         self._unknown_calls = 0
+        #: What the last call was told, and the key of the request that asked for it.
         self._answer: Completion | None = None
+        self._asked = ""
         self._moved: dict[str, Any] | None = None
         self._call: Call | None = None
         self._turn = TURNS.turn()
@@ -114,12 +119,12 @@ class Attempt:
         if self._claimed["run_status"] == RunStatus.QUEUED:
             run_begin(run_id=self._claimed["run_id"])
         try:
-            run_pipeline(
-                generation_input(self.hold, self._claimed),
-                complete=self.complete,
-                store=self.store,
+            draft = drive(
+                steps(generation_input(self.hold, self._claimed)),
+                answer=self.complete,
                 on_stage=self.progress.enter,
             )
+            self.store(draft)
         except ProviderError as error:
             self._provider_failed(error)
         except GenerationError as error:
@@ -148,7 +153,7 @@ class Attempt:
         if self._call is not None:
             self._call.abort()
 
-    def complete(self, request: CompletionRequest) -> Completion:
+    def complete(self, wanted: Request) -> Completion:
         """Call the provider once, or answer with what an earlier attempt was already told.
 
         Raises:
@@ -156,7 +161,8 @@ class Attempt:
             StandsStill, Overtaken: a second call may not start.
         """
         self._turn.leave()
-        kept = next(self._kept, None)
+        request = wanted.completion
+        kept = self._kept.get(wanted.key)
         if kept is not None:
             return Completion(
                 text=kept["text"],
@@ -170,45 +176,45 @@ class Attempt:
             if self._leave is None:
                 raise CallAborted
         if self._answer is not None:
-            self._begin_next_call(request, self._answer)
+            self._begin_next_call(wanted, self._answer)
         leave, self._leave = self._leave, None
-        answer = self._ask(request, leave)
-        self._answer, self._spend = answer, spend_of(answer)
+        answer = self._ask(wanted, leave)
+        self._answer, self._asked, self._spend = answer, wanted.key, spend_of(answer)
         self._unknown_calls += self._spend.unknown_calls
         return answer
 
-    def store(
-        self, stories: tuple[StoryDraft, ...], stage_ms: dict[str, int], notes: tuple[str, ...] = ()
-    ) -> None:
+    def store(self, draft: Draft[tuple[StoryDraft, ...]]) -> None:
         """End the epic with its stories.
 
         Raises:
             Overtaken: nothing was stored.
         """
         code = self._claimed["epic_code"]
+        reached = self.progress.reached()
+        notes = draft.notes
         if self._unknown_calls:
             notes = (*notes, _usage_note(self._unknown_calls))
         self._finish(
             Outcome(
                 status=RunEpicStatus.COMPLETED,
-                message="; ".join([f"[{code}] Completed: {len(stories)} stories", *notes]),
-                stories=[_story_row(story) for story in stories],
-                stage_ms=stage_ms,
-                skipped_stages=self.progress.reached().skipped_stages,
+                message="; ".join([f"[{code}] Completed: {draft.summary}", *notes]),
+                stories=[_story_row(story) for story in draft.content],
+                stage_ms=reached.stage_ms,
+                skipped_stages=reached.skipped_stages,
                 notes=notes,
                 call_outcome=self._call_outcome(),
                 prompt_revision=self._claimed["prompt_revision"],
             )
         )
 
-    def _ask(self, request: CompletionRequest, leave: Leave) -> Completion:
+    def _ask(self, wanted: Request, leave: Leave) -> Completion:
         """Make the one call that is given leave, and tell the limiter how it ended."""
-        self._call = self._client.start(request)
+        self._call = self._client.start(wanted.completion)
         if self._aborted:
             # Asked for before there was a call to abort.
             self._call.abort()
         try:
-            with self.progress.call((request.model, self._claimed["mode"], request.purpose)):
+            with self.progress.call((wanted.completion.model, wanted.alike)):
                 answer = self._call.result()
         except ProviderError as failed:
             error = failed.within(settings.LONGEST_WAIT_S)
@@ -222,14 +228,18 @@ class Attempt:
         self._turn.take()
         return answer.completion
 
-    def _begin_next_call(self, request: CompletionRequest, answer: Completion) -> None:
+    def _begin_next_call(self, wanted: Request, answer: Completion) -> None:
         next_call_id = call_next(
             hold=self.hold,
             call_id=self._call_id,
             spend=self._spend,
-            response={"text": answer.text, "stopReason": answer.stop_reason},
-            purpose=request.purpose,
-            model=request.model,
+            response={
+                "key": self._asked,
+                "text": answer.text,
+                "stopReason": answer.stop_reason,
+            },
+            purpose=wanted.completion.purpose,
+            model=wanted.completion.model,
         )
         self._answer, self._spend = None, _NO_SPEND
         if next_call_id is None:

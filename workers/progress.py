@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from content.stories.pipeline import State
+from content.pipeline import StageBegun
 from runs.reads.eta import TYPICAL_EPIC_MS
 from runs.states import RunEpicStage
 
@@ -26,8 +26,8 @@ _WEIGHT = 0.2
 #: Of a call that takes as long as expected, so much shows when it ends; a longer one creeps on.
 _EXPECTED_PART = 0.9
 
-#: Calls that take alike: model, mode and purpose.
-Kind = tuple[str, str, str]
+#: Calls that take about as long: their model, and `Request.alike`.
+Kind = tuple[str, str]
 
 
 class CallTimes:
@@ -67,6 +67,7 @@ class Reached:
 
 #: As its claim wrote it down.
 CLAIMED = Reached(stage=RunEpicStage.VALIDATION)
+_FIRST = StageBegun(name=CLAIMED.stage)
 
 
 class Progress:
@@ -75,17 +76,19 @@ class Progress:
     def __init__(self, times: CallTimes, clock: Callable[[], float] = time.monotonic) -> None:
         self._times = times
         self._clock = clock
-        self._stage = CLAIMED.stage
-        self._state: State | None = None
+        self._begun: StageBegun | None = None
         self._stage_began = clock()
+        #: Of the stages before this one.
+        self._stage_ms: Mapping[str, int] = {}
         #: Since when a call of which kind is under way.
         self._call: tuple[Kind, float] | None = None
         #: How much of the stage its calls so far were.
         self._part = 0.0
 
-    def enter(self, stage: str, state: State) -> None:
-        """A stage begins, with what those before it made."""
-        self._stage, self._state, self._stage_began = stage, state, self._clock()
+    def enter(self, begun: StageBegun) -> None:
+        """A stage begins, and so the one before it has ended."""
+        self._stage_ms = self._with_this_stage()
+        self._begun, self._stage_began = begun, self._clock()
         self._part = 0.0
 
     @contextmanager
@@ -101,24 +104,28 @@ class Progress:
         self._times.learn(kind, self._clock() - began)
 
     def reached(self) -> Reached:
-        """How far it is now."""
-        stage, state = self._stage, self._state
+        """How far it is now, with what the stages before this one took."""
+        begun = self._begun or _FIRST
         part, remaining_ms = self._of_call()
-        begin, end = _BEGINS[stage], _ENDS[stage]
+        begin, end = _BEGINS[begun.name], _ENDS[begun.name]
         return Reached(
-            stage=stage,
+            stage=begun.name,
             stage_percent=begin + int((end - begin) * part),
             remaining_ms=remaining_ms,
-            stage_ms=dict(state.stage_ms) if state else {},
-            skipped_stages=state.skipped if state else (),
-            notes=state.notes if state else (),
+            stage_ms=self._stage_ms,
+            skipped_stages=begun.skipped,
+            notes=begun.notes,
         )
 
     def failed(self) -> Reached:
         """The same, with what the stage took that it does not get beyond."""
-        reached = self.reached()
+        return replace(self.reached(), stage_ms=self._with_this_stage())
+
+    def _with_this_stage(self) -> Mapping[str, int]:
+        if self._begun is None:
+            return {}
         took_ms = round((self._clock() - self._stage_began) * 1000)
-        return replace(reached, stage_ms={**reached.stage_ms, reached.stage: took_ms})
+        return {**self._stage_ms, self._begun.name: took_ms}
 
     def _of_call(self) -> tuple[float, int | None]:
         """How much of the stage is over, and what is left of its call in ms where that is known."""

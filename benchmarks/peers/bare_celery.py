@@ -30,7 +30,7 @@ from psycopg.types.json import Jsonb
 from batchgen import settings
 from batchgen.db.ids import new_id
 from benchmarks.memory_provider import ANSWER
-from content.stories.stages.answer import StorySet, parse_story_set
+from content.stories.answer import StorySet, parse_story_set
 
 QUEUE = "bare"
 TASK_NAME = "bare.generate_epic"

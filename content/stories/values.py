@@ -1,16 +1,8 @@
-"""The values that go into, through and out of the generation of one epic's stories.
-
-GenerationError            this epic fails; the run goes on
-├── NothingToGenerate      NOTHING_TO_GENERATE  neither cards nor a description: skipped
-├── InvalidEpic            VALIDATION           the epic or the run's options cannot be used
-├── Refused                REFUSED              the model declined to answer
-├── OutputCut              OUTPUT_TRUNCATED     the answer did not fit, larger cap included
-└── UnusableAnswer         UNUSABLE_ANSWER      not the agreed JSON, repair call included
-"""
+"""The values that go into, through and out of the generation of one epic's stories."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
+from providers.values import TextBlock
 from quality.defects import Defect
 from quality.linter import DEFAULT_BAR
 
@@ -83,7 +75,7 @@ class GenerationInput:
     model: str
     max_tokens: int
     skip_quality_check: bool
-    #: What a set must score, of 100, lest it is written again once.
+    #: Below this score, of 100, a set is written again once.
     quality_bar: int = DEFAULT_BAR
     kept: tuple[KeptStory, ...] = ()
 
@@ -92,6 +84,16 @@ class GenerationInput:
         """How many stories to write: the mode's range less those that stay, but at least one."""
         low, high = STORY_RANGES[self.mode]
         return max(1, low - len(self.kept)), max(1, high - len(self.kept))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptContext:
+    """The messages of the first call; `personas` are those the cards voice, comparable."""
+
+    system: tuple[TextBlock, ...] = ()
+    user: str = ""
+    personas: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,54 +121,3 @@ class StoryDraft:
     effort: str
     quality_score: int | None = None
     defects: tuple[StoryDefect, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GenerationOutput:
-    """The stories, what each stage took, and what a reader of the log should know."""
-
-    stories: tuple[StoryDraft, ...]
-    stage_ms: dict[str, int]
-    skipped_stages: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-class GenerationError(Exception):
-    """This epic's stories cannot be generated; other epics are not affected."""
-
-    code: ClassVar[str] = "GENERATION_FAILED"
-
-    def __init__(self, message: str) -> None:
-        """`message` is for a person and says what to do."""
-        super().__init__(message)
-        self.message = message
-
-
-class NothingToGenerate(GenerationError):
-    """The epic has neither cards nor a description."""
-
-    code = "NOTHING_TO_GENERATE"
-
-
-class InvalidEpic(GenerationError):
-    """The epic, or what the run asks for, cannot be used."""
-
-    code = "VALIDATION"
-
-
-class Refused(GenerationError):
-    """The model declined to answer."""
-
-    code = "REFUSED"
-
-
-class OutputCut(GenerationError):
-    """The answer did not fit."""
-
-    code = "OUTPUT_TRUNCATED"
-
-
-class UnusableAnswer(GenerationError):
-    """The answer is not the agreed JSON, and neither was the repaired one."""
-
-    code = "UNUSABLE_ANSWER"

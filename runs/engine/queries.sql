@@ -97,7 +97,11 @@ SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set,
        ) AS cards,
        -- Answers that were paid for and did not finish the epic.
        CASE WHEN claimed.output_tokens > 0 OR claimed.unknown_calls > 0 THEN (
-           SELECT jsonb_agg(answered.response ORDER BY answered.started_at)
+           -- A call made before requests had keys says its purpose.
+           SELECT jsonb_agg(
+               jsonb_build_object('key', answered.purpose) || answered.response
+               ORDER BY answered.started_at
+           )
            FROM runs_providercall answered
            WHERE answered.run_epic_id = claimed.id AND answered.response IS NOT NULL
        ) END AS responses

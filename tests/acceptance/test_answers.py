@@ -15,7 +15,7 @@ from runs.models import ProviderCall, RunEpic, RunLog
 from tests.acceptance.fleet import Fleet, wait_until_ended
 from tests.conftest import Simulator
 from tests.integration.engine.world import assert_counted, project_make
-from tests.unit.workers.pipeline_samples import answer, story
+from tests.unit.content.story_samples import answer, story
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -524,8 +524,8 @@ RECOVERY = (
     _mutant(
         "a further call holds up no other's answer",
         "workers/attempt.py",
-        "        self._turn.leave()\n        kept",
-        "        kept",
+        "        self._turn.leave()\n        request = wanted",
+        "        request = wanted",
         f"{ATTEMPTS}test_no_turn_is_held_while_a_further_call_is_made",
     ),
     _mutant(
@@ -1273,7 +1273,7 @@ SESSIONS = (
 )
 
 _CLIENT = "tests/unit/provider/test_client.py::"
-_FORMS = "tests/unit/workers/test_answer_forms.py::"
+_FORMS = "tests/unit/content/test_answer_forms.py::"
 ANSWERS = (
     _mutant(
         "answers: every text is storable",
@@ -1321,14 +1321,14 @@ ANSWERS = (
     ),
     _mutant(
         "answers: the first story of a broken set is no set",
-        "content/stories/stages/answer.py",
+        "content/stories/answer.py",
         "            return None if torn else [value]\n",
         "            return [value]\n",
         f"{_FORMS}test_what_has_two_meanings_or_none_is_a_defect",
     ),
     _mutant(
         "answers: one of two sets is nobody's to choose",
-        "content/stories/stages/answer.py",
+        "content/stories/answer.py",
         "    if len(sets) > 1:\n",
         "    if len(sets) > 9:\n",
         f"{_FORMS}test_what_has_two_meanings_or_none_is_a_defect",
@@ -1338,12 +1338,12 @@ ANSWERS = (
         "content/stories/stages/post_processing.py",
         "    best = _best(needed, most)\n",
         "    best = needed\n",
-        "tests/unit/workers/test_pipeline_quality.py::"
+        "tests/unit/content/test_stories_quality.py::"
         "test_of_too_many_stories_the_best_are_kept_and_a_note_says_so",
     ),
     _mutant(
         "answers: what is stored comes in again",
-        "content/stories/stages/post_processing.py",
+        "content/stories/drafts.py",
         "        technical_notes=shortened(notes, bounds.TEXT_CHARS) or None,\n",
         "",
         f"{_ENGINE}test_any_answer.py::test_what_is_stored_comes_in_again",

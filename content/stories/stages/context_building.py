@@ -1,12 +1,11 @@
 """Stage 2, context building: the messages of the call, with cards that fit into them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from content.stories.card_summary import summarise
 from content.stories.prompts.conversation import fenced, request_text, system_blocks
-from content.stories.stages.card_summary import summarise
-from content.stories.stages.tidy_text import shortened
-from content.stories.values import CardInput, EpicInput, GenerationInput
-from providers.values import TextBlock
+from content.stories.tidy_text import shortened
+from content.stories.values import CardInput, EpicInput, GenerationInput, PromptContext
 from quality.text import comparable
 
 #: From the product's design: more cards than this, or more characters of their JSON, are
@@ -15,16 +14,6 @@ MAX_CARDS_IN_FULL = 10
 MAX_CARDS_CHARS = 8_000
 #: No single text of an epic may crowd out its cards.
 MAX_EPIC_TEXT_CHARS = 8_000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PromptContext:
-    """The messages of the first call; `personas` are those the cards voice, comparable."""
-
-    system: tuple[TextBlock, ...] = ()
-    user: str = ""
-    personas: frozenset[str] = frozenset()
-    notes: tuple[str, ...] = ()
 
 
 def build_context(inp: GenerationInput) -> PromptContext:

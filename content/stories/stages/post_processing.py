@@ -1,17 +1,13 @@
 """Stage 6, post-processing: clean text, and each story once."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-from content.stories.stages.template_assembly import renumber
-from content.stories.stages.tidy_text import paragraphs, shortened
-from content.stories.values import KeptStory, StoryDefect, StoryDraft
+from content.stories.drafts import LIMIT, cleaned, renumber
+from content.stories.values import KeptStory, StoryDraft
 from epics import bounds
 from quality.duplicates import alike_pairs, want_of
-from quality.text import comparable, has_words, one_line
+from quality.text import comparable
 
-#: The criterion of defects that say what was too much and is cut.
-LIMIT = "limit"
 #: Texts that a note names one by one.
 _CUTS_NAMED = 5
 
@@ -82,67 +78,6 @@ def _stands(story: StoryDraft, standing: list[str]) -> bool:
     last = len(standing)
     pairs = alike_pairs([*standing, want_of(story.user_story)])
     return any(pair.second == last for pair in pairs)
-
-
-def cleaned(story: StoryDraft) -> StoryDraft:
-    """The story as it is stored: each text on one line, criteria that say something once, nothing
-    larger than the limits of a backlog. What had to be cut stands among its defects."""
-    notes = paragraphs(story.technical_notes) if story.technical_notes else ""
-    criteria = map(one_line, story.acceptance_criteria)
-    distinct = tuple(dict.fromkeys(text for text in criteria if has_words(text)))
-    whole = replace(
-        story,
-        title=one_line(story.title).rstrip("."),
-        user_story=one_line(story.user_story),
-        persona=one_line(story.persona),
-        acceptance_criteria=distinct,
-        technical_notes=notes or None,
-    )
-    excess = tuple(_excess(whole))
-    if not excess:
-        return whole
-    return replace(
-        whole,
-        title=shortened(whole.title, bounds.TITLE_CHARS),
-        user_story=shortened(whole.user_story, bounds.TEXT_CHARS),
-        persona=shortened(whole.persona, bounds.NAME_CHARS),
-        acceptance_criteria=tuple(
-            [shortened(text, bounds.CRITERION_CHARS) for text in distinct[: bounds.LIST_ENTRIES]]
-        ),
-        technical_notes=shortened(notes, bounds.TEXT_CHARS) or None,
-        defects=story.defects + excess,
-    )
-
-
-def _excess(story: StoryDraft) -> Iterator[StoryDefect]:
-    """What is larger than anybody may store."""
-    texts = (
-        ("title", story.title, bounds.TITLE_CHARS),
-        ("userStory", story.user_story, bounds.TEXT_CHARS),
-        ("persona", story.persona, bounds.NAME_CHARS),
-        ("technicalNotes", story.technical_notes or "", bounds.TEXT_CHARS),
-        ("An acceptance criterion", max(story.acceptance_criteria, key=len, default=""),
-         bounds.CRITERION_CHARS),
-    )  # fmt: skip
-    for name, text, most in texts:
-        if len(text) > most:
-            yield _too_much(story.position, f"{name} has {len(text):,} characters.", most)
-    count = len(story.acceptance_criteria)
-    if count > bounds.LIST_ENTRIES:
-        found = f"There are {count:,} acceptance criteria."
-        yield _too_much(story.position, found, bounds.LIST_ENTRIES)
-
-
-def _too_much(position: int, found: str, most: int) -> StoryDefect:
-    """The defect of what is larger than batchgen keeps."""
-    return StoryDefect(
-        story=position,
-        criterion=LIMIT,
-        kind="too_much",
-        severity="high",
-        message=found,
-        suggestion=f"At most {most:,} are kept.",
-    )
 
 
 def _merged(first: StoryDraft, later: StoryDraft) -> StoryDraft:

@@ -4,21 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from content.stories.stages.answer import NotAStorySet
-from content.stories.stages.component_generation import (
-    MAX_CALLS,
-    Complete,
-    Generated,
-    first_request,
-    read_answer,
-    repair_request,
-)
-from content.stories.stages.context_building import PromptContext
-from content.stories.stages.post_processing import cleaned
-from content.stories.stages.template_assembly import as_answer, assemble
-from content.stories.values import GenerationInput, OutputCut, Refused, StoryDefect, StoryDraft
+from content.errors import OutputCut, Refused
+from content.pipeline import Calls, Request
+from content.stories.answer import Generated, NotAStorySet
+from content.stories.drafts import as_answer, assemble, cleaned
+from content.stories.requests import MAX_CALLS, read_answer, repair_request
+from content.stories.values import GenerationInput, PromptContext, StoryDefect, StoryDraft
 from epics import bounds
-from providers.values import Completion, CompletionRequest, Usage
+from providers.values import Completion, Usage
 from quality.defects import Defect, Span, StoryText, score
 from quality.linter import is_english, lint
 from quality.text import comparable
@@ -60,20 +53,19 @@ def validate_quality(
     context: PromptContext,
     generated: Generated,
     stories: tuple[StoryDraft, ...],
-    complete: Complete,
-) -> Checked:
+) -> Calls[Checked]:
     """Scored stories: these, or better ones from one repair call if these are below the bar.
 
     No call is made when MAX_CALLS are used up. A repair that is refused, cut, unreadable or no
-    better changes nothing; what `complete` raises comes through. Nothing is dropped here: what is
-    still wrong stands in the stories' defects.
+    better changes nothing. Nothing is dropped here: what is still wrong stands in the stories'
+    defects.
     """
     first = check(inp, context, stories, written=len(generated.answer.stories))
     if first.passes:
         return first
     if generated.calls >= MAX_CALLS:
         return _noted(first, f"{_figures(first)}; no call was left to repair them")
-    completion = complete(_repair_request(inp, context, generated, first))
+    completion = yield _repair_request(inp, context, generated, first)
     second = _read(inp, context, completion)
     cost = _cost(completion.usage)
     if second is None:
@@ -186,10 +178,15 @@ def _count_defects(wanted: tuple[int, int], count: int) -> tuple[StoryDefect, ..
 
 def _repair_request(
     inp: GenerationInput, context: PromptContext, generated: Generated, weak: Checked
-) -> CompletionRequest:
-    request = replace(first_request(inp, context), max_tokens=generated.max_tokens)
-    defects = weak.defects + tuple(d for story in weak.stories for d in story.defects)
-    return repair_request(request, previous=as_answer(weak.stories), defects=defects)
+) -> Request:
+    return repair_request(
+        inp,
+        context,
+        key="repair-quality",
+        max_tokens=generated.max_tokens,
+        previous=as_answer(weak.stories),
+        defects=weak.defects + tuple(d for story in weak.stories for d in story.defects),
+    )
 
 
 def _read(inp: GenerationInput, context: PromptContext, completion: Completion) -> Checked | None:

@@ -14,7 +14,7 @@ from providers.anthropic.client import ProviderClient
 from runs.models import Run, RunEpic
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, assert_counted, attempt_make
-from tests.unit.workers.pipeline_samples import answer, story
+from tests.unit.content.story_samples import answer, story
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from content.stories.stages.answer import NotAStorySet, parse_story_set
+from content.stories.answer import NotAStorySet, parse_story_set
 from epics import bounds
 from epics.files import story_csv, story_lines
 from epics.files.backlog_export import FORMATS, Format

@@ -2,13 +2,11 @@
 
 import pytest
 
-from content.stories.pipeline import State
+from content.pipeline import StageBegun
 from runs.states import RunEpicStage
-from tests.unit.workers.pipeline_samples import generation_input
 from workers.progress import CallTimes, Kind, Progress
 
-KIND: Kind = ("claude", "standard", "generate")
-STATE = State(inp=generation_input(), stage_ms={"validation": 1}, notes=("shortened",))
+KIND: Kind = ("claude", "standard generate")
 
 
 class Clock:
@@ -44,7 +42,7 @@ def test_each_stage_begins_further_on(clock: Clock, times: CallTimes) -> None:
     progress = Progress(times, clock)
     found = []
     for stage in RunEpicStage:
-        progress.enter(stage, STATE)
+        progress.enter(StageBegun(name=stage))
         found.append(progress.reached().stage_percent)
     assert found == sorted(set(found))
     assert found[0] == 0
@@ -54,7 +52,7 @@ def test_each_stage_begins_further_on(clock: Clock, times: CallTimes) -> None:
 def test_a_call_goes_on_evenly_and_never_stands_at_its_end(clock: Clock, times: CallTimes) -> None:
     times.learn(KIND, 10.0)
     progress = Progress(times, clock)
-    progress.enter("component-generation", STATE)
+    progress.enter(StageBegun(name="component-generation"))
     with progress.call(KIND):
         expected = percents(progress, clock, step_s=1, steps=11)
         assert expected == sorted(set(expected))
@@ -64,23 +62,23 @@ def test_a_call_goes_on_evenly_and_never_stands_at_its_end(clock: Clock, times: 
         assert late[-1] < 85
     after = progress.reached().stage_percent
     assert after >= late[-1]
-    progress.enter("template-assembly", STATE)
+    progress.enter(StageBegun(name="template-assembly"))
     assert progress.reached().stage_percent > after
 
 
 def test_a_second_call_of_a_stage_does_not_go_back(clock: Clock, times: CallTimes) -> None:
     progress = Progress(times, clock)
-    progress.enter("component-generation", STATE)
+    progress.enter(StageBegun(name="component-generation"))
     with progress.call(KIND):
         clock.now += 10
     before = progress.reached().stage_percent
-    with progress.call(("claude", "standard", "enlarge")):
+    with progress.call(("claude", "standard enlarge")):
         assert progress.reached().stage_percent == before
 
 
 def test_what_is_left_is_told_once_such_calls_are_known(clock: Clock, times: CallTimes) -> None:
     progress = Progress(times, clock)
-    progress.enter("component-generation", STATE)
+    progress.enter(StageBegun(name="component-generation"))
     with progress.call(KIND):
         clock.now += 8
         assert progress.reached().remaining_ms is None
@@ -120,14 +118,27 @@ def test_the_expected_time_follows_the_calls(times: CallTimes) -> None:
     expected = times.expected_s(KIND)
     assert expected is not None
     assert 19 < expected < 20
-    assert times.expected_s(("claude", "concise", "generate")) is None
+    assert times.expected_s(("claude", "concise generate")) is None
 
 
-def test_a_failed_attempt_tells_what_its_last_stage_took(clock: Clock, times: CallTimes) -> None:
+def test_each_stage_is_timed_by_itself(clock: Clock, times: CallTimes) -> None:
     progress = Progress(times, clock)
-    progress.enter("context-building", STATE)
+    progress.enter(StageBegun(name="validation"))
+    clock.now += 0.001
+    progress.enter(StageBegun(name="context-building", notes=("shortened",)))
     clock.now += 0.25
-    reached = progress.failed()
-    assert reached.stage_ms == {"validation": 1, "context-building": 250}
-    assert reached.notes == ("shortened",)
+    failed = progress.failed()
+    assert failed.stage_ms == {"validation": 1, "context-building": 250}
+    assert failed.notes == ("shortened",)
     assert progress.reached().stage_ms == {"validation": 1}
+    progress.enter(StageBegun(name="storage", skipped=("quality-validation",)))
+    assert progress.reached().stage_ms == failed.stage_ms
+    assert progress.reached().skipped_stages == ("quality-validation",)
+
+
+def test_an_attempt_that_fails_before_its_first_stage_took_no_time(
+    clock: Clock, times: CallTimes
+) -> None:
+    progress = Progress(times, clock)
+    clock.now += 1
+    assert progress.failed().stage_ms == {}

@@ -4,6 +4,7 @@ A model that was not held to the schema says the same in other forms. What has o
 read as that; what has two, or none, is a defect for the repair call.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -17,7 +18,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from content.stories.stages.answer_forms import (
+from content.stories.answer_forms import (
     criteria,
     effort,
     named_fields,
@@ -25,7 +26,7 @@ from content.stories.stages.answer_forms import (
     plain,
     priority,
 )
-from content.stories.stages.answer_json import TwoMeanings, json_found
+from content.stories.answer_json import TwoMeanings, json_found
 from content.stories.values import StoryDefect
 from providers.cleaning import storable
 from quality.text import has_words
@@ -76,6 +77,18 @@ class StorySet(Answer):
     """All stories of an epic, in the model's order."""
 
     stories: tuple[Story, ...] = Field(min_length=1)
+
+
+NO_STORIES = StorySet.model_construct(stories=())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generated:
+    """A readable answer, the calls it took and the cap it was given under."""
+
+    answer: StorySet
+    calls: int
+    max_tokens: int
 
 
 class NotAStorySet(Exception):

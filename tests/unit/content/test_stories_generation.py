@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from content.stories.stages.answer import STORY_SET_SCHEMA, NotAStorySet, StorySet, parse_story_set
-from content.stories.values import OutputCut, Refused, UnusableAnswer
-from tests.unit.workers.pipeline_samples import (
+from content.errors import OutputCut, Refused, UnusableAnswer
+from content.stories.answer import STORY_SET_SCHEMA, NotAStorySet, StorySet, parse_story_set
+from tests.unit.content.story_samples import (
     GOOD,
     answer,
     block,
@@ -27,7 +27,7 @@ def test_one_call_is_enough_for_a_good_answer() -> None:
     assert (request.model, request.max_tokens) == ("claude-sonnet-5-5", 4000)
     assert request.marker == "run-epic-1"
     assert request.schema is STORY_SET_SCHEMA
-    assert len(output.stories) == 3
+    assert len(output.content) == 3
 
 
 def test_a_refusal_fails_at_once() -> None:
@@ -71,7 +71,7 @@ def test_a_full_context_window_cannot_be_enlarged() -> None:
 def test_an_unreadable_answer_is_repaired_once(text: str) -> None:
     output, provider = run(generation_input(), text, GOOD)
     assert provider.purposes == ["generate", "repair"]
-    assert len(output.stories) == 3
+    assert len(output.content) == 3
 
 
 def test_the_repair_call_names_story_and_field_and_shows_the_answer() -> None:

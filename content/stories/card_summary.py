@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from content.stories.prompts.conversation import fenced
-from content.stories.stages.tidy_text import shortened
+from content.stories.tidy_text import shortened
 from content.stories.values import CardInput
 from quality.text import comparable, one_line
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from content.errors import InvalidInput, NothingToGenerate
 from content.stories.stages.validation import validate
-from content.stories.values import GenerationInput, InvalidEpic, NothingToGenerate
-from tests.unit.workers.pipeline_samples import EPIC, card, generation_input
+from content.stories.values import GenerationInput
+from tests.unit.content.story_samples import EPIC, card, generation_input
 
 
 def test_a_sound_input_comes_back_unchanged() -> None:
@@ -44,6 +45,6 @@ def test_neither_cards_nor_description_is_nothing_to_generate() -> None:
     ],
 )
 def test_what_cannot_be_used_says_what_to_do(inp: GenerationInput, said: str) -> None:
-    with pytest.raises(InvalidEpic, match=said) as caught:
+    with pytest.raises(InvalidInput, match=said) as caught:
         validate(inp)
     assert caught.value.code == "VALIDATION"

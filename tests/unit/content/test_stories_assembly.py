@@ -2,13 +2,14 @@
 
 import json
 
-from content.stories.stages.answer import parse_story_set
-from content.stories.stages.template_assembly import as_answer, assemble
-from content.stories.stages.tidy_text import paragraphs, shortened
-from content.stories.values import GenerationOutput, KeptStory, StoryDraft
+from content.pipeline import Draft
+from content.stories.answer import parse_story_set
+from content.stories.drafts import as_answer, assemble
+from content.stories.tidy_text import paragraphs, shortened
+from content.stories.values import KeptStory, StoryDraft
 from epics import bounds
 from quality.text import comparable, one_line
-from tests.unit.workers.pipeline_samples import (
+from tests.unit.content.story_samples import (
     GOOD,
     answer,
     card,
@@ -19,7 +20,7 @@ from tests.unit.workers.pipeline_samples import (
 )
 
 
-def unchecked(*stories: dict[str, object]) -> GenerationOutput:
+def unchecked(*stories: dict[str, object]) -> Draft[tuple[StoryDraft, ...]]:
     return run(generation_input(skip_quality_check=True), answer(*stories))[0]
 
 
@@ -57,7 +58,7 @@ def test_text_is_stored_clean() -> None:
             acceptanceCriteria=[" It\u2019s  lent ", "", "\x00", "It's lent"],
             technicalNotes="First\x00 line \n\n  second\u202e line  ",
         )
-    ).stories
+    ).content
     assert kept.title == 'Borrow "maps"'
     assert kept.user_story == "As a Reader, I want to borrow maps, so that I can learn."
     assert kept.persona == "Reader"
@@ -66,12 +67,12 @@ def test_text_is_stored_clean() -> None:
 
 
 def test_empty_technical_notes_are_none() -> None:
-    assert unchecked(story(technicalNotes=" \x00 ")).stories[0].technical_notes is None
+    assert unchecked(story(technicalNotes=" \x00 ")).content[0].technical_notes is None
 
 
 def test_emoji_and_right_to_left_text_stay() -> None:
     title = "שלום 👩‍👩‍👧 नमस्ते"
-    assert unchecked(story(title=title)).stories[0].title == title
+    assert unchecked(story(title=title)).content[0].title == title
 
 
 def test_what_is_larger_than_anybody_may_store_is_cut_and_the_notes_say_so() -> None:
@@ -84,7 +85,7 @@ def test_what_is_larger_than_anybody_may_store_is_cut_and_the_notes_say_so() -> 
             technicalNotes="n" * 200_000,
         )
     )
-    (kept,) = output.stories
+    (kept,) = output.content
     assert len(kept.title) <= bounds.TITLE_CHARS
     assert kept.title.endswith("word…")
     assert len(kept.persona) == bounds.NAME_CHARS
@@ -101,9 +102,9 @@ def test_what_is_larger_than_anybody_may_store_is_cut_and_the_notes_say_so() -> 
 def test_of_more_stories_than_are_wanted_the_first_are_kept() -> None:
     stories = [story(n % 8, userStory=f"Wish {n}", priority="low") for n in range(400)]
     output = unchecked(*stories, story(1, priority="high"))
-    assert len(output.stories) == 5
-    assert [one.code for one in output.stories] == [f"E3-S{n}" for n in range(1, 6)]
-    assert output.stories[0].priority == "high"
+    assert len(output.content) == 5
+    assert [one.code for one in output.content] == [f"E3-S{n}" for n in range(1, 6)]
+    assert output.content[0].priority == "high"
     assert output.notes == ("396 stories were left out, beyond the 5 that are wanted",)
 
 
@@ -125,25 +126,23 @@ def test_exact_duplicates_are_merged_and_the_rest_renumbered() -> None:
         ),
         completion("", "refusal"),
     )
-    assert [(one.position, one.code) for one in output.stories] == [
+    assert [(one.position, one.code) for one in output.content] == [
         (1, "E3-S1"),
         (2, "E3-S2"),
         (3, "E3-S3"),
     ]
-    assert output.stories[0].acceptance_criteria[2:] == ("The loan is listed after 1 s.",)
-    assert [defect.story for defect in output.stories[2].defects] == [3]
+    assert output.content[0].acceptance_criteria[2:] == ("The loan is listed after 1 s.",)
+    assert [defect.story for defect in output.content[2].defects] == [3]
     assert output.notes[-1] == "1 duplicate story was merged"
 
 
-def test_the_store_gets_the_final_stories_and_all_notes() -> None:
-    stored: list[tuple[tuple[StoryDraft, ...], tuple[str, ...]]] = []
+def test_the_draft_has_the_notes_of_all_stages() -> None:
     output, _ = run(
         generation_input(cards=tuple(card(n) for n in range(12))),
         answer(story(0), story(0), story(1), story(2)),
         completion("", "refusal"),
-        store=lambda stories, _ms, notes: stored.append((stories, notes)),
     )
-    assert stored == [(output.stories, output.notes)]
+    assert output.summary == "3 stories"
     assert len(output.notes) == 3
 
 
@@ -151,8 +150,8 @@ def test_what_a_kept_story_wants_is_not_written_again() -> None:
     want = str(story(1)["userStory"]).replace("learn at home", "teach")
     kept = (KeptStory(title="Mine", user_story=want),)
     output, _ = run(generation_input(kept=kept), answer(story(0), story(1), story(2)))
-    assert [one.title for one in output.stories] == [story(0)["title"], story(2)["title"]]
-    assert [one.code for one in output.stories] == ["E3-S1", "E3-S2"]
+    assert [one.title for one in output.content] == [story(0)["title"], story(2)["title"]]
+    assert [one.code for one in output.content] == ["E3-S1", "E3-S2"]
     assert output.notes == ("1 duplicate story was left out for an edited one",)
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content.stories.stages.answer import NotAStorySet, StorySet, parse_story_set
-from content.stories.stages.answer_json import json_found
+from content.stories.answer import NotAStorySet, StorySet, parse_story_set
+from content.stories.answer_json import json_found
 from quality.text import has_words
-from tests.unit.workers.pipeline_samples import GOOD, answer, story
+from tests.unit.content.story_samples import GOOD, answer, story
 
 SET = json.loads(GOOD)["stories"]
 STORY = json.dumps(SET[0])

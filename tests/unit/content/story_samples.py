@@ -3,14 +3,14 @@
 import json
 from dataclasses import dataclass, field, replace
 
-from content.stories.pipeline import run_pipeline
-from content.stories.stages.storage import Store
+from content.pipeline import Draft, Request, drive
+from content.stories.pipeline import steps
 from content.stories.values import (
     CardInput,
     EpicInput,
     GenerationInput,
-    GenerationOutput,
     ProjectInput,
+    StoryDraft,
 )
 from providers.values import Completion, CompletionRequest, StopReason, Usage
 
@@ -108,10 +108,10 @@ class ScriptedProvider:
     """Answers call after call from its script; a call beyond the script fails the test."""
 
     script: list[Step]
-    requests: list[CompletionRequest] = field(default_factory=list)
+    asked: list[Request] = field(default_factory=list)
 
-    def __call__(self, request: CompletionRequest) -> Completion:
-        self.requests.append(request)
+    def __call__(self, request: Request) -> Completion:
+        self.asked.append(request)
         assert self.script, "a call more than the script has"
         step = self.script.pop(0)
         if isinstance(step, Exception):
@@ -119,21 +119,23 @@ class ScriptedProvider:
         return completion(step) if isinstance(step, str) else step
 
     @property
+    def requests(self) -> list[CompletionRequest]:
+        return [request.completion for request in self.asked]
+
+    @property
     def purposes(self) -> list[str]:
         return [request.purpose for request in self.requests]
 
 
 def ignore(*_: object) -> None:
-    """A store and a listener that keep nothing."""
+    """A listener that keeps nothing."""
 
 
 def run(
-    inp: GenerationInput,
-    *script: Step,
-    store: Store = ignore,
-) -> tuple[GenerationOutput, ScriptedProvider]:
+    inp: GenerationInput, *script: Step
+) -> tuple[Draft[tuple[StoryDraft, ...]], ScriptedProvider]:
     provider = ScriptedProvider(list(script))
-    return run_pipeline(inp, complete=provider, store=store, on_stage=ignore), provider
+    return drive(steps(inp), answer=provider, on_stage=ignore), provider
 
 
 def block(text: str, tag: str) -> str:

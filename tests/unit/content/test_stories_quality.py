@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from quality.linter import DEFAULT_BAR
-from tests.unit.workers.pipeline_samples import (
+from tests.unit.content.story_samples import (
     GOOD,
     NOUNS,
     PROJECT,
@@ -24,14 +24,14 @@ from tests.unit.workers.pipeline_samples import (
 def test_a_good_set_is_scored_and_not_repaired() -> None:
     output, provider = run(generation_input(), GOOD)
     assert provider.purposes == ["generate"]
-    assert [one.quality_score for one in output.stories] == [100, 100, 100]
+    assert [one.quality_score for one in output.content] == [100, 100, 100]
     assert output.notes == ()
 
 
 def test_a_weak_set_is_repaired_once_and_the_better_one_kept() -> None:
     output, provider = run(generation_input(), WEAK, GOOD)
     assert provider.purposes == ["generate", "repair"]
-    assert [one.quality_score for one in output.stories] == [100, 100, 100]
+    assert [one.quality_score for one in output.content] == [100, 100, 100]
     (note,) = output.notes
     assert note == (
         "3 stories scored 60 of 100 with 3 defects, repaired scored 100 of 100 with 0 defects; "
@@ -59,8 +59,8 @@ def test_defects_and_previous_speak_of_the_same_order() -> None:
 def test_a_worse_repair_is_not_kept_and_the_defects_stay() -> None:
     half = answer(story(0), story(1), story(2, userStory="Books"))
     output, _ = run(generation_input(), half, WEAK)
-    assert [one.quality_score for one in output.stories] == [100, 100, 60]
-    assert [defect.kind for defect in output.stories[2].defects] == ["no_role_or_want"]
+    assert [one.quality_score for one in output.content] == [100, 100, 60]
+    assert [defect.kind for defect in output.content[2].defects] == ["no_role_or_want"]
     assert "repair not kept" in output.notes[0]
 
 
@@ -70,7 +70,7 @@ def test_a_worse_repair_is_not_kept_and_the_defects_stay() -> None:
 )
 def test_a_repair_that_brings_nothing_leaves_the_first_set(second: object) -> None:
     output, _ = run(generation_input(), WEAK, second)  # type: ignore[arg-type]  # a step
-    assert [one.quality_score for one in output.stories] == [60, 60, 60]
+    assert [one.quality_score for one in output.content] == [60, 60, 60]
     (note,) = output.notes
     assert note.startswith("3 stories scored 60 of 100 with 3 defects; their repair was not usable")
 
@@ -94,7 +94,7 @@ def test_the_wrong_number_of_stories_is_repaired_or_noted() -> None:
     output, provider = run(generation_input(), two, two)
     (defect,) = json.loads(block(provider.requests[1].user, "defects"))
     assert (defect["story"], defect["criterion"]) == (0, "story_count")
-    assert len(output.stories) == 2
+    assert len(output.content) == 2
     assert output.notes[-1] == "The answer has 2 stories. Write 3 to 5."
 
 
@@ -103,10 +103,10 @@ def test_of_too_many_stories_the_best_are_kept_and_a_note_says_so() -> None:
     output, provider = run(generation_input(), answer(*small), answer(*small))
     (defect, *_) = json.loads(block(provider.requests[1].user, "defects"))
     assert (defect["criterion"], defect["message"]) == ("story_count", "The answer has 7 stories.")
-    assert [one.title for one in output.stories] == [
+    assert [one.title for one in output.content] == [
         f"Borrow {NOUNS[n]} at night" for n in (0, 2, 4, 5, 6)
     ]
-    assert [one.code for one in output.stories] == [f"E3-S{n}" for n in range(1, 6)]
+    assert [one.code for one in output.content] == [f"E3-S{n}" for n in range(1, 6)]
     assert output.notes[-1] == "2 stories were left out, beyond the 5 that are wanted"
 
 
@@ -145,7 +145,7 @@ def test_a_repair_of_unknown_cost_says_so() -> None:
 def test_stories_with_one_title_or_one_want_are_repetitions() -> None:
     same_want = answer(story(0), story(0, title="Other words"), story(1, title="Other words."))
     output, _ = run(generation_input(), same_want, completion("", "refusal"))
-    assert [[d.criterion for d in one.defects] for one in output.stories] == [[], ["unique"]]
+    assert [[d.criterion for d in one.defects] for one in output.content] == [[], ["unique"]]
     assert output.notes[-1] == "1 duplicate story was merged"
 
 
@@ -156,14 +156,14 @@ def test_a_persona_that_no_card_voices_is_repaired() -> None:
     )
     output, provider = run(inp, answer(story(0), other, story(2)), GOOD)
     assert provider.purposes == ["generate", "repair"]
-    assert {one.persona for one in output.stories} == {"Reader"}
+    assert {one.persona for one in output.content} == {"Reader"}
 
 
 def test_one_small_defect_costs_no_second_call() -> None:
     small = answer(story(0, persona="Guest"), story(1), story(2))
     output, provider = run(generation_input(), small)
     assert len(provider.requests) == 1
-    scores = [one.quality_score or 0 for one in output.stories]
+    scores = [one.quality_score or 0 for one in output.content]
     assert scores == [95, 100, 100]
     assert min(scores) >= DEFAULT_BAR
 
@@ -185,9 +185,9 @@ def test_a_story_of_two_wants_is_repaired_whatever_the_mean() -> None:
 def test_spans_speak_of_the_text_as_it_is_stored() -> None:
     vague = story(0, userStory="As a  Reader,\tI want to find maps easily, so that I can learn.")
     output, _ = run(generation_input(), answer(vague, story(1), story(2)))
-    (defect,) = output.stories[0].defects
+    (defect,) = output.content[0].defects
     assert defect.span is not None
-    assert output.stories[0].user_story[defect.span.start : defect.span.end] == "easily"
+    assert output.content[0].user_story[defect.span.start : defect.span.end] == "easily"
 
 
 def test_a_set_in_another_language_passes() -> None:
@@ -204,4 +204,4 @@ def test_a_set_in_another_language_passes() -> None:
     project = PROJECT.__class__(name="B", description="", context="", language="German")
     output, provider = run(generation_input(project=project), german)
     assert len(provider.requests) == 1
-    assert [one.quality_score for one in output.stories] == [100, 100, 100]
+    assert [one.quality_score for one in output.content] == [100, 100, 100]

@@ -7,7 +7,7 @@ import pytest
 from content.stories.prompts.conversation import system_blocks
 from content.stories.prompts.rendering import PromptError, PromptTemplate, prompt_version
 from content.stories.values import PERSONA_SETS, STORY_RANGES
-from tests.unit.workers.pipeline_samples import PROJECT
+from tests.unit.content.story_samples import PROJECT
 
 PAIRS = list(product(STORY_RANGES, PERSONA_SETS))
 GREETING = PromptTemplate(name="greeting", text="Hello $name, that is $$5.")

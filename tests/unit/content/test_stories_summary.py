@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from content.stories.stages.card_summary import CardSummary, summarise
+from content.stories.card_summary import CardSummary, summarise
 from content.stories.values import CardInput
-from tests.unit.workers.pipeline_samples import card
+from tests.unit.content.story_samples import card
 
 MAX_CHARS = 8_000
 PERSONAS = ["Archivist"] * 6 + ["Researcher"] * 3 + ["Donor"]

@@ -1,0 +1,133 @@
+"""The pipeline of a content kind: its stages in order, as a generator of provider calls.
+
+Nothing here does I/O, as in httpx's auth flow: an item's steps yield each call that they want
+made, and are sent its answer. Whoever drives them makes the calls, knows the time, and decides
+what an error means.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from providers.values import Completion, CompletionRequest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """A call that an item's steps want made.
+
+    Attributes:
+        key: names the call among its item's. An answer is kept under it, so the same item asked
+            again, by a later attempt, is not paid for again.
+        alike: names calls that take about as long as this one, of the same model.
+    """
+
+    key: str
+    completion: CompletionRequest
+    alike: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageBegun:
+    """A stage begins; with the stages that were skipped, and the notes that were made, so far."""
+
+    name: str
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft(Generic[T]):
+    """What an item's steps made, not stored yet.
+
+    Attributes:
+        content: the kind's own value.
+        summary: what it is, in a few words: "5 stories".
+        notes: what a reader of the run's log should know.
+    """
+
+    content: T
+    summary: str
+    notes: tuple[str, ...] = ()
+
+
+class State(Protocol):
+    """What a kind's stages have made so far: a frozen value, of which each returns a new one."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For the run's log."""
+        ...
+
+
+S = TypeVar("S", bound=State)
+
+#: Work that wants calls made, is sent their answers, and returns a `T`.
+Calls = Generator[Request, Completion, T]
+#: The same for a whole item; after a `StageBegun` it goes on with `next`.
+Steps = Generator[Request | StageBegun, Completion, T]
+
+
+def _never(_state: object) -> bool:
+    return False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage(Generic[S]):
+    """A part of the pipeline, by its name; `can_skip` may leave it out."""
+
+    name: str
+    run: Callable[[S], Calls[S]]
+    can_skip: Callable[[S], bool] = _never
+
+
+def plain(work: Callable[[S], S]) -> Callable[[S], Calls[S]]:
+    """Work that wants no calls, as a stage runs it."""
+
+    def run(state: S) -> Calls[S]:
+        yield from ()
+        return work(state)
+
+    return run
+
+
+def run_stages(stages: Sequence[Stage[S]], state: S) -> Steps[S]:
+    """The stages one after the other, but those that are skipped; returns the last one's state.
+
+    What a stage raises comes through unchanged.
+    """
+    skipped: tuple[str, ...] = ()
+    for stage in stages:
+        if stage.can_skip(state):
+            skipped = (*skipped, stage.name)
+            continue
+        yield StageBegun(name=stage.name, skipped=skipped, notes=state.notes)
+        state = yield from stage.run(state)
+    return state
+
+
+def drive(
+    steps: Steps[T],
+    *,
+    answer: Callable[[Request], Completion],
+    on_stage: Callable[[StageBegun], None],
+) -> T:
+    """Take an item through its steps, with `answer` making the calls; what they return.
+
+    What `answer` or `on_stage` raises ends the steps and comes through unchanged.
+    """
+    with closing(steps):
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, StageBegun):
+                    on_stage(step)
+                    step = next(steps)
+                else:
+                    step = steps.send(answer(step))
+        except StopIteration as end:
+            result: T = end.value
+            return result
