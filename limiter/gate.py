@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import redis
 
+from limiter.keys import CLOSED_MOST_S, gate_keys
 from providers.values import RateLimits
-from runs.limits import CLOSED_MOST_S, gate_keys
 
 DIMENSIONS = ("requests", "input", "output")
 #: The user of runs that no person started.

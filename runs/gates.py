@@ -7,11 +7,7 @@ the change stands there alone, and its author is told so.
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache
-from pathlib import Path
-from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import DateTimeField, Value
@@ -19,17 +15,13 @@ from django.db.models.functions import Now
 from redis import RedisError
 
 from batchgen.errors import NotFound, Unavailable, ValidationFailed
-from batchgen.redis import client as redis
+from limiter.keys import CLOSED_MOST_S
+from limiter.status import gate_set
+from providers.registry import limit_pool
+from runs.closures import EPOCH, closed_gates, closures_of_accounts
 from runs.engine.queries import QUERIES
-from runs.limits import (
-    CLOSED_MOST_S,
-    EPOCH,
-    closings_read,
-    closures_of_key,
-    gate_keys,
-    gate_name,
-)
 from runs.models import Closure, GateAction, Run, RunLog
+from runs.reads.gates import gates_of
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +37,7 @@ _REDIS_AWAY = (
 
 def models_known() -> list[str]:
     """The configured model, and those that runs used: what has a gate that somebody may mean."""
-    return sorted(
-        {settings.MODEL, *Run.objects.order_by().values_list("model", flat=True).distinct()}
-    )
+    return sorted(gates_of(Run.objects.all()))
 
 
 def gate_of(model: str) -> str:
@@ -57,9 +47,10 @@ def gate_of(model: str) -> str:
         NotFound: it is neither the configured model, nor that of any run, nor what
             `limits_read` calls a gate that is closed.
     """
-    gate, known = gate_name(model), models_known()
-    if model not in known and not closures_of_key().filter(gate=gate).exists():
-        raise NotFound(f"No run has used this model. Known are {', '.join(known)}.")
+    known = gates_of(Run.objects.all())
+    gate = known.get(model) or limit_pool(model)
+    if model not in known and not closures_of_accounts().filter(gate=gate).exists():
+        raise NotFound(f"No run has used this model. Known are {', '.join(sorted(known))}.")
     return gate
 
 
@@ -85,9 +76,9 @@ def gate_close(*, model: str, until: datetime, reason: str, actor: "User | str")
                 until=["Give a time from now on, within 31 days."],
             )
         _note(GateAction.Kind.CLOSE, gate, model, actor, reason=reason, until=until)
-    closing = closings_read().get(gate)
-    if closing is not None:  # a very short one may be over
-        _tell_redis(gate, closing.seconds, reason)
+    closed = closed_gates().get(gate)
+    if closed is not None:  # a very short one may be over
+        _tell_redis(gate, closed.seconds, reason)
 
 
 def gate_open(*, model: str, actor: "User | str", reason: str = "") -> None:
@@ -104,16 +95,13 @@ def gate_open(*, model: str, actor: "User | str", reason: str = "") -> None:
     try:
         _tell_redis(gate, 0, "")
     finally:
-        QUERIES.fetch(
-            "lanes_wake", {"models": _pooled_with(model), "reasons": list(_HELD_BY_GATES)}
-        )
+        QUERIES.fetch("lanes_wake", {"models": _sharing(gate), "reasons": list(_HELD_BY_GATES)})
 
 
-def _pooled_with(model: str) -> list[str]:
-    """The models of open runs that share the model's gate."""
-    gate = gate_name(model)
-    used = Run.objects.filter(completed_at__isnull=True).order_by().values_list("model", flat=True)
-    return [each for each in used.distinct() if gate_name(each) == gate]
+def _sharing(gate: str) -> list[str]:
+    """The models of open runs whose gate it is."""
+    known = gates_of(Run.objects.filter(completed_at__isnull=True))
+    return [model for model, its_gate in known.items() if its_gate == gate]
 
 
 def _note(
@@ -138,7 +126,7 @@ def _note(
     )
     done = "opened" if until is None else f"closed until {until:%Y-%m-%d %H:%M:%S %Z}"
     told = f"The gate of {model} was {done} by {name}" + (f": {reason}" if reason else ".")
-    _tell_runs(told, _pooled_with(model), level="info" if until is None else "warning")
+    _tell_runs(told, _sharing(gate), level="info" if until is None else "warning")
     transaction.on_commit(lambda: log.warning("%s", told))
 
 
@@ -152,12 +140,7 @@ def _tell_runs(message: str, models: Iterable[str], *, level: str) -> None:
 
 def _tell_redis(gate: str, seconds: float, reason: str) -> None:
     try:
-        _script()(keys=gate_keys(gate)[:1], args=[seconds, reason])
+        gate_set(gate, seconds=seconds, reason=reason)
     except RedisError as away:
         log.warning("a gate's change is in PostgreSQL only: %s", away)
         raise Unavailable(_REDIS_AWAY) from away
-
-
-@cache
-def _script() -> Any:
-    return redis.client().register_script(Path(__file__).with_name("gate_set.lua").read_text())

@@ -402,7 +402,7 @@ class RunLog(models.Model):
 class Closure(models.Model):
     """Until when a provider key and model take no calls: what Redis may forget."""
 
-    #: As in `runs.limits.gate_name`.
+    #: As in `providers.registry.limit_pool`.
     gate = models.CharField(max_length=150, primary_key=True)
     until = models.DateTimeField()
     #: A code of `providers.errors`, or a person's words.

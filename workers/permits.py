@@ -19,8 +19,9 @@ from content.stories.prompts.rendering import prompt_version
 from limiter.desk import Desk, Wait
 from limiter.gate import NOBODY, Amounts, Ceilings, Gate, Permit, Want
 from providers.errors import Overloaded, ProviderError, QueueFull, RateLimited
+from providers.registry import limit_pool
 from providers.values import CompletionRequest, RateLimits, Usage
-from runs.limits import closure_read, closure_write, gate_name
+from runs.closures import closure_read, closure_write
 from runs.states import PRIORITY_RANK
 from workers.retry import unstated_wait_s
 
@@ -130,7 +131,7 @@ class Permits:
         return permit if isinstance(permit, Wait) else Leave(desk, permit)
 
     def _desk(self, model: str) -> Desk:
-        name = gate_name(model)
+        name = limit_pool(model)
         desk = self._desks.get(name)
         if desk is None:
             gate = Gate(redis.client(), name, _ceilings())

@@ -13,9 +13,11 @@ from django.http import HttpRequest
 
 from batchgen.db.clock import database_now
 from batchgen.errors import BatchgenError
+from limiter.keys import CLOSED_MOST_S
+from providers.registry import pool_shown
 from runs.admin.read_only import ReadOnlyAdmin
-from runs.gates import gate_close, gate_open, models_known
-from runs.limits import CLOSED_MOST_S, closures_of_key, gate_name, model_of
+from runs.closures import closures_of_accounts
+from runs.gates import gate_close, gate_of, gate_open, models_known
 from runs.models import Closure, GateAction
 
 if TYPE_CHECKING:  # only a stub takes the type of the model
@@ -57,7 +59,7 @@ class ClosureAdmin(ReadOnlyAdmin):
     actions = ("open_gates",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Closure]:
-        return super().get_queryset(request) & closures_of_key()
+        return super().get_queryset(request) & closures_of_accounts()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("runs.add_closure")
@@ -67,14 +69,14 @@ class ClosureAdmin(ReadOnlyAdmin):
 
     @admin.display(description="model", ordering="gate")
     def of_model(self, closure: Closure) -> str:
-        return model_of(closure.gate)
+        return pool_shown(closure.gate)
 
     @admin.display(boolean=True)
     def closed(self, closure: Closure) -> bool:
         return closure.until > database_now()
 
     def save_model(self, request: HttpRequest, obj: Closure, form: Any, change: bool) -> None:
-        obj.gate = gate_name(form.cleaned_data["model"])
+        obj.gate = gate_of(form.cleaned_data["model"])
         close = partial(gate_close, actor=_user(request), **form.cleaned_data)
         # The page's own transaction has to be over before Redis is told.
         transaction.on_commit(partial(_attempt, request, close))
@@ -83,7 +85,7 @@ class ClosureAdmin(ReadOnlyAdmin):
     def open_gates(self, request: HttpRequest, closures: QuerySet[Closure]) -> None:
         """Open those that are chosen, and tell what came of it."""
         for closure in closures:
-            model = model_of(closure.gate)
+            model = pool_shown(closure.gate)
             if _attempt(request, partial(gate_open, model=model, actor=_user(request))):
                 messages.success(request, f"The gate of {model} is open.")
 

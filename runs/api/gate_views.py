@@ -11,8 +11,8 @@ from batchgen.api.output import shown
 from batchgen.errors import NotFound, Unavailable
 from epics.access import staff_require
 from runs.api.queue_json import GateCloseInput, GateOpenInput, LimitsOutput
-from runs.gates import gate_close, gate_open
-from runs.limits import limits_read
+from runs.gates import gate_close, gate_of, gate_open
+from runs.reads.gates import limits_read
 
 _MODEL = OpenApiParameter(
     "model", OpenApiTypes.STR, OpenApiParameter.PATH, description="As `GET /queue/status` has it."
@@ -38,7 +38,7 @@ class GateCloseView(APIView):
         staff_require(user=request.user)
         asked = valid(GateCloseInput, request.data)
         gate_close(model=model, actor=signed_in(request), **asked)
-        return Response(shown(LimitsOutput, limits_read([model])[0]))
+        return Response(shown(LimitsOutput, limits_read({model: gate_of(model)})[0]))
 
 
 class GateOpenView(APIView):
@@ -60,4 +60,4 @@ class GateOpenView(APIView):
         staff_require(user=request.user)
         asked = valid(GateOpenInput, request.data)
         gate_open(model=model, actor=signed_in(request), **asked)
-        return Response(shown(LimitsOutput, limits_read([model])[0]))
+        return Response(shown(LimitsOutput, limits_read({model: gate_of(model)})[0]))

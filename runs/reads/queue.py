@@ -10,12 +10,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from epics.access import Somebody, projects_visible
 from runs.engine.queries import QUERIES
-from runs.limits import Limits, limits_read
 from runs.models import Run, Worker
+from runs.reads.gates import Limits, gates_of, limits_read
 from runs.reads.selectors import workers_alive
 
 #: Over which the throughput is taken, in minutes.
@@ -82,7 +80,7 @@ def queue_status(*, user: Somebody) -> QueueStatus:
         **counts,
         throughput_per_minute=round(recent / _THROUGHPUT_MIN, 1),
         workers=tuple(_workers(share)),
-        limits=tuple(limits_read(_models())),
+        limits=tuple(limits_read(gates_of(Run.objects.filter(completed_at__isnull=True)))),
     )
 
 
@@ -115,9 +113,3 @@ def _workers(share: dict[str, object]) -> Iterable[WorkerStatus]:
             ),
             last_heartbeat_at=worker.heartbeat_at,
         )
-
-
-def _models() -> list[str]:
-    """The configured model, and those that open runs still use."""
-    used = Run.objects.filter(completed_at__isnull=True).order_by().values_list("model", flat=True)
-    return sorted({settings.MODEL, *used.distinct()})

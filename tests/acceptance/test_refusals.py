@@ -7,10 +7,10 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import override_settings
 
+from runs.closures import closed_gates
 from runs.engine.controls import run_control
 from runs.engine.start import RunOptions, run_start
 from runs.gates import gate_open
-from runs.limits import closings_read
 from runs.models import Lane, Run, RunEpic
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator
@@ -85,10 +85,10 @@ def test_a_key_that_a_mistake_shut_is_opened_by_hand_and_the_run_goes_on(
     with override_settings(ANTHROPIC_BASE_URL=provider.url):
         fleet.start()
         wait_for(lambda: Lane.objects.filter(run=run, state="parked").exists(), "the lane waits")
-        assert closings_read()
+        assert closed_gates()
         gate_open(model=run.model, actor="dana")
         wait_until_ended(run)
-        assert not closings_read()
+        assert not closed_gates()
     assert run.status == "SUCCEEDED"
     assert len(provider.stats()["calls"]) == 4
     assert_counted(run)

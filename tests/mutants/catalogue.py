@@ -905,14 +905,14 @@ _HOST = "__import__('django').utils.timezone.now()"
 CLOCKS = (
     _mutant(
         "clocks: a closing ends by the database's clock",
-        "runs/limits.py",
+        "runs/closures.py",
         "    until = Now() + timedelta(seconds=seconds)\n",
         f"    until = {_HOST} + timedelta(seconds=seconds)\n",
         f"{GATE_CLOCKS}test_after_a_lost_redis_the_gate_is_closed_for_what_is_left",
     ),
     _mutant(
         "clocks: what is left of a closing is read by the database's clock",
-        "runs/limits.py",
+        "runs/closures.py",
         'closures.values_list(F("until") - Now(), "reason")',
         f'closures.values_list(F("until") - {_HOST}, "reason")',
         f"{GATE_CLOCKS}test_a_worker_with_a_wrong_clock_reads_a_closing_rightly",
@@ -993,16 +993,16 @@ NUMBERS = (
     ),
     _mutant(
         "numbers: what Redis holds of a gate is told as far as it makes sense",
-        "runs/limits.py",
+        "limiter/status.py",
         "    return value if abs(value) <= _NUMBER_MOST else 0.0\n",
         "    return value\n",
         f"{QUEUE}test_whatever_redis_holds_of_a_gate_the_status_is_told",
     ),
     _mutant(
         "numbers: a gate that PostgreSQL alone remembers is told closed",
-        "runs/limits.py",
-        "    closing = _closing(state, moment) if state else remembered\n",
-        "    closing = _closing(state, moment)\n",
+        "limiter/status.py",
+        "    closed = _closed(state, moment) if state else remembered\n",
+        "    closed = _closed(state, moment)\n",
         f"{QUEUE}test_a_gate_that_postgresql_alone_remembers_is_told_closed",
     ),
 )

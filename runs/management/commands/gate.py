@@ -15,9 +15,10 @@ from batchgen.api.inputs import is_moment
 from batchgen.db.clock import database_now
 from batchgen.errors import BatchgenError
 from epics.bounds import control_character
-from runs.gates import REASON_CHARS, gate_close, gate_open, models_known
-from runs.limits import limits_read
+from runs.gates import REASON_CHARS, gate_close, gate_open
 from runs.management.terminal import shell_name, user_named
+from runs.models import Run
+from runs.reads.gates import gates_of, limits_read
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
@@ -67,7 +68,7 @@ class Command(BaseCommand):
 
     def _list(self) -> None:
         table = Table("model", "calls in flight", "next call", "closed until", "why")
-        for limits in limits_read(models_known()):
+        for limits in limits_read(gates_of(Run.objects.all())):
             due_s = limits.time_until_next_ms / 1000
             until = limits.closed_until
             table.add_row(

@@ -10,7 +10,8 @@ from django.conf import settings
 from rich.console import Console
 
 from batchgen.redis import client as redis
-from runs.limits import closure_write, gate_name
+from providers.registry import limit_pool
+from runs.closures import closure_write
 from runs.models import PacingProfile, RunEpic
 from runs.states import Pacing
 from tests.acceptance.faults.bed import Bed
@@ -201,7 +202,7 @@ def _lanes_round(scene: Scene, random: Random, pacing: Pacing) -> None:
 def stall(bed: Bed, asked: Asked, console: Console) -> list[str]:
     """Nothing goes on, on purpose: the run is ended, and what is shown tells why."""
     scene = scene_make(bed, Load(epics=40, lanes=4, latency_ms=200), seed=asked.seed)
-    closure_write(gate_name(settings.MODEL), seconds=600, reason="SHUT_BY_THE_SUITE")
+    closure_write(limit_pool(settings.MODEL), seconds=600, reason="SHUT_BY_THE_SUITE")
     redis.client().flushall()
     try:
         scene.await_ends(timeout_s=_END_S, look=Watchdog(scene, most_s=3).look)

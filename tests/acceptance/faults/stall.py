@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from batchgen.redis import client as redis
+from limiter.keys import gate_keys
+from providers.registry import limit_pool
 from runs.engine.dispatch import message_id, messages_waiting
-from runs.limits import gate_keys, gate_name
 from tests.acceptance.faults.scene import Scene
 
 #: Three times what the program is given to recover in, and nothing explains it any more.
@@ -113,7 +114,7 @@ def _lanes() -> RenderableType:
 
 
 def _gate() -> RenderableType:
-    name = gate_name(settings.MODEL)
+    name = limit_pool(settings.MODEL)
     table = Table(title=f"gate {name}")
     table.add_column("field")
     table.add_column("value", justify="right")

@@ -12,10 +12,11 @@ from pytest_django.fixtures import Settings
 
 from epics.models import Epic, EpicCard, Story
 from providers.anthropic.client import ProviderClient
+from providers.registry import limit_pool
 from runs.engine.lanes import lanes_dispatch, lanes_reclaim
 from runs.engine.transitions import run_move
-from runs.limits import limits_read
 from runs.models import Closure, Lane, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
+from runs.reads.gates import limits_read
 from runs.reads.log import log_after
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import runs_with_figures
@@ -155,7 +156,7 @@ def test_a_wait_beyond_the_longest_pauses_the_run_and_closes_no_gate(
     assert (run.status, run.error_code) == ("PAUSED", "PROVIDER_WAIT_TOO_LONG")
     assert "BATCHGEN_LONGEST_WAIT_S" in run.error
     assert (epic.status, epic.attempt, epic.lane_id) == ("PENDING", 0, None)
-    (limits,) = limits_read([run.model])
+    (limits,) = limits_read({run.model: limit_pool(run.model)})
     assert limits.closed_until is None
     assert not Closure.objects.exists()
     run_move(run_id=run.id, to=RunStatus.RUNNING, kind=RunAction.Kind.RESUME, message="On.")
@@ -171,7 +172,7 @@ def test_a_wait_that_we_choose_is_within_the_longest(
     settings.LONGEST_WAIT_S = 10
     world = World.make(epics=1, lanes=1)
     _answer(world, client, simulator, {"type": "error", "status": 429, "retry_after_s": 0})
-    (limits,) = limits_read([world.run.model])
+    (limits,) = limits_read({world.run.model: limit_pool(world.run.model)})
     assert 0 < limits.time_until_next_ms <= 11_000
 
 
@@ -233,7 +234,7 @@ def test_a_prompt_that_is_too_long_fails_its_epic_and_closes_no_gate(
     world = World.make(epics=2, lanes=1)
     epic = _answer(world, client, simulator, {"type": "error", "kind": kind})
     assert (epic.status, epic.error_code) == ("FAILED", "CONTEXT_TOO_LONG")
-    (limits,) = limits_read([world.run.model])
+    (limits,) = limits_read({world.run.model: limit_pool(world.run.model)})
     assert limits.closed_until is None
     assert not Closure.objects.exists()
     _attempt(world, client).run()

@@ -9,7 +9,8 @@ from django.conf import settings
 from batchgen.redis import client as redis
 from limiter.desk import Wait
 from providers.errors import RateLimited
-from runs.limits import closure_read, closure_write, gate_name
+from providers.registry import limit_pool
+from runs.closures import closure_read, closure_write
 from tests.clocks import host_clock
 from tests.integration.engine.world import FIRST
 from workers.permits import Leave, Permits
@@ -52,7 +53,7 @@ def waits_for(permits: Permits) -> Wait:
 
 
 def closed_s() -> float:
-    closure = closure_read(gate_name(FIRST.model))
+    closure = closure_read(limit_pool(FIRST.model))
     assert closure
     return closure[0]
 
@@ -69,7 +70,7 @@ def test_after_a_lost_redis_the_gate_is_closed_for_what_is_left(step_s: float) -
     redis.client().flushdb()
     permits = permits_make()
     waits_for(permits)
-    gate = redis.client().hgetall(redis.key(f"limit:{{{gate_name(FIRST.model)}}}:gate"))
+    gate = redis.client().hgetall(redis.key(f"limit:{{{limit_pool(FIRST.model)}}}:gate"))
     seconds, micros = redis.client().time()
     left_s = float(gate[b"closed_until"]) - seconds - micros / 1e6
     assert gate[b"closed_reason"] == b"RATE_LIMITED"

@@ -6,8 +6,8 @@ import pytest
 
 from batchgen.redis import client as redis
 from limiter.gate import Amounts, Ceilings, Refused
+from limiter.keys import CLOSED_MOST_S
 from providers.values import RateLimits, RateLimitWindow
-from runs.limits import CLOSED_MOST_S
 from tests.integration.limiter.world import RUN, Process, gates, want
 
 #: 20 a second; a full bucket holds 18: a second's worth less the margin.

@@ -20,12 +20,14 @@ from django.urls import reverse
 from batchgen.db.clock import database_now
 from batchgen.redis import client as redis
 from limiter.desk import Wait
+from limiter.keys import gate_keys
 from providers.errors import RateLimited
-from runs import gates
+from providers.registry import limit_pool
+from runs.closures import closed_gates
 from runs.engine.lanes import lane_park
 from runs.gates import gate_close, gate_open
-from runs.limits import closings_read, gate_keys, gate_name, limits_read
 from runs.models import Closure, GateAction, Lane, RunLog
+from runs.reads.gates import limits_read
 from tests.integration.engine.world import FIRST, World
 from tests.integration.runs_api.test_admin import root
 from tests.integration.runs_api.world import client_of, get, post
@@ -52,13 +54,6 @@ def away(monkeypatch: pytest.MonkeyPatch) -> None:
     """For whoever changes a gate, Redis is not there."""
     gone = redis_client.Redis(port=1, socket_connect_timeout=0.1)
     monkeypatch.setattr(redis, "client", lambda: gone)
-    gates._script.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def _forget_script() -> Iterator[None]:
-    yield
-    gates._script.cache_clear()
 
 
 def staff(name: str = "sam") -> Client:
@@ -115,7 +110,7 @@ def test_a_gate_that_is_closed_lets_nobody_through_until_it_is_opened() -> None:
     data = post(sam, OPEN, {}, status=200)["data"]
     assert (data["closedUntil"], data["closedReason"]) == (None, None)
     assert goes(made)
-    assert not closings_read()
+    assert not closed_gates()
 
 
 def test_what_the_provider_closed_is_opened_everywhere() -> None:
@@ -123,7 +118,7 @@ def test_what_the_provider_closed_is_opened_everywhere() -> None:
     refused(made)
     assert waits(made) == "gate-closed"
     post(staff(), OPEN, {"reason": "A mistake of the gateway."}, status=200)
-    assert not closings_read()
+    assert not closed_gates()
     assert goes(made)
     redis.client().flushdb()
     assert goes(permits())
@@ -133,7 +128,7 @@ def test_a_closing_outlives_redis() -> None:
     permits()
     post(staff(), CLOSE, {"until": later(hours=2), "reason": "Wait."}, status=200)
     redis.client().flushdb()
-    (limits,) = limits_read([MODEL])
+    (limits,) = limits_read({MODEL: limit_pool(MODEL)})
     assert limits.closed_reason == "Wait."
     assert waits(permits()) == "gate-closed"
 
@@ -143,8 +138,8 @@ def test_a_closing_replaces_the_one_that_lasts() -> None:
     refused(made)
     post(sam, CLOSE, {"until": later(days=20), "reason": "First."}, status=200)
     post(sam, CLOSE, {"until": later(hours=1), "reason": "Second."}, status=200)
-    (limits,) = limits_read([MODEL])
-    assert limits.closed_reason == closings_read()[gate_name(MODEL)].reason == "Second."
+    (limits,) = limits_read({MODEL: limit_pool(MODEL)})
+    assert limits.closed_reason == closed_gates()[limit_pool(MODEL)].reason == "Second."
     assert limits.time_until_next_ms <= 3_600_000
     refused_meanwhile = Closure.objects.get()
     assert refused_meanwhile.reason == "Second."
@@ -186,7 +181,7 @@ def test_a_closing_that_makes_no_sense_changes_nothing(body: dict[str, Any], fie
     error = post(staff(), CLOSE, body, status=400)["error"]
     assert field in error["details"]
     assert not GateAction.objects.exists()
-    assert not closings_read()
+    assert not closed_gates()
 
 
 def test_a_time_within_a_month_is_judged_by_the_databases_clock() -> None:
@@ -249,9 +244,9 @@ def test_without_redis_the_change_is_kept_and_its_author_is_told(away: None) -> 
     sam = staff()
     error = post(sam, CLOSE, {"until": later(hours=1), "reason": "x"}, status=503)["error"]
     assert (error["code"], "Repeat it" in error["message"]) == ("UNAVAILABLE", True)
-    assert gate_name(MODEL) in closings_read()
+    assert limit_pool(MODEL) in closed_gates()
     assert "Repeat it" in post(sam, OPEN, {}, status=503)["error"]["message"]
-    assert not closings_read()
+    assert not closed_gates()
     lane.refresh_from_db()
     assert lane.wake_at
     assert lane.wake_at <= database_now()
@@ -267,7 +262,7 @@ def test_what_was_recalled_before_the_opening_does_not_close_it_again() -> None:
     gate_open(model=MODEL, actor="root (shell)")
     slow.flush()
     assert goes(slow)
-    assert redis.client().hget(gate_keys(gate_name(MODEL))[0], "closed_until") == b"0"
+    assert redis.client().hget(gate_keys(limit_pool(MODEL))[0], "closed_until") == b"0"
 
 
 def test_in_the_admin_a_gate_is_closed_and_opened(root: Client) -> None:
@@ -282,7 +277,7 @@ def test_in_the_admin_a_gate_is_closed_and_opened(root: Client) -> None:
     shown = root.get(rows).content.decode()
     assert MODEL in shown
     assert "Holiday." in shown
-    chosen = {"action": "open_gates", "_selected_action": [gate_name(MODEL)]}
+    chosen = {"action": "open_gates", "_selected_action": [limit_pool(MODEL)]}
     response = root.post(rows, chosen)
     said = [str(message) for message in get_messages(response.wsgi_request)]
     assert said[-1] == f"The gate of {MODEL} is open."
@@ -306,7 +301,7 @@ def test_in_the_admin_a_redis_that_is_away_is_told_of(root: Client, away: None) 
     assert response.status_code == 302
     said = [str(message) for message in get_messages(response.wsgi_request)]
     assert any("Repeat it" in each for each in said)
-    assert gate_name(MODEL) in closings_read()
+    assert limit_pool(MODEL) in closed_gates()
 
 
 def shell(*words: str) -> str:

@@ -11,8 +11,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from batchgen.redis import client as redis
 from epics.models import Epic
+from limiter.keys import gate_keys
 from providers.anthropic.client import ProviderClient
-from runs.limits import closure_write, gate_keys, gate_name
+from providers.registry import limit_pool
+from runs.closures import closure_write
 from runs.models import PacingProfile, Run, RunEpic
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, attempt_make, project_make
@@ -96,7 +98,7 @@ def test_limits_are_shown_as_the_gate_has_them(simulator: Simulator) -> None:
 def test_whatever_redis_holds_of_a_gate_the_status_is_told(odd: str) -> None:
     names = ("requests", "input", "output")
     fields = [f"{what}_{name}" for what in ("limit", "level", "full", "drag") for name in names]
-    gate = gate_keys(gate_name(settings.MODEL))[0]
+    gate = gate_keys(limit_pool(settings.MODEL))[0]
     redis.client().hset(gate, "limit_requests", "1000")
     for field in [*fields, "at", "closed_until", "closed_reason", "window", "held"]:
         redis.client().hset(gate, field, odd)
@@ -107,8 +109,8 @@ def test_whatever_redis_holds_of_a_gate_the_status_is_told(odd: str) -> None:
 
 def test_a_gate_that_postgresql_alone_remembers_is_told_closed() -> None:
     redis.client().flushdb()
-    other, foreign = gate_name("claude-other-9"), "0" * 12 + ":claude-other-9"
-    for gate in (gate_name(settings.MODEL), other, foreign):
+    other, foreign = limit_pool("claude-other-9"), "0" * 12 + ":claude-other-9"
+    for gate in (limit_pool(settings.MODEL), other, foreign):
         closure_write(gate, seconds=60, reason="RATE_LIMITED")
     limits, others = status()["limits"]
     assert (limits["model"], others["model"]) == (settings.MODEL, "claude-other-9")
@@ -119,7 +121,7 @@ def test_a_gate_that_postgresql_alone_remembers_is_told_closed() -> None:
 
 
 def test_the_time_until_the_next_call_is_told() -> None:
-    gate = gate_keys(gate_name(settings.MODEL))[0]
+    gate = gate_keys(limit_pool(settings.MODEL))[0]
     seconds, micros = redis.client().time()
     state = {"limit": "60", "full": "1", "level": "-90", "drag": "0"}
     for name, value in state.items():

@@ -1,4 +1,4 @@
--- gate_set(KEYS = {gate}, ARGV = {seconds, reason})
+-- set_closing(KEYS = {gate}, ARGV = {seconds, reason})
 --
 -- Closes a gate of limiter/gate.lua for so many seconds from now, or opens it (0), by
 -- hand. `set_at` lets the gate know a closing that somebody recalled from PostgreSQL before that.

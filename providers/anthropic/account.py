@@ -1,0 +1,45 @@
+"""A key at Anthropic's API, or at what speaks like it; imports no SDK before it is needed."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from providers.anthropic.client import ProviderClient
+
+#: Families whose versions share one limit; later ones have a limit each.
+_POOLED = re.compile(r"^(claude-(?:opus|sonnet)-4)-\d")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnthropicAccount:
+    """A key, the address that takes it ("": Anthropic's own), and the deadline of its calls."""
+
+    api_key: str = field(repr=False)
+    base_url: str
+    timeout_s: float
+
+    @property
+    def id(self) -> str:
+        return hashlib.sha256(f"{self.api_key} {self.base_url}".encode()).hexdigest()[:12]
+
+    def pool_of(self, model: str) -> str:
+        pooled = _POOLED.match(model)
+        return pooled[1] if pooled else model
+
+    def connect(self, *, max_connections: int) -> "ProviderClient":
+        # Importing the SDK takes a second, which processes that make no calls spare themselves.
+        from providers.anthropic.client import ProviderClient  # noqa: PLC0415  # see above
+
+        return ProviderClient(
+            api_key=self.api_key,
+            base_url=self.base_url or None,
+            timeout_s=self.timeout_s,
+            max_connections=max_connections,
+        )
+
+    def find_model(self, model: str) -> str:
+        from providers.anthropic.acquaintance import model_ask  # noqa: PLC0415  # as above
+
+        return model_ask(api_key=self.api_key, base_url=self.base_url or None, model=model)
