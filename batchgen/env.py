@@ -9,7 +9,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from batchgen.redis.url import RedisURLError, parse
+from batchgen.redis.address import RedisURLError
+from batchgen.redis.url import parse
 
 #: What `secret` reads.
 SECRETS = (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from batchgen.local.supervisor import ChildFailedError
+from batchgen.local.child import ChildFailedError
 from benchmarks.bench import Bench, bench
 from benchmarks.registry import WORKLOADS, workload
 from benchmarks.rows import Rows

@@ -14,8 +14,9 @@ from django.core.management import call_command
 from django.db import connection
 
 from batchgen.local import stack
+from batchgen.local.child import Child, logged
 from batchgen.local.place import scratch
-from batchgen.local.supervisor import Child, Supervisor, logged
+from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from batchgen.redis import client as redis
 from benchmarks.processes import Tree

@@ -12,7 +12,7 @@ from statistics import median
 from django.db import connection
 
 from batchgen.db.ids import new_id
-from batchgen.local.supervisor import Child
+from batchgen.local.child import Child
 from benchmarks import runs
 from benchmarks.backlogs import project_create
 from benchmarks.bench import ROOT, Bench, python

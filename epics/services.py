@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from batchgen.errors import NotFound, RunAlreadyActive, ValidationFailed
 from epics import bounds
-from epics.files.backlog_document import dependency_cycle
+from epics.files.document_misfits import dependency_cycle
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.quotas import projects_check
 from epics.writes import (

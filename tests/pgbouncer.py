@@ -14,7 +14,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from batchgen.local.supervisor import Account, Child, Supervisor, logged
+from batchgen.local.child import Account, Child, logged
+from batchgen.local.supervisor import Supervisor
 
 #: None where it is not installed.
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")

@@ -15,9 +15,10 @@ from typing import Any
 
 import redis
 
+from batchgen.local.child import Child, Running
 from batchgen.local.place import free_port
 from batchgen.local.redis import program
-from batchgen.local.supervisor import Child, Running, Supervisor
+from batchgen.local.supervisor import Supervisor
 from batchgen.redis.client import connection_pool
 from batchgen.redis.url import parse
 from tests.certificates import Certificates, certificates

@@ -3,6 +3,6 @@
 `registry` says how a check is written; every module imported here holds those of one group.
 """
 
-from batchgen.doctor import database, redis, schema, settings
+from batchgen.doctor import database, redis, redis_rights, schema, settings
 
-__all__ = ["database", "redis", "schema", "settings"]
+__all__ = ["database", "redis", "redis_rights", "schema", "settings"]

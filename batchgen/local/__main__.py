@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from batchgen import env
 from batchgen.local import stack
+from batchgen.local.child import Child, ChildFailedError
 from batchgen.local.place import (
     LOCAL,
     LocalError,
@@ -20,7 +21,7 @@ from batchgen.local.place import (
     require_free,
     scratch,
 )
-from batchgen.local.supervisor import Child, ChildFailedError, StopRequestedError, Supervisor
+from batchgen.local.supervisor import StopRequestedError, Supervisor
 from batchgen.local.terminal import LogFiles, Terminal
 
 _INTERRUPTED = 130

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from batchgen.local.supervisor import Account, Child, Running
+from batchgen.local.child import Account, Child, Running
 
 _NAME = "batchgen"
 _OLD_SERVER_STOP_S = 30

@@ -15,8 +15,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from batchgen.local.child import Child, Running
 from batchgen.local.place import free_port
-from batchgen.local.supervisor import Child, Running
 from batchgen.redis.client import connection_pool
 from batchgen.redis.url import parse
 

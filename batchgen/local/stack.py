@@ -9,10 +9,11 @@ from pathlib import Path
 import psycopg
 
 from batchgen import env
+from batchgen.local.child import Child, ChildFailedError, Running, answers, logged
 from batchgen.local.place import ROOT
 from batchgen.local.postgres import Postgres
 from batchgen.local.redis import Redis
-from batchgen.local.supervisor import Child, ChildFailedError, Running, Supervisor, answers, logged
+from batchgen.local.supervisor import Supervisor
 
 Environment = dict[str, str]
 

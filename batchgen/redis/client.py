@@ -17,7 +17,8 @@ from redis.sentinel import (
 )
 
 from batchgen.db.installation import installation_id
-from batchgen.redis.url import RedisAddress, parse
+from batchgen.redis.address import RedisAddress
+from batchgen.redis.url import parse
 
 #: Connections over TCP take these; a Unix domain socket has no use for them.
 _TCP_ONLY = ("socket_keepalive", "socket_keepalive_options")

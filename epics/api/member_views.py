@@ -16,7 +16,7 @@ from batchgen.api.throttle import MemberThrottle
 from batchgen.errors import NotFound, ValidationFailed
 from epics import members, selectors
 from epics.access import Role, project_for, role_held
-from epics.api.serializers import TextField
+from epics.api.fields import TextField
 from epics.models import Membership
 
 _USERNAME_CHARS = 150

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from batchgen.api.inputs import Flag, ListOf, QuerySerializer, StrictSerializer
 from epics import bounds
-from epics.api.serializers import LanguageField, TextField
+from epics.api.fields import LanguageField, TextField
 from epics.files.story_lint import (
     COMPARED_CHARS,
     LINTED_CHARS,

@@ -1,110 +1,27 @@
-"""The backlog's JSON. Inputs state the same limits as an import."""
+"""The backlog's JSON: what is shown of projects, cards, epics and stories, and what may be sent."""
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
-import unicodedata
-from collections.abc import Mapping
+# ruff: noqa: N815 - a field's name is its key in the JSON
+
 from typing import Any
 
 from rest_framework import serializers
 
-from batchgen.api.inputs import (
-    Flag,
-    ListOf,
-    PlainText,
-    QuerySerializer,
-    StrictSerializer,
-    WholeNumber,
-)
-from batchgen.api.paging import order_choices
+from batchgen.api.inputs import ListOf, StrictSerializer, WholeNumber
 from epics import bounds
-from epics.languages import REFUSAL, is_language
+from epics.api.fields import (
+    CodeField,
+    LanguageField,
+    TextField,
+    code_field,
+    criteria_field,
+    line_field,
+    text_field,
+    texts_field,
+    title_field,
+)
+from epics.api.versions import VersionInput
 from epics.models import Card, Epic, Project, Story
-
-
-class TextField(PlainText):
-    """Text without control characters; `lines=True` allows tabs and line breaks."""
-
-    default_error_messages = {"control": "The control character {found} is not allowed here."}
-
-    def __init__(self, *, lines: bool = False, **kwargs: Any) -> None:
-        self._lines = lines
-        super().__init__(**kwargs)
-
-        self.pattern = bounds.pattern(lines=lines, filled=not self.allow_blank)
-
-    def check(self, text: str) -> None:
-        super().check(text)
-        if not self.allow_blank and not bounds.is_seen(text):
-            self.fail("blank")
-        if found := bounds.control_character(text, lines=self._lines):
-            self.fail("control", found=found)
-
-
-class CodeField(TextField):
-    """A short name that people tell apart at sight."""
-
-    default_error_messages = {"unseen": "The invisible character {found} is not allowed in a code."}
-
-    def to_internal_value(self, data: Any) -> str:
-        code = super().to_internal_value(data)
-        if found := bounds.unseen_character(code):
-            self.fail("unseen", found=found)
-        return unicodedata.normalize("NFC", code)
-
-
-class LanguageField(TextField):
-    """A language out of the list."""
-
-    default_error_messages = {"language": REFUSAL}
-
-    def to_internal_value(self, data: Any) -> str:
-        name = super().to_internal_value(data)
-        if not is_language(name):
-            self.fail("language")
-        return name
-
-
-def _code() -> CodeField:
-    return CodeField(max_length=bounds.CODE_CHARS)
-
-
-def _title() -> TextField:
-    return TextField(max_length=bounds.TITLE_CHARS)
-
-
-def _line(chars: int = bounds.NAME_CHARS, **kwargs: Any) -> TextField:
-    return TextField(max_length=chars, required=False, allow_blank=True, **kwargs)
-
-
-def _text(chars: int = bounds.TEXT_CHARS, **kwargs: Any) -> TextField:
-    return TextField(max_length=chars, required=False, allow_blank=True, lines=True, **kwargs)
-
-
-def _texts(child: TextField, **kwargs: Any) -> ListOf:
-    return ListOf(child=child, max_length=bounds.LIST_ENTRIES, required=False, **kwargs)
-
-
-def _criteria() -> ListOf:
-    child = TextField(max_length=bounds.CRITERION_CHARS, lines=True)
-    return _texts(child, source="acceptance_criteria")
-
-
-class VersionInput(StrictSerializer):
-    """What every PATCH shares: a version, and that any field may be left out."""
-
-    version = WholeNumber(
-        required=False,
-        min_value=1,
-        max_value=2**31 - 1,
-        help_text="The version that you read; another one now answers 409 VERSION_CONFLICT.",
-    )
-
-    def get_fields(self) -> dict[str, Any]:
-        fields = super().get_fields()
-        for field in fields.values():
-            field.required = False
-        return fields
-
 
 # Projects -------------------------------------------------------------------------------------
 
@@ -140,11 +57,11 @@ class ProjectOutput(serializers.ModelSerializer[Project]):
 
 class ProjectInput(StrictSerializer):
     name = TextField(max_length=bounds.NAME_CHARS)
-    code = _line(bounds.CODE_CHARS)
-    description = _text()
-    context = _text(bounds.CONTEXT_CHARS)  # type: ignore[assignment]  # declared fields leave the class
+    code = line_field(bounds.CODE_CHARS)
+    description = text_field()
+    context = text_field(bounds.CONTEXT_CHARS)  # type: ignore[assignment]  # declared fields leave the class
     language = LanguageField(max_length=bounds.CODE_CHARS, required=False)
-    source = _text()  # type: ignore[assignment]  # as above
+    source = text_field()  # type: ignore[assignment]  # as above
 
     answered = ProjectOutput.Meta.fields
 
@@ -179,11 +96,11 @@ class CardInput(StrictSerializer):
     code = CodeField(
         max_length=bounds.CODE_CHARS, required=False, help_text="Default: the next free one."
     )
-    title = _title()
-    persona = _line()
-    statement = _text()
-    problem = _text(allow_null=True)
-    systems = _texts(TextField(max_length=bounds.NAME_CHARS))
+    title = title_field()
+    persona = line_field()
+    statement = text_field()
+    problem = text_field(allow_null=True)
+    systems = texts_field(TextField(max_length=bounds.NAME_CHARS))
 
     answered = CardOutput.Meta.fields
 
@@ -234,16 +151,16 @@ class EpicInput(StrictSerializer):
     code = CodeField(
         max_length=bounds.CODE_CHARS, required=False, help_text="Default: the next free one."
     )
-    title = _title()
-    theme = _line()
-    description = _text()
-    businessValue = _text(source="business_value")
-    acceptanceCriteria = _criteria()
-    dependencies = _texts(
-        _code(), help_text="Codes of epics of the same project that come first; never a cycle."
+    title = title_field()
+    theme = line_field()
+    description = text_field()
+    businessValue = text_field(source="business_value")
+    acceptanceCriteria = criteria_field()
+    dependencies = texts_field(
+        code_field(), help_text="Codes of epics of the same project that come first; never a cycle."
     )
-    effort = _line(bounds.CODE_CHARS)
-    impact = _line(bounds.CODE_CHARS)
+    effort = line_field(bounds.CODE_CHARS)
+    impact = line_field(bounds.CODE_CHARS)
     priority = WholeNumber(
         min_value=0,
         max_value=bounds.MAX_PRIORITY,
@@ -252,7 +169,7 @@ class EpicInput(StrictSerializer):
         help_text="1 comes first; null comes last.",
     )
     cardCodes = ListOf(
-        child=_code(),
+        child=code_field(),
         max_length=bounds.MAX_CARDS,
         required=False,
         source="card_codes",
@@ -311,11 +228,11 @@ class StoryOutput(serializers.ModelSerializer[Story]):
 
 
 class StoryPatch(VersionInput):
-    title = _title()
+    title = title_field()
     userStory = TextField(max_length=bounds.TEXT_CHARS, lines=True, source="user_story")
-    persona = _line()
-    acceptanceCriteria = _criteria()
-    technicalNotes = _text(source="technical_notes", allow_null=True)
+    persona = line_field()
+    acceptanceCriteria = criteria_field()
+    technicalNotes = text_field(source="technical_notes", allow_null=True)
     priority = serializers.ChoiceField(["high", "medium", "low", ""], required=False)
     effort = serializers.ChoiceField(["S", "M", "L", ""], required=False)
 
@@ -335,49 +252,4 @@ class ImportOutput(ImportCounts):
         child=serializers.CharField(),
         required=False,
         help_text="Where there are any: codes that readers could take for each other.",
-    )
-
-
-# Filters --------------------------------------------------------------------------------------
-
-
-def _order(columns: Mapping[str, str], default: str) -> serializers.ChoiceField:
-    return serializers.ChoiceField(
-        order_choices(columns), default=default, help_text="With `-`: the other way round."
-    )
-
-
-class SearchQuery(QuerySerializer):
-    q = _line(help_text="Part of the text, in any case; quick from three characters on.")
-
-
-#: What lists can be ordered by: {name in the JSON: column}.
-PROJECT_ORDERS = {"createdAt": "created_at", "name": "name"}
-PART_ORDERS = {"order": "order", "code": "code", "title": "title"}
-STORY_ORDERS = {"createdAt": "created_at"}
-
-
-class ProjectsQuery(SearchQuery):
-    order = _order(PROJECT_ORDERS, "-createdAt")
-
-
-class PartsQuery(SearchQuery):
-    order = _order(PART_ORDERS, "order")
-
-
-class StoriesQuery(SearchQuery):
-    epic = _line(bounds.CODE_CHARS, help_text="An id or a code.")
-    persona = _line(help_text="In any case.")
-    order = _order(STORY_ORDERS, "createdAt")
-
-
-class ExportQuery(QuerySerializer):
-    format = serializers.ChoiceField(["json", "csv", "markdown", "jira"], default="json")
-    bom = Flag(
-        allow_null=True,
-        default=None,
-        help_text=(
-            "Begin with a byte order mark, by which Excel knows UTF-8: yes for `csv` and `jira`, "
-            "unless `false`; never for `json`."
-        ),
     )

@@ -22,10 +22,12 @@ from batchgen.api.throttle import one_at_a_time
 from batchgen.errors import QuotaReached, ValidationFailed
 from epics import selectors
 from epics.access import project_for, sees
-from epics.api.serializers import ExportQuery, ImportCounts, ImportOutput
-from epics.files.backlog_document import Backlog, code_warnings
+from epics.api.filters import ExportQuery
+from epics.api.serializers import ImportCounts, ImportOutput
+from epics.files.backlog_document import Backlog
 from epics.files.backlog_export import FORMATS, export_name
 from epics.files.backlog_import import backlog_import
+from epics.files.document_misfits import code_warnings
 
 #: U+FEFF: what is UTF-8 says so.
 BYTE_ORDER_MARK = "\ufeff"

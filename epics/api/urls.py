@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from epics.api import member_views, quality_views, transfer_views, views
+from epics.api import member_views, quality_views, story_views, transfer_views, views
 
 urlpatterns = [
     path("projects", views.ProjectsView.as_view()),
@@ -11,7 +11,7 @@ urlpatterns = [
     path("projects/<id:project_id>/export", transfer_views.ExportView.as_view()),
     path("projects/<id:project_id>/cards", views.CardsView.as_view()),
     path("projects/<id:project_id>/epics", views.EpicsView.as_view()),
-    path("projects/<id:project_id>/stories", views.ProjectStoriesView.as_view()),
+    path("projects/<id:project_id>/stories", story_views.ProjectStoriesView.as_view()),
     path("projects/<id:project_id>/duplicates", quality_views.DuplicatesView.as_view()),
     path("projects/<id:project_id>/members", member_views.MembersView.as_view()),
     path("members/<id:member_id>", member_views.MemberView.as_view()),
@@ -20,7 +20,7 @@ urlpatterns = [
     path("invitations/<id:invitation_id>/decline", member_views.InvitationDeclineView.as_view()),
     path("cards/<id:card_id>", views.CardView.as_view()),
     path("epics/<id:epic_id>", views.EpicView.as_view()),
-    path("epics/<id:epic_id>/stories", views.EpicStoriesView.as_view()),
+    path("epics/<id:epic_id>/stories", story_views.EpicStoriesView.as_view()),
     path("stories/lint", quality_views.LintView.as_view()),
-    path("stories/<id:story_id>", views.StoryView.as_view()),
+    path("stories/<id:story_id>", story_views.StoryView.as_view()),
 ]

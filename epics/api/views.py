@@ -1,10 +1,11 @@
-"""The backlog over REST: each method checks who asks, calls one service, and reads."""
+"""Projects, cards and epics over REST.
+
+Each method checks who asks, calls one service, and reads.
+"""
 
 from functools import partial
-from typing import Any
 from uuid import UUID
 
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -15,26 +16,20 @@ from batchgen.api.paging import keys_of
 from batchgen.errors import QuotaReached, RunAlreadyActive, VersionConflict
 from epics import selectors, services
 from epics.access import Role, project_for, role_held, sees
+from epics.api.filters import PART_ORDERS, PROJECT_ORDERS, PartsQuery, ProjectsQuery
 from epics.api.serializers import (
-    PART_ORDERS,
-    PROJECT_ORDERS,
-    STORY_ORDERS,
     CardInput,
     CardOutput,
     CardPatch,
     EpicInput,
     EpicOutput,
     EpicPatch,
-    PartsQuery,
     ProjectInput,
     ProjectOutput,
     ProjectPatch,
-    ProjectsQuery,
-    StoriesQuery,
-    StoryOutput,
-    StoryPatch,
 )
-from epics.models import Card, Epic, Story
+from epics.api.versions import patch_of
+from epics.models import Card, Epic
 
 
 class ProjectsView(APIView):
@@ -85,7 +80,7 @@ class ProjectView(APIView):
     )
     def patch(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
-        changes, version = _patch(ProjectPatch, request)
+        changes, version = patch_of(ProjectPatch, request)
         with role_held(user=request.user, project_id=project_id, role=Role.EDITOR):
             services.project_update(project_id=project_id, changes=changes, version=version)
         return _project(project_id)
@@ -153,7 +148,7 @@ class CardView(APIView):
     )
     def patch(self, request: Request, card_id: UUID) -> Response:
         card = selectors.part_for(Card, part_id=card_id, user=request.user, role=Role.EDITOR)
-        changes, version = _patch(CardPatch, request)
+        changes, version = patch_of(CardPatch, request)
         with role_held(user=request.user, project_id=card.project_id, role=Role.EDITOR):
             services.card_update(card_id=card_id, changes=changes, version=version)
         card.refresh_from_db()
@@ -217,7 +212,7 @@ class EpicView(APIView):
     )
     def patch(self, request: Request, epic_id: UUID) -> Response:
         epic = selectors.part_for(Epic, part_id=epic_id, user=request.user, role=Role.EDITOR)
-        changes, version = _patch(EpicPatch, request)
+        changes, version = patch_of(EpicPatch, request)
         codes = changes.pop("card_codes", None)
         with role_held(user=request.user, project_id=epic.project_id, role=Role.EDITOR):
             services.epic_update(
@@ -233,80 +228,6 @@ class EpicView(APIView):
         return Response(status=204)
 
 
-class ProjectStoriesView(APIView):
-    @operation(
-        "storyList",
-        "List a project's stories",
-        tag="stories",
-        query=[StoriesQuery],
-        response=StoryOutput,
-        page=True,
-    )
-    def get(self, request: Request, project_id: UUID) -> Response:
-        project = project_for(user=request.user, project_id=project_id)
-        query = query_of(request, StoriesQuery)
-        stories = selectors.stories_list(
-            project=project,
-            epic=_id_or_code(query.get("epic", "")),
-            persona=query.get("persona", ""),
-            search=query.get("q", ""),
-        )
-        keys = keys_of(query["order"], STORY_ORDERS)
-        return page_response(request, stories, keys=keys, serializer=StoryOutput)
-
-
-class EpicStoriesView(APIView):
-    @operation(
-        "epicStoryList",
-        "List an epic's stories",
-        tag="stories",
-        response=StoryOutput,
-        page=True,
-    )
-    def get(self, request: Request, epic_id: UUID) -> Response:
-        epic = selectors.part_for(Epic, part_id=epic_id, user=request.user)
-        query_of(request)
-        stories = selectors.stories_list(project=epic.project, epic=epic_id)
-        return page_response(request, stories, keys=("order", "id"), serializer=StoryOutput)
-
-
-class StoryView(APIView):
-    @operation("storyRead", "Read a story", tag="stories", response=StoryOutput)
-    def get(self, request: Request, story_id: UUID) -> Response:
-        story = selectors.part_for(Story, part_id=story_id, user=request.user)
-        return Response(shown(StoryOutput, story))
-
-    @operation(
-        "storyUpdate",
-        "Change a story",
-        tag="stories",
-        request=StoryPatch,
-        response=StoryOutput,
-        errors=[VersionConflict],
-    )
-    def patch(self, request: Request, story_id: UUID) -> Response:
-        story = selectors.part_for(Story, part_id=story_id, user=request.user, role=Role.EDITOR)
-        changes, version = _patch(StoryPatch, request)
-        with role_held(user=request.user, project_id=story.project_id, role=Role.EDITOR):
-            services.story_update(story_id=story_id, changes=changes, version=version)
-        story.refresh_from_db()
-        return Response(shown(StoryOutput, story))
-
-    @operation("storyDelete", "Delete a story", tag="stories", status=204)
-    def delete(self, request: Request, story_id: UUID) -> Response:
-        story = selectors.part_for(Story, part_id=story_id, user=request.user, role=Role.EDITOR)
-        with role_held(user=request.user, project_id=story.project_id, role=Role.EDITOR):
-            services.story_delete(story_id=story_id)
-        return Response(status=204)
-
-
-def _patch(
-    serializer: type[serializers.Serializer[Any]], request: Request
-) -> tuple[dict[str, Any], int | None]:
-    changes = valid(serializer, request.data)
-    return changes, changes.pop("version", None)
-
-
 def _project(project_id: UUID, status: int = 200) -> Response:
     project = selectors.project_read(project_id=project_id)
     return Response(shown(ProjectOutput, project), status=status)
@@ -314,10 +235,3 @@ def _project(project_id: UUID, status: int = 200) -> Response:
 
 def _epic(epic_id: UUID, status: int = 200) -> Response:
     return Response(shown(EpicOutput, selectors.epic_read(epic_id=epic_id)), status=status)
-
-
-def _id_or_code(text: str) -> UUID | str:
-    try:
-        return UUID(text)
-    except ValueError:
-        return text

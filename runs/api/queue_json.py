@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from batchgen.api.inputs import Moment, StrictSerializer
-from epics.api.serializers import TextField
+from epics.api.fields import TextField
 from runs.gates import REASON_CHARS
 
 

@@ -11,8 +11,9 @@ from urllib.parse import quote
 from django.db import connection
 from django.utils.timezone import now
 
+from batchgen.local.child import Child, Running
 from batchgen.local.place import ROOT
-from batchgen.local.supervisor import Child, Running, Supervisor
+from batchgen.local.supervisor import Supervisor
 from runs.models import Run, Worker
 
 

@@ -15,8 +15,9 @@ import pytest
 from django.utils.timezone import now
 
 from batchgen.local import stack
+from batchgen.local.child import Child, logged
 from batchgen.local.place import ROOT, free_port
-from batchgen.local.supervisor import Child, Supervisor, logged
+from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from runs.engine.start import RunOptions, run_start
 from runs.models import RunEpic

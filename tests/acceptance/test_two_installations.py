@@ -14,9 +14,10 @@ import psycopg
 import pytest
 
 from batchgen.local import stack
+from batchgen.local.child import Child, ChildFailedError, Running
 from batchgen.local.place import ROOT, free_port
 from batchgen.local.redis import Redis
-from batchgen.local.supervisor import Child, ChildFailedError, Running, Supervisor
+from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from batchgen.redis import client as redis
 from tests.acceptance.fleet import database_url, wait_for

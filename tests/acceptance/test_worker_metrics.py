@@ -5,8 +5,8 @@ import json
 import httpx2
 import pytest
 
+from batchgen.local.child import ChildFailedError
 from batchgen.local.place import free_port
-from batchgen.local.supervisor import ChildFailedError
 from runs.engine.start import RunOptions, run_start
 from tests.acceptance.fleet import Fleet, wait_until_ended
 from tests.conftest import Simulator

@@ -14,10 +14,11 @@ import psycopg
 import pytest
 import redis
 
+from batchgen.local.child import Running
 from batchgen.local.place import scratch
 from batchgen.local.postgres import Postgres
 from batchgen.local.redis import Redis
-from batchgen.local.supervisor import Running, Supervisor
+from batchgen.local.supervisor import Supervisor
 from tests.local.processes import eventually, is_alive
 
 

@@ -12,16 +12,9 @@ from threading import Thread, Timer
 import pytest
 
 from batchgen.local import supervisor as module
+from batchgen.local.child import Child, ChildFailedError, Running, answers, logged
 from batchgen.local.place import ROOT
-from batchgen.local.supervisor import (
-    Child,
-    ChildFailedError,
-    Running,
-    StopRequestedError,
-    Supervisor,
-    answers,
-    logged,
-)
+from batchgen.local.supervisor import StopRequestedError, Supervisor
 from tests.local.processes import eventually, is_alive
 
 Lines = list[tuple[str, str]]
@@ -215,7 +208,8 @@ def test_a_second_signal_does_not_wait_for_the_grace() -> None:
 def test_children_die_with_a_killed_supervisor() -> None:
     script = (
         "import sys, time\n"
-        "from batchgen.local.supervisor import Child, Supervisor, logged\n"
+        "from batchgen.local.child import Child, logged\n"
+        "from batchgen.local.supervisor import Supervisor\n"
         "s = Supervisor(lambda *_: None)\n"
         f"argv = [sys.executable, '-c', {_DEAF!r}]\n"
         "r = s.start(Child(name='c', argv=argv, ready=logged('up')))\n"

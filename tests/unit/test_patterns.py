@@ -15,14 +15,27 @@ from pathlib import Path
 import pytest
 
 import batchgen
+import content
 import epics
+import limiter
+import providers
 import quality
 import runs
 import simulator
 import workers
 from simulator.writing.wording import MOST_CHARS, benefit_clause, parse_statement, single_want
 
-_PACKAGES = (batchgen, epics, quality, runs, simulator, workers)
+_PACKAGES = (
+    batchgen,
+    content,
+    epics,
+    limiter,
+    providers,
+    quality,
+    runs,
+    simulator,
+    workers,
+)
 #: What operators write in settings, and what their own servers print.
 _OF_OPERATORS = ("batchgen.local", "batchgen.db.postgresql", "batchgen.redis.url", "batchgen.env")
 #: Their patterns are met by importing others, or they are no modules of the product.

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batchgen.redis.url import RedisAddress, RedisURLError, Tls, parse
+from batchgen.redis.address import RedisAddress, RedisURLError, Tls
+from batchgen.redis.url import parse
 
 _CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
 

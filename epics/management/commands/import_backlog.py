@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from batchgen.api.strict_json import JSONRefused, strict_loads
 from batchgen.errors import QuotaReached, ValidationFailed
-from epics.files.backlog_document import code_warnings
 from epics.files.backlog_import import backlog_import
+from epics.files.document_misfits import code_warnings
 from epics.management.owner import owner_of
 
 

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 
 from batchgen.celery import app
+from batchgen.local.child import Running
 from batchgen.local.place import free_port
-from batchgen.local.supervisor import Running
 from batchgen.redis import client as redis
 from runs.engine.dispatch import TASK_NAME, messages_waiting
 from runs.engine.start import RunOptions, run_start

@@ -18,10 +18,10 @@ from django.core.management import call_command
 from django.db import DatabaseError, close_old_connections, connections
 
 from batchgen.local import stack
+from batchgen.local.child import Child, Running
 from batchgen.local.place import scratch
 from batchgen.local.postgres import Postgres
 from batchgen.local.redis import Redis
-from batchgen.local.supervisor import Child, Running
 from batchgen.local.terminal import LogFiles, Sink
 from tests.acceptance.faults.nursery import Nursery, Process
 

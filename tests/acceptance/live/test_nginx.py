@@ -16,8 +16,9 @@ import httpx2
 import pytest
 from django.conf import settings
 
+from batchgen.local.child import Child, Running
 from batchgen.local.place import ROOT, free_port
-from batchgen.local.supervisor import Child, Running, Supervisor
+from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from runs.models import Run
 from tests.acceptance.live.watcher import Parser

@@ -9,8 +9,9 @@ from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import AccessToken
 
 from batchgen.local import stack
+from batchgen.local.child import Running
 from batchgen.local.place import free_port
-from batchgen.local.supervisor import Running, Supervisor
+from batchgen.local.supervisor import Supervisor
 from runs.models import Run
 from tests.acceptance.fleet import database_url
 from tests.acceptance.live.watcher import Watcher

@@ -11,8 +11,9 @@ from django.db import connections
 
 from batchgen.db.postgresql import fit
 from batchgen.local import stack
+from batchgen.local.child import Child, logged
 from batchgen.local.place import ROOT
-from batchgen.local.supervisor import Child, Supervisor, logged
+from batchgen.local.supervisor import Supervisor
 from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
 from tests.integration.postgresql.conftest import server

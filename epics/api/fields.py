@@ -1,0 +1,76 @@
+"""Fields of the backlog's JSON, with the limits that an import has too."""
+
+import unicodedata
+from typing import Any
+
+from batchgen.api.inputs import ListOf, PlainText
+from epics import bounds
+from epics.languages import REFUSAL, is_language
+
+
+class TextField(PlainText):
+    """Text without control characters; `lines=True` allows tabs and line breaks."""
+
+    default_error_messages = {"control": "The control character {found} is not allowed here."}
+
+    def __init__(self, *, lines: bool = False, **kwargs: Any) -> None:
+        self._lines = lines
+        super().__init__(**kwargs)
+
+        self.pattern = bounds.pattern(lines=lines, filled=not self.allow_blank)
+
+    def check(self, text: str) -> None:
+        super().check(text)
+        if not self.allow_blank and not bounds.is_seen(text):
+            self.fail("blank")
+        if found := bounds.control_character(text, lines=self._lines):
+            self.fail("control", found=found)
+
+
+class CodeField(TextField):
+    """A short name that people tell apart at sight."""
+
+    default_error_messages = {"unseen": "The invisible character {found} is not allowed in a code."}
+
+    def to_internal_value(self, data: Any) -> str:
+        code = super().to_internal_value(data)
+        if found := bounds.unseen_character(code):
+            self.fail("unseen", found=found)
+        return unicodedata.normalize("NFC", code)
+
+
+class LanguageField(TextField):
+    """A language out of the list."""
+
+    default_error_messages = {"language": REFUSAL}
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if not is_language(name):
+            self.fail("language")
+        return name
+
+
+def code_field() -> CodeField:
+    return CodeField(max_length=bounds.CODE_CHARS)
+
+
+def title_field() -> TextField:
+    return TextField(max_length=bounds.TITLE_CHARS)
+
+
+def line_field(chars: int = bounds.NAME_CHARS, **kwargs: Any) -> TextField:
+    return TextField(max_length=chars, required=False, allow_blank=True, **kwargs)
+
+
+def text_field(chars: int = bounds.TEXT_CHARS, **kwargs: Any) -> TextField:
+    return TextField(max_length=chars, required=False, allow_blank=True, lines=True, **kwargs)
+
+
+def texts_field(child: TextField, **kwargs: Any) -> ListOf:
+    return ListOf(child=child, max_length=bounds.LIST_ENTRIES, required=False, **kwargs)
+
+
+def criteria_field() -> ListOf:
+    child = TextField(max_length=bounds.CRITERION_CHARS, lines=True)
+    return texts_field(child, source="acceptance_criteria")

@@ -1,0 +1,120 @@
+"""Texts, codes and numbers of a backlog's document: how each is checked, and within what limits."""
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+
+from batchgen.api.inputs import is_moment, whole
+from epics import bounds
+from epics.languages import REFUSAL, is_language
+
+
+def _line(text: str) -> str:
+    return _printable(text, lines=False)
+
+
+def _text(text: str) -> str:
+    return _printable(text, lines=True)
+
+
+def _printable(text: str, *, lines: bool) -> str:
+    if found := bounds.control_character(text, lines=lines):
+        raise ValueError(f"The control character {found} is not allowed here.")
+    return text
+
+
+def _filled(text: str) -> str:
+    if not bounds.is_seen(text):
+        raise ValueError("This must not be blank.")
+    return text
+
+
+def _code(text: str) -> str:
+    if found := bounds.unseen_character(text):
+        raise ValueError(f"The invisible character {found} is not allowed in a code.")
+    return unicodedata.normalize("NFC", text)
+
+
+def _language(text: str) -> str:
+    if not is_language(text):
+        raise ValueError(REFUSAL)
+    return text
+
+
+def _empty_for_null(value: object) -> object:
+    return "" if value is None else value
+
+
+def _moment(value: object) -> object:
+    if value is not None and not is_moment(value):
+        raise ValueError("This must be a time with its zone, like 2026-11-30T09:30:00Z.")
+    return value
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """PostgreSQL takes no offsets beyond 16 hours, and Python no years but 1 to 9999."""
+    try:
+        return moment and moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("This time is out of range.") from error
+
+
+def _limited(chars: int, *, lines: bool = False, filled: bool = False) -> Any:
+    """What a text's type is annotated with: its limits, and how the OpenAPI document says them."""
+    pattern = bounds.pattern(lines=lines, filled=filled)
+    return Field(max_length=chars, json_schema_extra={"pattern": pattern})
+
+
+def few(most: int = bounds.LIST_ENTRIES) -> Any:
+    """What a list inside of a card, epic or story is annotated with; its first problem is told."""
+    return Field(max_length=most, fail_fast=True)
+
+
+_Filled = AfterValidator(_filled)
+_Line = AfterValidator(_line)
+_Text = AfterValidator(_text)
+_Code = AfterValidator(_code)
+Code = Annotated[str, _limited(bounds.CODE_CHARS, filled=True), _Line, _Filled, _Code]
+Language = Annotated[
+    str, _limited(bounds.CODE_CHARS, filled=True), _Line, AfterValidator(_language)
+]
+Name = Annotated[str, _limited(bounds.NAME_CHARS, filled=True), _Line, _Filled]
+Title = Annotated[str, _limited(bounds.TITLE_CHARS, filled=True), _Line, _Filled]
+Text = Annotated[str, _limited(bounds.TEXT_CHARS, lines=True), _Text]
+FilledText = Annotated[str, _limited(bounds.TEXT_CHARS, lines=True, filled=True), _Text, _Filled]
+Criterion = Annotated[
+    str, _limited(bounds.CRITERION_CHARS, lines=True, filled=True), _Text, _Filled
+]
+StoryCode = Annotated[str, _limited(60, filled=True), _Line, _Filled, _Code]
+
+
+def _or_null(text: Any) -> BeforeValidator:
+    """Takes null for an empty text."""
+    return BeforeValidator(_empty_for_null, json_schema_input_type=text | None)
+
+
+_AnyCode = Annotated[str, _limited(bounds.CODE_CHARS), _Line]
+_AnyName = Annotated[str, _limited(bounds.NAME_CHARS), _Line]
+_AnyContext = Annotated[str, _limited(bounds.CONTEXT_CHARS, lines=True), _Text]
+_AnyGrade = Annotated[str, _limited(20), _Line]
+OptionalCode = Annotated[_AnyCode, _or_null(_AnyCode)]
+OptionalName = Annotated[_AnyName, _or_null(_AnyName)]
+OptionalText = Annotated[Text, _or_null(Text)]
+OptionalContext = Annotated[_AnyContext, _or_null(_AnyContext)]
+Grade = Annotated[_AnyGrade, _or_null(_AnyGrade)]
+_Whole = BeforeValidator(whole)
+Priority = Annotated[int, Field(ge=0, le=bounds.MAX_PRIORITY), _Whole]
+Score = Annotated[int, Field(ge=0, le=100), _Whole]
+Criteria = Annotated[list[Criterion], few()]
+EditedAt = Annotated[
+    AwareDatetime | None,
+    Field(strict=False),
+    BeforeValidator(_moment),
+    AfterValidator(_utc),
+]
+#: A defect as the linter of any version wrote it: few keys, numbers of no size, and texts no longer
+#: than what they may quote, which is a whole story.
+_DefectNumber = Annotated[int | float, Field(ge=-1e9, le=1e9)]
+Defect = Annotated[dict[_AnyCode, Text | bool | _DefectNumber | None], Field(max_length=20)]
