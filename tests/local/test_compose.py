@@ -18,6 +18,8 @@ OURS = re.compile(r"^(BATCHGEN|ANTHROPIC|DATABASE|REDIS)_")
 #: Read by other programs than ours: the images of PostgreSQL and Flower.
 FOREIGN = {"POSTGRES_PASSWORD", "FLOWER_BASIC_AUTH"}
 REQUIRED = ("POSTGRES_PASSWORD", "BATCHGEN_SECRET_KEY", "ANTHROPIC_API_KEY", "FLOWER_BASIC_AUTH")
+#: Packages that have no place in the image.
+_NOT_SHIPPED = {"tests", "benchmarks", "simulator"}
 
 
 def names_read_by(*sources: Path) -> set[str]:
@@ -107,8 +109,8 @@ def test_what_others_wait_for_has_a_health_check(services: dict[str, Any]) -> No
 
 def test_the_image_has_every_room_of_the_program() -> None:
     ignore = (ROOT / "deploy" / "Dockerfile.dockerignore").read_text().splitlines()
-    rooms = {path.parent.name for path in ROOT.glob("*/apps.py")}
-    assert {f"!{room}" for room in rooms} <= set(ignore)
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert {f"!{room}" for room in packages - _NOT_SHIPPED} <= set(ignore)
     assert "USER batchgen" in (ROOT / "deploy" / "Dockerfile").read_text()
 
 
