@@ -300,7 +300,7 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["batchgen.api.throttle.RequestThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["batchgen.http.throttle.RequestThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["batchgen.api.operations.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["batchgen.api.operations.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "batchgen.api.negotiation.Negotiation",

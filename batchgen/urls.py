@@ -28,8 +28,8 @@ urlpatterns = [
     path("api/v1/auth/token", TokenView.as_view()),
     path("api/v1/auth/token/refresh", TokenRefreshView.as_view()),
     path("api/v1/auth/token/revoke", TokenRevokeView.as_view()),
-    path("api/v1/", include("epics.api.urls")),
-    path("api/v1/", include("runs.api.urls")),
+    path("api/v1/", include("epics.urls")),
+    path("api/v1/", include("runs.urls")),
 ]
 
 handler400 = "batchgen.api.error_envelope.bad_request"

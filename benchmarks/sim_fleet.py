@@ -16,8 +16,8 @@ from benchmarks.bench import Bench
 from benchmarks.rows import Rows, side_by_side
 from limiter.gate import Amounts, Ceilings, Gate, Permit, Settled, Want
 from limiter.lineup import Lineup, Ticket
-from simulator.control.config import Settings as ProviderSettings
 from simulator.protocol.buckets import PoolLimits
+from simulator.settings import Settings as ProviderSettings
 
 _WORKERS, _LANES, _RUNS = 1000, 60, 100
 _CALLS = 1_000_000

@@ -8,10 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from simulator.control.config import Settings, SettingsError
-from simulator.control.faults import FaultRuleError
-from simulator.control.state import Provider
-from simulator.http.server import run
+from simulator.server import run
+from simulator.settings import Settings, SettingsError
+from simulator.state.faults import FaultRuleError
+from simulator.state.provider import Provider
 
 _HELP = {
     "latency_ms": "time to the end of an answer (mean, with jitter)",

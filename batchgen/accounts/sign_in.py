@@ -30,7 +30,7 @@ from django.http import HttpRequest
 
 from batchgen.db.expiry import rows_expire
 from batchgen.errors import Throttled
-from batchgen.http.proxies import address_of, household
+from batchgen.http.proxies import client_address
 from batchgen.models import SignInTries
 
 #: A name or an address alone may be tried so many times as often as the two together.
@@ -79,12 +79,6 @@ class SignInForm(AdminAuthenticationForm):
             return super().clean()
         except Throttled as error:
             raise ValidationError(error.message) from error
-
-
-def client_address(request: HttpRequest | None) -> str:
-    """Who asks, as far as an address tells: of IPv6 the network. Behind proxies that are trusted
-    it is the client's own (`batchgen.http.proxies`)."""
-    return household(address_of(request.META.get("REMOTE_ADDR", "")) if request else None)
 
 
 @contextmanager

@@ -72,6 +72,12 @@ class Proxies:
             )
 
 
+def client_address(request: HttpRequest | None) -> str:
+    """Who asks, as far as an address tells: of IPv6 the network. Behind proxies that are trusted
+    it is the client's own."""
+    return household(address_of(request.META.get("REMOTE_ADDR", "")) if request else None)
+
+
 def came_by_proxy(request: HttpRequest) -> bool:
     """Whether the request has the marks of a proxy; one that adds no header is known where it is
     trusted."""

@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 from batchgen.api.inputs import NothingInput, StrictSerializer
 from batchgen.api.operations import operation, page_response, query_of, signed_in, valid
 from batchgen.api.output import shown
-from batchgen.api.throttle import MemberThrottle
 from batchgen.errors import NotFound, ValidationFailed
+from batchgen.http.throttle import MemberThrottle
 from epics import members, selectors
 from epics.access import Role, project_for, role_held
 from epics.api.fields import TextField

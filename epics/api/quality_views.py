@@ -8,8 +8,8 @@ from rest_framework.views import APIView
 
 from batchgen.api.operations import operation, query_of, signed_in, valid
 from batchgen.api.output import shown
-from batchgen.api.throttle import one_at_a_time
 from batchgen.db.sql import connection_give_back
+from batchgen.http.throttle import one_at_a_time
 from epics.access import project_for
 from epics.api.quality_serializers import DuplicatesOutput, DuplicatesQuery, LintInput, LintOutput
 from epics.files.story_lint import project_duplicates, stories_lint

@@ -18,8 +18,8 @@ from rest_framework.views import APIView
 from batchgen.api.downloads import download
 from batchgen.api.operations import operation, query_of, signed_in
 from batchgen.api.output import shown
-from batchgen.api.throttle import one_at_a_time
 from batchgen.errors import QuotaReached, ValidationFailed
+from batchgen.http.throttle import one_at_a_time
 from epics import selectors
 from epics.access import project_for, sees
 from epics.api.filters import ExportQuery

@@ -11,7 +11,7 @@ from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import lanes_check
 from runs.engine.start import RunOptions, lanes_provide, run_start
-from runs.engine.trail import Actor, action_append
+from runs.engine.trail import Actor, action_append, log_append
 from runs.engine.transitions import (
     Moved,
     epics_counted,
@@ -21,7 +21,6 @@ from runs.engine.transitions import (
     run_rest,
 )
 from runs.models import Run, RunAction, RunEpic
-from runs.reads.log import log_append
 from runs.states import ACTIVE, RunEpicStatus, RunStatus
 
 _CONTROLS = {

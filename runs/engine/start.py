@@ -23,12 +23,11 @@ from epics.writes import project_lock
 from runs.engine.open_epics import ONCE, already_active, codes_text, holders
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import run_check
-from runs.engine.trail import ENGINE, Actor, action_append
+from runs.engine.trail import ENGINE, Actor, action_append, log_append
 from runs.engine.transitions import run_dispatch
 from runs.models import Lane, PacingProfile, Run, RunAction, RunLog
 from runs.pacing import MOST_LANES
 from runs.priority import EpicFacts, Reason, epic_score, priority_of, run_reasons
-from runs.reads.log import log_append
 from runs.states import ACTIVE, Mode, Pacing, PersonaSet, Priority, RunType
 
 #: Rough size of a prompt's fixed part, and characters to a token, for the estimate of an epic.

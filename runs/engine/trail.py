@@ -1,4 +1,4 @@
-"""The trail of a run: who did what to it, kept for good."""
+"""What a run leaves of itself: the trail of who did what to it, and the lines of its log."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from epics.access import Role, role_hold
-from runs.models import Run, RunAction
+from runs.models import Run, RunAction, RunLog
 
 #: Who acts where no person does.
 ENGINE = "batchgen"
@@ -58,3 +58,10 @@ def action_append(
         at=at or Now(),
         details=dict(details),
     )
+
+
+def log_append(
+    *, run_id: UUID, message: str, level: str = RunLog.Level.INFO, epic_code: str = ""
+) -> None:
+    """Write a line inside the caller's transaction."""
+    RunLog.objects.create(run_id=run_id, message=message, level=level, epic_code=epic_code)

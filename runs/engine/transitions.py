@@ -20,9 +20,8 @@ from runs.engine import dispatch
 from runs.engine.lanes import lanes_dispatch, lanes_rest
 from runs.engine.open_epics import all_close, waiting_close
 from runs.engine.queries import QUERIES
-from runs.engine.trail import Actor, action_append
+from runs.engine.trail import Actor, action_append, log_append
 from runs.models import Lane, Run, RunAction, RunEpic, RunLog
-from runs.reads.log import log_append
 from runs.run_metrics import RUN_S
 from runs.states import FINAL, LaneState, RunEpicStatus, RunStatus, sources_of
 

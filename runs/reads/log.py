@@ -13,13 +13,6 @@ from runs.models import RunLog
 _LOCK_SPACE = 7101
 
 
-def log_append(
-    *, run_id: UUID, message: str, level: str = RunLog.Level.INFO, epic_code: str = ""
-) -> None:
-    """Write a line inside the caller's transaction."""
-    RunLog.objects.create(run_id=run_id, message=message, level=level, epic_code=epic_code)
-
-
 def log_after(*, run_id: UUID, seq: int, limit: int) -> Iterable[RunLog]:
     """The run's lines after `seq`, oldest first; a later call never finds one in between."""
     log_number(run_id=run_id)

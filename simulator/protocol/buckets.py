@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from math import ceil
 
-from simulator.control.config import Settings
+from simulator.settings import Settings
 
 UNLIMITED_PER_MINUTE = 1_000_000_000
 """What the headers show for a dimension without a limit: they are never left out."""

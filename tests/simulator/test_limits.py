@@ -8,8 +8,8 @@ from typing import Any
 import anthropic
 import pytest
 
-from simulator.control.config import Settings
 from simulator.protocol.buckets import PoolLimits, TokenBucket
+from simulator.settings import Settings
 
 
 def limits(**settings: Any) -> PoolLimits:
@@ -160,7 +160,7 @@ def test_cap_on_concurrent_calls(
 
 
 def test_jitter_is_lognormal_with_the_set_mean(simulator: Any) -> None:
-    from simulator.control.state import Provider
+    from simulator.state.provider import Provider
 
     provider = Provider(Settings(latency_ms=200, jitter_ms=80, seed=7))
     drawn = [provider.latency_s() for _ in range(20_000)]

@@ -9,7 +9,7 @@ import anthropic
 import httpx2
 import pytest
 
-from simulator.control.calls import CallLog
+from simulator.state.calls import CallLog
 
 
 def test_a_call_is_in_the_book_while_in_flight(

@@ -6,7 +6,7 @@ import pytest
 
 from batchgen.api.operations import MAX_JSON_BYTES, MAX_JSON_VALUES
 from batchgen.api.strict_json import MAX_VALUES, JSONRefused, strict_loads
-from batchgen.api.throttle import one_at_a_time
+from batchgen.http.throttle import one_at_a_time
 from tests.factories import backlog_document, client_of, project_make, user_make
 
 pytestmark = pytest.mark.django_db

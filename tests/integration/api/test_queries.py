@@ -18,9 +18,8 @@ from rest_framework_simplejwt.tokens import AccessToken
 from batchgen.metrics import ROUND_TRIPS
 from epics.models import Membership, Project
 from runs.engine.controls import run_retry
-from runs.engine.trail import action_append
+from runs.engine.trail import action_append, log_append
 from runs.models import Lane, Run, RunAction, RunEpic, Worker
-from runs.reads.log import log_append
 from runs.states import LaneState, RunEpicStatus
 from tests.factories import member_make, project_make
 from tests.integration.api.test_permissions import API, _failed, _started, ids_of, routes

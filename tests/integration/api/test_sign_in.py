@@ -16,8 +16,8 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from batchgen.accounts import tokens
-from batchgen.accounts.sign_in import client_address
 from batchgen.accounts.tokens import RefreshToken
+from batchgen.http.proxies import client_address
 from batchgen.models import EndedFamily, SignInTries
 from tests.factories import QuickHasher, client_of, user_make
 from tests.threads import elsewhere, race

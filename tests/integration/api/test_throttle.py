@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django.fixtures import Settings
 
-from batchgen.api import throttle
+from batchgen.http import throttle
 from batchgen.redis import client as redis
 from tests.factories import client_of, project_make, user_make
 

@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 
+from runs.engine.trail import log_append
 from runs.models import RunLog
-from runs.reads.log import log_after, log_append, log_number
+from runs.reads.log import log_after, log_number
 from tests.integration.engine.world import World
 from tests.threads import race
 

@@ -8,17 +8,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from batchgen.api.throttle import one_at_a_time
+from batchgen.http.throttle import one_at_a_time
 from epics.files import story_lint
 from epics.files.backlog_import import backlog_import
 from quality.duplicates import Budget, Pair, alike_pairs
-from tests.factories import (
-    backlog_document,
-    client_of,
-    project_make,
-    story_document,
-    user_make,
-)
+from tests.factories import backlog_document, client_of, project_make, story_document, user_make
 
 GOOD = "As a Reader, I want to borrow maps, so that I can learn at home."
 TWO_WANTS = "As a Reader, I want to lend and sell maps, so that I can live of it."

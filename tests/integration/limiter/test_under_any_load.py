@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from batchgen.redis import client as redis
 from limiter.gate import Amounts, Ceilings, Permit, Refused
 from providers.values import RateLimits, RateLimitWindow
-from simulator.control.config import Settings as ProviderSettings
 from simulator.protocol.buckets import PoolLimits
+from simulator.settings import Settings as ProviderSettings
 from tests.integration.limiter.world import BEGIN, Clock, Process, gates, want
 
 _PER_MINUTE = 600

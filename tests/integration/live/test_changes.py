@@ -14,11 +14,12 @@ from rest_framework.renderers import JSONRenderer
 from batchgen.errors import NotFound
 from runs.api.run_output import run_json
 from runs.engine.controls import run_change, run_control
+from runs.engine.trail import log_append
 from runs.engine.transitions import run_finalize
 from runs.live import changes
 from runs.live.changes import Cursor, Look, look, probe
 from runs.models import Lane, Run, RunEpic
-from runs.reads.log import log_append, log_number
+from runs.reads.log import log_number
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import run_read
 from tests.acceptance.fleet import database_url

@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
+from runs.engine.trail import log_append
 from runs.live.events import Position
 from runs.live.follower import Follower
 from runs.live.subscriber import Subscriber
-from runs.reads.log import log_append
 from tests.integration.engine.world import World
 from tests.threads import elsewhere
 

@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from batchgen.accounts.sign_in import client_address
 from batchgen.errors import Throttled
+from batchgen.http.proxies import client_address
 from batchgen.redis import client as redis
 
 if TYPE_CHECKING:  # its module asks for this one while it is loaded

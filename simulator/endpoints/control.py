@@ -5,11 +5,11 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs
 
-from simulator.control.config import SettingsError
-from simulator.control.faults import FaultRuleError, FaultRules, parse_rules
-from simulator.control.state import Provider
-from simulator.http.http_server import Exchange
+from simulator.http.connection import Exchange
 from simulator.protocol.errors import ApiError
+from simulator.settings import SettingsError
+from simulator.state.faults import FaultRuleError, FaultRules, parse_rules
+from simulator.state.provider import Provider
 
 
 def show_config(provider: Provider, _: Exchange) -> dict[str, Any]:

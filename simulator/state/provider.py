@@ -6,12 +6,12 @@ from math import log, sqrt
 from random import Random
 from typing import Any
 
-from simulator.control.calls import CallLog
-from simulator.control.config import Settings
-from simulator.control.faults import FaultRules, parse_rules
 from simulator.protocol.buckets import PoolLimits
 from simulator.protocol.model_catalogue import Model
 from simulator.protocol.prompt_cache import PromptCache
+from simulator.settings import Settings
+from simulator.state.calls import CallLog
+from simulator.state.faults import FaultRules, parse_rules
 from simulator.writing.answers import Answers
 
 _LIMITS = (

@@ -6,9 +6,9 @@ import signal
 
 import uvloop
 
-from simulator.control.state import Provider
-from simulator.http.app import App
-from simulator.http.http_server import Connection
+from simulator.endpoints.routes import App
+from simulator.http.connection import Connection
+from simulator.state.provider import Provider
 
 BACKLOG = 2048
 """Clients open hundreds of connections at the same moment."""

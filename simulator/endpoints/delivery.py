@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from simulator.control.calls import Call
-from simulator.control.faults import Action
-from simulator.control.state import Provider
-from simulator.http.http_server import Exchange
+from simulator.endpoints.message_body import events
+from simulator.http.connection import Exchange
 from simulator.http.wire import (
     EVENT_STREAM,
     JSON,
@@ -21,9 +19,11 @@ from simulator.http.wire import (
     to_json,
 )
 from simulator.protocol.errors import ApiError
-from simulator.protocol.message_body import events
 from simulator.protocol.message_request import MessageRequest
 from simulator.protocol.prompt_cache import CacheUse
+from simulator.state.calls import Call
+from simulator.state.faults import Action
+from simulator.state.provider import Provider
 
 FIRST_EVENT_SHARE = 0.25
 """Of a streamed answer's latency, the part before its first event."""

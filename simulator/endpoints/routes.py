@@ -5,13 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from simulator.control import endpoints
-from simulator.control.state import Provider
-from simulator.http.http_server import Exchange
+from simulator.endpoints import catalogue, control
+from simulator.endpoints.create_message import create_message
+from simulator.http.connection import Exchange
 from simulator.http.wire import error_response, response, to_json
-from simulator.protocol import catalogue
-from simulator.protocol.create_message import create_message
 from simulator.protocol.errors import ApiError
+from simulator.state.provider import Provider
 
 logger = logging.getLogger(__name__)
 
@@ -27,15 +26,15 @@ class App:
             "/v1/messages/count_tokens": {"POST": partial(catalogue.count_tokens, provider)},
             "/v1/models": {"GET": catalogue.list_models},
             "/_sim/config": {
-                "GET": partial(endpoints.show_config, provider),
-                "POST": partial(endpoints.change_config, provider),
+                "GET": partial(control.show_config, provider),
+                "POST": partial(control.change_config, provider),
             },
             "/_sim/faults": {
-                "GET": partial(endpoints.show_faults, provider),
-                "POST": partial(endpoints.change_faults, provider),
+                "GET": partial(control.show_faults, provider),
+                "POST": partial(control.change_faults, provider),
             },
-            "/_sim/reset": {"POST": partial(endpoints.reset, provider)},
-            "/_sim/stats": {"GET": partial(endpoints.show_stats, provider)},
+            "/_sim/reset": {"POST": partial(control.reset, provider)},
+            "/_sim/stats": {"GET": partial(control.show_stats, provider)},
         }
 
     def __call__(self, exchange: Exchange) -> None:

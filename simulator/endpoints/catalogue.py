@@ -4,13 +4,13 @@ import time
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from simulator.control.state import Provider
-from simulator.http.http_server import Exchange
-from simulator.protocol.access import check_access, version_of
-from simulator.protocol.create_message import decode_body
+from simulator.endpoints.access import check_access, version_of
+from simulator.endpoints.create_message import decode_body
+from simulator.http.connection import Exchange
 from simulator.protocol.errors import ApiError
 from simulator.protocol.message_request import read_request
 from simulator.protocol.model_catalogue import MODELS
+from simulator.state.provider import Provider
 
 PAGE_DEFAULT = 20
 PAGE_MAX = 1000

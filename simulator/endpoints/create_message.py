@@ -6,14 +6,12 @@ import time
 from functools import partial
 from typing import Any
 
-from simulator.control.faults import Action
-from simulator.control.state import Provider
-from simulator.http.delivery import Delivery
-from simulator.http.http_server import MAX_BODY_BYTES, Exchange, Request
+from simulator.endpoints.access import check_access, version_of
+from simulator.endpoints.delivery import Delivery
+from simulator.endpoints.message_body import THOUGHT, Answer, answer_within, message, refused
+from simulator.http.connection import MAX_BODY_BYTES, Exchange, Request
 from simulator.http.wire import error_response
-from simulator.protocol.access import check_access, version_of
 from simulator.protocol.errors import ApiError
-from simulator.protocol.message_body import THOUGHT, Answer, answer_within, message, refused
 from simulator.protocol.message_request import (
     MessageRequest,
     marker_of,
@@ -22,6 +20,8 @@ from simulator.protocol.message_request import (
     user_text_of,
 )
 from simulator.protocol.prompt_cache import CacheUse
+from simulator.state.faults import Action
+from simulator.state.provider import Provider
 from simulator.writing.answers import told_in_words
 from simulator.writing.brief import epic_code, find_fences
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from typing import Any
 
-from simulator.control.calls import Call
 from simulator.protocol.errors import ERROR_KINDS, ApiError
+from simulator.state.calls import Call
 
 COUNTED_KEPT = 100_000
 """Markers a rule keeps counts for; the oldest are forgotten first."""

@@ -1,6 +1,6 @@
 """Who may call, and in which version of the protocol."""
 
-from simulator.http.http_server import Request
+from simulator.http.connection import Request
 from simulator.protocol.errors import ApiError
 
 VERSIONS = ("2023-06-01", "2026-10-21")
