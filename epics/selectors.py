@@ -22,6 +22,7 @@ from epics.models import (
     Story,
     StoryCount,
 )
+from epics.registry import project_figures
 
 P = TypeVar("P", Card, Epic, Story, Membership)
 
@@ -127,16 +128,13 @@ def epics_with_figures(epics: "QuerySet[Epic]") -> "QuerySet[Epic]":
 
 
 def projects_with_figures(projects: "QuerySet[Project]") -> "QuerySet[Project]":
-    """Each with `epic_count`, `card_count`, `story_count` and `active_run_id`."""
-    # An active run is one that has not ended and is not draining: its table's CHECK says so.
-    active = Project.objects.filter(
-        pk=OuterRef("pk"), runs__completed_at__isnull=True, runs__draining=False
-    ).order_by("-runs__created_at")
+    """Each with `epic_count`, `card_count`, `story_count`, and what others have registered, as runs
+    do `active_run_id`."""
     return projects.annotate(
         epic_count=_whole(_of_project(Epic).annotate(n=Count("pk")).values("n")),
         card_count=_whole(_of_project(Card).annotate(n=Count("pk")).values("n")),
         story_count=_whole(_of_project(StoryCount).annotate(n=Sum("stories")).values("n")),
-        active_run_id=Subquery(active.values("runs__id")[:1]),
+        **project_figures(),
     )
 
 

@@ -12,11 +12,12 @@ from django.db import transaction
 from django.db.models import F, Func, Value
 from django.db.models.functions import Now
 
-from batchgen.errors import NotFound, RunAlreadyActive, ValidationFailed
+from batchgen.errors import NotFound, ValidationFailed
 from epics import bounds
 from epics.files.document_misfits import dependency_cycle
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.quotas import projects_check
+from epics.registry import deletion_check
 from epics.writes import (
     Changes,
     mark_outdated,
@@ -72,18 +73,13 @@ def project_delete(*, project_id: UUID) -> None:
     """Delete the project with all that belongs to it, its past runs too.
 
     Raises:
-        RunAlreadyActive: a run is active, or its last calls are still being finished.
+        BatchgenError: what is registered with `epics.registry` keeps it, such as an open run.
     """
     # Not `no_key`: a run that starts now waits for this lock, and then finds no project.
     project = Project.objects.select_for_update().filter(pk=project_id).first()
     if project is None:
         raise NotFound
-    open_runs = Project.objects.filter(pk=project_id, runs__completed_at__isnull=True)
-    run_id = open_runs.values_list("runs__id", flat=True).first()
-    if run_id is not None:
-        raise RunAlreadyActive(
-            "A run of this project is active. Cancel it and wait for its end.", runId=str(run_id)
-        )
+    deletion_check(project_id)
     Story.objects.filter(project_id=project_id).delete()
     EpicCard.objects.filter(epic__project_id=project_id).delete()
     project.delete()

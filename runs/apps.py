@@ -1,15 +1,25 @@
+"""The app of runs: what it does once, when Django has loaded all apps."""
+
 from typing import Any
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+
+from epics.registry import deletion_guard_register, project_figure_register
 
 
 class RunsConfig(AppConfig):
     name = "runs"
 
     def ready(self) -> None:
-        """Have every pacing profile in the database, from the first migration on."""
+        """Have every pacing profile in the database, from the first migration on; and tell the
+        backlog what it is to ask of runs."""
         post_migrate.connect(profiles_ensure, sender=self)
+        # The models are not there yet when this module is imported.
+        from runs.reads import projects  # noqa: PLC0415  # see above
+
+        project_figure_register("active_run_id", projects.active_run_id)
+        deletion_guard_register(projects.open_run_refuse)
 
 
 def profiles_ensure(sender: AppConfig, **_: Any) -> None:

@@ -1,0 +1,44 @@
+"""What rooms above the backlog add to a project, registered once, when Django has loaded the apps.
+
+The backlog knows nothing above itself: `runs.apps` says here what a project shows of its runs, and
+which of them keep it from being deleted.
+"""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db.models.expressions import Combinable
+
+#: A value of each project that is read, over `OuterRef("pk")`.
+Figure = Callable[[], Combinable]
+#: Refuses the deletion of a project, whose row is locked, with a BatchgenError.
+Guard = Callable[[UUID], None]
+
+_figures: dict[str, Figure] = {}
+_guards: list[Guard] = []
+
+
+def project_figure_register(name: str, figure: Figure) -> None:
+    """Have each project read with this figure as an attribute."""
+    _figures[name] = figure
+
+
+def project_figures() -> dict[str, Combinable]:
+    """{attribute: expression} to annotate projects with."""
+    return {name: figure() for name, figure in _figures.items()}
+
+
+def deletion_guard_register(guard: Guard) -> None:
+    """Have this asked before a project is deleted, inside the transaction."""
+    if guard not in _guards:
+        _guards.append(guard)
+
+
+def deletion_check(project_id: UUID) -> None:
+    """Ask everybody who may have something against it.
+
+    Raises:
+        BatchgenError: somebody has.
+    """
+    for guard in _guards:
+        guard(project_id)
