@@ -107,7 +107,7 @@ class ProviderError(Exception):
 
 
 class RateLimited(ProviderError):
-    """429. Without `retry_after_s` the caller chooses: see `workers.retry.unstated_wait_s`."""
+    """429. Without `retry_after_s` the caller chooses: see `workers.decisions.settle`."""
 
     code = "RATE_LIMITED"
     effect = Effect.WAIT

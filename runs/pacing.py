@@ -34,10 +34,3 @@ PROFILES: dict[str, Pace] = {
 
 #: More lanes than a provider key or a worker fleet of any size here makes use of.
 MOST_LANES = 500
-#: A delay grows to so many times its own length, however often the provider said no.
-_MOST_GROWTH = 8
-
-
-def delay_after_rate_limit_ms(delay_ms: int, *, errors: int) -> int:
-    """A lane's delay after `errors` rate-limit errors in a row: min(2^errors, 8) times as long."""
-    return delay_ms * min(1 << min(errors, _MOST_GROWTH), _MOST_GROWTH)

@@ -18,20 +18,18 @@ from batchgen.redis import client as redis
 from content.stories.prompts.rendering import prompt_version
 from limiter.desk import Desk, Wait
 from limiter.gate import NOBODY, Amounts, Ceilings, Gate, Permit, Want
-from providers.errors import Overloaded, ProviderError, QueueFull, RateLimited
+from providers.errors import ProviderError
 from providers.registry import limit_pool
 from providers.values import CompletionRequest, RateLimits, Usage
 from runs.closures import closure_read, closure_write
 from runs.states import PRIORITY_RANK
-from workers.retry import unstated_wait_s
+from workers.decisions import Between, CloseGate, PermitUse, settle
 
 log = logging.getLogger(__name__)
 
 _RANDOM = SystemRandom()
 #: Roughly; the limiter corrects it by what the provider counts.
 _CHARACTERS_PER_TOKEN = 3.6
-#: A closed gate opens so much later than asked, at most, as a part of what was asked.
-_JITTER = 0.05
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,16 +160,16 @@ class Leave:
         """The call failed. The seconds for which that closes the gate, or None."""
         if error.limits is not None:
             self._desk.hear(error.limits)
-        match error:
-            case RateLimited():
-                return self._close(error)
-            case QueueFull():
+        match settle(error, closings=self._desk.closings):
+            case CloseGate(wait=wait):
+                return self._close(wait, reason=error.code)
+            case PermitUse.NONE:
                 self.unused()
-            case Overloaded():
+            case PermitUse.OVERLOAD:
                 self._desk.overload(self._permit)
-            case ProviderError(possibly_billed=True):
+            case PermitUse.UNKNOWN:
                 self._desk.forget(self._permit)
-            case _:
+            case PermitUse.REQUEST:
                 self._desk.give_back(self._permit, made=True)
         return None
 
@@ -188,14 +186,11 @@ class Leave:
         """How often in a row calls were refused, over all workers."""
         return self._desk.closings
 
-    def _close(self, error: RateLimited) -> float:
-        asked_s = error.retry_after_s or unstated_wait_s(
-            errors=self._desk.closings + 1, random=_RANDOM
-        )
-        seconds = min(asked_s * (1 + _RANDOM.uniform(0, _JITTER)), settings.LONGEST_WAIT_S)
-        self._desk.refuse(self._permit, seconds=seconds, reason=error.code)
+    def _close(self, wait: Between, *, reason: str) -> float:
+        seconds = min(wait.draw(_RANDOM), settings.LONGEST_WAIT_S)
+        self._desk.refuse(self._permit, seconds=seconds, reason=reason)
         try:
-            closure_write(self._desk.name, seconds=seconds, reason=error.code)
+            closure_write(self._desk.name, seconds=seconds, reason=reason)
         except DatabaseError as away:
             log.warning("the gate's closing is in Redis only: %s", away)
         return seconds

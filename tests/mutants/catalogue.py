@@ -523,9 +523,9 @@ RECOVERY = (
     ),
     _mutant(
         "a further call holds up no other's answer",
-        "workers/attempt.py",
-        "        self._turn.leave()\n        request = wanted",
-        "        request = wanted",
+        "workers/caller.py",
+        "        self._turn.leave()\n        kept",
+        "        kept",
         f"{ATTEMPTS}test_no_turn_is_held_while_a_further_call_is_made",
     ),
     _mutant(
@@ -972,7 +972,7 @@ CLOCKS = (
 NUMBERS = (
     _mutant(
         "numbers: a wait beyond the longest pauses the run",
-        "workers/attempt.py",
+        "workers/caller.py",
         "failed.within(settings.LONGEST_WAIT_S)",
         "failed.within(float('inf'))",
         f"{ATTEMPTS}test_a_wait_beyond_the_longest_pauses_the_run_and_closes_no_gate",

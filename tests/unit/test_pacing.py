@@ -1,8 +1,6 @@
 """What the pacing profiles stand for."""
 
-import pytest
-
-from runs.pacing import PROFILES, Pace, delay_after_rate_limit_ms
+from runs.pacing import PROFILES, Pace
 
 PROMISED = {
     "safe": Pace(delay_ms=3_000, max_tokens=2_000, max_retries=3, retry_wait_ms=10_000, lanes=1),
@@ -14,13 +12,3 @@ PROMISED = {
 
 def test_the_profiles_are_what_the_users_were_promised() -> None:
     assert PROFILES == PROMISED
-
-
-@pytest.mark.parametrize("name", PROMISED)
-def test_the_delay_never_shrinks_with_errors_and_a_success_resets_it(name: str) -> None:
-    base_ms = PROMISED[name].delay_ms
-    delays_ms = [delay_after_rate_limit_ms(base_ms, errors=errors) for errors in range(6)]
-
-    assert delays_ms[0] == base_ms
-    assert delays_ms == sorted(delays_ms)
-    assert (delays_ms[-1] > base_ms) is (base_ms > 0)

@@ -1,0 +1,155 @@
+"""The calls of one attempt: a permit for each, the call itself, and what is booked of it."""
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.conf import settings
+
+from content.pipeline import Request
+from providers.errors import CallAborted, ProviderError
+from providers.values import Completion, StopReason, Usage
+from runs.engine.lanes import call_book, call_next
+from runs.states import CallOutcome
+from workers.claims import LaneClaim
+from workers.decisions import Closing, RunNotActive
+from workers.permits import FirstCall, Leave, Permits
+from workers.progress import Progress
+from workers.spend import NO_SPEND, spend_of
+from workers.turns import Turn
+
+if TYPE_CHECKING:
+    from providers.anthropic.client import Call, ProviderClient
+
+
+class Caller:
+    """Answers an item's requests: from what was kept, or by a call to the provider.
+
+    Attributes:
+        call_id: of the call that is booked next; the claim, or the call before, wrote its intent.
+        spend: of that call, as far as it was answered.
+        closing: what the last call did to the gate, where it closed it.
+        unknown_calls: answers that did not say what they took.
+    """
+
+    def __init__(
+        self,
+        claim: LaneClaim,
+        *,
+        client: "ProviderClient",
+        permits: Permits,
+        first: FirstCall,
+        leave: Leave,
+        progress: Progress,
+        turn: Turn,
+    ) -> None:
+        self.call_id: UUID = claim.call_id
+        self.spend = NO_SPEND
+        self.closing: Closing | None = None
+        self.unknown_calls = 0
+        self._claim = claim
+        self._client = client
+        self._permits = permits
+        self._first = first
+        self._leave: Leave | None = leave
+        self._progress = progress
+        self._turn = turn
+        #: The last call's request and answer, until the next one begins.
+        self._answered: tuple[Request, Completion] | None = None
+        self._call: Call | None = None
+        self._aborted = False
+
+    @property
+    def outcome(self) -> CallOutcome:
+        """Of the call that is booked next, unless it failed."""
+        return CallOutcome.NOT_MADE if self._answered is None else CallOutcome.ANSWERED
+
+    def answer(self, request: Request) -> Completion:
+        """Call the provider once, or answer with what an earlier attempt was already told.
+
+        Raises:
+            ProviderError, CallAborted: there is no answer.
+            RunNotActive: a second call may not start; the answer to the first one is kept.
+        """
+        self._turn.leave()
+        kept = self._claim.answers.get(request.key)
+        if kept is not None:
+            return Completion(
+                text=kept["text"],
+                stop_reason=StopReason(kept["stopReason"]),
+                usage=Usage(),
+                model=request.completion.model,
+                request_id="",
+            )
+        leave = self._permit(request)
+        if self._answered is not None:
+            self._begin_next_call(request, *self._answered)
+        self._leave = None
+        completion = self._ask(request, leave)
+        self._answered, self.spend = (request, completion), spend_of(completion)
+        self.unknown_calls += self.spend.unknown_calls
+        return completion
+
+    def abort(self) -> None:
+        """From any thread: the call under way is aborted, and none starts after it."""
+        self._aborted = True
+        if self._call is not None:
+            self._call.abort()
+
+    def book(self) -> None:
+        """Book what was spent, where nothing else of the attempt counts."""
+        call_book(lane_id=self._claim.hold.lane_id, call_id=self.call_id, spend=self.spend)
+
+    def close(self) -> None:
+        """No further call is made: a permit that is left over goes back."""
+        if self._leave is not None:
+            self._leave.unused()
+
+    def _permit(self, request: Request) -> Leave:
+        if self._leave is None:
+            self._leave = self._permits.next(
+                request.completion, self._first, given_up=lambda: self._aborted
+            )
+        if self._leave is None:
+            raise CallAborted
+        return self._leave
+
+    def _begin_next_call(self, request: Request, before: Request, answer: Completion) -> None:
+        next_call_id = call_next(
+            hold=self._claim.hold,
+            call_id=self.call_id,
+            spend=self.spend,
+            response={
+                "key": before.key,
+                "text": answer.text,
+                "stopReason": answer.stop_reason,
+            },
+            purpose=request.completion.purpose,
+            model=request.completion.model,
+        )
+        self._answered, self.spend = None, NO_SPEND
+        if next_call_id is None:
+            raise RunNotActive
+        self.call_id = next_call_id
+
+    def _ask(self, request: Request, leave: Leave) -> Completion:
+        """Make the one call that is permitted, and tell the limiter how it ended."""
+        try:
+            self._call = self._client.start(request.completion)
+            if self._aborted:
+                # Asked for before there was a call to abort.
+                self._call.abort()
+            with self._progress.call((request.completion.model, request.alike)):
+                answer = self._call.result()
+        except ProviderError as failed:
+            error = failed.within(settings.LONGEST_WAIT_S)
+            seconds = leave.failed(error)
+            self.closing = (
+                None if seconds is None else Closing(seconds=seconds, in_a_row=leave.closings)
+            )
+            raise error from failed.__cause__
+        except CallAborted:
+            leave.aborted()
+            raise
+        leave.answered(answer.completion.usage, answer.limits)
+        self._turn.take()
+        return answer.completion

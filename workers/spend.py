@@ -1,0 +1,34 @@
+"""What a call used and cost."""
+
+import logging
+from decimal import Decimal
+
+from batchgen.db.clock import database_now
+from providers.prices import cost_usd
+from providers.values import Completion
+from runs.engine.lanes import Spend
+
+log = logging.getLogger(__name__)
+
+NO_SPEND = Spend()
+
+
+def spend_of(answer: Completion) -> Spend:
+    """What an answer used and cost, as far as it is known; the log says what is not.
+
+    An unpriced model costs 0.
+    """
+    if answer.usage is None:
+        log.warning("request %s: answered without a usage; booked as unknown", answer.request_id)
+        return Spend.unknown(request_id=answer.request_id)
+    cost = cost_usd(answer.model, answer.usage, at=database_now().date())
+    if cost is None:
+        log.warning("no price for model %s: its calls are booked as free", answer.model)
+    return Spend(
+        input_tokens=answer.usage.input_tokens,
+        output_tokens=answer.usage.output_tokens,
+        cache_read_tokens=answer.usage.cache_read_tokens,
+        cache_write_tokens=answer.usage.cache_write_tokens,
+        cost_usd=cost or Decimal(0),
+        request_id=answer.request_id,
+    )
