@@ -14,8 +14,9 @@ from random import Random
 from batchgen.redis import client as redis
 from benchmarks.bench import Bench
 from benchmarks.rows import Rows, side_by_side
-from limiter.gate import Amounts, Ceilings, Gate, Permit, Settled, Want
-from limiter.lineup import Lineup, Ticket
+from limiter.gate import Gate
+from limiter.pending import Pending, Waiter
+from limiter.values import Amounts, Ceilings, PermitRequest, Reservation, Settlement
 from simulator.protocol.buckets import PoolLimits
 from simulator.settings import Settings as ProviderSettings
 
@@ -48,23 +49,23 @@ class _Fleet:
     most_in_a_second: int = 0
     longest_s: float = 0.0
     by_run: dict[str, int] = field(default_factory=dict)
-    _events: list[tuple[float, int, int, int, Permit | None]] = field(default_factory=list)
+    _events: list[tuple[float, int, int, int, Reservation | None]] = field(default_factory=list)
     _asks_at: dict[int, float] = field(default_factory=dict)
-    _since: dict[Ticket, float] = field(default_factory=dict)
+    _since: dict[Waiter, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         limits = ProviderSettings(requests_per_minute=self.per_minute, burst_s=1)
         self.provider = PoolLimits(limits, _BEGIN)
-        self.lineups = [Lineup(process=f"w{number}") for number in range(self.workers)]
+        self.pending = [Pending(process=f"w{number}") for number in range(self.workers)]
         self._serial = 0
 
     def play(self) -> float:
         """Until so many calls were answered; the virtual seconds from the first to the last."""
-        self.gate.ask(self.lineups[0].report(self.now), now=self.now)
+        self.gate.ask(self.pending[0].report(self.now), now=self.now)
         begun = self.now = self.now + _FILL_S
         for worker in range(self.workers):
             for _ in range(_LANES):
-                self._want(worker, f"run-{self.random.randrange(_RUNS)}")
+                self._request(worker, f"run-{self.random.randrange(_RUNS)}")
         while self.answered < self.calls:
             self.now, _, what, worker, permit = heapq.heappop(self._events)
             if what == _ASK:
@@ -75,19 +76,24 @@ class _Fleet:
                 self._answer(worker, permit)
         return self.now - begun
 
-    def _later(self, seconds: float, what: int, worker: int, permit: Permit | None = None) -> None:
+    def _later(
+        self, seconds: float, what: int, worker: int, permit: Reservation | None = None
+    ) -> None:
         self._serial += 1
         heapq.heappush(self._events, (self.now + seconds, self._serial, what, worker, permit))
 
-    def _want(self, worker: int, run: str) -> None:
-        want = Want(run=run, rank=1, kind="k", prefix=run, input_tokens=2000, output_cap=2000)
-        ticket = Ticket(want)
-        self._since[ticket] = self.now
-        self.lineups[worker].join(ticket)
+    def _request(self, worker: int, run: str) -> None:
+        waiter = Waiter(
+            PermitRequest(
+                run=run, rank=1, size_key="k", cache_key=run, input_tokens=2000, output_cap=2000
+            )
+        )
+        self._since[waiter] = self.now
+        self.pending[worker].join(waiter)
         self._ask_when_due(worker)
 
     def _ask_when_due(self, worker: int) -> None:
-        due = self.now + self.lineups[worker].due_s(self.now)
+        due = self.now + self.pending[worker].due_s(self.now)
         if due < self._asks_at.get(worker, float("inf")):
             self._asks_at[worker] = due
             self._later(due - self.now, _ASK, worker)
@@ -96,19 +102,19 @@ class _Fleet:
         if self._asks_at.get(worker, float("inf")) > self.now:
             return
         del self._asks_at[worker]
-        lineup = self.lineups[worker]
-        if not len(lineup):
+        pending = self.pending[worker]
+        if not len(pending):
             return
         self.asked += 1
-        verdict = self.gate.ask(lineup.report(self.now), now=self.now)
-        for ticket in lineup.answer(verdict, self.now):
+        grants = self.gate.ask(pending.report(self.now), now=self.now)
+        for waiter in pending.take(grants, self.now):
             self.granted += 1
-            self.longest_s = max(self.longest_s, self.now - self._since.pop(ticket))
-            self._later(_TRANSIT_S * self.random.random(), _ARRIVE, worker, ticket.permit)
-        if len(lineup):
+            self.longest_s = max(self.longest_s, self.now - self._since.pop(waiter))
+            self._later(_TRANSIT_S * self.random.random(), _ARRIVE, worker, waiter.reservation)
+        if len(pending):
             self._ask_when_due(worker)
 
-    def _arrive(self, worker: int, permit: Permit) -> None:
+    def _arrive(self, worker: int, permit: Reservation) -> None:
         refusal = self.provider.admit(input_tokens=0, output_tokens=0, now_s=self.now)
         if refusal is not None:
             self.refused += 1
@@ -119,13 +125,13 @@ class _Fleet:
         latency_s = max(1.0, self.random.gauss(_LATENCY_S, _LATENCY_SPREAD_S))
         self._later(latency_s, _ANSWER, worker, permit)
 
-    def _answer(self, worker: int, permit: Permit) -> None:
+    def _answer(self, worker: int, permit: Reservation) -> None:
         self.answered += 1
-        run = permit.want.run
+        run = permit.request.run
         self.by_run[run] = self.by_run.get(run, 0) + 1
         used = Amounts(1, self.random.randrange(500, 900), self.random.randrange(600, 1800))
-        self.lineups[worker].settle(Settled(permit=permit, used=used, learn=True))
-        self._want(worker, run)
+        self.pending[worker].settle(Settlement(reservation=permit, used=used, learn=True))
+        self._request(worker, run)
 
 
 def run(bench: Bench) -> Rows:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import cast
 
 from batchgen.redis import client as redis
-from limiter.gate import DIMENSIONS
 from limiter.keys import CLOSED_MOST_S, gate_keys
+from limiter.values import DIMENSIONS
 
 _SET_CLOSING = Path(__file__).with_name("set_closing.lua").read_text()
 #: A larger number in Redis is none of ours.

@@ -29,9 +29,9 @@ from runs.states import CallOutcome, RunEpicStatus, RunStatus
 from workers.caller import Caller
 from workers.claims import LaneClaim, claim_item
 from workers.decisions import Finish, GiveBack, StopRun, decide
-from workers.permits import FirstCall, Leave, Permits
+from workers.fair_semaphore import FairSemaphore
+from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes, Progress
-from workers.turns import Turns
 from workers.worker_metrics import epic_ended
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 _RANDOM = SystemRandom()
 #: Work on answers needs the interpreter and nothing else, so one at a time is done soonest.
-TURNS = Turns(1)
+ANSWERS = FairSemaphore(1)
 
 
 class StaleAttempt(Exception):
@@ -58,20 +58,20 @@ class Attempt:
         client: "ProviderClient",
         permits: Permits,
         first: FirstCall,
-        leave: Leave,
+        permit: Permit,
         times: CallTimes,
     ) -> None:
         self.claim = claim
         self.progress = Progress(times)
-        self._turn = TURNS.turn()
+        self._answering = ANSWERS.holder()
         self._caller = Caller(
             claim,
             client=client,
             permits=permits,
             first=first,
-            leave=leave,
+            permit=permit,
             progress=self.progress,
-            turn=self._turn,
+            answering=self._answering,
         )
         #: The lane's row once the item has ended.
         self._moved: dict[str, Any] | None = None
@@ -96,7 +96,7 @@ class Attempt:
             log.warning("item %s: a newer attempt has it", self.claim.item_id)
             self._caller.book()
         finally:
-            self._turn.leave()
+            self._answering.release()
             self._caller.close()
         self._move_on()
 
@@ -197,7 +197,7 @@ class Attempt:
 
     def _finish(self, outcome: Outcome) -> None:
         # PostgreSQL may let one item wait, for somebody who edits its target: others need not.
-        self._turn.leave()
+        self._answering.release()
         delay_s = self.claim.delay_ms / 1000
         self._moved = lane_finish(
             hold=self.hold,
@@ -228,25 +228,25 @@ def attempt_begin(
     client: "ProviderClient",
     permits: Permits,
     first: FirstCall,
-    leave: Leave,
+    permit: Permit,
     times: CallTimes,
 ) -> Attempt | None:
     """Claim the hold's item; None when its message is late, doubled, or the run stands still.
 
     Args:
-        leave: for the first call; given back where there is no attempt, or no call.
+        permit: for the first call; given back where there is no attempt, or no call.
         times: of this worker's calls.
     """
     try:
         claim = claim_item(hold=hold, worker_id=worker_id)
     except psycopg.Error:
-        leave.unused()
+        permit.unused()
         raise
     if claim is None:
-        leave.unused()
+        permit.unused()
         return None
     log_bind(run=claim.run_id)
-    return Attempt(claim, client=client, permits=permits, first=first, leave=leave, times=times)
+    return Attempt(claim, client=client, permits=permits, first=first, permit=permit, times=times)
 
 
 def _usage_note(calls: int) -> str:

@@ -12,10 +12,10 @@ from runs.engine.lanes import call_book, call_next
 from runs.states import CallOutcome
 from workers.claims import LaneClaim
 from workers.decisions import Closing, RunNotActive
-from workers.permits import FirstCall, Leave, Permits
+from workers.fair_semaphore import Holder
+from workers.permits import FirstCall, Permit, Permits
 from workers.progress import Progress
 from workers.spend import NO_SPEND, spend_of
-from workers.turns import Turn
 
 if TYPE_CHECKING:
     from providers.anthropic.client import Call, ProviderClient
@@ -38,9 +38,9 @@ class Caller:
         client: "ProviderClient",
         permits: Permits,
         first: FirstCall,
-        leave: Leave,
+        permit: Permit,
         progress: Progress,
-        turn: Turn,
+        answering: Holder,
     ) -> None:
         self.call_id: UUID = claim.call_id
         self.spend = NO_SPEND
@@ -50,9 +50,9 @@ class Caller:
         self._client = client
         self._permits = permits
         self._first = first
-        self._leave: Leave | None = leave
+        self._permit: Permit | None = permit
         self._progress = progress
-        self._turn = turn
+        self._answering = answering
         #: The last call's request and answer, until the next one begins.
         self._answered: tuple[Request, Completion] | None = None
         self._call: Call | None = None
@@ -70,7 +70,7 @@ class Caller:
             ProviderError, CallAborted: there is no answer.
             RunNotActive: a second call may not start; the answer to the first one is kept.
         """
-        self._turn.leave()
+        self._answering.release()
         kept = self._claim.answers.get(request.key)
         if kept is not None:
             return Completion(
@@ -80,11 +80,11 @@ class Caller:
                 model=request.completion.model,
                 request_id="",
             )
-        leave = self._permit(request)
+        permit = self._permitted(request)
         if self._answered is not None:
             self._begin_next_call(request, *self._answered)
-        self._leave = None
-        completion = self._ask(request, leave)
+        self._permit = None
+        completion = self._ask(request, permit)
         self._answered, self.spend = (request, completion), spend_of(completion)
         self.unknown_calls += self.spend.unknown_calls
         return completion
@@ -101,17 +101,17 @@ class Caller:
 
     def close(self) -> None:
         """No further call is made: a permit that is left over goes back."""
-        if self._leave is not None:
-            self._leave.unused()
+        if self._permit is not None:
+            self._permit.unused()
 
-    def _permit(self, request: Request) -> Leave:
-        if self._leave is None:
-            self._leave = self._permits.next(
+    def _permitted(self, request: Request) -> Permit:
+        if self._permit is None:
+            self._permit = self._permits.next(
                 request.completion, self._first, given_up=lambda: self._aborted
             )
-        if self._leave is None:
+        if self._permit is None:
             raise CallAborted
-        return self._leave
+        return self._permit
 
     def _begin_next_call(self, request: Request, before: Request, answer: Completion) -> None:
         next_call_id = call_next(
@@ -131,7 +131,7 @@ class Caller:
             raise RunNotActive
         self.call_id = next_call_id
 
-    def _ask(self, request: Request, leave: Leave) -> Completion:
+    def _ask(self, request: Request, permit: Permit) -> Completion:
         """Make the one call that is permitted, and tell the limiter how it ended."""
         try:
             self._call = self._client.start(request.completion)
@@ -142,14 +142,14 @@ class Caller:
                 answer = self._call.result()
         except ProviderError as failed:
             error = failed.within(settings.LONGEST_WAIT_S)
-            seconds = leave.failed(error)
+            seconds = permit.failed(error)
             self.closing = (
-                None if seconds is None else Closing(seconds=seconds, in_a_row=leave.closings)
+                None if seconds is None else Closing(seconds=seconds, in_a_row=permit.refusals)
             )
             raise error from failed.__cause__
         except CallAborted:
-            leave.aborted()
+            permit.aborted()
             raise
-        leave.answered(answer.completion.usage, answer.limits)
-        self._turn.take()
+        permit.answered(answer.completion.usage, answer.limits)
+        self._answering.acquire()
         return answer.completion

@@ -9,7 +9,7 @@ from random import Random
 from typing import Literal, Protocol
 
 from content.errors import GenerationError, NothingToGenerate
-from limiter.desk import MOST_PARKED_S
+from limiter.permit_queue import MOST_PARKED_S
 from providers.errors import (
     CallAborted,
     Effect,

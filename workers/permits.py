@@ -16,8 +16,9 @@ from django.db import Error as DatabaseError
 
 from batchgen.redis import client as redis
 from content.stories.prompts.rendering import prompt_version
-from limiter.desk import Desk, Wait
-from limiter.gate import NOBODY, Amounts, Ceilings, Gate, Permit, Want
+from limiter.gate import Gate
+from limiter.permit_queue import PermitQueue, TryLater
+from limiter.values import DIMENSIONS, NOBODY, Amounts, Ceilings, PermitRequest, Reservation, Window
 from providers.errors import ProviderError
 from providers.registry import limit_pool
 from providers.values import CompletionRequest, RateLimits, Usage
@@ -66,134 +67,148 @@ class FirstCall:
             output_cap=want["outputCap"],
         )
 
-    def want(self) -> Want:
+    def permit_request(self) -> PermitRequest:
         """As the limiter knows it."""
-        return self._want("generate", self.input_tokens, self.output_cap)
+        return self._permit_request("generate", self.input_tokens, self.output_cap)
 
-    def next_want(self, request: CompletionRequest) -> Want:
+    def next_permit_request(self, request: CompletionRequest) -> PermitRequest:
         """A further call of the same epic, as the limiter knows it."""
         characters = len(request.user) + sum(len(block.text) for block in request.system)
         input_tokens = round(characters / _CHARACTERS_PER_TOKEN)
-        return self._want(request.purpose, input_tokens, request.max_tokens)
+        return self._permit_request(request.purpose, input_tokens, request.max_tokens)
 
-    def _want(self, purpose: str, input_tokens: int, output_cap: int) -> Want:
-        return Want(
+    def _permit_request(self, purpose: str, input_tokens: int, output_cap: int) -> PermitRequest:
+        return PermitRequest(
             run=self.run,
             user=self.user,
             weight=self.weight,
             rank=PRIORITY_RANK[self.priority],
-            kind=f"{prompt_version(self.mode, self.persona_set)}:{purpose}",
-            prefix=f"{self.context}:{self.mode}:{self.persona_set}",
+            size_key=f"{prompt_version(self.mode, self.persona_set)}:{purpose}",
+            cache_key=f"{self.context}:{self.mode}:{self.persona_set}",
             input_tokens=input_tokens,
             output_cap=output_cap,
         )
 
 
 class Permits:
-    """One process's desks, one for each provider key and model it calls."""
+    """One process's permit queues, one for each gate that its calls go through."""
 
     def __init__(self, *, process: UUID) -> None:
         self._process = str(process)
-        self._desks: dict[str, Desk] = {}
+        self._queues: dict[str, PermitQueue] = {}
 
     def open(self, model: str) -> None:
         """Let the model's buckets fill from now on, where nobody called for long.
 
         Where Redis is away they fill from the first call on.
         """
-        self._desk(model).touch()
+        self._queue(model).touch()
 
-    def first(self, call: FirstCall, *, patience_s: float) -> "Leave | Wait":
+    def first(self, call: FirstCall, *, patience_s: float) -> "Permit | TryLater":
         """Wait for the permit of an epic's first call, at most about so long."""
-        return self._acquire(call.model, call.want(), patience_s)
+        return self._acquire(call.model, call.permit_request(), patience_s)
 
     def next(
         self, request: CompletionRequest, first: FirstCall, *, given_up: Callable[[], bool]
-    ) -> "Leave | None":
+    ) -> "Permit | None":
         """Wait, as long as it takes, for the permit of a further call; None once given up."""
-        want = first.next_want(request)
+        wanted = first.next_permit_request(request)
         while not given_up():
-            leave = self._acquire(request.model, want, settings.HEARTBEAT_S)
-            if isinstance(leave, Leave):
-                return leave
+            permit = self._acquire(request.model, wanted, settings.HEARTBEAT_S)
+            if isinstance(permit, Permit):
+                return permit
         return None
 
     def flush(self) -> None:
         """Tell the gates what they do not know yet; part of the worker's heartbeat."""
-        for desk in list(self._desks.values()):
-            desk.flush()
+        for queue in list(self._queues.values()):
+            queue.flush()
 
-    def _acquire(self, model: str, want: Want, patience_s: float) -> "Leave | Wait":
-        desk = self._desk(model)
-        permit = desk.acquire(want, patience_s=patience_s)
-        return permit if isinstance(permit, Wait) else Leave(desk, permit)
+    def _acquire(
+        self, model: str, request: PermitRequest, patience_s: float
+    ) -> "Permit | TryLater":
+        queue = self._queue(model)
+        found = queue.acquire(request, patience_s=patience_s)
+        return found if isinstance(found, TryLater) else Permit(queue, found)
 
-    def _desk(self, model: str) -> Desk:
+    def _queue(self, model: str) -> PermitQueue:
         name = limit_pool(model)
-        desk = self._desks.get(name)
-        if desk is None:
+        queue = self._queues.get(name)
+        if queue is None:
             gate = Gate(redis.client(), name, _ceilings())
-            desk = self._desks.setdefault(
-                name, Desk(gate, process=self._process, closed=lambda: closure_read(name))
+            queue = self._queues.setdefault(
+                name, PermitQueue(gate, process=self._process, closed=lambda: closure_read(name))
             )
-        return desk
+        return queue
 
 
-class Leave:
-    """Leave to make one call; to be told how the call ended, once."""
+class Permit:
+    """One call may be made; to be told how it ended, once."""
 
-    def __init__(self, desk: Desk, permit: Permit) -> None:
-        self._desk = desk
-        self._permit = permit
+    def __init__(self, queue: PermitQueue, reservation: Reservation) -> None:
+        self._queue = queue
+        self._reservation = reservation
 
     def answered(self, usage: Usage | None, limits: RateLimits | None) -> None:
         """The call was answered. Tokens read from the provider's cache are not limited."""
         if usage is None:
-            self._desk.forget(self._permit)
+            self._queue.forget(self._reservation)
         else:
             taken = Amounts(1, usage.input_tokens + usage.cache_write_tokens, usage.output_tokens)
-            self._desk.settle(self._permit, taken)
+            self._queue.settle(self._reservation, taken)
         if limits is not None:
-            self._desk.hear(limits)
+            self._queue.observe(_windows(limits))
 
     def failed(self, error: ProviderError) -> float | None:
         """The call failed. The seconds for which that closes the gate, or None."""
         if error.limits is not None:
-            self._desk.hear(error.limits)
-        match settle(error, closings=self._desk.closings):
+            self._queue.observe(_windows(error.limits))
+        match settle(error, closings=self._queue.refusals):
             case CloseGate(wait=wait):
                 return self._close(wait, reason=error.code)
             case PermitUse.NONE:
                 self.unused()
             case PermitUse.OVERLOAD:
-                self._desk.overload(self._permit)
+                self._queue.overload(self._reservation)
             case PermitUse.UNKNOWN:
-                self._desk.forget(self._permit)
+                self._queue.forget(self._reservation)
             case PermitUse.REQUEST:
-                self._desk.give_back(self._permit, made=True)
+                self._queue.give_back(self._reservation, made=True)
         return None
 
     def unused(self) -> None:
         """The call was not made."""
-        self._desk.give_back(self._permit)
+        self._queue.give_back(self._reservation)
 
     def aborted(self) -> None:
         """The call was given up on its way: what it took stays unknown."""
-        self._desk.forget(self._permit)
+        self._queue.forget(self._reservation)
 
     @property
-    def closings(self) -> int:
+    def refusals(self) -> int:
         """How often in a row calls were refused, over all workers."""
-        return self._desk.closings
+        return self._queue.refusals
 
     def _close(self, wait: Between, *, reason: str) -> float:
         seconds = min(wait.draw(_RANDOM), settings.LONGEST_WAIT_S)
-        self._desk.refuse(self._permit, seconds=seconds, reason=reason)
+        self._queue.refuse(self._reservation, seconds=seconds, reason=reason)
         try:
-            closure_write(self._desk.name, seconds=seconds, reason=reason)
+            closure_write(self._queue.name, seconds=seconds, reason=reason)
         except DatabaseError as away:
             log.warning("the gate's closing is in Redis only: %s", away)
         return seconds
+
+
+def _windows(limits: RateLimits) -> dict[str, Window]:
+    """What the provider said of its limits, as the limiter knows them."""
+    told = zip(
+        DIMENSIONS, (limits.requests, limits.input_tokens, limits.output_tokens), strict=True
+    )
+    return {
+        name: Window(window.limit, window.remaining, window.rounded_to)
+        for name, window in told
+        if window and window.limit is not None and window.remaining is not None
+    }
 
 
 def _ceilings() -> Ceilings:

@@ -24,7 +24,7 @@ from psycopg.types.json import Jsonb
 from batchgen.db.clock import DATABASE, database_now
 from batchgen.db.ids import new_id
 from batchgen.db.sql import close_engine_pool
-from limiter.desk import Wait
+from limiter.permit_queue import TryLater
 from runs.engine.dispatch import message_id
 from runs.engine.lanes import Hold, lane_park
 from runs.engine.queries import QUERIES
@@ -144,12 +144,12 @@ class WorkerProcess:
             self._stopping.wait(min(due_at - database_now().timestamp(), settings.SLOT_WAIT_S))
         if self._stopping.is_set():
             raise Stopping
-        leave = self._permits.first(first, patience_s=settings.SLOT_WAIT_S)
-        if isinstance(leave, Wait):
-            lane_park(hold=hold, reason=leave.reason, wait_s=leave.seconds)
+        permit = self._permits.first(first, patience_s=settings.SLOT_WAIT_S)
+        if isinstance(permit, TryLater):
+            lane_park(hold=hold, reason=permit.reason, wait_s=permit.seconds)
             return
         if self._stopping.is_set():
-            leave.unused()
+            permit.unused()
             raise Stopping
         attempt = attempt_begin(
             hold=hold,
@@ -157,7 +157,7 @@ class WorkerProcess:
             client=client,
             permits=self._permits,
             first=first,
-            leave=leave,
+            permit=permit,
             times=self._times,
         )
         if attempt is None:

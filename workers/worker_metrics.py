@@ -23,12 +23,6 @@ PROVIDER_ERRORS = Counter(
     " response).",
     ["code", "status"],
 )
-LIMITER_WAIT_S = Histogram(
-    "batchgen_limiter_wait_seconds",
-    "What the limiter made a call wait, by what it waited for last; `none` for a permit at once.",
-    ["reason"],
-    buckets=(*_SHORT_S, *_CALL_S[3:]),
-)
 
 
 def epic_ended(status: str, stage_ms: Mapping[str, int]) -> None:

@@ -9,6 +9,8 @@ from providers.values import RateLimits, RateLimitWindow
 
 #: How the four dimensions are called on the wire.
 _PREFIX = b"anthropic-ratelimit-"
+#: Tokens that are left are said in thousands.
+_TOKENS_ROUNDED_TO = 1000
 #: A longer number is not believed: no limit is a million million a minute.
 _MOST_DIGITS = 12
 #: Longer than any number or date that makes sense.
@@ -30,18 +32,20 @@ def rate_limit_headers(raw: Iterable[tuple[bytes, bytes]]) -> RateLimits | None:
     if not values:
         return None
     return RateLimits(
-        requests=_window(values, b"requests"),
-        input_tokens=_window(values, b"input-tokens"),
-        output_tokens=_window(values, b"output-tokens"),
+        requests=_window(values, b"requests", rounded_to=1),
+        input_tokens=_window(values, b"input-tokens", rounded_to=_TOKENS_ROUNDED_TO),
+        output_tokens=_window(values, b"output-tokens", rounded_to=_TOKENS_ROUNDED_TO),
     )
 
 
-def _window(values: dict[bytes, list[bytes]], dimension: bytes) -> RateLimitWindow | None:
+def _window(
+    values: dict[bytes, list[bytes]], dimension: bytes, *, rounded_to: int
+) -> RateLimitWindow | None:
     limits = values.get(dimension + b"-limit", [])
     remaining = values.get(dimension + b"-remaining", [])
     if not limits and not remaining:
         return None
-    return RateLimitWindow(limit=_count(limits), remaining=_count(remaining))
+    return RateLimitWindow(limit=_count(limits), remaining=_count(remaining), rounded_to=rounded_to)
 
 
 def _count(values: list[bytes]) -> int | None:

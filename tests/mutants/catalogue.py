@@ -18,7 +18,7 @@ FAULTS = "tests/acceptance/faults/test_faults.py::"
 GATES = "tests/integration/limiter/test_gate.py::"
 SHARES = "tests/integration/limiter/test_shares.py::"
 QUOTAS = "tests/integration/runs_api/test_quotas.py::"
-DESK = "tests/integration/limiter/test_desk.py::"
+PERMIT_QUEUE = "tests/integration/limiter/test_permit_queue.py::"
 GATE_CLOCKS = "tests/integration/limiter/test_clocks.py::"
 INSTALLATION = "tests/integration/test_installation.py::"
 FIRST_BYTES = "tests/integration/redis_url/test_first_bytes.py::"
@@ -517,14 +517,14 @@ RECOVERY = (
     _mutant(
         "an epic that waits for PostgreSQL holds up no other's answer",
         "workers/attempt.py",
-        "        self._turn.leave()\n        delay_s",
+        "        self._answering.release()\n        delay_s",
         "        delay_s",
         f"{ATTEMPTS}test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first",
     ),
     _mutant(
         "a further call holds up no other's answer",
         "workers/caller.py",
-        "        self._turn.leave()\n        kept",
+        "        self._answering.release()\n        kept",
         "        kept",
         f"{ATTEMPTS}test_no_turn_is_held_while_a_further_call_is_made",
     ),
@@ -739,10 +739,10 @@ LIMITER = (
     ),
     _mutant(
         "limiter: PostgreSQL remembers a closed gate",
-        "limiter/desk.py",
-        "        if verdict.fresh and (closure := self._closed()):\n",
-        "        if not verdict and (closure := self._closed()):\n",
-        f"{DESK}test_what_redis_forgot_of_a_closed_gate_is_known_elsewhere",
+        "limiter/permit_queue.py",
+        "        if grants.fresh and (closure := self._closed()):\n",
+        "        if not grants and (closure := self._closed()):\n",
+        f"{PERMIT_QUEUE}test_what_redis_forgot_of_a_closed_gate_is_known_elsewhere",
     ),
     _mutant(
         "limiter: a reservation is settled",
@@ -1040,7 +1040,7 @@ GATES_BY_HAND = (
     ),
     _mutant(
         "gates by hand: who is sent away comes back within minutes",
-        "limiter/desk.py",
+        "limiter/permit_queue.py",
         "        wait_s = min(wait_s, MOST_PARKED_S)\n",
         "",
         f"{BY_HAND}test_whoever_is_sent_away_by_a_closed_gate_comes_back_within_minutes",
@@ -1315,9 +1315,9 @@ ANSWERS = (
     _mutant(
         "answers: unknown usage teaches the limiter nothing",
         "workers/permits.py",
-        "            self._desk.forget(self._permit)\n        else:",
-        "            self._desk.settle(self._permit, Amounts(1))\n        else:",
-        f"{DESK}test_a_call_whose_usage_nobody_said_teaches_nothing_about_others",
+        "            self._queue.forget(self._reservation)\n        else:",
+        "            self._queue.settle(self._reservation, Amounts(1))\n        else:",
+        f"{PERMIT_QUEUE}test_a_call_whose_usage_nobody_said_teaches_nothing_about_others",
     ),
     _mutant(
         "answers: the first story of a broken set is no set",

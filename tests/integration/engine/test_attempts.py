@@ -25,7 +25,7 @@ from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, assert_counted, attempt_make, halt
 from tests.threads import elsewhere
-from workers.attempt import TURNS, Attempt
+from workers.attempt import ANSWERS, Attempt
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -366,18 +366,18 @@ def test_an_overtaken_attempt_books_what_it_spent_and_stores_nothing(
 
 def test_answers_are_worked_on_in_turn(client: ProviderClient, simulator: Simulator) -> None:
     world = World.make(epics=1, lanes=1)
-    attempt, before = _attempt(world, client), TURNS.turn()
-    before.take()
+    attempt, before = _attempt(world, client), ANSWERS.holder()
+    before.acquire()
     try:
         thread = elsewhere(attempt.run)
-        wait_for(lambda: len(TURNS) == 1, "the answer is there, and waits")
+        wait_for(lambda: len(ANSWERS) == 1, "the answer is there, and waits")
         assert len(simulator.stats()["calls"]) == 1
         assert attempt.progress.reached().stage == "component-generation"
     finally:
-        before.leave()
+        before.release()
     thread.join(10)
     assert RunEpic.objects.get().status == RunEpicStatus.COMPLETED
-    assert len(TURNS) == 0
+    assert len(ANSWERS) == 0
 
 
 def test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first(

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from limiter.gate import NOBODY
+from limiter.values import NOBODY
 from runs.engine.controls import run_change
 from runs.engine.dispatch import Link
 from runs.engine.lanes import lanes_dispatch
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def heard(link: Link) -> tuple[str, int]:
     """The user and the weight that a message's reader tells the limiter."""
-    want = FirstCall.of(link.want).want()
+    want = FirstCall.of(link.want).permit_request()
     return want.user, want.weight
 
 
@@ -52,7 +52,7 @@ def test_the_limiter_hears_whose_run_it_is_and_what_its_turns_weigh(
 
 def test_a_message_of_before_there_were_users_is_nobodys() -> None:
     assert "user" not in WANT
-    assert FIRST.want().user == NOBODY
+    assert FIRST.permit_request().user == NOBODY
 
 
 @pytest.mark.parametrize("weight", [0, 11])

@@ -20,7 +20,7 @@ from runs.engine.transitions import run_begin, run_move
 from runs.models import Lane, OpenEpic, ProviderCall, Run, RunAction, RunEpic, Worker
 from runs.states import ACTIVE, LaneState, RunEpicStatus, RunStatus, RunType
 from workers.attempt import Attempt, attempt_begin
-from workers.permits import FirstCall, Leave, Permits
+from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes
 
 #: What a message says of its epic's first call.
@@ -193,15 +193,15 @@ def attempt_make(world: World, client: ProviderClient) -> Attempt | None:
     """Begin an attempt at the first message's epic, as a worker does."""
     permits = Permits(process=world.worker.id)
     permits.open(FIRST.model)
-    leave = permits.first(FIRST, patience_s=5)
-    assert isinstance(leave, Leave)
+    permit = permits.first(FIRST, patience_s=5)
+    assert isinstance(permit, Permit)
     return attempt_begin(
         hold=world.holds()[0],
         worker_id=world.worker.id,
         client=client,
         permits=permits,
         first=FIRST,
-        leave=leave,
+        permit=permit,
         times=CallTimes(),
     )
 

@@ -7,13 +7,13 @@ import pytest
 from django.conf import settings
 
 from batchgen.redis import client as redis
-from limiter.desk import Wait
+from limiter.permit_queue import TryLater
 from providers.errors import RateLimited
 from providers.registry import limit_pool
 from runs.closures import closure_read, closure_write
 from tests.clocks import host_clock
 from tests.integration.engine.world import FIRST
-from workers.permits import Leave, Permits
+from workers.permits import Permit, Permits
 
 pytestmark = [
     pytest.mark.django_db,
@@ -40,15 +40,15 @@ def permits_make() -> Permits:
 
 def refused(permits: Permits) -> None:
     """The provider answers 429 to a call of these permits' process."""
-    leave = permits.first(FIRST, patience_s=5)
-    assert isinstance(leave, Leave)
-    leave.failed(RateLimited(retry_after_s=ASKED_S))
+    permit = permits.first(FIRST, patience_s=5)
+    assert isinstance(permit, Permit)
+    permit.failed(RateLimited(retry_after_s=ASKED_S))
 
 
-def waits_for(permits: Permits) -> Wait:
+def waits_for(permits: Permits) -> TryLater:
     """The wait of a process that asks, also where it had to remind Redis first."""
     found = permits.first(FIRST, patience_s=0.5)
-    assert isinstance(found, Wait)
+    assert isinstance(found, TryLater)
     return found
 
 

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchgen.redis import client as redis
-from limiter.gate import Ceilings, Gate, Want
-from tests.integration.limiter.world import Clock, Process, gates, want
+from limiter.gate import Gate
+from limiter.values import Ceilings, PermitRequest
+from tests.integration.limiter.world import Clock, Process, gates, request
 
 #: 20 a second.
 REQUESTS = Ceilings(requests=1200)
@@ -18,8 +19,8 @@ WINDOW = 40
 
 def warmed(process: Process) -> None:
     """One call, so that the provider keeps the prompt's beginning."""
-    (first,) = process.get(want())
-    process.settle([first], first.reserved)
+    (first,) = process.get(request())
+    process.settle([first], first.amounts)
     process.ask()
     process.clock.move(2)
 
@@ -33,11 +34,11 @@ def ask_on(clock: Clock, *processes: Process, permits: int) -> list[str]:
         number = min(due, key=lambda each: due[each])
         clock.now = max(clock.now, due[number])
         process = processes[number]
-        process.join(*[permit.want for permit in process.ask()])
-        assert process.verdict
-        due[number] = clock.now + max(process.verdict.wait_s, 0.001)
+        process.join(*[permit.request for permit in process.ask()])
+        assert process.grants
+        due[number] = clock.now + max(process.grants.wait_s, 0.001)
     found = sorted(
-        (at, permit.want.user) for process in processes for at, permit in process.permits
+        (at, permit.request.user) for process in processes for at, permit in process.permits
     )
     return [user for _, user in found][:permits]
 
@@ -47,8 +48,8 @@ def test_sixty_high_runs_of_one_user_leave_another_its_half() -> None:
         process, other = Process(gate, clock), Process(gate, clock, "w2")
         warmed(process)
         for run in range(60):
-            (process, other)[run % 2].join(want(f"a{run}", rank=0, user="a"))
-        other.join(*[want("b1", rank=2, user="b") for _ in range(6)])
+            (process, other)[run % 2].join(request(f"a{run}", rank=0, user="a"))
+        other.join(*[request("b1", rank=2, user="b") for _ in range(6)])
         turns = ask_on(clock, process, other, permits=200)
         assert 80 <= turns.count("b") <= 120
 
@@ -57,19 +58,19 @@ def test_a_users_runs_keep_their_priorities() -> None:
     with gates(REQUESTS) as (gate, clock):
         process = Process(gate, clock)
         warmed(process)
-        process.join(*[want("low", rank=2, user="a") for _ in range(50)])
-        process.join(*[want("high", rank=0, user="a") for _ in range(50)])
-        process.join(*[want("other", rank=1, user="b") for _ in range(50)])
+        process.join(*[request("low", rank=2, user="a") for _ in range(50)])
+        process.join(*[request("high", rank=0, user="a") for _ in range(50)])
+        process.join(*[request("other", rank=1, user="b") for _ in range(50)])
         ask_on(clock, process, permits=40)
-        assert {permit.want.run for _, permit in process.permits} == {"high", "other"}
+        assert {permit.request.run for _, permit in process.permits} == {"high", "other"}
 
 
 def test_a_user_of_weight_three_gets_three_turns_for_one() -> None:
     with gates(REQUESTS) as (gate, clock):
         process = Process(gate, clock)
         warmed(process)
-        process.join(*[want("a", user="a", weight=3) for _ in range(20)])
-        process.join(*[want("b", user="b") for _ in range(20)])
+        process.join(*[request("a", user="a", weight=3) for _ in range(20)])
+        process.join(*[request("b", user="b") for _ in range(20)])
         turns = ask_on(clock, process, permits=120)
         assert 85 <= turns.count("a") <= 95
 
@@ -78,11 +79,11 @@ def test_who_waits_for_the_cache_holds_no_other_user_up() -> None:
     with gates(REQUESTS) as (gate, clock):
         process, other = Process(gate, clock), Process(gate, clock, "w2")
         warmed(process)
-        other.get(*[want("a", prefix="new", user="a") for _ in range(30)])
+        other.get(*[request("a", cache_key="new", user="a") for _ in range(30)])
         queue = redis.key(f"limit:{{{gate.name}}}:queue:turns")
         assert redis.client().zscore(queue, "a") is None
         begun = clock.now
-        process.join(*[want("b", user="b") for _ in range(30)])
+        process.join(*[request("b", user="b") for _ in range(30)])
         ask_on(clock, process, other, permits=40)
         assert clock.now - begun < 2.5
 
@@ -92,8 +93,8 @@ def test_who_left_without_a_word_costs_the_others_one_moment() -> None:
     with gates(REQUESTS) as (gate, clock):
         dead, process = Process(gate, clock, "dead"), Process(gate, clock)
         warmed(process)
-        process.get(*[want("b", user="b") for _ in range(30)])
-        dead.get(*[want("a", user="a") for _ in range(30)])
+        process.get(*[request("b", user="b") for _ in range(30)])
+        dead.get(*[request("a", user="a") for _ in range(30)])
         begun = clock.now
         ask_on(clock, process, permits=40)
         assert clock.now - begun < 40 / 20 + 0.5
@@ -104,16 +105,16 @@ def test_a_run_whose_priority_changes_leaves_nothing_behind() -> None:
     with gates(REQUESTS) as (gate, clock):
         process, other = Process(gate, clock), Process(gate, clock, "w2")
         warmed(process)
-        process.get(*[want("a", rank=1, user="a") for _ in range(20)])
-        other.get(*[want("a", rank=0, user="a") for _ in range(20)])
+        process.get(*[request("a", rank=1, user="a") for _ in range(20)])
+        other.get(*[request("a", rank=0, user="a") for _ in range(20)])
         for _ in range(100):
             clock.move(0.05)
             process.ask()
             other.ask()
-        assert not len(process.lineup)
-        assert not len(other.lineup)
+        assert not len(process.pending)
+        assert not len(other.pending)
         begun = clock.now
-        process.join(*[want("b", rank=1, user="a") for _ in range(30)])
+        process.join(*[request("b", rank=1, user="a") for _ in range(30)])
         ask_on(clock, process, permits=60)
         assert clock.now - begun < 60 / 20 + 0.5
 
@@ -122,12 +123,12 @@ def test_what_is_told_of_a_queue_is_the_users_own() -> None:
     with gates(REQUESTS) as (gate, clock):
         process = Process(gate, clock)
         warmed(process)
-        process.join(*[want("a", rank=0, user="a") for _ in range(400)])
-        process.join(*[want("b", rank=2, user="b") for _ in range(10)])
+        process.join(*[request("a", rank=0, user="a") for _ in range(400)])
+        process.join(*[request("b", rank=2, user="b") for _ in range(10)])
         process.ask()
-        assert process.verdict
-        assert process.verdict.queues_s["b"] <= 2 * 10 / 20
-        assert process.verdict.queues_s["a"] > 15
+        assert process.grants
+        assert process.grants.queues_s["b"] <= 2 * 10 / 20
+        assert process.grants.queues_s["a"] > 15
 
 
 class OlderGate(Gate):
@@ -145,8 +146,8 @@ def test_a_worker_from_before_there_were_users_is_served() -> None:
         process = Process(gate, clock)
         warmed(process)
         old = Process(OlderGate(redis.client(), gate.name, REQUESTS), clock, "old")
-        old.join(*[want("a", user="a") for _ in range(20)])
-        process.join(*[want("b", user="b") for _ in range(20)])
+        old.join(*[request("a", user="a") for _ in range(20)])
+        process.join(*[request("b", user="b") for _ in range(20)])
         ask_on(clock, old, process, permits=60)
         assert 20 <= len(old.permits) <= 40
 
@@ -159,10 +160,10 @@ class Crowd:
     processes: int
     seed: int
 
-    def wants(self) -> list[tuple[int, Want]]:
+    def requests(self) -> list[tuple[int, PermitRequest]]:
         """All calls, in some order, and the process of each."""
         found = [
-            (process % self.processes, want(f"{user}-{run}", rank=rank, user=f"u{user}"))
+            (process % self.processes, request(f"{user}-{run}", rank=rank, user=f"u{user}"))
             for user, runs in enumerate(self.users)
             for run, (rank, process, calls) in enumerate(runs)
             for _ in range(calls)
@@ -195,7 +196,7 @@ def test_each_of_n_users_that_wait_gets_at_least_half_of_an_nth(crowd: Crowd) ->
     with gates(REQUESTS) as (gate, clock):
         processes = [Process(gate, clock, f"w{number}") for number in range(crowd.processes)]
         warmed(processes[0])
-        for number, call in crowd.wants():
+        for number, call in crowd.requests():
             processes[number].join(call)
         users, window = len(crowd.users), WINDOW * len(crowd.users)
         turns = ask_on(clock, *processes, permits=2 * window)

@@ -12,11 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batchgen.redis import client as redis
-from limiter.gate import Amounts, Ceilings, Permit, Refused
-from providers.values import RateLimits, RateLimitWindow
+from limiter.values import Amounts, Ceilings, Closing, Reservation, Window
 from simulator.protocol.buckets import PoolLimits
 from simulator.settings import Settings as ProviderSettings
-from tests.integration.limiter.world import BEGIN, Clock, Process, gates, want
+from tests.integration.limiter.world import BEGIN, Clock, Process, gates, request
 
 _PER_MINUTE = 600
 _RATE = _PER_MINUTE / 60
@@ -73,14 +72,14 @@ class Day:
             ]
             for run, (calls, rank) in enumerate(self.load.runs):
                 for _ in range(calls):
-                    call = want(f"run-{run}", rank=rank, input_tokens=random.randrange(1, 3000))
+                    call = request(f"run-{run}", rank=rank, input_tokens=random.randrange(1, 3000))
                     random.choice(processes).join(call)
             self._play(clock, processes, random)
 
     def _play(self, clock: Clock, processes: list[Process], random: Random) -> None:
         begun = clock.now
         total = sum(calls for calls, _ in self.load.runs)
-        answers: list[tuple[float, int, Process, Permit]] = []
+        answers: list[tuple[float, int, Process, Reservation]] = []
         lost, foreign_at = self.load.lost_at, begun + total / _RATE / 2
         asks = [(begun, number) for number in range(len(processes))]
         while self.done < total:
@@ -99,16 +98,16 @@ class Day:
                 self._answered(asker, permit, random)
             for permit in process.ask():
                 self._begin(clock, process, permit, answers)
-            assert process.verdict
-            wait_s = process.verdict.wait_s if len(process.lineup) else 0.05
+            assert process.grants
+            wait_s = process.grants.wait_s if len(process.pending) else 0.05
             heapq.heappush(asks, (clock.now + max(wait_s, 0.001), number))
 
     def _begin(
         self,
         clock: Clock,
         process: Process,
-        permit: Permit,
-        answers: list[tuple[float, int, Process, Permit]],
+        permit: Reservation,
+        answers: list[tuple[float, int, Process, Reservation]],
     ) -> None:
         refusal = self.provider.admit(input_tokens=1, output_tokens=1, now_s=clock.now)
         if refusal is None:
@@ -117,21 +116,19 @@ class Day:
             heapq.heappush(answers, place)
             return
         self.refused += 1
-        process.lineup.refuse(
-            Refused(seconds=refusal.retry_after_s, reason="RATE_LIMITED", at=permit.at)
+        process.pending.close(
+            Closing(seconds=refusal.retry_after_s, reason="RATE_LIMITED", granted_at=permit.at)
         )
         process.settle([permit], Amounts(), learn=False)
-        process.join(permit.want)
+        process.join(permit.request)
 
-    def _answered(self, process: Process, permit: Permit, random: Random) -> None:
+    def _answered(self, process: Process, permit: Reservation, random: Random) -> None:
         now = process.clock.now
         bucket = self.provider.requests
         assert bucket
         left = max(0, int(bucket.level(now)))
-        process.lineup.hear(
-            RateLimits(requests=RateLimitWindow(limit=_PER_MINUTE, remaining=left)), now
-        )
-        used = Amounts(1, permit.want.input_tokens // 2, random.randrange(100, 1000))
+        process.pending.observe({"requests": Window(_PER_MINUTE, left, 1)}, now)
+        used = Amounts(1, permit.request.input_tokens // 2, random.randrange(100, 1000))
         process.settle([permit], used)
         self.done += 1
 

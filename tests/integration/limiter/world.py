@@ -5,42 +5,34 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from batchgen.redis import client as redis
-from limiter.gate import (
-    NOBODY,
-    Amounts,
-    Ceilings,
-    Gate,
-    Permit,
-    Settled,
-    Verdict,
-    Want,
-)
-from limiter.lineup import Lineup, Ticket
+from limiter.gate import Gate
+from limiter.pending import Pending, Waiter
+from limiter.values import NOBODY, Amounts, Ceilings, Grants, PermitRequest, Reservation, Settlement
 
 #: Long ago, so that no key of a test lives by the server's clock.
 BEGIN = 1_000_000.0
 RUN = "run-1"
 
 
-def want(
+def request(
     run: str = RUN,
     *,
     rank: int = 1,
     input_tokens: int = 100,
     output_cap: int = 1000,
-    kind: str = "kind",
-    prefix: str = "",
+    size_key: str = "alike",
+    cache_key: str = "",
     user: str = NOBODY,
     weight: int = 1,
-) -> Want:
-    """A call like any other; without a prefix of others it warms no cache."""
-    return Want(
+) -> PermitRequest:
+    """A call like any other; without the cache key of others it warms no cache."""
+    return PermitRequest(
         run=run,
         rank=rank,
         user=user,
         weight=weight,
-        kind=kind,
-        prefix=prefix,
+        size_key=size_key,
+        cache_key=cache_key,
         input_tokens=input_tokens,
         output_cap=output_cap,
     )
@@ -63,46 +55,48 @@ class Process:
     gate: Gate
     clock: Clock
     name: str = "w1"
-    lineup: Lineup = field(init=False)
+    pending: Pending = field(init=False)
     #: (when, permit) in order.
-    permits: list[tuple[float, Permit]] = field(default_factory=list)
-    verdict: Verdict | None = None
+    permits: list[tuple[float, Reservation]] = field(default_factory=list)
+    grants: Grants | None = None
 
     def __post_init__(self) -> None:
-        self.lineup = Lineup(process=self.name)
+        self.pending = Pending(process=self.name)
 
-    def join(self, *wants: Want) -> list[Ticket]:
-        tickets = [Ticket(each) for each in wants]
-        for ticket in tickets:
-            self.lineup.join(ticket)
-        return tickets
+    def join(self, *requests: PermitRequest) -> list[Waiter]:
+        waiters = [Waiter(each) for each in requests]
+        for waiter in waiters:
+            self.pending.join(waiter)
+        return waiters
 
-    def ask(self) -> list[Permit]:
+    def ask(self) -> list[Reservation]:
         """Say all there is, and take what is granted; again at once where told so."""
         now = self.clock.now
-        permits: list[Permit] = []
+        permits: list[Reservation] = []
         while True:
-            self.verdict = self.gate.ask(self.lineup.report(now), now=now)
-            granted = [ticket.permit for ticket in self.lineup.answer(self.verdict, now)]
+            self.grants = self.gate.ask(self.pending.report(now), now=now)
+            granted = [waiter.reservation for waiter in self.pending.take(self.grants, now)]
             permits += [permit for permit in granted if permit]
-            if self.verdict.wait_s > 0 or not len(self.lineup):
+            if self.grants.wait_s > 0 or not len(self.pending):
                 break
         self.permits += [(now, permit) for permit in permits]
         return permits
 
-    def get(self, *wants: Want) -> list[Permit]:
+    def get(self, *requests: PermitRequest) -> list[Reservation]:
         """Join and ask."""
-        self.join(*wants)
+        self.join(*requests)
         return self.ask()
 
     def settle(
-        self, permits: Iterable[Permit], used: Amounts | None = None, *, learn: bool = True
+        self, permits: Iterable[Reservation], used: Amounts | None = None, *, learn: bool = True
     ) -> None:
         """The calls are over; by default they took what was reserved."""
         for permit in permits:
-            self.lineup.settle(
-                Settled(
-                    permit=permit, used=used or permit.reserved, learn=learn and used is not None
+            self.pending.settle(
+                Settlement(
+                    reservation=permit,
+                    used=used or permit.amounts,
+                    learn=learn and used is not None,
                 )
             )
 

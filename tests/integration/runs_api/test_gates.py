@@ -19,8 +19,8 @@ from django.urls import reverse
 
 from batchgen.db.clock import database_now
 from batchgen.redis import client as redis
-from limiter.desk import Wait
 from limiter.keys import gate_keys
+from limiter.permit_queue import TryLater
 from providers.errors import RateLimited
 from providers.registry import limit_pool
 from runs.closures import closed_gates
@@ -31,7 +31,7 @@ from runs.reads.gates import limits_read
 from tests.integration.engine.world import FIRST, World
 from tests.integration.runs_api.test_admin import root
 from tests.integration.runs_api.world import client_of, get, post
-from workers.permits import Leave, Permits
+from workers.permits import Permit, Permits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -72,19 +72,19 @@ def permits() -> Permits:
     return made
 
 
-def first_of(made: Permits, *, patience_s: float = 5) -> Leave | Wait:
+def first_of(made: Permits, *, patience_s: float = 5) -> Permit | TryLater:
     return made.first(FIRST, patience_s=patience_s)
 
 
 def waits(made: Permits) -> str:
     found = first_of(made, patience_s=0.5)
-    assert isinstance(found, Wait)
+    assert isinstance(found, TryLater)
     return found.reason
 
 
 def goes(made: Permits) -> bool:
     found = first_of(made)
-    if isinstance(found, Wait):
+    if isinstance(found, TryLater):
         return False
     found.unused()
     return True
@@ -92,9 +92,9 @@ def goes(made: Permits) -> bool:
 
 def refused(made: Permits, *, retry_after_s: float = 3000) -> None:
     """The provider answers 429 to a call."""
-    leave = first_of(made)
-    assert isinstance(leave, Leave)
-    leave.failed(RateLimited(retry_after_s=retry_after_s))
+    permit = first_of(made)
+    assert isinstance(permit, Permit)
+    permit.failed(RateLimited(retry_after_s=retry_after_s))
 
 
 def test_a_gate_that_is_closed_lets_nobody_through_until_it_is_opened() -> None:
@@ -235,7 +235,7 @@ def test_whoever_is_sent_away_by_a_closed_gate_comes_back_within_minutes() -> No
         model=MODEL, until=database_now() + timedelta(days=3), reason="x", actor="root (shell)"
     )
     found = first_of(made, patience_s=0.5)
-    assert isinstance(found, Wait)
+    assert isinstance(found, TryLater)
     assert found.seconds <= 300
 
 

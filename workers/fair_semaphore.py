@@ -1,4 +1,4 @@
-"""Turns at the interpreter: answers are worked on a few at a time, in the order they came.
+"""A semaphore that serves in order: answers are worked on a few at a time, as they came.
 
 Python runs one thread of a process at a time. Where a hundred answers come within a second and a
 hundred threads take them up together, all of them end together, late, and so the lanes' next calls
@@ -10,25 +10,25 @@ import threading
 from collections import deque
 
 
-class Turns:
+class FairSemaphore:
     """So many threads at once; the others wait, and nobody overtakes."""
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
         self._lock = threading.Lock()
-        #: Each is locked; who unlocks it hands over a turn.
+        #: Each is locked; who unlocks it hands the semaphore over.
         self._waiting: deque[threading.Lock] = deque()
 
     def __len__(self) -> int:
         """How many wait."""
         return len(self._waiting)
 
-    def turn(self) -> "Turn":
-        """A thread's, not taken yet."""
-        return Turn(self)
+    def holder(self) -> "Holder":
+        """A thread's, that does not hold it yet."""
+        return Holder(self)
 
-    def take(self) -> None:
-        """Wait for a turn."""
+    def acquire(self) -> None:
+        """Wait until it is this thread's turn."""
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -38,8 +38,8 @@ class Turns:
             self._waiting.append(mine)
         mine.acquire()
 
-    def give(self) -> None:
-        """Give a turn back, to whoever has waited longest."""
+    def release(self) -> None:
+        """Hand it over to whoever has waited longest."""
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().release()
@@ -47,21 +47,21 @@ class Turns:
                 self._free += 1
 
 
-class Turn:
-    """One thread's: taken and left as often as it likes, twice in a row too."""
+class Holder:
+    """One thread's hold of the semaphore: either call may come twice in a row."""
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
-        self._taken = False
+    def __init__(self, semaphore: FairSemaphore) -> None:
+        self._semaphore = semaphore
+        self._holds = False
 
-    def take(self) -> None:
-        """Wait for it, unless it is taken."""
-        if not self._taken:
-            self._turns.take()
-            self._taken = True
+    def acquire(self) -> None:
+        """Wait for the semaphore, unless it is held."""
+        if not self._holds:
+            self._semaphore.acquire()
+            self._holds = True
 
-    def leave(self) -> None:
-        """Let the next one have it."""
-        if self._taken:
-            self._taken = False
-            self._turns.give()
+    def release(self) -> None:
+        """Let the next one have it, where it is held."""
+        if self._holds:
+            self._holds = False
+            self._semaphore.release()

@@ -10,11 +10,12 @@ import pytest
 import redis as redis_client
 
 from batchgen.redis import client as redis
-from limiter.desk import Desk, Wait
-from limiter.gate import Amounts, Ceilings, Gate, Permit, Report, Verdict
+from limiter.gate import Gate
+from limiter.permit_queue import PermitQueue, TryLater
+from limiter.values import Amounts, Ceilings, Grants, Report, Reservation
 from providers.values import Usage
-from tests.integration.limiter.world import want
-from workers.permits import Leave
+from tests.integration.limiter.world import request
+from workers.permits import Permit
 
 #: 50 a second.
 CEILINGS = Ceilings(requests=3000)
@@ -25,7 +26,7 @@ class CountedGate(Gate):
 
     asked = 0
 
-    def ask(self, report: Report, *, now: float | None = None) -> Verdict:
+    def ask(self, report: Report, *, now: float | None = None) -> Grants:
         self.asked += 1
         return super().ask(report, now=now)
 
@@ -33,23 +34,23 @@ class CountedGate(Gate):
 @pytest.fixture
 def gate() -> Iterator[CountedGate]:
     redis.client().flushdb()
-    yield CountedGate(redis.client(), "test:desk", CEILINGS)
+    yield CountedGate(redis.client(), "test:queue", CEILINGS)
     redis.client().flushdb()
 
 
 def test_50_lanes_of_two_processes_ask_hardly_more_often_than_they_call(gate: CountedGate) -> None:
     other = CountedGate(redis.client(), gate.name, CEILINGS)
-    desks = (Desk(gate, process="w1"), Desk(other, process="w2"))
-    desks[0].touch()
+    queues = (PermitQueue(gate, process="w1"), PermitQueue(other, process="w2"))
+    queues[0].touch()
 
     def lane(number: int) -> int:
-        desk, calls = desks[number % 2], 0
+        queue, calls = queues[number % 2], 0
         while calls < 4:
-            permit = desk.acquire(want(), patience_s=1)
-            if isinstance(permit, Wait):
+            permit = queue.acquire(request(), patience_s=1)
+            if isinstance(permit, TryLater):
                 time.sleep(permit.seconds)
                 continue
-            desk.settle(permit, Amounts(1, 50, 50))
+            queue.settle(permit, Amounts(1, 50, 50))
             calls += 1
         return calls
 
@@ -60,84 +61,84 @@ def test_50_lanes_of_two_processes_ask_hardly_more_often_than_they_call(gate: Co
 
 
 def test_nobody_waits_in_line_at_a_closed_gate(gate: CountedGate) -> None:
-    desk = Desk(gate, process="w1")
-    desk.touch()
-    permit = desk.acquire(want(), patience_s=2)
-    assert isinstance(permit, Permit)
-    desk.refuse(permit, seconds=30, reason="RATE_LIMITED")
-    assert desk.closings == 1
+    queue = PermitQueue(gate, process="w1")
+    queue.touch()
+    permit = queue.acquire(request(), patience_s=2)
+    assert isinstance(permit, Reservation)
+    queue.refuse(permit, seconds=30, reason="RATE_LIMITED")
+    assert queue.refusals == 1
     begun = time.monotonic()
-    wait = desk.acquire(want(), patience_s=5)
-    assert isinstance(wait, Wait)
+    wait = queue.acquire(request(), patience_s=5)
+    assert isinstance(wait, TryLater)
     assert wait.reason == "gate-closed"
     assert 25 < wait.seconds <= 30
     assert time.monotonic() - begun < 4
 
 
 def test_what_redis_forgot_of_a_closed_gate_is_known_elsewhere(gate: CountedGate) -> None:
-    desk = Desk(gate, process="w1", closed=lambda: (30.0, "RATE_LIMITED"))
-    wait = desk.acquire(want(), patience_s=1)
-    assert isinstance(wait, Wait)
+    queue = PermitQueue(gate, process="w1", closed=lambda: (30.0, "RATE_LIMITED"))
+    wait = queue.acquire(request(), patience_s=1)
+    assert isinstance(wait, TryLater)
     assert wait.reason == "gate-closed"
 
 
 def test_while_redis_is_away_nothing_is_permitted() -> None:
     away = redis_client.Redis(port=1, socket_connect_timeout=0.1)
-    desk = Desk(Gate(away, "test:away", CEILINGS), process="w1")
-    wait = desk.acquire(want(), patience_s=0.3)
-    assert isinstance(wait, Wait)
+    queue = PermitQueue(Gate(away, "test:away", CEILINGS), process="w1")
+    wait = queue.acquire(request(), patience_s=0.3)
+    assert isinstance(wait, TryLater)
     assert wait.reason == "limiter-away"
 
 
 def test_when_the_one_that_asks_leaves_another_one_goes_on(gate: CountedGate) -> None:
     """Its patience ends while the bucket is empty; the others must not wait for it for ever."""
-    desk = Desk(gate, process="w1")
-    desk.touch()
-    first = desk.acquire(want(), patience_s=2)
-    assert isinstance(first, Permit)
-    desk.settle(first, Amounts(1, 50, 50))
+    queue = PermitQueue(gate, process="w1")
+    queue.touch()
+    first = queue.acquire(request(), patience_s=2)
+    assert isinstance(first, Reservation)
+    queue.settle(first, Amounts(1, 50, 50))
     with ThreadPoolExecutor(20) as pool:
         asked = [
-            pool.submit(desk.acquire, want(), patience_s=0.02 if place == 0 else 5)
+            pool.submit(queue.acquire, request(), patience_s=0.02 if place == 0 else 5)
             for place in range(20)
         ]
         results = [each.result(10) for each in asked]
-    assert sum(isinstance(each, Permit) for each in results) >= 19
+    assert sum(isinstance(each, Reservation) for each in results) >= 19
 
 
 def test_a_call_of_higher_rank_is_not_asked_for_late(gate: CountedGate) -> None:
     slow = CountedGate(redis.client(), "test:slow", Ceilings(requests=60))
-    desk = Desk(slow, process="w1")
-    desk.touch()
+    queue = PermitQueue(slow, process="w1")
+    queue.touch()
     low = threading.Thread(
-        target=desk.acquire, args=(want("low", rank=2),), kwargs={"patience_s": 3}
+        target=queue.acquire, args=(request("low", rank=2),), kwargs={"patience_s": 3}
     )
     low.start()
-    while not len(desk):
+    while not len(queue):
         time.sleep(0.01)
     before = slow.asked
     with ThreadPoolExecutor(1) as pool:
-        high = pool.submit(desk.acquire, want("high", rank=0), patience_s=3)
+        high = pool.submit(queue.acquire, request("high", rank=0), patience_s=3)
         time.sleep(0.2)
         assert slow.asked > before
-        assert isinstance(high.result(5), Permit)
+        assert isinstance(high.result(5), Reservation)
     low.join()
 
 
 def test_a_call_whose_usage_nobody_said_teaches_nothing_about_others(gate: CountedGate) -> None:
-    desk = Desk(gate, process="w1")
-    desk.touch()
+    queue = PermitQueue(gate, process="w1")
+    queue.touch()
 
     def next_reserved(usage: Usage | None) -> Amounts:
-        permits = [desk.acquire(want(), patience_s=5) for _ in range(2)]
-        assert all(isinstance(permit, Permit) for permit in permits)
+        permits = [queue.acquire(request(), patience_s=5) for _ in range(2)]
+        assert all(isinstance(permit, Reservation) for permit in permits)
         for permit in permits:
-            Leave(desk, cast("Permit", permit)).answered(usage, None)
-        desk.flush()
-        after = desk.acquire(want(), patience_s=5)
-        assert isinstance(after, Permit)
-        return after.reserved
+            Permit(queue, cast("Reservation", permit)).answered(usage, None)
+        queue.flush()
+        after = queue.acquire(request(), patience_s=5)
+        assert isinstance(after, Reservation)
+        return after.amounts
 
     first = next_reserved(None)
-    assert first.output_tokens >= want().output_cap
+    assert first.output_tokens >= request().output_cap
     assert next_reserved(Usage(input_tokens=1, output_tokens=1)).output_tokens < first.output_tokens
