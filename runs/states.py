@@ -1,4 +1,7 @@
-"""Statuses, and who may go where. Pure: no queries here."""
+"""Statuses of runs, items and lanes, where each may go from there, and why one waits.
+
+The only place that says so: tests hold the SQL's literals and moves to it. No queries here.
+"""
 
 from django.db.models import TextChoices
 
@@ -56,6 +59,24 @@ class LaneState(TextChoices):
     PARKED = "parked"  # it waits until wake_at; the reconciler sends it
 
 
+class WaitReason(TextChoices):
+    """Why a lane is parked, and so its item waits."""
+
+    PACING = "pacing"  # the delay of the run's profile
+    PERMIT_REQUESTS = "permit-requests"  # the limit that is used up
+    PERMIT_INPUT = "permit-input"
+    PERMIT_OUTPUT = "permit-output"
+    PERMIT_CONCURRENCY = "permit-concurrency"
+    GATE_CLOSED = "gate-closed"  # the provider, or a person, lets no call of the model start
+    TURN = "turn"  # others come first
+    CACHE = "cache"  # the first call with this project's text is under way
+    LIMITER_AWAY = "limiter-away"  # Redis does not answer
+    RATE_LIMIT = "rate-limit"  # the call was refused; no attempt is spent
+    BACKOFF = "backoff"  # the call failed; the attempt is repeated
+    STOPPED = "stopped"  # its worker stops, or its run stood still
+    RUN_PAUSED = "run-paused"  # of an item, whatever its lane does
+
+
 class Mode(TextChoices):
     CONCISE = "concise"
     STANDARD = "standard"
@@ -106,6 +127,30 @@ TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.COMPLETED_WITH_ERRORS: frozenset(),
     RunStatus.FAILED: frozenset(),
     RunStatus.CANCELLED: frozenset(),
+}
+#: Where an item may go.
+ITEM_TRANSITIONS: dict[RunEpicStatus, frozenset[RunEpicStatus]] = {
+    RunEpicStatus.PENDING: frozenset({RunEpicStatus.GENERATING, RunEpicStatus.CANCELLED}),
+    RunEpicStatus.GENERATING: frozenset(
+        {
+            RunEpicStatus.PENDING,
+            RunEpicStatus.COMPLETED,
+            RunEpicStatus.FAILED,
+            RunEpicStatus.SKIPPED,
+            RunEpicStatus.CANCELLED,
+        }
+    ),
+    RunEpicStatus.COMPLETED: frozenset(),
+    RunEpicStatus.FAILED: frozenset(),
+    RunEpicStatus.SKIPPED: frozenset(),
+    RunEpicStatus.CANCELLED: frozenset(),
+}
+#: Where a lane may go. It may also be sent again, in a new generation.
+LANE_TRANSITIONS: dict[LaneState, frozenset[LaneState]] = {
+    LaneState.IDLE: frozenset({LaneState.SENT}),
+    LaneState.SENT: frozenset({LaneState.RUNNING, LaneState.PARKED, LaneState.IDLE}),
+    LaneState.RUNNING: frozenset({LaneState.SENT, LaneState.PARKED, LaneState.IDLE}),
+    LaneState.PARKED: frozenset({LaneState.SENT, LaneState.IDLE}),
 }
 ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED)
 FINAL = tuple(status for status, targets in TRANSITIONS.items() if not targets)

@@ -14,7 +14,7 @@ from batchgen.db.clock import database_now
 from runs.models import Run, RunEpic
 from runs.reads.eta import Mark, Remaining, remaining
 from runs.reads.phases import Doing, phase_of
-from runs.states import FINAL, LaneState, RunEpicStatus, RunPhase, RunStatus
+from runs.states import FINAL, LaneState, RunEpicStatus, RunPhase, RunStatus, WaitReason
 
 #: What a person may ask of a run that is not over.
 _CONTROLS: dict[str, tuple[str, ...]] = {
@@ -227,7 +227,7 @@ def waiting_of(run_epic: RunEpic) -> Waiting | None:
     if run_epic.status != RunEpicStatus.PENDING:
         return None
     if run_epic.run.status == RunStatus.PAUSED:
-        return Waiting(reason="run-paused")
+        return Waiting(reason=WaitReason.RUN_PAUSED)
     if lane is not None and lane.state == LaneState.PARKED:
         return Waiting(reason=lane.wait_reason, until_at=lane.wake_at)
     return None
