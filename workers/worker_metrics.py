@@ -1,27 +1,18 @@
-"""How epics, their stages and the provider's calls fare in this worker. No I/O: counts alone."""
+"""How epics and their stages fare in this worker. No I/O: counts alone."""
 
 from collections.abc import Mapping
 
 from prometheus_client import Counter, Histogram
 
-_SHORT_S = (0.001, 0.005, 0.025, 0.1, 0.5, 2)
-_CALL_S = (0.5, 1, 2, 5, 10, 20, 40, 80, 160, 320)
+#: What computes is done in milliseconds; a stage that calls takes as long as the call.
+_STAGE_S = (0.001, 0.005, 0.025, 0.1, 0.5, 2, 5, 10, 20, 40, 80, 160, 320)
 
 EPICS = Counter("batchgen_epics_total", "Epics that this worker brought to an end.", ["status"])
 STAGE_S = Histogram(
     "batchgen_stage_seconds",
     "Stages of completed epics.",
     ["stage"],
-    buckets=(*_SHORT_S, *_CALL_S[3:]),
-)
-PROVIDER_CALL_S = Histogram(
-    "batchgen_provider_call_seconds", "Calls that were answered.", ["model"], buckets=_CALL_S
-)
-PROVIDER_ERRORS = Counter(
-    "batchgen_provider_errors_total",
-    "Calls without an answer, by our code and the HTTP status (429: the rate limit; none: no"
-    " response).",
-    ["code", "status"],
+    buckets=_STAGE_S,
 )
 
 

@@ -16,10 +16,10 @@ import uvloop
 from providers.anthropic.rate_limit_headers import rate_limit_headers
 from providers.anthropic.translate import refusal_of, translate
 from providers.anthropic.wire import completion, message_arguments
+from providers.call_metrics import PROVIDER_CALL_S, PROVIDER_ERRORS
 from providers.cleaning import label
 from providers.errors import CallAborted, CallTimedOut, QueueFull, UnreadableAnswer
 from providers.values import Answer, CompletionRequest, TextBlock
-from workers.worker_metrics import PROVIDER_CALL_S, PROVIDER_ERRORS
 
 #: Seconds until a TCP and TLS connection must stand.
 CONNECT_TIMEOUT_S = 5.0

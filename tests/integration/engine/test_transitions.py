@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from runs.engine.controls import run_epic_cancel
 from runs.engine.lanes import lane_give_back, lane_park, lanes_dispatch, lanes_reclaim
+from runs.engine.trail import Operator
 from runs.engine.transitions import run_finalize, run_move
 from runs.models import Lane, Run, RunAction, RunEpic, Worker
 from runs.states import (
@@ -129,7 +130,7 @@ def _given_back(step: Step) -> None:
 def _cancels() -> None:
     world = World.make(epics=2, lanes=1)
     step = _claimed(world)
-    user = world.run.created_by
+    user = Operator(name="ops")
     run_epic_cancel(run_epic=world.epic(step), user=user)
     _given_back(step)
     run_epic_cancel(run_epic=RunEpic.objects.get(run=world.run, status="PENDING"), user=user)
