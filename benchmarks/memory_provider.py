@@ -1,6 +1,7 @@
 """A provider that answers from memory: 8 stories, always the same."""
 
 import json
+from typing import ClassVar
 
 from providers.values import Answer, Completion, CompletionRequest, StopReason, Usage
 
@@ -46,10 +47,7 @@ class MemoryCall:
 
 
 class MemoryProvider:
-    """Stands in for `providers.anthropic.client.ProviderClient`."""
-
-    def __init__(self, **_: object) -> None:
-        pass
+    """A provider behind the same seam as any other."""
 
     def start(self, request: CompletionRequest) -> MemoryCall:
         """Answer at once."""
@@ -60,3 +58,23 @@ class MemoryProvider:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+class MemoryAccount:
+    """Needs no key."""
+
+    settings: ClassVar[tuple[str, ...]] = ()
+    id = "memory"
+    lacks = ""
+
+    def pool_of(self, model: str) -> str:
+        """Each model has limits of its own."""
+        return model
+
+    def connect(self, *, max_connections: int) -> MemoryProvider:  # the seam's
+        """Nothing to connect to."""
+        return MemoryProvider()
+
+    def find_model(self, model: str) -> str:
+        """It takes any."""
+        return model

@@ -1,6 +1,6 @@
 """The seam: what every provider can do, and no more than that. Workers alone make calls."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from providers.values import Answer, CompletionRequest
 
@@ -40,9 +40,16 @@ class Provider(Protocol):
 class ProviderAccount(Protocol):
     """A key at a provider: known to every process, without the client that makes calls."""
 
+    #: The names of the settings that say key and address, for those who look for a mistake.
+    settings: ClassVar[tuple[str, ...]]
+
     @property
     def id(self) -> str:
         """Without a colon and not secret; the same as long as key and address are."""
+
+    @property
+    def lacks(self) -> str:
+        """The setting without which no call can be made, where it is empty; else ""."""
 
     def pool_of(self, model: str) -> str:
         """The model, or what those models have in common that share their limits with it."""

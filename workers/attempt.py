@@ -7,7 +7,7 @@ to. An attempt brings them together and writes the outcome down.
 
 import logging
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -20,6 +20,7 @@ from content.stories.kind import stored_rows
 from content.stories.pipeline import steps
 from content.stories.values import StoryDraft
 from providers.errors import ProviderError
+from providers.provider import Provider
 from runs.engine import dispatch
 from runs.engine.dispatch import Link
 from runs.engine.lanes import Hold, Outcome, lane_finish, lane_give_back
@@ -33,9 +34,6 @@ from workers.fair_semaphore import FairSemaphore
 from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes, Progress
 from workers.worker_metrics import epic_ended
-
-if TYPE_CHECKING:
-    from providers.anthropic.client import ProviderClient
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +53,7 @@ class Attempt:
         self,
         claim: LaneClaim,
         *,
-        client: "ProviderClient",
+        client: Provider,
         permits: Permits,
         first: FirstCall,
         permit: Permit,
@@ -225,7 +223,7 @@ def attempt_begin(
     *,
     hold: Hold,
     worker_id: UUID,
-    client: "ProviderClient",
+    client: Provider,
     permits: Permits,
     first: FirstCall,
     permit: Permit,

@@ -1,12 +1,12 @@
 """The calls of one attempt: a permit for each, the call itself, and what is booked of it."""
 
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
 
 from content.pipeline import Request
 from providers.errors import CallAborted, ProviderError
+from providers.provider import Call, Provider
 from providers.values import Completion, StopReason, Usage
 from runs.engine.lanes import call_book, call_next
 from runs.states import CallOutcome
@@ -16,9 +16,7 @@ from workers.fair_semaphore import Holder
 from workers.permits import FirstCall, Permit, Permits
 from workers.progress import Progress
 from workers.spend import NO_SPEND, spend_of
-
-if TYPE_CHECKING:
-    from providers.anthropic.client import Call, ProviderClient
+from workers.worker_metrics import call_answered, call_failed
 
 
 class Caller:
@@ -35,7 +33,7 @@ class Caller:
         self,
         claim: LaneClaim,
         *,
-        client: "ProviderClient",
+        client: Provider,
         permits: Permits,
         first: FirstCall,
         permit: Permit,
@@ -141,6 +139,7 @@ class Caller:
             with self._progress.call((request.completion.model, request.alike)):
                 answer = self._call.result()
         except ProviderError as failed:
+            call_failed(failed.code, failed.http_status)
             error = failed.within(settings.LONGEST_WAIT_S)
             seconds = permit.failed(error)
             self.closing = (
@@ -150,6 +149,7 @@ class Caller:
         except CallAborted:
             permit.aborted()
             raise
+        call_answered(request.completion.model, answer.latency_s)
         permit.answered(answer.completion.usage, answer.limits)
         self._answering.acquire()
         return answer.completion

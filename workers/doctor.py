@@ -6,8 +6,8 @@ from django.conf import settings
 
 from batchgen.doctor.registry import Finding, check, error, ok, warning
 from providers.errors import BlockedBeforeApi, Effect, Overloaded, ProviderError
+from providers.registry import account_of
 
-_TODO = "Check ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL and BATCHGEN_MODEL, and the way there."
 #: What a gateway says that passes on calls and no question about models.
 _NOT_SERVED = {404, 405, 501}
 
@@ -15,29 +15,23 @@ _NOT_SERVED = {404, 405, 501}
 @check("provider")
 def provider_key() -> Iterator[Finding]:
     """The key and the model are known, by a call that costs nothing."""
-    # Importing the SDK takes a second, which other groups of checks spare themselves.
-    from providers.anthropic.acquaintance import model_ask  # noqa: PLC0415  # see above
-
-    if not settings.ANTHROPIC_API_KEY:
+    account = account_of(settings.PROVIDER_NAME)
+    if account.lacks:
         yield error(
             "PROVIDER_KEY_MISSING",
-            "There is no ANTHROPIC_API_KEY, so no call can be made.",
+            f"There is no {account.lacks}, so no call can be made.",
             "Set it for the workers and start them anew.",
         )
         return
     try:
-        name = model_ask(
-            api_key=settings.ANTHROPIC_API_KEY,
-            base_url=settings.ANTHROPIC_BASE_URL or None,
-            model=settings.MODEL,
-        )
+        name = account.find_model(settings.MODEL)
     except ProviderError as failure:
-        yield _finding(failure)
+        yield _finding(failure, account.settings)
         return
     yield ok("PROVIDER_KEY", f"The provider takes the key, and knows {settings.MODEL} ({name}).")
 
 
-def _finding(failure: ProviderError) -> Finding:
+def _finding(failure: ProviderError, its_settings: tuple[str, ...]) -> Finding:
     if isinstance(failure, BlockedBeforeApi) and failure.http_status in _NOT_SERVED:
         return warning(
             "PROVIDER_NOT_CHECKED",
@@ -47,4 +41,8 @@ def _finding(failure: ProviderError) -> Finding:
         )
     # It knows the key, and has too much to do just now.
     busy = failure.effect is Effect.WAIT or isinstance(failure, Overloaded)
-    return (warning if busy else error)(failure.code, failure.message, _TODO)
+    return (warning if busy else error)(
+        failure.code,
+        failure.message,
+        f"Check {', '.join(its_settings)} and BATCHGEN_MODEL, and the way there.",
+    )

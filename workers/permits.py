@@ -44,6 +44,8 @@ class FirstCall:
     #: The same for calls whose prompts have the same project's texts.
     context: str
     priority: str
+    #: Who is called: `Run.provider`.
+    provider: str
     model: str
     mode: str
     persona_set: str
@@ -60,6 +62,8 @@ class FirstCall:
             weight=want.get("weight", 1),
             context=want["context"],
             priority=want["priority"],
+            # Messages from before it was chosen for each run say none.
+            provider=str(want.get("provider") or settings.PROVIDER_NAME),
             model=want["model"],
             mode=want["mode"],
             persona_set=want["personaSet"],
@@ -98,15 +102,15 @@ class Permits:
         self._queues: dict[str, PermitQueue] = {}
 
     def open(self, model: str) -> None:
-        """Let the model's buckets fill from now on, where nobody called for long.
+        """Let the configured provider's buckets fill from now on, where nobody called for long.
 
         Where Redis is away they fill from the first call on.
         """
-        self._queue(model).touch()
+        self._queue(limit_pool(model)).touch()
 
     def first(self, call: FirstCall, *, patience_s: float) -> "Permit | TryLater":
         """Wait for the permit of an epic's first call, at most about so long."""
-        return self._acquire(call.model, call.permit_request(), patience_s)
+        return self._acquire(call, call.permit_request(), patience_s)
 
     def next(
         self, request: CompletionRequest, first: FirstCall, *, given_up: Callable[[], bool]
@@ -114,7 +118,7 @@ class Permits:
         """Wait, as long as it takes, for the permit of a further call; None once given up."""
         wanted = first.next_permit_request(request)
         while not given_up():
-            permit = self._acquire(request.model, wanted, settings.HEARTBEAT_S)
+            permit = self._acquire(first, wanted, settings.HEARTBEAT_S)
             if isinstance(permit, Permit):
                 return permit
         return None
@@ -125,14 +129,13 @@ class Permits:
             queue.flush()
 
     def _acquire(
-        self, model: str, request: PermitRequest, patience_s: float
+        self, first: FirstCall, request: PermitRequest, patience_s: float
     ) -> "Permit | TryLater":
-        queue = self._queue(model)
+        queue = self._queue(limit_pool(first.model, first.provider))
         found = queue.acquire(request, patience_s=patience_s)
         return found if isinstance(found, TryLater) else Permit(queue, found)
 
-    def _queue(self, model: str) -> PermitQueue:
-        name = limit_pool(model)
+    def _queue(self, name: str) -> PermitQueue:
         queue = self._queues.get(name)
         if queue is None:
             gate = Gate(redis.client(), name, _ceilings())

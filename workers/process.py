@@ -8,10 +8,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import psycopg
@@ -25,18 +23,17 @@ from batchgen.db.clock import DATABASE, database_now
 from batchgen.db.ids import new_id
 from batchgen.db.sql import close_engine_pool
 from limiter.permit_queue import TryLater
+from providers.provider import Provider
 from runs.engine.dispatch import message_id
 from runs.engine.lanes import Hold, lane_park
 from runs.engine.queries import QUERIES
 from runs.engine.reconciler import Lookout, Round, reconcile
 from runs.models import Worker
 from workers.attempt import Attempt, attempt_begin
+from workers.clients import Clients
 from workers.permits import FirstCall, Permits
 from workers.progress import CLAIMED, CallTimes, Reached
 from workers.slots import Slots
-
-if TYPE_CHECKING:
-    from providers.anthropic.client import ProviderClient
 
 log = logging.getLogger(__name__)
 
@@ -53,14 +50,12 @@ class Stopping(Exception):
 class WorkerProcess:
     """This process as a worker. Celery's signals make it, start it and stop it."""
 
-    def __init__(
-        self, *, name: str, concurrency: int, make_client: Callable[[], "ProviderClient"]
-    ) -> None:
+    def __init__(self, *, name: str, concurrency: int, connect: Callable[[str], Provider]) -> None:
+        """`connect` makes a client, not opened yet, of the provider that has a name."""
         self.id: UUID = new_id()
         self.name = name
         self._concurrency = concurrency
-        self._make_client = make_client
-        self._client: Future[ProviderClient] = Future()
+        self._clients = Clients(connect)
         self._permits = Permits(process=self.id)
         self._slots = Slots(concurrency)
         self._attempts: dict[int, Attempt] = {}
@@ -97,23 +92,21 @@ class WorkerProcess:
         # the reconciler takes back what an earlier worker left.
         threading.Thread(target=self._open_client, name="open-client", daemon=True).start()
 
-    def await_client(self) -> "ProviderClient":
-        """Wait until calls can be made.
+    def await_client(self) -> None:
+        """Wait until calls to the configured provider can be made.
 
         Raises:
-            Exception: they cannot: what importing the SDK, or making the client, raised.
+            Exception: they cannot: see `Clients.of`.
         """
-        return self._client.result()
+        self._clients.of(settings.PROVIDER_NAME)
 
     def _open_client(self) -> None:
         try:
             self._permits.open(settings.MODEL)
-            client = self._make_client()
-            client.open()
-        except Exception as error:  # whoever waits for the client must hear of it
-            self._client.set_exception(error)
-        else:
-            self._client.set_result(client)
+            self.await_client()
+        except Exception as error:
+            # Before its first message the worker asks again, and ends if that is of no use either.
+            log.warning("no client of %s: %s", settings.PROVIDER_NAME, error)
         finally:
             close_old_connections()
 
@@ -139,7 +132,7 @@ class WorkerProcess:
 
     def _work(self, hold: Hold, first: FirstCall, due_at: float | None) -> None:
         # A claimed epic's call must begin at once: a pause counts on it.
-        client = self.await_client()
+        client = self._clients.of(first.provider)
         if due_at is not None:
             self._stopping.wait(min(due_at - database_now().timestamp(), settings.SLOT_WAIT_S))
         if self._stopping.is_set():
@@ -186,8 +179,7 @@ class WorkerProcess:
         self._closed.set()
         for thread in self._threads:
             thread.join(timeout=5)
-        if self._client.exception() is None:
-            self._client.result().close()
+        self._clients.close()
         Worker.objects.filter(id=self.id).update(stopped_at=Now())
         close_engine_pool()
 

@@ -4,7 +4,7 @@ import gc
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from celery import signals
@@ -18,31 +18,18 @@ from batchgen.db.postgresql.fit import Unfit, refuse_unfit
 from batchgen.http.health import migrations_missing
 from batchgen.http.hosts import is_inside
 from batchgen.redis import client as redis
+from providers.registry import account_of
 from workers import process
 from workers.process import WorkerProcess
-
-if TYPE_CHECKING:
-    from providers.anthropic.client import ProviderClient
 
 log = logging.getLogger(__name__)
 
 _START_AGAIN_S = 2
+#: Of a provider, beside one for each of the worker's threads.
+_SPARE_CONNECTIONS = 8
 #: How long a thread may hold the interpreter while others wait, in seconds. Python's own 5 ms add
 #: up: with four busy threads an answer was handled 185 ms late, with 1 ms 43 ms.
 _SWITCH_INTERVAL_S = 0.001
-
-
-def provider_client(*, max_connections: int) -> "ProviderClient":
-    """The client of this process's calls, as the settings say."""
-    # Importing the SDK takes a second, which beat spares itself.
-    from providers.anthropic.client import ProviderClient  # noqa: PLC0415  # see above
-
-    return ProviderClient(
-        api_key=settings.ANTHROPIC_API_KEY,
-        base_url=settings.ANTHROPIC_BASE_URL or None,
-        timeout_s=settings.PROVIDER_TIMEOUT_S,
-        max_connections=max_connections,
-    )
 
 
 @signals.worker_init.connect
@@ -53,10 +40,11 @@ def start(sender: Any = None, **_: object) -> None:
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     _serve_metrics()
+    connections = sender.concurrency + _SPARE_CONNECTIONS
     worker = WorkerProcess(
         name=sender.hostname,
         concurrency=sender.concurrency,
-        make_client=lambda: provider_client(max_connections=sender.concurrency + 8),
+        connect=lambda name: account_of(name).connect(max_connections=connections),
     )
     try:
         refuse_unfit()

@@ -1,4 +1,4 @@
-"""How epics and their stages fare in this worker. No I/O: counts alone."""
+"""How epics, their stages and the provider's calls fare in this worker. No I/O: counts alone."""
 
 from collections.abc import Mapping
 
@@ -14,6 +14,28 @@ STAGE_S = Histogram(
     ["stage"],
     buckets=_STAGE_S,
 )
+_CALL_S = Histogram(
+    "batchgen_provider_call_seconds",
+    "Calls that were answered.",
+    ["model"],
+    buckets=(0.5, 1, 2, 5, 10, 20, 40, 80, 160, 320),
+)
+_CALL_ERRORS = Counter(
+    "batchgen_provider_errors_total",
+    "Calls without an answer, by our code and the HTTP status (429: the rate limit; none: no"
+    " response).",
+    ["code", "status"],
+)
+
+
+def call_answered(model: str, seconds: float) -> None:
+    """Count a call that was answered after so long."""
+    _CALL_S.labels(model).observe(seconds)
+
+
+def call_failed(code: str, http_status: int | None) -> None:
+    """Count a call without an answer."""
+    _CALL_ERRORS.labels(code, str(http_status or "none")).inc()
 
 
 def epic_ended(status: str, stage_ms: Mapping[str, int]) -> None:

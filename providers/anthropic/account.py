@@ -3,7 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from providers.anthropic.client import ProviderClient
@@ -16,6 +16,8 @@ _POOLED = re.compile(r"^(claude-(?:opus|sonnet)-4)-\d")
 class AnthropicAccount:
     """A key, the address that takes it ("": Anthropic's own), and the deadline of its calls."""
 
+    settings: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")
+
     api_key: str = field(repr=False)
     base_url: str
     timeout_s: float
@@ -23,6 +25,10 @@ class AnthropicAccount:
     @property
     def id(self) -> str:
         return hashlib.sha256(f"{self.api_key} {self.base_url}".encode()).hexdigest()[:12]
+
+    @property
+    def lacks(self) -> str:
+        return "" if self.api_key else "ANTHROPIC_API_KEY"
 
     def pool_of(self, model: str) -> str:
         pooled = _POOLED.match(model)

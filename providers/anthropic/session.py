@@ -16,7 +16,6 @@ import uvloop
 from providers.anthropic.rate_limit_headers import rate_limit_headers
 from providers.anthropic.translate import refusal_of, translate
 from providers.anthropic.wire import completion, message_arguments
-from providers.call_metrics import PROVIDER_CALL_S, PROVIDER_ERRORS
 from providers.cleaning import label
 from providers.errors import CallAborted, CallTimedOut, QueueFull, UnreadableAnswer
 from providers.values import Answer, CompletionRequest, TextBlock
@@ -134,15 +133,12 @@ class Session:
     async def _call(self, request: CompletionRequest) -> Answer:
         """The top rung: whatever goes wrong below leaves here as a ProviderError."""
         try:
-            answer = await self._call_in_slot(request)
+            return await self._call_in_slot(request)
         except Exception as exc:
             error = translate(exc)
-            PROVIDER_ERRORS.labels(error.code, str(error.http_status or "none")).inc()
             if error is exc:
                 raise
             raise error from exc
-        PROVIDER_CALL_S.labels(request.model).observe(answer.latency_s)
-        return answer
 
     async def _call_in_slot(self, request: CompletionRequest) -> Answer:
         """Wait here for a free connection, so that waiting is never taken for a slow provider."""

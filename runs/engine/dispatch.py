@@ -46,6 +46,7 @@ class Link:
     lane_id: int
     generation: int
     priority: str
+    provider: str
     model: str
     mode: str
     persona_set: str
@@ -68,6 +69,7 @@ class Link:
             "weight": self.weight,
             "context": self.context_key,
             "priority": self.priority,
+            "provider": self.provider,
             "model": self.model,
             "mode": self.mode,
             "personaSet": self.persona_set,

@@ -123,7 +123,7 @@ WITH lane AS (
            run.project_id, run.keep_edited, run.context_key, run.model, run.mode,
            run.created_by_id AS user_id,
            COALESCE((SELECT weight FROM runs_share WHERE user_id = run.created_by_id), 1) AS weight,
-           run.persona_set, run.max_tokens, lane.draining
+           run.persona_set, run.max_tokens, run.provider, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
       AND lane.generation = %(generation)s
@@ -275,7 +275,7 @@ FROM lane CROSS JOIN done LEFT JOIN next ON true
 WHERE runs_lane.id = lane.id
 RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.state, runs_lane.run_id,
           lane.user_id, lane.weight, lane.context_key, lane.priority, lane.model, lane.mode,
-          lane.persona_set, lane.max_tokens,
+          lane.persona_set, lane.max_tokens, lane.provider,
           next.id AS run_epic_id, next.epic_code, next.epic_title, next.estimated_input_tokens
 
 -- lane_give_back --
@@ -429,6 +429,7 @@ RETURNING runs_lane.id
 -- messages to send.
 WITH run AS (
     SELECT id, context_key, max_concurrency, priority, model, mode, persona_set, max_tokens,
+           provider,
            created_by_id AS user_id,
            COALESCE((SELECT weight FROM runs_share WHERE user_id = created_by_id), 1) AS weight
     FROM runs_run
@@ -492,7 +493,7 @@ FROM carried CROSS JOIN run
 WHERE runs_lane.id = carried.lane_id
 RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.run_id, run.user_id, run.weight,
           run.context_key, run.priority, run.model, run.mode, run.persona_set, run.max_tokens,
-          carried.id AS run_epic_id, carried.epic_code, carried.epic_title,
+          run.provider, carried.id AS run_epic_id, carried.epic_code, carried.epic_title,
           carried.estimated_input_tokens
 
 -- lane_park --

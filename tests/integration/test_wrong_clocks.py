@@ -187,9 +187,8 @@ def test_a_lane_waits_its_pace_and_no_longer(step_s: float, simulator: Simulator
     """Whether the process that says until when has the wrong clock, or the one that waits."""
     simulator.reset()
     client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=20, max_connections=8)
-    worker = WorkerProcess(name="w1@test", concurrency=1, make_client=lambda: client)
+    worker = WorkerProcess(name="w1@test", concurrency=1, connect=lambda _: client)
     waits: list[float] = []
-    worker._client.set_result(client)
     worker._stopping.wait = waits.append  # type: ignore[method-assign,assignment]
     world = World.make(epics=2, lanes=2)
     holds = world.holds()
@@ -204,7 +203,7 @@ def test_a_lane_waits_its_pace_and_no_longer(step_s: float, simulator: Simulator
 
 
 def test_a_worker_tells_how_wrong_its_clock_is(step_s: float) -> None:
-    worker = WorkerProcess(name="w1@far", concurrency=1, make_client=lambda: None)  # type: ignore[arg-type,return-value]
+    worker = WorkerProcess(name="w1@far", concurrency=1, connect=lambda _: None)  # type: ignore[arg-type,return-value]
     worker_make("w2@near", lease_s=600)
     row = Worker.objects.get()
     worker.id, worker.name = row.id, row.name

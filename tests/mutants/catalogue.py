@@ -213,12 +213,12 @@ FINISHING = (
     _mutant(
         "finish: the lane's generation",
         SQL,
-        """           run.persona_set, run.max_tokens, lane.draining
+        """           run.persona_set, run.max_tokens, run.provider, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
       AND lane.generation = %(generation)s
 """,
-        """           run.persona_set, run.max_tokens, lane.draining
+        """           run.persona_set, run.max_tokens, run.provider, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
 """,

@@ -47,7 +47,7 @@ def worker(client: ProviderClient, settings: Settings) -> Iterator[WorkerProcess
     """On the books, with beats and rounds that the test makes itself."""
     settings.HEARTBEAT_S = settings.RECONCILE_S = 3600
     redis.client().flushdb()
-    worker = WorkerProcess(name="w1@test", concurrency=4, make_client=lambda: client)
+    worker = WorkerProcess(name="w1@test", concurrency=4, connect=lambda _: client)
     worker.start()
     process.become(worker)
     yield worker
@@ -83,7 +83,7 @@ def test_a_worker_is_on_the_books_by_the_databases_clock(
 ) -> None:
     """An hour ahead, a dead worker would keep its lease, and look newer than the next one."""
     settings.HEARTBEAT_S = settings.RECONCILE_S = 3600
-    worker = WorkerProcess(name="w1@test", concurrency=1, make_client=lambda: client)
+    worker = WorkerProcess(name="w1@test", concurrency=1, connect=lambda _: client)
     right = now()
     with monkeypatch.context() as host:
         host.setattr(timezone, "datetime", _HourAhead)
@@ -119,7 +119,7 @@ def test_every_worker_tends_to_what_died(client: ProviderClient, settings: Setti
     step = world.claim()
     assert step
     Worker.objects.update(lease_until=_LONG_AGO)
-    worker = WorkerProcess(name="w2@test", concurrency=1, make_client=lambda: client)
+    worker = WorkerProcess(name="w2@test", concurrency=1, connect=lambda _: client)
     worker.start()
     try:
         deadline = time.monotonic() + 5
@@ -138,7 +138,7 @@ def test_no_epic_is_claimed_before_calls_can_be_made(
     redis.client().flushdb()
     imported = threading.Event()
 
-    def make_client() -> ProviderClient:
+    def connect(_name: str) -> ProviderClient:
         imported.wait(20)
         return client
 
@@ -146,7 +146,7 @@ def test_no_epic_is_claimed_before_calls_can_be_made(
     left = world.claim()
     assert left
     Worker.objects.update(stopped_at=now())
-    worker = WorkerProcess(name="w1@test", concurrency=1, make_client=make_client)
+    worker = WorkerProcess(name="w1@test", concurrency=1, connect=connect)
     worker.start()
     try:
         while not world.holds():  # an earlier worker's epic is taken back meanwhile

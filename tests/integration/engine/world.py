@@ -28,6 +28,7 @@ WANT: dict[str, Any] = {
     "run": "00000000-0000-0000-0000-000000000000",
     "context": "0123456789abcdef",
     "priority": "NORMAL",
+    "provider": "simulator",
     "model": "claude-sonnet-5-5",
     "mode": "standard",
     "personaSet": "core",
