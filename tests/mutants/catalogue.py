@@ -333,8 +333,8 @@ FINISHING = (
     _mutant(
         "no epic is claimed before calls can be made",
         "workers/process.py",
-        "        client = self.await_client()\n        if due_at",
-        "        client = self._client  # type: ignore\n        if due_at",
+        "        client = self._clients.of(first.provider)\n        if due_at",
+        "        client = self._clients\n        if due_at",
         f"{WORKER}test_no_epic_is_claimed_before_calls_can_be_made",
     ),
 )
