@@ -39,6 +39,8 @@ def start_http_server(self: Any) -> Any:
     """Flower's own, where there is a sign-in."""
     if not (options.basic_auth or options.auth):
         sys.exit("Flower can stop workers, so it wants a sign-in: FLOWER_BASIC_AUTH=USER:PASSWORD")
+    # Results are in PostgreSQL, which Flower does not know; the admin shows them.
+    self.capp.conf.result_backend = "disabled"
     return _start_http_server(self)
 
 

@@ -214,10 +214,11 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_ACKS_ON_FAILURE = True
 CELERY_TASK_ACKS_ON_TIMEOUT = True
-CELERY_TASK_IGNORE_RESULT = True
-# Wired for operators who want results kept: a task with ignore_result=False is in the admin.
+# What tasks returned or raised is in the admin. Items keep none: each is a row of its own already.
 CELERY_RESULT_BACKEND = "django-db"
-CELERY_RESULT_EXPIRES = timedelta(days=1)
+CELERY_RESULT_EXTENDED = True
+# Older ones go by Celery's own task, which beat sends every night.
+CELERY_RESULT_EXPIRES = timedelta(days=7)
 CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -229,10 +230,10 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_STORE_EAGER_RESULT = False
 CELERY_BEAT_SCHEDULE = {
-    "reconcile": {
-        "task": "workers.reconcile",
-        "schedule": timedelta(seconds=5),
-        "options": {"expires": 5, "priority": 0},
+    "delete expired rows": {
+        "task": "workers.delete_expired",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600, "priority": 9},
     },
 }
 

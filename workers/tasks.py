@@ -1,12 +1,19 @@
-"""Celery's entrances: ids in, one call, no rules. Each is safe to run twice."""
+"""Celery's entrances: ids in, one call, no rules. Each is safe to run twice.
+
+A lane's links keep no result: PostgreSQL has all that they did. What the other tasks returned or
+raised is kept (`CELERY_RESULT_BACKEND`) and shown in the admin.
+"""
 
 from typing import Any
 from uuid import UUID
 
 from celery.exceptions import Reject
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from batchgen.celery import app
+from batchgen.db.expiry import rows_expire_all
 from batchgen.logs import log_context
+from batchgen.models import EndedFamily, IdempotencyKey, SignInTries
 from runs.engine.dispatch import BEHIND, TASK_NAME, put_behind
 from runs.engine.lanes import Hold
 from workers import (
@@ -17,8 +24,11 @@ from workers.permits import FirstCall
 from workers.process import Stopping
 from workers.slots import OthersFirst
 
+#: Rows that are of use until their `expires_at`.
+_EXPIRING = (IdempotencyKey, SignInTries, EndedFamily, OutstandingToken)
 
-@app.task(name=TASK_NAME)
+
+@app.task(name=TASK_NAME, ignore_result=True)
 def generate_epic(
     run_epic_id: str,
     lane_id: int,
@@ -43,5 +53,11 @@ def generate_epic(
 
 @app.task(name="workers.reconcile")
 def reconcile_round() -> dict[str, Any]:
-    """One round of the reconciler, from beat, beside those of every worker."""
+    """One round of the reconciler on demand, beside those of every worker; what it did."""
     return process.current().tend().as_dict()
+
+
+@app.task(name="workers.delete_expired")
+def delete_expired() -> dict[str, int]:
+    """Delete all rows that expired, from beat; how many, by their table."""
+    return {model._meta.db_table: rows_expire_all(model) for model in _EXPIRING}

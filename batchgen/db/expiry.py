@@ -1,4 +1,4 @@
-"""Rows that are of use for a time only go a few at a time, whenever new ones come."""
+"""Delete expired rows in batches: one whenever new rows come, and all of them by beat."""
 
 from django.db import transaction
 from django.db.models import Model
@@ -9,10 +9,16 @@ _AT_ONCE = 100
 
 
 @transaction.atomic
-def rows_expire(model: type[Model]) -> None:
-    """Delete some of the rows whose `expires_at` is over. Waits for nobody: rows that another
-    transaction holds are left to the next call. Call it outside of other transactions."""
+def rows_expire(model: type[Model]) -> int:
+    """Delete a batch of the rows whose `expires_at` is over; how many. Waits for nobody: rows that
+    another transaction holds are left to the next call. Call it outside of other transactions."""
     rows = model._default_manager.select_for_update(skip_locked=True).order_by("expires_at")
     over = list(rows.filter(expires_at__lt=Now()).values_list("pk", flat=True)[:_AT_ONCE])
     if over:
         model._default_manager.filter(pk__in=over).delete()
+    return len(over)
+
+
+def rows_expire_all(model: type[Model]) -> int:
+    """Delete all rows whose `expires_at` is over, batch by batch; how many."""
+    return sum(iter(lambda: rows_expire(model), 0))

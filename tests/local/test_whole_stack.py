@@ -17,7 +17,10 @@ from tests.local.processes import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-_ROOMS = ("batchgen", "epics", "quality", "runs", "workers", "simulator", "web")
+_ROOMS = (
+    *("batchgen", "content", "epics", "limiter", "providers", "quality", "runs", "simulator"),
+    "workers",
+)
 _OURS = re.compile(r"^(DATABASE_URL|REDIS_URL|HOME|DJANGO_|ANTHROPIC_|BATCHGEN_)")
 
 
@@ -66,7 +69,7 @@ def read_until_up(process: "subprocess.Popen[str]") -> str:
 
 
 def ask_addresses(environment: dict[str, str], sign_in: tuple[str, str]) -> None:
-    """The web's, and Flower's, which sees tasks only if the workers do as it asks (here beat's)."""
+    """The web's, and Flower's, which sees tasks only if the workers do as it asks."""
     web = f"http://127.0.0.1:{environment['BATCHGEN_PORT']}"
     flower = f"http://127.0.0.1:{environment['BATCHGEN_FLOWER_PORT']}"
     with httpx2.Client(trust_env=False, timeout=10) as client:
@@ -81,7 +84,15 @@ def ask_addresses(environment: dict[str, str], sign_in: tuple[str, str]) -> None
             assert wrong.status_code == 401, header
         client.auth = sign_in
         assert client.get(f"{flower}/", follow_redirects=True).status_code == 200
-        assert eventually(lambda: bool(client.get(f"{flower}/api/tasks").json()), within_s=30)
+        assert eventually(lambda: is_task_seen(client, flower), within_s=30)
+
+
+def is_task_seen(client: httpx2.Client, flower: str) -> bool:
+    """Whether Flower tells of the tasks that it sends: its workers hear only after a while that it
+    wants to know."""
+    sent = client.post(f"{flower}/api/task/send-task/workers.reconcile", json={})
+    assert sent.status_code == 200
+    return bool(client.get(f"{flower}/api/tasks").json())
 
 
 def flower_sign_in(clone: Path) -> tuple[str, str]:

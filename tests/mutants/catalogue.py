@@ -529,6 +529,20 @@ RECOVERY = (
         f"{ATTEMPTS}test_no_turn_is_held_while_a_further_call_is_made",
     ),
     _mutant(
+        "an answer that did not finish its epic is not paid for again",
+        "workers/caller.py",
+        "kept = self._claim.answers.get(request.key)",
+        "kept = None",
+        f"{ATTEMPTS}test_a_repair_does_not_start_in_a_paused_run_and_its_answer_is_kept",
+    ),
+    _mutant(
+        "a lane's links keep no result",
+        "workers/tasks.py",
+        "name=TASK_NAME, ignore_result=True",
+        "name=TASK_NAME",
+        f"{_ENGINE}test_results.py::test_a_lanes_link_keeps_no_result_whatever_becomes_of_it",
+    ),
+    _mutant(
         "the reconciler, in every worker",
         "workers/process.py",
         "((self.beat, settings.HEARTBEAT_S), (self.tend, settings.RECONCILE_S))",

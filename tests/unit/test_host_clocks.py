@@ -27,7 +27,7 @@ ALLOWED = {
         "batchgen/db/clock.py",
         "datetime.datetime.now",
     ): "for people, until PostgreSQL has answered once",
-    ("batchgen/settings.py", "expires"): "a round of beat's that is dropped is one of many",
+    ("batchgen/settings.py", "expires"): "a clean-up of beat's that is dropped is one of many",
     ("runs/live/tickets.py", "time.time"): "a ticket ends with the token that it was got with",
     (
         "runs/live/views.py",

@@ -1,0 +1,68 @@
+"""What tasks returned or raised: kept for operators, but for a lane's links."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from celery.app.trace import build_tracer
+from celery.beat import PersistentScheduler
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils.timezone import now
+from django_celery_results.models import TaskResult
+
+from batchgen.celery import app
+from batchgen.models import SignInTries
+from tests.integration.engine.world import WANT
+from workers.tasks import delete_expired, generate_epic, reconcile_round
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _work_off(task: Any, **kwargs: object) -> None:
+    """As a worker does with a message."""
+    message = {"id": str(uuid4()), "task": task.name, "hostname": "w1@test"}
+    build_tracer(task.name, task, app=app)(message["id"], [], kwargs, message)
+
+
+def test_what_a_task_returned_is_kept_with_its_name_and_time() -> None:
+    gone = now() - timedelta(days=1)
+    SignInTries.objects.bulk_create(
+        SignInTries(key=f"k{place}", expires_at=gone) for place in range(250)
+    )
+    _work_off(delete_expired)
+    result = TaskResult.objects.get()
+    assert (result.task_name, result.status) == ("workers.delete_expired", "SUCCESS")
+    assert f'"{SignInTries._meta.db_table}": 250' in result.result
+    assert result.date_done
+    assert not SignInTries.objects.exists()
+
+
+def test_what_a_task_raised_is_shown_in_the_admin() -> None:
+    _work_off(reconcile_round)
+    result = TaskResult.objects.get()
+    assert (result.task_name, result.status) == ("workers.reconcile", "FAILURE")
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    page = client.get(f"/admin/django_celery_results/taskresult/{result.pk}/change/")
+    assert "This process is not a worker" in page.content.decode()
+
+
+def test_a_lanes_link_keeps_no_result_whatever_becomes_of_it() -> None:
+    _work_off(generate_epic, run_epic_id=str(uuid4()), lane_id=1, generation=1, want=WANT)
+    assert not TaskResult.objects.exists()
+
+
+def test_beat_cleans_results_up(tmp_path: Path) -> None:
+    beat = PersistentScheduler(app, schedule_filename=str(tmp_path / "schedule"), lazy=True)
+    beat.setup_schedule()
+    tasks = {entry.task for entry in beat.schedule.values()}
+    beat.close()
+    assert tasks == {"workers.delete_expired", "celery.backend_cleanup"}
+    old = TaskResult.objects.create(task_id="old")
+    TaskResult.objects.create(task_id="new")
+    TaskResult.objects.filter(pk=old.pk).update(date_done=now() - timedelta(days=8))
+    app.tasks["celery.backend_cleanup"]()
+    assert [result.task_id for result in TaskResult.objects.all()] == ["new"]
