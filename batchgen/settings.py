@@ -349,9 +349,9 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "RunStatus": "runs.states.RunStatus",
-        "RunEpicStatus": "runs.states.RunEpicStatus",
+        "RunEpicStatus": "runs.states.ItemStatus",
         "RunType": "runs.states.RunType",
-        "RunEpicStage": "runs.states.RunEpicStage",
+        "RunEpicStage": "runs.states.ItemStage",
         "RunPriority": "runs.states.Priority",
     },
 }

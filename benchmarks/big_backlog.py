@@ -12,7 +12,7 @@ from batchgen.db.sql import Queries
 from epics.models import Story
 
 _SQL = Queries(Path(__file__).with_name("big_database.sql"))
-_STEPS = ("plan", "projects", "backlog", "stories", "runs", "run_epics")
+_STEPS = ("plan", "projects", "backlog", "stories", "runs", "run_items")
 _MEMBERS = 200
 CLIENT_PASSWORD = "bench-only"  # noqa: S105 - of a database that is thrown away
 _WORDS = {

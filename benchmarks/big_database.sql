@@ -102,7 +102,7 @@ CROSS JOIN LATERAL (
 INSERT INTO runs_run (id, type, status, mode, persona_set, pacing_profile, priority,
                       priority_reasons, max_concurrency, skip_quality_check, keep_edited, provider,
                       model, max_tokens, delay_ms, max_retries, retry_wait_ms, context_key,
-                      total_epics, draining, error_code, error, retried_from_id, created_by_id,
+                      total_items, draining, error_code, error, retried_from_id, created_by_id,
                       created_at, started_at, completed_at, version, project_id)
 SELECT id, 'GENERATE_ALL_STORIES', status,
        'standard', 'core', 'adaptive', 'NORMAL', '[]', 20, false, true, 'simulator', %(model)s,
@@ -119,8 +119,8 @@ INSERT INTO runs_worker (id, name, concurrency, started_at, heartbeat_at, lease_
 SELECT uuidv7(), 'w' || n || '@big', 60, now(), now(), now() + interval '1 day'
 FROM generate_series(1, 2) n;
 
-INSERT INTO runs_lane (run_id, index, state, generation, worker_id, wait_reason, moved_at, strain,
-                       completed, failed, skipped, cancelled, stories, stories_kept, input_tokens,
+INSERT INTO runs_lane (run_id, index, state, fencing_token, worker_id, wait_reason, moved_at, rate_limit_streak,
+                       completed, failed, skipped, cancelled, created, kept, input_tokens,
                        output_tokens, cache_read_tokens, cache_write_tokens, cost_usd)
 SELECT id, place, CASE WHEN status = 'RUNNING' THEN 'running' ELSE 'idle' END, epics / 20,
        (SELECT id FROM runs_worker ORDER BY name OFFSET place %% 2 LIMIT 1), '', now(), 0,
@@ -135,15 +135,15 @@ FROM run_plan
 CROSS JOIN (VALUES (0, 'start'), (1, 'pause'), (2, 'resume'), (3, 'pause'), (4, 'resume'))
     actions(place, kind)
 
--- run_epics --
+-- run_items --
 -- Their calls, three log lines each, and the lanes' counts. Half of an open run's epics have ended
 -- within the hour.
-INSERT INTO runs_runepic (id, run_id, epic_id, epic_code, epic_title, "order", status, stage,
+INSERT INTO runs_runitem (id, run_id, kind, target_id, code, title, "order", status, stage,
                           lane_id, estimated_input_tokens, attempt, cancel_requested, crashes,
-                          stories_created, stories_kept, input_tokens, output_tokens,
+                          created, kept, input_tokens, output_tokens,
                           cache_read_tokens, cache_write_tokens, cost_usd, error_code, error,
                           stage_ms, notes, started_at, completed_at)
-SELECT uuidv7(), run.id, epic.id, epic.code, epic.title, place, state.status,
+SELECT uuidv7(), run.id, 'stories', epic.id, epic.code, epic.title, place, state.status,
        CASE state.status WHEN 'PENDING' THEN '' WHEN 'GENERATING' THEN 'component-generation'
             ELSE 'storage' END,
        CASE WHEN state.status <> 'PENDING' THEN lane.id END, 1500,
@@ -167,33 +167,33 @@ CROSS JOIN LATERAL (
                 ELSE 'PENDING' END AS status
 ) state;
 
-INSERT INTO runs_openepic (epic_id, run_id)
-SELECT epic_id, run_id FROM runs_runepic JOIN runs_run run ON run.id = run_id
+INSERT INTO runs_opentarget (kind, target_id, run_id)
+SELECT kind, target_id, run_id FROM runs_runitem JOIN runs_run run ON run.id = run_id
 WHERE run.completed_at IS NULL;
 
 UPDATE runs_lane lane
-SET completed = sums.completed, failed = sums.failed, stories = 8 * sums.completed,
+SET completed = sums.completed, failed = sums.failed, created = 8 * sums.completed,
     input_tokens = 400 * ended, output_tokens = 2600 * ended, cache_read_tokens = 1100 * ended,
     cost_usd = 0.0402 * ended
 FROM (
     SELECT lane_id, COUNT(completed_at) AS ended, COUNT(*) FILTER (WHERE status = 'COMPLETED')
            AS completed, COUNT(*) FILTER (WHERE status = 'FAILED') AS failed
-    FROM runs_runepic GROUP BY lane_id
+    FROM runs_runitem GROUP BY lane_id
 ) sums
 WHERE sums.lane_id = lane.id;
 
-INSERT INTO runs_providercall (id, run_epic_id, attempt, purpose, model, outcome, started_at,
+INSERT INTO runs_providercall (id, item_id, attempt, purpose, model, outcome, started_at,
                                ended_at, request_id, input_tokens, output_tokens,
                                cache_read_tokens, cache_write_tokens, cost_usd, error_code,
                                possibly_billed)
 SELECT uuidv7(), id, 1, 'generate', %(model)s, 'ANSWERED', started_at, completed_at,
        'req_' || id, 400, 2600, 1100, 0, 0.0402, '', false
-FROM runs_runepic WHERE completed_at IS NOT NULL;
+FROM runs_runitem WHERE completed_at IS NOT NULL;
 
-INSERT INTO runs_runlog (run_id, seq, at, level, epic_code, message)
+INSERT INTO runs_runlog (run_id, seq, at, level, item_code, message)
 SELECT run_id, 3 * ("order" - 1) + line, started_at + line * interval '7 seconds', 'info',
-       epic_code, '[' || epic_code || '] ' || words.text
-FROM runs_runepic
+       code, '[' || code || '] ' || words.text
+FROM runs_runitem
 CROSS JOIN (VALUES (1, 'Claimed by w1@big'), (2, 'Calling the provider: 1,500 tokens'),
                    (3, 'Completed: 8 stories, quality 91, in 20.1 s')) words(line, text)
 WHERE started_at IS NOT NULL

@@ -12,7 +12,7 @@ from django.http import QueryDict
 
 from batchgen.api.paging import page_of
 from epics.models import Card, Epic, Membership, Project, Story
-from runs.models import Run, RunEpic
+from runs.models import Run, RunItem
 
 _API = "/api/v1"
 #: Addresses of a kind: enough that an answer is no copy of the last.
@@ -72,7 +72,7 @@ def _runs(large: Project) -> Requests:
     giant, small = of_large[0], Run.objects.filter(pk__in=of_large[2:].values("pk"))
     open_runs = runs.filter(completed_at__isnull=True)
     some = Run.objects.filter(pk__in=[*_some(small), *open_runs.values_list("pk", flat=True)])
-    epics = RunEpic.objects.filter(run=giant)
+    epics = RunItem.objects.filter(run=giant)
     return {
         "runs": _lists("runs", {}, {"project": large.pk}, {"order": "createdAt"}),
         "runs by status": _lists("runs", {"status": "RUNNING"}, {"status": "FAILED"}),

@@ -29,9 +29,9 @@ from benchmarks.bench import ROOT, Bench, python
 from benchmarks.live_clients import Task
 from benchmarks.processes import Tree
 from benchmarks.rows import Rows, Value, side_by_side
-from runs.engine.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
-from runs.models import Lane, Run, RunEpic, Worker
-from runs.states import LaneState, RunEpicStatus
+from runs.engine.lanes import Fence, Outcome, Spend, lane_claim, lane_finish
+from runs.models import Lane, Run, RunItem, Worker
+from runs.states import ItemStatus, LaneState
 
 _CLIENTS = 200
 _CUTS = 20
@@ -148,28 +148,28 @@ def _work(run: Run) -> Iterator[Any]:
     worker = Worker.objects.create(name="w1@live", concurrency=_LANES, lease_until=now())
     Run.objects.filter(id=run.id).update(status="RUNNING", started_at=now())
     yield run.id
-    holds = {
-        lane.id: Hold(
+    fences = {
+        lane.id: Fence(
             lane_id=lane.id,
-            generation=lane.generation,
-            run_epic_id=RunEpic.objects.get(lane=lane, status=RunEpicStatus.PENDING).id,
+            fencing_token=lane.fencing_token,
+            item_id=RunItem.objects.get(lane=lane, status=ItemStatus.PENDING).id,
         )
         for lane in Lane.objects.filter(run=run, state=LaneState.SENT)
     }
-    for lane_id in cycle(list(holds)):
-        hold, call_id = holds[lane_id], new_id()
-        claimed = lane_claim(hold=hold, worker_id=worker.id, call_id=call_id)
+    for lane_id in cycle(list(fences)):
+        fence, call_id = fences[lane_id], new_id()
+        claimed = lane_claim(fence=fence, worker_id=worker.id, call_id=call_id)
         at = time.monotonic()
         assert claimed is not None
-        code = claimed["epic_code"]
-        yield f"{code} {RunEpicStatus.GENERATING}", at
-        done = Outcome(status=RunEpicStatus.COMPLETED, message=f"[{code}] Completed")
-        moved = lane_finish(hold=hold, call_id=call_id, outcome=done, spend=Spend(), park_s=0)
+        code = claimed["code"]
+        yield f"{code} {ItemStatus.GENERATING}", at
+        done = Outcome(status=ItemStatus.COMPLETED, message=f"[{code}] Completed")
+        moved = lane_finish(fence=fence, call_id=call_id, outcome=done, spend=Spend(), park_s=0)
         at = time.monotonic()
         assert moved is not None
-        names = ("lane_id", "generation", "run_epic_id")
-        holds[lane_id] = Hold(**{name: moved[name] for name in names})
-        yield f"{code} {RunEpicStatus.COMPLETED}", at
+        names = ("lane_id", "fencing_token", "item_id")
+        fences[lane_id] = Fence(**{name: moved[name] for name in names})
+        yield f"{code} {ItemStatus.COMPLETED}", at
 
 
 def _connections() -> int:

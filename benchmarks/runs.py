@@ -10,7 +10,7 @@ from benchmarks.backlogs import project_create
 from benchmarks.processes import Tree, cpu_by_name
 from epics.models import Project
 from runs.engine.start import RunOptions, run_start
-from runs.models import Lane, Run, RunEpic
+from runs.models import Lane, Run, RunItem
 from runs.states import Pacing, RunStatus
 
 _POLL_S = 0.05
@@ -112,6 +112,6 @@ def finished(run: Run) -> Run:
         time.sleep(_POLL_S)
         run.refresh_from_db()
     if run.status != RunStatus.SUCCEEDED:
-        errors = RunEpic.objects.filter(run=run).exclude(error="").values_list("error", flat=True)
+        errors = RunItem.objects.filter(run=run).exclude(error="").values_list("error", flat=True)
         raise DidNotFinish(f"The run ended {run.status}. {next(iter(errors), '')}")
     return run

@@ -21,7 +21,7 @@ from benchmarks.backlogs import project_create
 from benchmarks.bench import Bench
 from benchmarks.rows import Rows, Value, side_by_side, spread
 from benchmarks.simulated_provider import SimulatedProvider, simulated_provider
-from runs.models import RunEpic
+from runs.models import RunItem
 
 _EPICS = 400
 _LANES = 20
@@ -119,7 +119,7 @@ def _case(bench: Bench, provider: SimulatedProvider, case: _Case) -> _Round:
         runs.await_done(started, bench.epics(_EPICS))
         asked = _limiter_calls() - asked
     calls = [call for call in provider.calls()[seen:] if call["marker"] != _MARKER]
-    failed = RunEpic.objects.filter(run=started).exclude(status="COMPLETED").count()
+    failed = RunItem.objects.filter(run=started).exclude(status="COMPLETED").count()
     found = _round(bench, case, calls, per_minute / 60)
     return replace(found, failed=failed, limiter_calls=asked / len(calls))
 

@@ -17,7 +17,7 @@ from benchmarks.rows import Rows, Value, side_by_side
 from benchmarks.simulated_provider import SimulatedProvider, simulated_provider
 from epics.models import Project
 from runs.engine.start import RunOptions, run_start
-from runs.models import Run, RunEpic
+from runs.models import Run, RunItem
 from runs.states import Pacing, Priority
 
 _PER_MINUTE = 1200
@@ -100,7 +100,7 @@ def _high(provider: SimulatedProvider, epics: int) -> tuple[float, float]:
     begun = time.time()
     high = _start(project, _HIGH_LANES, Priority.HIGH)
     runs.await_done(high, epics)
-    mine = {str(each) for each in RunEpic.objects.filter(run=high).values_list("id", flat=True)}
+    mine = {str(each) for each in RunItem.objects.filter(run=high).values_list("id", flat=True)}
     calls = [call for call in provider.calls() if call["marker"] in mine]
     last, first = max(call["end"] for call in calls), min(call["start"] for call in calls)
     return last - begun, first - begun

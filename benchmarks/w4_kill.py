@@ -16,7 +16,7 @@ from benchmarks.bench import Bench
 from benchmarks.rows import Rows, Value, side_by_side, spread
 from benchmarks.simulated_provider import SimulatedProvider, simulated_provider
 from epics.models import Story
-from runs.models import RunEpic
+from runs.models import RunItem
 
 _EPICS = 100
 _LANES = 10
@@ -81,7 +81,7 @@ def _kill(bench: Bench, provider: SimulatedProvider, *, same_name: bool) -> _Kil
         start_up_s=first_call - begun,
         excess_s=end - first_call - remaining_s,
         excess_from_kill_s=end - killed - remaining_s,
-        lost=RunEpic.objects.filter(run=run).count() - stored,
+        lost=RunItem.objects.filter(run=run).count() - stored,
         doubled_calls=len(calls) - _EPICS,
     )
 

@@ -34,8 +34,8 @@ def run(bench: Bench) -> Rows:
         before = counters()
         with worker(bench) as trees:
             run, sampler = _watched_run(bench.epics(_EPICS), trees)
-        spent = (counters() - before).per(run.total_epics)
-        rows += _rows(provider, run.total_epics, sampler)
+        spent = (counters() - before).per(run.total_items)
+        rows += _rows(provider, run.total_items, sampler)
         notes.append(
             f"{provider}: {run.status} in {_seconds(run):.0f} s; per epic "
             f"{spent['commits']:.2f} transactions, {spent['messages']:.2f} messages; most messages "

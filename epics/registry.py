@@ -1,21 +1,25 @@
 """What rooms above the backlog add to a project, registered once, when Django has loaded the apps.
 
-The backlog knows nothing above itself: `runs.apps` says here what a project shows of its runs, and
-which of them keep it from being deleted.
+The backlog knows nothing above itself: `runs.apps` says here what a project shows of its runs,
+which of them keep it from being deleted, and who refers to its rows by their ids alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from django.db.models import Model
 from django.db.models.expressions import Combinable
 
 #: A value of each project that is read, over `OuterRef("pk")`.
 Figure = Callable[[], Combinable]
 #: Refuses the deletion of a project, whose row is locked, with a BatchgenError.
 Guard = Callable[[UUID], None]
+#: Called with a model and ids of its rows, which go in the same transaction.
+Listener = Callable[[type[Model], Sequence[UUID]], None]
 
 _figures: dict[str, Figure] = {}
 _guards: list[Guard] = []
+_listeners: list[Listener] = []
 
 
 def project_figure_register(name: str, figure: Figure) -> None:
@@ -42,3 +46,16 @@ def deletion_check(project_id: UUID) -> None:
     """
     for guard in _guards:
         guard(project_id)
+
+
+def deletion_listener_register(listener: Listener) -> None:
+    """Have this told before rows are deleted, and before any row is locked for that but the
+    project's."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+def deletion_tell(model: type[Model], ids: Sequence[UUID]) -> None:
+    """Tell everybody who wants to know."""
+    for listener in _listeners:
+        listener(model, ids)

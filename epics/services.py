@@ -17,7 +17,7 @@ from epics import bounds
 from epics.files.document_misfits import dependency_cycle
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.quotas import projects_check
-from epics.registry import deletion_check
+from epics.registry import deletion_check, deletion_tell
 from epics.writes import (
     Changes,
     mark_outdated,
@@ -173,6 +173,7 @@ def epic_delete(*, epic_id: UUID) -> None:
     if epic is None:
         return
     project_lock(epic.project_id)
+    deletion_tell(Epic, [epic.pk])
     _rewrite_dependents(epic.project_id, epic.code, "array_remove")
     epic.delete()
 

@@ -5,7 +5,11 @@ from typing import Any
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from epics.registry import deletion_guard_register, project_figure_register
+from epics.registry import (
+    deletion_guard_register,
+    deletion_listener_register,
+    project_figure_register,
+)
 
 
 class RunsConfig(AppConfig):
@@ -16,10 +20,12 @@ class RunsConfig(AppConfig):
         backlog what it is to ask of runs."""
         post_migrate.connect(profiles_ensure, sender=self)
         # The models are not there yet when this module is imported.
+        from runs.engine.open_targets import targets_gone  # noqa: PLC0415  # see above
         from runs.reads import projects  # noqa: PLC0415  # see above
 
         project_figure_register("active_run_id", projects.active_run_id)
         deletion_guard_register(projects.open_run_refuse)
+        deletion_listener_register(targets_gone)
 
 
 def profiles_ensure(sender: AppConfig, **_: Any) -> None:

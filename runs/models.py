@@ -1,4 +1,4 @@
-"""What a run is: itself, its epics, its lanes, its log, its provider calls and its workers."""
+"""What a run is: itself, its items, its lanes, its log, its provider calls and its workers."""
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -7,19 +7,19 @@ from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from batchgen.db.ids import new_id
-from epics.models import Epic, Project
+from epics.models import Project
 from runs.pacing import MOST_LANES
 from runs.states import (
     ACTIVE,
     FINAL,
     CallOutcome,
+    ItemStage,
+    ItemStatus,
     LaneState,
     Mode,
     Pacing,
     PersonaSet,
     Priority,
-    RunEpicStage,
-    RunEpicStatus,
     RunStatus,
     RunType,
 )
@@ -55,7 +55,7 @@ class Run(models.Model):
     retry_wait_ms = models.PositiveIntegerField(default=0)
     #: A digest of the project's texts in every prompt: calls that share them share a cache.
     context_key = models.CharField(max_length=16, default="")
-    total_epics = models.PositiveIntegerField()
+    total_items = models.PositiveIntegerField()
     #: Final, but calls that had begun are still being finished; they end with `completed_at`.
     draining = models.BooleanField(default=False)
     error_code = models.CharField(max_length=50, blank=True, default="")
@@ -176,18 +176,18 @@ class Worker(models.Model):
 
 
 class Lane(models.Model):
-    """A rolling chain of a run: it carries one epic at a time.
+    """A rolling chain of a run: it carries one item at a time.
 
-    `(id, generation)` is the fence: a message, a claim and a result each name the generation
+    `(id, fencing_token)` is the fence: a message, a claim and a result each name the token that
     they belong to, and whatever takes the lane on raises it, so that older ones change nothing.
     A lane also counts what it finished. The run's totals are the sums over its lanes, so that
-    no two epics ever wait for each other to count.
+    no two items ever wait for each other to count.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="lanes")
     index = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=LaneState, default=LaneState.IDLE)
-    generation = models.PositiveIntegerField(default=0)
+    fencing_token = models.PositiveIntegerField(default=0)
     worker = models.ForeignKey(
         Worker,
         null=True,
@@ -203,7 +203,7 @@ class Lane(models.Model):
     #: When the state last changed.
     moved_at = models.DateTimeField(db_default=Now())
     #: Rate-limit errors in a row; the pacing delay grows with them.
-    strain = models.PositiveIntegerField(default=0)
+    rate_limit_streak = models.PositiveIntegerField(default=0)
     #: Its run was cancelled, or failed, while it was running: its epic is its last.
     draining = models.BooleanField(default=False, db_default=False)
 
@@ -211,14 +211,14 @@ class Lane(models.Model):
     failed = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)
     cancelled = models.PositiveIntegerField(default=0)
-    stories = models.PositiveIntegerField(default=0)
-    stories_kept = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    kept = models.PositiveIntegerField(default=0)
     input_tokens = models.PositiveBigIntegerField(default=0)
     output_tokens = models.PositiveBigIntegerField(default=0)
     cache_read_tokens = models.PositiveBigIntegerField(default=0)
     cache_write_tokens = models.PositiveBigIntegerField(default=0)
     cost_usd = models.DecimalField(max_digits=14, decimal_places=6, default=0)
-    #: As in RunEpic.
+    #: As in RunItem.
     unknown_calls = models.PositiveIntegerField(default=0, db_default=0)
 
     class Meta:
@@ -236,19 +236,23 @@ class Lane(models.Model):
         return f"lane {self.index} ({self.state})"
 
 
-class RunEpic(models.Model):
-    """One epic's part in a run."""
+class RunItem(models.Model):
+    """One target's part in a run: an epic whose stories are written, and so on.
+
+    It refers to its target by id alone, whatever table that is in. `runs.engine.open_targets`
+    sets it to null before the target is deleted.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="run_epics", db_index=False)
-    epic = models.ForeignKey(
-        Epic, null=True, on_delete=models.SET_NULL, related_name="run_epics", db_index=False
-    )
-    epic_code = models.CharField(max_length=50)
-    epic_title = models.CharField(max_length=500)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="items", db_index=False)
+    #: Of what content, as in `content.kinds`.
+    kind = models.CharField(max_length=20)
+    target_id = models.UUIDField(null=True)
+    code = models.CharField(max_length=50)
+    title = models.CharField(max_length=500)
     order = models.PositiveIntegerField()
-    status = models.CharField(max_length=20, choices=RunEpicStatus, default=RunEpicStatus.PENDING)
-    stage = models.CharField(max_length=30, choices=RunEpicStage, blank=True, default="")
+    status = models.CharField(max_length=20, choices=ItemStatus, default=ItemStatus.PENDING)
+    stage = models.CharField(max_length=30, choices=ItemStage, blank=True, default="")
     #: The lane that carries it (while PENDING or GENERATING) or carried it.
     lane = models.ForeignKey(
         Lane,
@@ -265,9 +269,9 @@ class RunEpic(models.Model):
     cancel_requested = models.BooleanField(default=False)
     #: Attempts whose worker died in the middle.
     crashes = models.PositiveIntegerField(default=0)
-    stories_created = models.PositiveIntegerField(default=0)
-    #: Stories that a person had edited and that were therefore not replaced.
-    stories_kept = models.PositiveIntegerField(default=0)
+    #: What it made, and what of its target was there and stayed as a person had edited it.
+    created = models.PositiveIntegerField(default=0)
+    kept = models.PositiveIntegerField(default=0)
     input_tokens = models.PositiveIntegerField(default=0)
     output_tokens = models.PositiveIntegerField(default=0)
     cache_read_tokens = models.PositiveIntegerField(default=0)
@@ -295,68 +299,68 @@ class RunEpic(models.Model):
     class Meta:
         ordering = ["run", "order"]
         constraints = [
-            models.UniqueConstraint(fields=["epic", "run"], name="epic_once_in_run"),
+            models.UniqueConstraint(fields=["target_id", "run"], name="target_once_in_run"),
             # A lane carries at most one epic: I5 does not depend on anybody's care.
             models.UniqueConstraint(
                 fields=["lane"],
-                condition=Q(status__in=(RunEpicStatus.PENDING, RunEpicStatus.GENERATING)),
-                name="lane_carries_one_epic",
+                condition=Q(status__in=(ItemStatus.PENDING, ItemStatus.GENERATING)),
+                name="lane_carries_one_item",
             ),
             models.CheckConstraint(
                 condition=Q(
                     completed_at__isnull=True,
-                    status__in=(RunEpicStatus.PENDING, RunEpicStatus.GENERATING),
+                    status__in=(ItemStatus.PENDING, ItemStatus.GENERATING),
                 )
                 | (
                     Q(completed_at__isnull=False)
-                    & ~Q(status__in=(RunEpicStatus.PENDING, RunEpicStatus.GENERATING))
+                    & ~Q(status__in=(ItemStatus.PENDING, ItemStatus.GENERATING))
                 ),
-                name="run_epic_ended_when_final",
+                name="run_item_ended_when_final",
             ),
             models.CheckConstraint(
-                condition=~Q(status=RunEpicStatus.GENERATING) | Q(lane__isnull=False),
-                name="run_epic_generates_in_a_lane",
+                condition=~Q(status=ItemStatus.GENERATING) | Q(lane__isnull=False),
+                name="run_item_generates_in_a_lane",
             ),
         ]
         indexes = [
-            models.Index(fields=["run", "order"], name="run_epic_in_order"),  # the list
+            models.Index(fields=["run", "order"], name="run_item_in_order"),  # the list
             models.Index(  # the next epic of a lane; is there any left?
                 fields=["run", "order"],
-                condition=Q(status__in=(RunEpicStatus.PENDING, RunEpicStatus.GENERATING)),
-                name="run_epic_open",
+                condition=Q(status__in=(ItemStatus.PENDING, ItemStatus.GENERATING)),
+                name="run_item_open",
             ),
             models.Index(  # what can be retried?
                 fields=["run"],
-                condition=Q(status=RunEpicStatus.FAILED, epic__isnull=False),
-                name="run_epic_failed",
+                condition=Q(status=ItemStatus.FAILED, target_id__isnull=False),
+                name="run_item_failed",
             ),
             models.Index(  # the last hour's throughput, without a look at the rows
                 fields=["completed_at"],
                 include=["status", "run"],
                 condition=Q(completed_at__isnull=False),
-                name="run_epic_ended",
+                name="run_item_ended",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.epic_code}: {self.epic_title}"
+        return f"{self.code}: {self.title}"
 
 
-class OpenEpic(models.Model):
-    """An epic that is open in a run: as long as there is this row, no other run may have it.
+class OpenTarget(models.Model):
+    """A target that is open in a run: as long as there is this row, no other run may have it.
 
-    A table of its own, not a column of RunEpic. At a run's end that would be written anew in each
-    of its epics, and live streams would tell all of them once more.
+    A table of its own, not a column of RunItem. At a run's end that would be written anew in each
+    of its items, and live streams would tell all of them once more.
     """
 
-    # RunEpic's own constraints, whose rows the same statement writes, do for these as well.
-    epic = models.OneToOneField(
-        Epic, primary_key=True, on_delete=models.CASCADE, related_name="+", db_constraint=False
-    )
+    pk = models.CompositePrimaryKey("kind", "target_id")
+    kind = models.CharField(max_length=20)
+    target_id = models.UUIDField()
+    # RunItem's own constraint, whose rows the same statement writes, does for this as well.
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
 
     def __str__(self) -> str:
-        return f"{self.epic_id} in {self.run_id}"
+        return f"{self.kind} {self.target_id} in {self.run_id}"
 
 
 class RunLog(models.Model):
@@ -383,7 +387,7 @@ class RunLog(models.Model):
     seq = models.PositiveIntegerField(null=True)
     at = models.DateTimeField(db_default=Now())
     level = models.CharField(max_length=10, choices=Level, default=Level.INFO)
-    epic_code = models.CharField(max_length=50, blank=True, default="")
+    item_code = models.CharField(max_length=50, blank=True, default="")
     message = models.TextField()
 
     class Meta:
@@ -477,7 +481,7 @@ class ProviderCall(models.Model):
     """A call that was paid for, or may have been. Written before the call starts."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    run_epic = models.ForeignKey(RunEpic, on_delete=models.CASCADE, related_name="calls")
+    item = models.ForeignKey(RunItem, on_delete=models.CASCADE, related_name="calls")
     attempt = models.PositiveIntegerField()
     #: generate, repair (defects named) or enlarge (a larger cap).
     purpose = models.CharField(max_length=20)

@@ -33,7 +33,7 @@ class RunPhase(TextChoices):
     FAILED = "FAILED"
 
 
-class RunEpicStatus(TextChoices):
+class ItemStatus(TextChoices):
     PENDING = "PENDING"  # a worker claims it
     GENERATING = "GENERATING"  # its worker finishes it, or the reconciler takes it back
     COMPLETED = "COMPLETED"
@@ -42,7 +42,7 @@ class RunEpicStatus(TextChoices):
     CANCELLED = "CANCELLED"  # this one epic, by a person
 
 
-class RunEpicStage(TextChoices):
+class ItemStage(TextChoices):
     VALIDATION = "validation"
     CONTEXT_BUILDING = "context-building"
     COMPONENT_GENERATION = "component-generation"
@@ -129,23 +129,23 @@ TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.CANCELLED: frozenset(),
 }
 #: Where an item may go.
-ITEM_TRANSITIONS: dict[RunEpicStatus, frozenset[RunEpicStatus]] = {
-    RunEpicStatus.PENDING: frozenset({RunEpicStatus.GENERATING, RunEpicStatus.CANCELLED}),
-    RunEpicStatus.GENERATING: frozenset(
+ITEM_TRANSITIONS: dict[ItemStatus, frozenset[ItemStatus]] = {
+    ItemStatus.PENDING: frozenset({ItemStatus.GENERATING, ItemStatus.CANCELLED}),
+    ItemStatus.GENERATING: frozenset(
         {
-            RunEpicStatus.PENDING,
-            RunEpicStatus.COMPLETED,
-            RunEpicStatus.FAILED,
-            RunEpicStatus.SKIPPED,
-            RunEpicStatus.CANCELLED,
+            ItemStatus.PENDING,
+            ItemStatus.COMPLETED,
+            ItemStatus.FAILED,
+            ItemStatus.SKIPPED,
+            ItemStatus.CANCELLED,
         }
     ),
-    RunEpicStatus.COMPLETED: frozenset(),
-    RunEpicStatus.FAILED: frozenset(),
-    RunEpicStatus.SKIPPED: frozenset(),
-    RunEpicStatus.CANCELLED: frozenset(),
+    ItemStatus.COMPLETED: frozenset(),
+    ItemStatus.FAILED: frozenset(),
+    ItemStatus.SKIPPED: frozenset(),
+    ItemStatus.CANCELLED: frozenset(),
 }
-#: Where a lane may go. It may also be sent again, in a new generation.
+#: Where a lane may go. It may also be sent again, with a new fencing token.
 LANE_TRANSITIONS: dict[LaneState, frozenset[LaneState]] = {
     LaneState.IDLE: frozenset({LaneState.SENT}),
     LaneState.SENT: frozenset({LaneState.RUNNING, LaneState.PARKED, LaneState.IDLE}),

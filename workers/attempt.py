@@ -23,10 +23,10 @@ from providers.errors import ProviderError
 from providers.provider import Provider
 from runs.engine import dispatch
 from runs.engine.dispatch import Link
-from runs.engine.lanes import Hold, Outcome, lane_finish, lane_give_back
+from runs.engine.lanes import Fence, Outcome, lane_finish, lane_give_back
 from runs.engine.transitions import run_begin, run_break, run_finalize, run_move
 from runs.models import RunAction
-from runs.states import CallOutcome, RunEpicStatus, RunStatus
+from runs.states import CallOutcome, ItemStatus, RunStatus
 from workers.caller import Caller
 from workers.claims import LaneClaim, claim_item
 from workers.decisions import Finish, GiveBack, StopRun, decide
@@ -75,9 +75,9 @@ class Attempt:
         self._moved: dict[str, Any] | None = None
 
     @property
-    def hold(self) -> Hold:
+    def fence(self) -> Fence:
         """What fences this attempt."""
-        return self.claim.hold
+        return self.claim.fence
 
     def run(self) -> None:
         """Take the item through its steps to an outcome, whatever happens on the way.
@@ -120,7 +120,7 @@ class Attempt:
             notes = (*notes, _usage_note(self._caller.unknown_calls))
         self._finish(
             Outcome(
-                status=RunEpicStatus.COMPLETED,
+                status=ItemStatus.COMPLETED,
                 message="; ".join([f"[{self.claim.code}] Completed: {draft.summary}", *notes]),
                 stories=stored_rows(draft.content),
                 stage_ms=reached.stage_ms,
@@ -130,7 +130,7 @@ class Attempt:
                 prompt_revision=self.claim.prompt_revision,
             )
         )
-        epic_ended(RunEpicStatus.COMPLETED, reached.stage_ms)
+        epic_ended(ItemStatus.COMPLETED, reached.stage_ms)
 
     def _failed(self, error: Exception) -> None:
         call_error = error if isinstance(error, ProviderError) else None
@@ -146,7 +146,7 @@ class Attempt:
 
     def _fail(self, decision: Finish, call_error: ProviderError | None) -> None:
         reached = self.progress.failed()
-        word = "Skipped" if decision.status is RunEpicStatus.SKIPPED else "FAILED"
+        word = "Skipped" if decision.status is ItemStatus.SKIPPED else "FAILED"
         self._finish(
             Outcome(
                 status=decision.status,
@@ -162,7 +162,7 @@ class Attempt:
             )
         )
         epic_ended(decision.status, {})
-        if decision.status is RunEpicStatus.FAILED:
+        if decision.status is ItemStatus.FAILED:
             run_break(run_id=self.claim.run_id, error_code=decision.code)
 
     def _stop_run(self, decision: StopRun, call_error: ProviderError | None) -> None:
@@ -179,7 +179,7 @@ class Attempt:
 
     def _give_back(self, decision: GiveBack, call_error: ProviderError | None) -> None:
         given = lane_give_back(
-            hold=self.hold,
+            fence=self.fence,
             call_id=self._caller.call_id,
             reason=decision.reason,
             message=f"[{self.claim.code}] {decision.message}",
@@ -188,7 +188,7 @@ class Attempt:
             error_code=decision.code,
             request_id=(call_error.request_id if call_error else None) or "",
             possibly_billed=call_error.possibly_billed if call_error else False,
-            strain=decision.slower,
+            rate_limit_streak=decision.slower,
         )
         if given:
             run_finalize(run_id=self.claim.run_id)
@@ -198,7 +198,7 @@ class Attempt:
         self._answering.release()
         delay_s = self.claim.delay_ms / 1000
         self._moved = lane_finish(
-            hold=self.hold,
+            fence=self.fence,
             call_id=self._caller.call_id,
             outcome=outcome,
             spend=self._caller.spend,
@@ -221,7 +221,7 @@ class Attempt:
 
 def attempt_begin(
     *,
-    hold: Hold,
+    fence: Fence,
     worker_id: UUID,
     client: Provider,
     permits: Permits,
@@ -229,14 +229,14 @@ def attempt_begin(
     permit: Permit,
     times: CallTimes,
 ) -> Attempt | None:
-    """Claim the hold's item; None when its message is late, doubled, or the run stands still.
+    """Claim the fence's item; None when its message is late, doubled, or the run stands still.
 
     Args:
         permit: for the first call; given back where there is no attempt, or no call.
         times: of this worker's calls.
     """
     try:
-        claim = claim_item(hold=hold, worker_id=worker_id)
+        claim = claim_item(fence=fence, worker_id=worker_id)
     except psycopg.Error:
         permit.unused()
         raise

@@ -95,7 +95,7 @@ class Caller:
 
     def book(self) -> None:
         """Book what was spent, where nothing else of the attempt counts."""
-        call_book(lane_id=self._claim.hold.lane_id, call_id=self.call_id, spend=self.spend)
+        call_book(lane_id=self._claim.fence.lane_id, call_id=self.call_id, spend=self.spend)
 
     def close(self) -> None:
         """No further call is made: a permit that is left over goes back."""
@@ -113,7 +113,7 @@ class Caller:
 
     def _begin_next_call(self, request: Request, before: Request, answer: Completion) -> None:
         next_call_id = call_next(
-            hold=self._claim.hold,
+            fence=self._claim.fence,
             call_id=self.call_id,
             spend=self.spend,
             response={

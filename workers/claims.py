@@ -8,7 +8,7 @@ from uuid import UUID
 from batchgen.db.ids import new_id
 from content.stories.kind import read_input
 from content.stories.values import GenerationInput
-from runs.engine.lanes import Hold, lane_claim
+from runs.engine.lanes import Fence, lane_claim
 from runs.states import RunStatus
 
 
@@ -17,7 +17,7 @@ class LaneClaim:
     """An item that one lane, and one attempt, has.
 
     Attributes:
-        hold: fences every statement of the attempt.
+        fence: fences every statement of the attempt.
         call_id: of the first call, whose intent the claim wrote.
         attempt: counts this one.
         rate_limit_streak: rate limits in a row that the lane met before.
@@ -25,7 +25,7 @@ class LaneClaim:
         prompt_revision: of the epic, as it was read; None counts as unchanged.
     """
 
-    hold: Hold
+    fence: Fence
     call_id: UUID
     run_id: UUID
     run_status: RunStatus
@@ -42,34 +42,34 @@ class LaneClaim:
     @property
     def item_id(self) -> UUID:
         """The item's own id."""
-        return self.hold.run_epic_id
+        return self.fence.item_id
 
     @classmethod
-    def of(cls, hold: Hold, call_id: UUID, row: dict[str, Any]) -> "LaneClaim":
+    def of(cls, fence: Fence, call_id: UUID, row: dict[str, Any]) -> "LaneClaim":
         """From the claim's row."""
         return cls(
-            hold=hold,
+            fence=fence,
             call_id=call_id,
             run_id=row["run_id"],
             run_status=RunStatus(row["run_status"]),
-            code=row["epic_code"],
+            code=row["code"],
             attempt=row["attempt"],
             delay_ms=row["delay_ms"],
             max_retries=row["max_retries"],
             retry_wait_ms=row["retry_wait_ms"],
-            rate_limit_streak=row["strain"],
+            rate_limit_streak=row["rate_limit_streak"],
             prompt_revision=row["prompt_revision"],
             answers={kept["key"]: kept for kept in row["responses"] or ()},
-            input=read_input(row, item_id=str(hold.run_epic_id)),
+            input=read_input(row, item_id=str(fence.item_id)),
         )
 
 
-def claim_item(*, hold: Hold, worker_id: UUID) -> LaneClaim | None:
-    """Claim the hold's item; None when its message is late, doubled, or the run stands still.
+def claim_item(*, fence: Fence, worker_id: UUID) -> LaneClaim | None:
+    """Claim the fence's item; None when its message is late, doubled, or the run stands still.
 
     Raises:
         psycopg.Error: PostgreSQL is away.
     """
     call_id = new_id()
-    row = lane_claim(hold=hold, worker_id=worker_id, call_id=call_id)
-    return None if row is None else LaneClaim.of(hold, call_id, row)
+    row = lane_claim(fence=fence, worker_id=worker_id, call_id=call_id)
+    return None if row is None else LaneClaim.of(fence, call_id, row)

@@ -18,7 +18,7 @@ from providers.errors import (
     QueueFull,
     RateLimited,
 )
-from runs.states import RunEpicStatus, RunStatus
+from runs.states import ItemStatus, RunStatus
 
 #: Seconds that backoff never exceeds; the provider may still ask for more.
 BACKOFF_MOST_S = 120.0
@@ -96,7 +96,7 @@ AT_ONCE = Between()
 class Finish:
     """The item is final, FAILED or SKIPPED; the run goes on."""
 
-    status: RunEpicStatus
+    status: ItemStatus
     code: str
     message: str
 
@@ -140,15 +140,15 @@ def decide(error: Exception, claim: Claim, closing: Closing | None = None) -> De
         case ProviderError():
             return _after_call(error, claim, closing)
         case NothingToGenerate():
-            return Finish(status=RunEpicStatus.SKIPPED, code=error.code, message=error.message)
+            return Finish(status=ItemStatus.SKIPPED, code=error.code, message=error.message)
         case GenerationError():
-            return Finish(status=RunEpicStatus.FAILED, code=error.code, message=error.message)
+            return Finish(status=ItemStatus.FAILED, code=error.code, message=error.message)
         case CallAborted():
             return _stopped("The call was given up.")
         case RunNotActive():
             return _stopped("The run stands still; the answer so far is kept.")
     return Finish(
-        status=RunEpicStatus.FAILED,
+        status=ItemStatus.FAILED,
         code="INTERNAL_ERROR",
         message=f"batchgen made a mistake here; the worker's log has it under {claim.item_id}.",
     )
@@ -161,7 +161,7 @@ def _after_call(error: ProviderError, claim: Claim, closing: Closing | None) -> 
         case Effect.RETRY:
             return _retry(error, claim)
         case Effect.FAIL_ITEM:
-            return Finish(status=RunEpicStatus.FAILED, code=error.code, message=error.message)
+            return Finish(status=ItemStatus.FAILED, code=error.code, message=error.message)
         case Effect.PAUSE_RUN:
             return StopRun(to=RunStatus.PAUSED, code=error.code, message=error.message)
         case Effect.FAIL_RUN:
@@ -185,7 +185,7 @@ def _wait(error: ProviderError, claim: Claim, closing: Closing | None) -> Decisi
 
 def _retry(error: ProviderError, claim: Claim) -> Decision:
     if claim.attempt > claim.max_retries:
-        return Finish(status=RunEpicStatus.FAILED, code=error.code, message=error.message)
+        return Finish(status=ItemStatus.FAILED, code=error.code, message=error.message)
     backoff_s = min(BACKOFF_MOST_S, claim.retry_wait_ms / 1000 * float(2 ** (claim.attempt - 1)))
     asked_s = error.retry_after_s or 0.0
     least_s, most_s = (max(asked_s, part * backoff_s) for part in _BACKOFF_JITTER)

@@ -25,7 +25,7 @@ from batchgen.db.sql import close_engine_pool
 from limiter.permit_queue import TryLater
 from providers.provider import Provider
 from runs.engine.dispatch import message_id
-from runs.engine.lanes import Hold, lane_park
+from runs.engine.lanes import Fence, lane_park
 from runs.engine.queries import QUERIES
 from runs.engine.reconciler import Lookout, Round, reconcile
 from runs.models import Worker
@@ -60,7 +60,7 @@ class WorkerProcess:
         self._slots = Slots(concurrency)
         self._attempts: dict[int, Attempt] = {}
         self._times = CallTimes()
-        self._reported: dict[Hold, Reached] = {}
+        self._reported: dict[Fence, Reached] = {}
         self._orphans: list[str] = []
         self._lookout = Lookout()
         self._beaten_at = self._steady_since = float("-inf")
@@ -111,7 +111,7 @@ class WorkerProcess:
             close_old_connections()
 
     def work(
-        self, hold: Hold, first: FirstCall, *, due_at: float | None, behind: bool = False
+        self, fence: Fence, first: FirstCall, *, due_at: float | None, behind: bool = False
     ) -> None:
         """Do one link of a lane's chain; nothing when its message is late or doubled.
 
@@ -126,11 +126,11 @@ class WorkerProcess:
         """
         self._slots.take(first.user, weight=first.weight, behind=behind)
         try:
-            self._work(hold, first, due_at)
+            self._work(fence, first, due_at)
         finally:
             self._slots.free(first.user)
 
-    def _work(self, hold: Hold, first: FirstCall, due_at: float | None) -> None:
+    def _work(self, fence: Fence, first: FirstCall, due_at: float | None) -> None:
         # A claimed epic's call must begin at once: a pause counts on it.
         client = self._clients.of(first.provider)
         if due_at is not None:
@@ -139,13 +139,13 @@ class WorkerProcess:
             raise Stopping
         permit = self._permits.first(first, patience_s=settings.SLOT_WAIT_S)
         if isinstance(permit, TryLater):
-            lane_park(hold=hold, reason=permit.reason, wait_s=permit.seconds)
+            lane_park(fence=fence, reason=permit.reason, wait_s=permit.seconds)
             return
         if self._stopping.is_set():
             permit.unused()
             raise Stopping
         attempt = attempt_begin(
-            hold=hold,
+            fence=fence,
             worker_id=self.id,
             client=client,
             permits=self._permits,
@@ -154,14 +154,14 @@ class WorkerProcess:
             times=self._times,
         )
         if attempt is None:
-            log.debug("late or doubled: lane %s.%s", hold.lane_id, hold.generation)
+            log.debug("late or doubled: lane %s.%s", fence.lane_id, fence.fencing_token)
             return
-        self._attempts[hold.lane_id] = attempt
+        self._attempts[fence.lane_id] = attempt
         try:
             attempt.run()
         finally:
-            if self._attempts.get(hold.lane_id) is attempt:
-                del self._attempts[hold.lane_id]
+            if self._attempts.get(fence.lane_id) is attempt:
+                del self._attempts[fence.lane_id]
 
     def drain(self) -> None:
         """Take no new epics; those under way have the grace period to end, then are given back."""
@@ -186,11 +186,11 @@ class WorkerProcess:
     def beat(self) -> None:
         """Renew the lease, report progress, and find lanes that nobody here runs."""
         mine = dict(self._attempts)
-        reached = {attempt.hold: attempt.progress.reached() for attempt in mine.values()}
+        reached = {attempt.fence: attempt.progress.reached() for attempt in mine.values()}
         news = [
-            {**hold.params(), "run_epic_id": str(hold.run_epic_id), **asdict(now)}
-            for hold, now in reached.items()
-            if self._reported.get(hold, CLAIMED).place != now.place
+            {**fence.params(), "item_id": str(fence.item_id), **asdict(now)}
+            for fence, now in reached.items()
+            if self._reported.get(fence, CLAIMED).place != now.place
         ]
         rows = QUERIES.fetch(
             "worker_beat",
@@ -204,13 +204,13 @@ class WorkerProcess:
         self._note_beat()
         self._slots.users = QUERIES.fetch("users_at_work", {})[0]["users"]
         self._reported = reached
-        held = {(row["lane_id"], row["generation"]) for row in rows if not row["cancel"]}
+        held = {(row["lane_id"], row["fencing_token"]) for row in rows if not row["cancel"]}
         for attempt in mine.values():
-            if (attempt.hold.lane_id, attempt.hold.generation) not in held:
+            if (attempt.fence.lane_id, attempt.fence.fencing_token) not in held:
                 # To be cancelled, overtaken, or ending just now: then there is no call to abort.
                 attempt.abort()
         self._orphans = [
-            message_id(row["lane_id"], row["generation"])
+            message_id(row["lane_id"], row["fencing_token"])
             for row in rows
             if row["age_s"] > _ORPHAN_AFTER_S and row["lane_id"] not in self._attempts
         ]

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 
 from content.pipeline import StageBegun
 from runs.reads.eta import TYPICAL_EPIC_MS
-from runs.states import RunEpicStage
+from runs.states import ItemStage
 
 #: Where each stage begins, in percent: about its share of the time, which is the calls'.
 _BEGINS: dict[str, int] = {
-    RunEpicStage.VALIDATION: 0,
-    RunEpicStage.CONTEXT_BUILDING: 2,
-    RunEpicStage.COMPONENT_GENERATION: 5,
-    RunEpicStage.TEMPLATE_ASSEMBLY: 85,
-    RunEpicStage.QUALITY_VALIDATION: 87,
-    RunEpicStage.POST_PROCESSING: 95,
-    RunEpicStage.STORAGE: 98,
+    ItemStage.VALIDATION: 0,
+    ItemStage.CONTEXT_BUILDING: 2,
+    ItemStage.COMPONENT_GENERATION: 5,
+    ItemStage.TEMPLATE_ASSEMBLY: 85,
+    ItemStage.QUALITY_VALIDATION: 87,
+    ItemStage.POST_PROCESSING: 95,
+    ItemStage.STORAGE: 98,
 }
 _ENDS = dict(zip(_BEGINS, [*list(_BEGINS.values())[1:], 100], strict=True))
 #: How much a call counts for what the next ones are expected to take.
@@ -50,7 +50,7 @@ class CallTimes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reached:
-    """How far an attempt is; its fields are columns of `RunEpic`."""
+    """How far an attempt is; its fields are columns of `RunItem`."""
 
     stage: str
     stage_percent: int = 0
@@ -66,7 +66,7 @@ class Reached:
 
 
 #: As its claim wrote it down.
-CLAIMED = Reached(stage=RunEpicStage.VALIDATION)
+CLAIMED = Reached(stage=ItemStage.VALIDATION)
 _FIRST = StageBegun(name=CLAIMED.stage)
 
 

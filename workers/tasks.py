@@ -15,7 +15,7 @@ from batchgen.db.expiry import rows_expire_all
 from batchgen.logs import log_context
 from batchgen.models import EndedFamily, IdempotencyKey, SignInTries
 from runs.engine.dispatch import BEHIND, TASK_NAME, put_behind
-from runs.engine.lanes import Hold
+from runs.engine.lanes import Fence
 from workers import (
     process,
     signals,  # noqa: F401  # whoever has the tasks is started and stopped by these
@@ -30,20 +30,20 @@ _EXPIRING = (IdempotencyKey, SignInTries, EndedFamily, OutstandingToken)
 
 @app.task(name=TASK_NAME, ignore_result=True)
 def generate_epic(
-    run_epic_id: str,
+    item_id: str,
     lane_id: int,
-    generation: int,
+    fencing_token: int,
     *,
     want: dict[str, Any],
     due_at: float | None = None,
 ) -> None:
     """One link of a lane's chain: one epic."""
-    hold = Hold(lane_id=lane_id, generation=generation, run_epic_id=UUID(run_epic_id))
+    fence = Fence(lane_id=lane_id, fencing_token=fencing_token, item_id=UUID(item_id))
     message = generate_epic.request
     behind = (message.delivery_info or {}).get("priority") == BEHIND
-    with log_context(epic=run_epic_id, lane=f"{lane_id}.{generation}"):
+    with log_context(epic=item_id, lane=f"{lane_id}.{fencing_token}"):
         try:
-            process.current().work(hold, FirstCall.of(want), due_at=due_at, behind=behind)
+            process.current().work(fence, FirstCall.of(want), due_at=due_at, behind=behind)
         except OthersFirst:
             put_behind(message)
         except Stopping as error:

@@ -5,7 +5,7 @@ with the block's purpose. `Queries` loads them; `Queries.fetch` runs one as its 
 on this process's engine pool: prepared statements (behind a transaction pooler: none), no
 health-check round trip. A connection that
 turns out to be dead is replaced and the statement is sent once more, so a statement must be safe
-to run twice: each names the generation of the lane it belongs to.
+to run twice: each names the fencing token of the lane it belongs to.
 """
 
 import logging

@@ -42,23 +42,23 @@ TABLES = f"""
 CREATE TABLE bare_run (
     id uuid PRIMARY KEY, done int NOT NULL DEFAULT 0, stories int NOT NULL DEFAULT 0
 );
-CREATE TABLE bare_epic (LIKE runs_runepic INCLUDING ALL);
-ALTER TABLE bare_epic DROP CONSTRAINT run_epic_generates_in_a_lane;
+CREATE TABLE bare_epic (LIKE runs_runitem INCLUDING ALL);
+ALTER TABLE bare_epic DROP CONSTRAINT run_item_generates_in_a_lane;
 CREATE TABLE bare_story (LIKE epics_story INCLUDING ALL);
 ALTER TABLE bare_story ADD FOREIGN KEY (epic_id) REFERENCES epics_epic
     DEFERRABLE INITIALLY DEFERRED;
 CREATE TABLE bare_call (LIKE runs_providercall INCLUDING ALL);
-ALTER TABLE bare_call ADD FOREIGN KEY (run_epic_id) REFERENCES bare_epic
+ALTER TABLE bare_call ADD FOREIGN KEY (item_id) REFERENCES bare_epic
     DEFERRABLE INITIALLY DEFERRED;
 CREATE TABLE bare_log (LIKE runs_runlog INCLUDING ALL);
 """
 ITEMS = """
 INSERT INTO bare_epic (
-    id, run_id, epic_id, epic_code, epic_title, "order", status, stage, estimated_input_tokens,
-    attempt, cancel_requested, crashes, stories_created, stories_kept, input_tokens, output_tokens,
+    id, run_id, kind, target_id, code, title, "order", status, stage, estimated_input_tokens,
+    attempt, cancel_requested, crashes, created, kept, input_tokens, output_tokens,
     cache_read_tokens, cache_write_tokens, cost_usd, error_code, error, stage_ms, notes
 )
-SELECT gen_random_uuid(), %s, id, code, title, "order", 'PENDING', '', 1200,
+SELECT gen_random_uuid(), %s, 'stories', id, code, title, "order", 'PENDING', '', 1200,
        0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
 FROM epics_epic WHERE project_id = %s
 RETURNING id
@@ -71,17 +71,17 @@ WITH claimed AS (
     SET status = 'GENERATING', stage = 'validation', attempt = attempt + 1,
         started_at = clock_timestamp()
     WHERE id = $1 AND status = 'PENDING'
-    RETURNING id, run_id, epic_id, epic_code, attempt
+    RETURNING id, run_id, target_id, code, attempt
 ), call AS (
     INSERT INTO bare_call (
-        id, run_epic_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
+        id, item_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
         output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code, possibly_billed
     )
     SELECT $2, id, attempt, 'generate', 'memory', 'STARTED', clock_timestamp(), '', 0, 0, 0, 0, 0,
            '', false
     FROM claimed
 )
-SELECT claimed.run_id, claimed.epic_id, claimed.epic_code, project.id AS project_id, project.name,
+SELECT claimed.run_id, claimed.target_id, claimed.code, project.id AS project_id, project.name,
        project.description, project.context, epic.title, epic.theme, epic.description,
        (
            SELECT COALESCE(jsonb_agg(
@@ -90,28 +90,28 @@ SELECT claimed.run_id, claimed.epic_id, claimed.epic_code, project.id AS project
                ) ORDER BY place."order", card."order"
            ), '[]')
            FROM epics_epiccard place JOIN epics_card card ON card.id = place.card_id
-           WHERE place.epic_id = claimed.epic_id
+           WHERE place.epic_id = claimed.target_id
        ) AS cards
 FROM claimed
-JOIN epics_epic epic ON epic.id = claimed.epic_id
+JOIN epics_epic epic ON epic.id = claimed.target_id
 JOIN epics_project project ON project.id = epic.project_id
 """
 _FINISH = """
 WITH done AS (
     UPDATE bare_epic
-    SET status = 'COMPLETED', stage = 'storage', stories_created = $3,
+    SET status = 'COMPLETED', stage = 'storage', created = $3,
         input_tokens = input_tokens + $4, output_tokens = output_tokens + $5,
         cost_usd = cost_usd + $6, completed_at = clock_timestamp()
     WHERE id = $1
-    RETURNING run_id, epic_id, epic_code
+    RETURNING run_id, target_id, code
 ), gone AS (
-    DELETE FROM bare_story USING done WHERE bare_story.epic_id = done.epic_id RETURNING 1
+    DELETE FROM bare_story USING done WHERE bare_story.epic_id = done.target_id RETURNING 1
 ), stored AS (
     INSERT INTO bare_story (
         id, epic_id, project_id, run_id, code, "order", title, user_story, persona,
         acceptance_criteria, technical_notes, priority, effort, defects, created_at, version
     )
-    SELECT story.id, done.epic_id, $7, done.run_id, story.code, story."order", story.title,
+    SELECT story.id, done.target_id, $7, done.run_id, story.code, story."order", story.title,
            story.user_story, story.persona, story.acceptance_criteria, story.technical_notes,
            story.priority, story.effort, '[]', clock_timestamp(), 1
     FROM done, (SELECT COUNT(*) FROM gone) AS first,
@@ -125,8 +125,8 @@ WITH done AS (
         input_tokens = $4, output_tokens = $5, cost_usd = $6
     WHERE id = $2
 ), line AS (
-    INSERT INTO bare_log (run_id, at, level, epic_code, message)
-    SELECT run_id, clock_timestamp(), 'info', epic_code, 'Completed' FROM done
+    INSERT INTO bare_log (run_id, at, level, item_code, message)
+    SELECT run_id, clock_timestamp(), 'info', code, 'Completed' FROM done
 )
 UPDATE bare_run SET done = bare_run.done + 1, stories = bare_run.stories + $3
 FROM done WHERE bare_run.id = done.run_id
@@ -134,7 +134,7 @@ FROM done WHERE bare_run.id = done.run_id
 _LEAST_CLAIM = """
 UPDATE bare_epic SET status = 'GENERATING', started_at = clock_timestamp()
 WHERE id = $1 AND status = 'PENDING'
-RETURNING run_id, epic_id, epic_code
+RETURNING run_id, target_id, code
 """
 _LEAST_STORE = """
 INSERT INTO bare_story (
@@ -145,7 +145,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, clock_times
 """
 _LEAST_FINISH = """
 UPDATE bare_epic
-SET status = 'COMPLETED', stories_created = $1, completed_at = clock_timestamp()
+SET status = 'COMPLETED', created = $1, completed_at = clock_timestamp()
 WHERE id = $2
 """
 _LEAST_COUNT = "UPDATE bare_run SET done = done + 1, stories = stories + $1 WHERE id = $2"

@@ -29,8 +29,8 @@ def read_input(row: Mapping[str, Any], *, item_id: str) -> GenerationInput:
             language=row["project_language"] if is_language(row["project_language"]) else "",
         ),
         epic=EpicInput(
-            code=row["epic_code"],
-            title=row["title"] or row["epic_code"],
+            code=row["code"],
+            title=row["title"] or row["code"],
             theme=row["theme"] or "",
             description=row["description"] or "",
             business_value=row["business_value"] or "",

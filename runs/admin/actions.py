@@ -90,7 +90,7 @@ def _control(name: str, done: str) -> Callable[[Run, User], str]:
 def _retry(run: Run, user: User) -> str:
     project: Project = run.project
     retry = run_retry(run=run, user=user, include_pending=False)
-    return f"run {retry.pk} of {project} does {retry.total_epics} epics again."
+    return f"run {retry.pk} of {project} does {retry.total_items} epics again."
 
 
 def _stop_effects(verb: str) -> Callable[[Sequence[RunProgress]], list[str]]:

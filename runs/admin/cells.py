@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from runs.models import ProviderCall, RunEpic
+from runs.models import ProviderCall, RunItem
 from runs.reads.eta import duration_text
 from runs.reads.progress import RunProgress
 
@@ -14,7 +14,7 @@ def lines_cell(texts: Iterable[str]) -> SafeString | str:
     return format_html_join("", "{}<br>", [(text,) for text in texts]) or "-"
 
 
-def tokens_cell(spent: RunProgress | RunEpic | ProviderCall) -> str:
+def tokens_cell(spent: RunProgress | RunItem | ProviderCall) -> str:
     parts = (spent.input_tokens, spent.cache_read_tokens, spent.cache_write_tokens)
     if spent.output_tokens is None or None in parts:
         return "unknown"

@@ -38,4 +38,4 @@ def _generate(project: Project, user: User | None) -> tuple[int, str]:
         return messages.WARNING, f"{project}: run {error.details['runId']} is already active."
     except (ItemAlreadyActive, QuotaReached, ValidationFailed) as error:
         return messages.ERROR, f"{project}: {error.message}"
-    return messages.SUCCESS, f"{project}: started run {run.pk} over {run.total_epics} epics."
+    return messages.SUCCESS, f"{project}: started run {run.pk} over {run.total_items} epics."

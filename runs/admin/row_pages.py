@@ -11,21 +11,21 @@ from django.http import HttpRequest
 from epics.admin.backlog import ModelAdmin
 from runs.admin.cells import duration_cell, tokens_cell
 from runs.admin.read_only import ReadOnlyAdmin
-from runs.models import Lane, PacingProfile, ProviderCall, RunAction, RunEpic, RunLog, Share, Worker
+from runs.models import Lane, PacingProfile, ProviderCall, RunAction, RunItem, RunLog, Share, Worker
 from runs.reads.progress import duration_ms
 from runs.states import LaneState
 
 
-@admin.register(RunEpic)
-class RunEpicAdmin(ReadOnlyAdmin):
+@admin.register(RunItem)
+class RunItemAdmin(ReadOnlyAdmin):
     list_display = (
-        "epic_code",
-        "epic_title",
+        "code",
+        "title",
         "run",
         "status",
         "stage",
         "attempt",
-        "stories_created",
+        "created",
         "tokens",
         "cost_usd",
         "duration",
@@ -33,15 +33,15 @@ class RunEpicAdmin(ReadOnlyAdmin):
     )
     list_filter = ("status", "stage", "error_code")
     list_select_related = ("run",)
-    search_fields = ("=id", "=run__id", "=epic__id", "=epic_code", "=error_code")
+    search_fields = ("=id", "=run__id", "=target_id", "=code", "=error_code")
 
     @admin.display
-    def tokens(self, run_epic: RunEpic) -> str:
-        return tokens_cell(run_epic)
+    def tokens(self, item: RunItem) -> str:
+        return tokens_cell(item)
 
     @admin.display
-    def duration(self, run_epic: RunEpic) -> str:
-        return duration_cell(duration_ms(run_epic))
+    def duration(self, item: RunItem) -> str:
+        return duration_cell(duration_ms(item))
 
 
 @admin.register(Lane)
@@ -56,7 +56,7 @@ class LaneAdmin(ReadOnlyAdmin):
         "worker",
         "completed",
         "failed",
-        "stories",
+        "created",
         "cost_usd",
         "moved_at",
     )
@@ -67,10 +67,10 @@ class LaneAdmin(ReadOnlyAdmin):
 
 @admin.register(RunLog)
 class RunLogAdmin(ReadOnlyAdmin):
-    list_display = ("at", "run", "level", "epic_code", "message")
+    list_display = ("at", "run", "level", "item_code", "message")
     list_filter = ("level",)
     list_select_related = ("run",)
-    search_fields = ("=run__id", "=epic_code")
+    search_fields = ("=run__id", "=item_code")
 
 
 @admin.register(RunAction)
@@ -85,7 +85,7 @@ class RunActionAdmin(ReadOnlyAdmin):
 class ProviderCallAdmin(ReadOnlyAdmin):
     list_display = (
         "started_at",
-        "run_epic",
+        "item",
         "attempt",
         "purpose",
         "outcome",
@@ -97,8 +97,8 @@ class ProviderCallAdmin(ReadOnlyAdmin):
         "request_id",
     )
     list_filter = ("outcome", "purpose", "possibly_billed", "model", "error_code")
-    list_select_related = ("run_epic",)
-    search_fields = ("=id", "=run_epic__id", "=run_epic__run__id", "=request_id")
+    list_select_related = ("item",)
+    search_fields = ("=id", "=item__id", "=item__run__id", "=request_id")
 
     @admin.display
     def tokens(self, call: ProviderCall) -> str:

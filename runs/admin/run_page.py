@@ -14,10 +14,10 @@ from epics.admin.backlog import ModelAdmin, TabularInline
 from runs.admin.actions import CANCEL, PAUSE, RESUME, RETRY, runs_act
 from runs.admin.cells import duration_cell, lines_cell, tokens_cell
 from runs.admin.read_only import ReadOnlyAdmin
-from runs.models import Lane, Run, RunEpic
+from runs.models import Lane, Run, RunItem
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import runs_with_figures
-from runs.states import RunEpicStatus
+from runs.states import ItemStatus
 
 #: Rows that the page of one run shows of its lanes and of its epics, and of its trail and log.
 _INLINE_ROWS = 50
@@ -43,30 +43,30 @@ class ReadOnlyInline(TabularInline):
 class LaneInline(ReadOnlyInline):
     model = Lane
     verbose_name_plural = f"the first {_INLINE_ROWS} lanes"
-    fields = ("index", "state", "wait_reason", "wake_at", "completed", "failed", "stories")
+    fields = ("index", "state", "wait_reason", "wake_at", "completed", "failed", "created")
     ordering = ("index",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lane]:
         return super().get_queryset(request).filter(index__lt=_INLINE_ROWS)
 
 
-class RunEpicInline(ReadOnlyInline):
-    model = RunEpic
+class RunItemInline(ReadOnlyInline):
+    model = RunItem
     verbose_name_plural = f"the first {_INLINE_ROWS} epics"
     fields = (
         "order",
-        "epic_code",
-        "epic_title",
+        "code",
+        "title",
         "status",
         "stage",
         "attempt",
-        "stories_created",
+        "created",
         "cost_usd",
         "error_code",
     )
     ordering = ("order",)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[RunEpic]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RunItem]:
         return super().get_queryset(request).filter(order__lte=_INLINE_ROWS)
 
 
@@ -90,7 +90,7 @@ class RunAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "=project__id", "project__name", "project__code", "error_code")
     date_hierarchy = "created_at"
     actions = ("pause", "resume", "cancel", "retry_failed")
-    inlines = (LaneInline, RunEpicInline)
+    inlines = (LaneInline, RunItemInline)
     fieldsets = (
         (
             None,
@@ -155,7 +155,7 @@ class RunAdmin(ReadOnlyAdmin):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Counts instead of a tree: a run may have tens of thousands of epics."""
         runs = [run for run in objs if run.completed_at is not None]
-        parts = {"epics": sum(run.total_epics for run in runs), "runs": len(runs)}
+        parts = {"epics": sum(run.total_items for run in runs), "runs": len(runs)}
         open_runs = [f"{run} ({run.status})" for run in objs if run.completed_at is None]
         return [f"{run}; its stories stay" for run in runs], parts, set(), open_runs
 
@@ -189,7 +189,7 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display
     def stories(self, run: Run) -> int:
-        return RunProgress.of(run).stories
+        return RunProgress.of(run).created
 
     @admin.display
     def tokens(self, run: Run) -> str:
@@ -213,7 +213,7 @@ class RunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="errors by code")
     def errors(self, run: Run) -> SafeString | str:
-        failed = run.run_epics.filter(status=RunEpicStatus.FAILED).values("error_code")
+        failed = run.items.filter(status=ItemStatus.FAILED).values("error_code")
         counted = failed.annotate(number=Count("pk"), sample=Min("error")).order_by("-number")
         return lines_cell(
             f"{row['error_code']}: {row['number']}, such as: {row['sample']}" for row in counted
@@ -234,7 +234,7 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description="all of its")
     def everything(self, run: Run) -> SafeString:
         parts = {
-            "runs_runepic": "epics",
+            "runs_runitem": "epics",
             "runs_lane": "lanes",
             "runs_runlog": "log",
             "runs_runaction": "actions",

@@ -129,11 +129,11 @@ class RunEpicCancelView(APIView):
     def post(self, request: Request, run_id: UUID, run_epic_id: UUID) -> Response:
         run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
         valid(NothingInput, request.data)
-        run_epic = selectors.run_epics(run=run).filter(pk=run_epic_id).first()
-        if run_epic is None:
+        item = selectors.run_items(run=run).filter(pk=run_epic_id).first()
+        if item is None:
             raise NotFound
-        run_epic_cancel(run_epic=run_epic, user=signed_in(request))
-        return Response(shown(RunEpicOutput, selectors.run_epics(run=run).get(pk=run_epic_id)))
+        run_epic_cancel(item=item, user=signed_in(request))
+        return Response(shown(RunEpicOutput, selectors.run_items(run=run).get(pk=run_epic_id)))
 
 
 def _left_out(run: Run) -> list[dict[str, Any]]:
@@ -145,13 +145,13 @@ def _left_out(run: Run) -> list[dict[str, Any]]:
 
 
 def _many_epics(run: Run, expected_ms: int) -> list[dict[str, Any]]:
-    if run.total_epics <= settings.MANY_EPICS:
+    if run.total_items <= settings.MANY_EPICS:
         return []
     return [
         {
             "code": "MANY_EPICS",
             "message": (
-                f"{run.total_epics} epics in {run.max_concurrency} lanes may take about "
+                f"{run.total_items} epics in {run.max_concurrency} lanes may take about "
                 f"{duration_text(expected_ms)}. A higher maxConcurrency or a faster "
                 "pacingProfile shortens it."
             ),

@@ -10,9 +10,9 @@ from rest_framework import serializers
 
 from batchgen.api.output import shown
 from runs.api.run_output import EmptyAsNull, RunOutput, UsageOutput
-from runs.models import RunEpic
+from runs.models import RunItem
 from runs.reads.progress import duration_ms, remaining_ms, stage_percent, waiting_of
-from runs.states import RunEpicStage, RunEpicStatus
+from runs.states import ItemStage, ItemStatus
 
 
 class WaitingOutput(serializers.Serializer[Any]):
@@ -27,15 +27,15 @@ class WaitingOutput(serializers.Serializer[Any]):
     untilAt = serializers.DateTimeField(source="until_at", allow_null=True)
 
 
-# A row of `runs.reads.selectors.run_epics`.
-class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
+# A row of `runs.reads.selectors.items`.
+class RunEpicOutput(serializers.ModelSerializer[RunItem]):
     runEpicId = serializers.UUIDField(source="id")
     epicId = serializers.UUIDField(
-        source="epic_id", allow_null=True, help_text="Null once the epic was deleted."
+        source="target_id", allow_null=True, help_text="Null once the epic was deleted."
     )
-    epicCode = serializers.CharField(source="epic_code")
-    epicTitle = serializers.CharField(source="epic_title")
-    status = serializers.ChoiceField(RunEpicStatus.choices)
+    epicCode = serializers.CharField(source="code")
+    epicTitle = serializers.CharField(source="title")
+    status = serializers.ChoiceField(ItemStatus.choices)
     stage = serializers.SerializerMethodField()
     stagePercent = serializers.SerializerMethodField(
         help_text=(
@@ -52,7 +52,7 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
         ),
     )
     skippedStages = serializers.ListField(
-        child=serializers.ChoiceField(RunEpicStage.choices), source="skipped_stages"
+        child=serializers.ChoiceField(ItemStage.choices), source="skipped_stages"
     )
     notes = serializers.ListField(
         child=serializers.CharField(),
@@ -64,9 +64,9 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
             "late; else null."
         )
     )
-    storiesCreated = serializers.IntegerField(source="stories_created")
+    storiesCreated = serializers.IntegerField(source="created")
     storiesKept = serializers.IntegerField(
-        source="stories_kept", help_text="Not replaced, because a person had edited them."
+        source="kept", help_text="Not replaced, because a person had edited them."
     )
     usage = UsageOutput(source="*")
     errorCode = EmptyAsNull(source="error_code")
@@ -77,7 +77,7 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
     durationMs = serializers.SerializerMethodField()
 
     class Meta:
-        model = RunEpic
+        model = RunItem
         fields = (
             "runEpicId",
             "epicId",
@@ -104,23 +104,23 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
         )
         read_only_fields = fields
 
-    @extend_schema_field(serializers.ChoiceField(RunEpicStage.choices, allow_null=True))
-    def get_stage(self, run_epic: RunEpic) -> str | None:
-        return run_epic.stage or None
+    @extend_schema_field(serializers.ChoiceField(ItemStage.choices, allow_null=True))
+    def get_stage(self, item: RunItem) -> str | None:
+        return item.stage or None
 
-    def get_stagePercent(self, run_epic: RunEpic) -> int:  # noqa: N802  # get_ + the field's name
-        return stage_percent(run_epic)
+    def get_stagePercent(self, item: RunItem) -> int:  # noqa: N802  # get_ + the field's name
+        return stage_percent(item)
 
-    def get_estimatedRemainingMs(self, run_epic: RunEpic) -> int | None:  # noqa: N802  # as above
-        return remaining_ms(run_epic)
+    def get_estimatedRemainingMs(self, item: RunItem) -> int | None:  # noqa: N802  # as above
+        return remaining_ms(item)
 
     @extend_schema_field(WaitingOutput(allow_null=True))
-    def get_waiting(self, run_epic: RunEpic) -> dict[str, Any] | None:
-        waiting = waiting_of(run_epic)
+    def get_waiting(self, item: RunItem) -> dict[str, Any] | None:
+        waiting = waiting_of(item)
         return shown(WaitingOutput, waiting) if waiting else None
 
-    def get_durationMs(self, run_epic: RunEpic) -> int | None:  # noqa: N802  # as above
-        return duration_ms(run_epic)
+    def get_durationMs(self, item: RunItem) -> int | None:  # noqa: N802  # as above
+        return duration_ms(item)
 
 
 class ProgressOutput(RunOutput):

@@ -13,8 +13,8 @@ from runs.gates import REASON_CHARS
 
 
 class CurrentEpicOutput(serializers.Serializer[Any]):
-    runEpicId = serializers.UUIDField(source="run_epic_id")
-    epicCode = serializers.CharField(source="epic_code")
+    runEpicId = serializers.UUIDField(source="item_id")
+    epicCode = serializers.CharField(source="code")
     since = serializers.DateTimeField()
 
 

@@ -19,7 +19,7 @@ from batchgen.api.inputs import (
 from batchgen.api.paging import order_choices
 from epics.bounds import MAX_EPICS
 from runs.pacing import MOST_LANES
-from runs.states import Mode, Pacing, PersonaSet, Priority, RunEpicStatus, RunStatus, RunType
+from runs.states import ItemStatus, Mode, Pacing, PersonaSet, Priority, RunStatus, RunType
 
 
 class OptionsInput(StrictSerializer):
@@ -109,7 +109,7 @@ class RetryInput(StrictSerializer):
 
 
 class RunEpicsQuery(RunQuery):
-    status = serializers.ChoiceField(RunEpicStatus.choices, required=False)
+    status = serializers.ChoiceField(ItemStatus.choices, required=False)
 
 
 #: What runs can be ordered by: {name in the JSON: column}.

@@ -92,9 +92,9 @@ class RunOutput(serializers.Serializer[Any]):
     skippedEpics = serializers.IntegerField(source="skipped")
     cancelledEpics = serializers.IntegerField(source="cancelled")
     percentComplete = serializers.FloatField(source="percent_complete")
-    totalStories = serializers.IntegerField(source="stories")
+    totalStories = serializers.IntegerField(source="created")
     storiesKept = serializers.IntegerField(
-        source="stories_kept", help_text="Not replaced, because a person had edited them."
+        source="kept", help_text="Not replaced, because a person had edited them."
     )
     usage = UsageOutput(source="*")
     createdAt = serializers.DateTimeField(source="run.created_at")
@@ -164,7 +164,7 @@ class RunStartedOutput(RunOutput):
 
 class RunLogOutput(serializers.ModelSerializer[RunLog]):
     level = serializers.ChoiceField(RunLog.Level.choices)
-    epicCode = EmptyAsNull(source="epic_code")
+    epicCode = EmptyAsNull(source="item_code")
 
     class Meta:
         model = RunLog
@@ -174,7 +174,7 @@ class RunLogOutput(serializers.ModelSerializer[RunLog]):
 
 class RetryOutput(serializers.Serializer[Any]):
     newRunId = serializers.UUIDField(source="id")
-    retriedEpicCount = serializers.IntegerField(source="total_epics")
+    retriedEpicCount = serializers.IntegerField(source="total_items")
 
 
 # What `runs.engine.transitions.Moved` shows.

@@ -127,7 +127,7 @@ class RunProgressView(APIView):
         run = selectors.run_for(user=request.user, run_id=run_id)
         query_of(request)
         epics, page = page_of(
-            selectors.run_epics(run=run), keys=_EPIC_KEYS, query=_many(request.query_params)
+            selectors.run_items(run=run), keys=_EPIC_KEYS, query=_many(request.query_params)
         )
         output = {
             **run_json(RunProgress.of(run)),
@@ -150,9 +150,9 @@ class RunEpicsView(APIView):
         query = query_of(request, RunEpicsQuery)
         if query["effective"]:
             run_ids = lineage.run_lineage(run=run)
-            epics = lineage.run_epics_effective(run_ids=run_ids)
+            epics = lineage.run_items_effective(run_ids=run_ids)
         else:
-            epics = selectors.run_epics(run=run)
+            epics = selectors.run_items(run=run)
         if "status" in query:
             epics = epics.filter(status=query["status"])
         return page_response(request, epics, keys=_EPIC_KEYS, serializer=RunEpicOutput)

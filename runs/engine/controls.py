@@ -20,8 +20,8 @@ from runs.engine.transitions import (
     run_move,
     run_rest,
 )
-from runs.models import Run, RunAction, RunEpic
-from runs.states import ACTIVE, RunEpicStatus, RunStatus
+from runs.models import Run, RunAction, RunItem
+from runs.states import ACTIVE, ItemStatus, RunStatus
 
 _CONTROLS = {
     "pause": (RunStatus.PAUSED, RunAction.Kind.PAUSE, "paused"),
@@ -87,7 +87,7 @@ def run_change(
             if Run.objects.filter(id=run.id, status__in=ACTIVE).exists():
                 raise VersionConflict
             _refuse(run, "changed")
-        wanted = min(max_concurrency or 0, run.total_epics)
+        wanted = min(max_concurrency or 0, run.total_items)
         lanes_check(run, more=wanted - run.lanes.count())
         lanes_provide(run=run, most=wanted)
         before: dict[str, object] = {}
@@ -105,49 +105,49 @@ def run_change(
     run_dispatch(run_id=run.id)
 
 
-def run_epic_cancel(*, run_epic: RunEpic, user: Actor) -> None:
+def run_epic_cancel(*, item: RunItem, user: Actor) -> None:
     """Cancel one epic: at once when it waits; when it is generated, its call is aborted.
 
     Raises:
         InvalidTransition: it or its run is final, or it is being cancelled already.
     """
     with transaction.atomic():
-        _epic_cancel(run_epic.id)
+        _epic_cancel(item.id)
         action_append(
-            run_id=run_epic.run_id,
+            run_id=item.run_id,
             kind=RunAction.Kind.CANCEL_EPIC,
             user=user,
-            details={"runEpicId": str(run_epic.id), "epicCode": run_epic.epic_code},
+            details={"runEpicId": str(item.id), "epicCode": item.code},
         )
         log_append(
-            run_id=run_epic.run_id,
-            epic_code=run_epic.epic_code,
+            run_id=item.run_id,
+            item_code=item.code,
             level="warning",
-            message=f"[{run_epic.epic_code}] Cancelled by {user.get_username()}.",
+            message=f"[{item.code}] Cancelled by {user.get_username()}.",
         )
-    run_dispatch(run_id=run_epic.run_id)
-    run_finalize(run_id=run_epic.run_id)
+    run_dispatch(run_id=item.run_id)
+    run_finalize(run_id=item.run_id)
 
 
-def _epic_cancel(run_epic_id: UUID) -> None:
+def _epic_cancel(item_id: UUID) -> None:
     with connection.cursor() as cursor:
         for _ in range(_TRIES):
-            cursor.execute(QUERIES["epic_cancel"], {"run_epic_id": run_epic_id})
+            cursor.execute(QUERIES["epic_cancel"], {"item_id": item_id})
             if cursor.fetchone():
                 return
-            _refuse_epic(RunEpic.objects.select_related("run").get(id=run_epic_id))
+            _refuse_epic(RunItem.objects.select_related("run").get(id=item_id))
     raise InvalidTransition("This epic is being handed out this very moment. Try again.")
 
 
-def _refuse_epic(run_epic: RunEpic) -> None:
+def _refuse_epic(item: RunItem) -> None:
     """Raise where it cannot be cancelled for more than this moment."""
-    run_status, status = run_epic.run.status, run_epic.status
+    run_status, status = item.run.status, item.status
     if run_status not in ACTIVE:
         message = f"An epic of {_a_run(run_status)} cannot be cancelled."
         raise InvalidTransition(message, status=run_status)
-    if status not in (RunEpicStatus.PENDING, RunEpicStatus.GENERATING):
+    if status not in (ItemStatus.PENDING, ItemStatus.GENERATING):
         raise InvalidTransition(f"This epic is {status.lower()} already.", status=status)
-    if run_epic.cancel_requested:
+    if item.cancel_requested:
         raise InvalidTransition("This epic is being cancelled already.", status=status)
 
 
@@ -170,12 +170,9 @@ def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
             "This run is not over. Wait for its end, or cancel it; calls in flight finish first.",
             status=run.status,
         )
-    statuses = [RunEpicStatus.FAILED] + [RunEpicStatus.PENDING] * include_pending
-    epic_ids: list[UUID] = list(
-        RunEpic.objects.filter(run=run, status__in=statuses, epic__isnull=False)
-        .order_by("order")
-        .values_list("epic_id", flat=True)
-    )
+    statuses = [ItemStatus.FAILED] + [ItemStatus.PENDING] * include_pending
+    items = RunItem.objects.filter(run=run, status__in=statuses).order_by("order")
+    epic_ids = [item.target_id for item in items if item.target_id]
     if not epic_ids:
         raise ValidationFailed("There are no epics to retry in this run.")
     options = RunOptions(
@@ -196,6 +193,6 @@ def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
             run_id=run.id,
             kind=RunAction.Kind.RETRY,
             user=user,
-            details={"newRunId": str(retry.id), "epics": retry.total_epics},
+            details={"newRunId": str(retry.id), "epics": retry.total_items},
         )
     return retry

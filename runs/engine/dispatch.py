@@ -1,6 +1,6 @@
 """Messages to the workers: sent by task name, and looked up in the broker.
 
-A message is a hint. It may be lost, doubled or late; the lane's generation decides.
+A message is a hint. It may be lost, doubled or late; the lane's fencing_token decides.
 """
 
 import json
@@ -35,16 +35,16 @@ _BACKGROUND = ThreadPoolExecutor(max_workers=1, thread_name_prefix="revoke")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Link:
-    """One link of a lane's chain: an epic for a generation of the lane."""
+    """One link of a lane's chain: an epic for a fencing_token of the lane."""
 
     run_id: UUID
     #: Who started the run, and what its turns weigh; None where no person did.
     user_id: int | None
     weight: int
     context_key: str
-    run_epic_id: UUID
+    item_id: UUID
     lane_id: int
-    generation: int
+    fencing_token: int
     priority: str
     provider: str
     model: str
@@ -52,8 +52,8 @@ class Link:
     persona_set: str
     max_tokens: int
     estimated_input_tokens: int
-    epic_code: str
-    epic_title: str
+    code: str
+    title: str
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Link":
@@ -79,13 +79,13 @@ class Link:
 
     @property
     def message_id(self) -> str:
-        """New for every generation, so that a revoked message never stops a later one."""
-        return message_id(self.lane_id, self.generation)
+        """New for every fencing_token, so that a revoked message never stops a later one."""
+        return message_id(self.lane_id, self.fencing_token)
 
 
-def message_id(lane_id: int, generation: int) -> str:
-    """The Celery task id of a lane's generation."""
-    return f"{lane_id}.{generation}"
+def message_id(lane_id: int, fencing_token: int) -> str:
+    """The Celery task id of a lane's fencing_token."""
+    return f"{lane_id}.{fencing_token}"
 
 
 def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
@@ -99,12 +99,12 @@ def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
         try:
             app.send_task(
                 TASK_NAME,
-                (str(link.run_epic_id), link.lane_id, link.generation),
+                (str(link.item_id), link.lane_id, link.fencing_token),
                 {"want": link.want, "due_at": due_at},
                 task_id=link.message_id,
                 priority=MESSAGE_PRIORITY[link.priority],
-                argsrepr=f"{link.epic_code}: {link.epic_title} | run {link.run_id}",
-                kwargsrepr=f"lane {link.lane_id}, generation {link.generation}",
+                argsrepr=f"{link.code}: {link.title} | run {link.run_id}",
+                kwargsrepr=f"lane {link.lane_id}, fencing_token {link.fencing_token}",
                 **_ROUTE,
             )
         except (OperationalError, RedisError, OSError) as error:
@@ -139,9 +139,9 @@ def revoke(rows: Iterable[dict[str, Any]]) -> None:
     In the background: a broker that hangs must not hold up the answer to a pause.
 
     Args:
-        rows: `{lane_id, generation}` of each message.
+        rows: `{lane_id, fencing_token}` of each message.
     """
-    ids = [message_id(row["lane_id"], row["generation"]) for row in rows]
+    ids = [message_id(row["lane_id"], row["fencing_token"]) for row in rows]
     if ids:
         _BACKGROUND.submit(_revoke, ids)
 

@@ -1,6 +1,6 @@
 """Lanes: how epics are handed out, finished, given back and taken back.
 
-Every function here is one transaction. `(lane_id, generation)` is the fence that it names: where
+Every function here is one transaction. `(lane_id, fencing_token)` is the fence that it names: where
 the lane has moved on, nothing happens and the answer says so.
 """
 
@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from batchgen.db.ids import new_id
 from runs.engine.dispatch import Link
 from runs.engine.queries import QUERIES
-from runs.states import CallOutcome, RunEpicStage, RunEpicStatus
+from runs.states import CallOutcome, ItemStage, ItemStatus
 
 #: A worker that missed so many heartbeats, and was started again, is not the one that runs.
 _BEATS_MISSED = 2
@@ -32,12 +32,12 @@ _LOST_MESSAGE = "Its worker is gone; the epic goes to another one."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Hold:
+class Fence:
     """A claimed lane: what an attempt must name to change anything."""
 
     lane_id: int
-    generation: int
-    run_epic_id: UUID
+    fencing_token: int
+    item_id: UUID
 
     def params(self) -> dict[str, object]:
         """As the lane queries name them. (`asdict` copies deeply, at ten times the cost.)"""
@@ -79,10 +79,10 @@ class Spend:
 class Outcome:
     """How an attempt ended an epic."""
 
-    status: RunEpicStatus
+    status: ItemStatus
     message: str
     stories: Sequence[dict[str, object]] = ()
-    stage: str = RunEpicStage.STORAGE
+    stage: str = ItemStage.STORAGE
     stage_ms: Mapping[str, int] = field(default_factory=dict)
     skipped_stages: Sequence[str] = ()
     notes: Sequence[str] = ()
@@ -94,26 +94,26 @@ class Outcome:
     prompt_revision: int | None = None
 
 
-def lane_claim(*, hold: Hold, worker_id: UUID, call_id: UUID) -> dict[str, Any] | None:
-    """Claim the hold's epic and write the call's intent; all that the attempt needs, or None."""
+def lane_claim(*, fence: Fence, worker_id: UUID, call_id: UUID) -> dict[str, Any] | None:
+    """Claim the fence's epic and write the call's intent; all that the attempt needs, or None."""
     rows = QUERIES.fetch(
         "lane_claim",
         {
-            **hold.params(),
+            **fence.params(),
             "worker_id": worker_id,
             "call_id": call_id,
-            "stage": RunEpicStage.VALIDATION.value,
+            "stage": ItemStage.VALIDATION.value,
             "started_message": _STARTED_MESSAGE,
         },
     )
     return rows[0] if rows else None
 
 
-def lane_park(*, hold: Hold, reason: str, wait_s: float) -> bool:
+def lane_park(*, fence: Fence, reason: str, wait_s: float) -> bool:
     """Let a lane that was sent wait outside of the worker; False when its message is late."""
     params = {
-        "lane_id": hold.lane_id,
-        "generation": hold.generation,
+        "lane_id": fence.lane_id,
+        "fencing_token": fence.fencing_token,
         "reason": reason,
         "wait_s": float(wait_s),
     }
@@ -121,18 +121,18 @@ def lane_park(*, hold: Hold, reason: str, wait_s: float) -> bool:
 
 
 def lane_finish(
-    *, hold: Hold, call_id: UUID, outcome: Outcome, spend: Spend, park_s: float
+    *, fence: Fence, call_id: UUID, outcome: Outcome, spend: Spend, park_s: float
 ) -> dict[str, Any] | None:
     """End the epic, store its stories, move the lane on; the lane's new row, or None if overtaken.
 
     Args:
         park_s: how long the lane waits before its next epic; 0 sends it at once.
     """
-    level = "error" if outcome.status == RunEpicStatus.FAILED else "info"
+    level = "error" if outcome.status == ItemStatus.FAILED else "info"
     rows = QUERIES.fetch(
         "lane_finish",
         {
-            **hold.params(),
+            **fence.params(),
             **spend.params(),
             "call_id": call_id,
             "status": outcome.status.value,
@@ -162,7 +162,7 @@ def lane_finish(
 
 def lane_give_back(
     *,
-    hold: Hold,
+    fence: Fence,
     call_id: UUID,
     reason: str,
     message: str,
@@ -171,25 +171,25 @@ def lane_give_back(
     error_code: str = "",
     request_id: str = "",
     possibly_billed: bool = False,
-    strain: bool = False,
+    rate_limit_streak: bool = False,
 ) -> bool:
     """Put the epic back to PENDING and park its lane for `wait_s`; False if overtaken.
 
     Args:
         reason: why it waits, as in `Lane.wait_reason`.
         refund: the attempt is not counted.
-        strain: it was a rate-limit error, which slows the lane's pacing.
+        rate_limit_streak: it was a rate-limit error, which slows the lane's pacing.
     """
     rows = QUERIES.fetch(
         "lane_give_back",
         {
-            **hold.params(),
+            **fence.params(),
             "call_id": call_id,
             "reason": reason,
             "message": message,
             "wait_s": float(wait_s),
             "refund": int(refund),
-            "strain": int(strain),
+            "rate_limit_streak": int(rate_limit_streak),
             "error_code": error_code,
             "request_id": request_id,
             "possibly_billed": possibly_billed,
@@ -200,14 +200,14 @@ def lane_give_back(
 
 
 def call_next(
-    *, hold: Hold, call_id: UUID, spend: Spend, response: dict[str, str], purpose: str, model: str
+    *, fence: Fence, call_id: UUID, spend: Spend, response: dict[str, str], purpose: str, model: str
 ) -> UUID | None:
     """End a call and begin the attempt's next one; its id, or None where it may not start."""
     next_call_id = new_id()
     (row,) = QUERIES.fetch(
         "call_next",
         {
-            **hold.params(),
+            **fence.params(),
             **spend.params(),
             "call_id": call_id,
             "next_call_id": next_call_id,
@@ -251,7 +251,7 @@ def lanes_reclaim(*, orphans: Iterable[str] = (), judge: bool = True) -> list[di
     """Take epics back from workers that are gone; a row for each lane.
 
     Args:
-        orphans: `lane.generation` of claims that the calling worker holds by the books but does
+        orphans: `lane.fencing_token` of claims that the calling worker holds by the books but does
             not run.
         judge: a lease that ran out means that its worker is dead.
     """

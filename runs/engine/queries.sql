@@ -1,22 +1,23 @@
--- run_epics_create --
+-- run_items_create --
 -- A run's epics in their order, open from here on. Of what is not given here each row has the
 -- model's default; Django would write twenty columns of those for each of thousands of rows.
 WITH made AS (
-    INSERT INTO runs_runepic (
-        id, run_id, epic_id, epic_code, epic_title, "order", status, stage,
-        estimated_input_tokens, attempt, cancel_requested, crashes, stories_created, stories_kept,
+    INSERT INTO runs_runitem (
+        id, run_id, kind, target_id, code, title, "order", status, stage,
+        estimated_input_tokens, attempt, cancel_requested, crashes, created, kept,
         input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code,
         error, stage_ms, notes
     )
-    SELECT given.id, %(run_id)s, epic_id, code, title, place, 'PENDING', '', tokens,
+    SELECT given.id, %(run_id)s, %(kind)s, target_id, code, title, place, 'PENDING', '', tokens,
            0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
-    FROM unnest(%(ids)s::uuid[], %(epic_ids)s::uuid[], %(codes)s::text[], %(titles)s::text[],
+    FROM unnest(%(ids)s::uuid[], %(target_ids)s::uuid[], %(codes)s::text[], %(titles)s::text[],
                 %(estimated_input_tokens)s::int[])
-         WITH ORDINALITY AS given (id, epic_id, code, title, tokens, place)
-    RETURNING epic_id
+         WITH ORDINALITY AS given (id, target_id, code, title, tokens, place)
+    RETURNING kind, target_id
 )
 -- In the order of all: of two starts over the same epics one waits for the other.
-INSERT INTO runs_openepic (epic_id, run_id) SELECT epic_id, %(run_id)s FROM made ORDER BY epic_id
+INSERT INTO runs_opentarget (kind, target_id, run_id)
+SELECT kind, target_id, %(run_id)s FROM made ORDER BY target_id
 
 -- lane_claim --
 -- Claim a lane's epic for one attempt: the lane goes sent -> running, the epic
@@ -35,45 +36,45 @@ WITH run AS (
     SET state = 'running', worker_id = %(worker_id)s, moved_at = clock_timestamp()
     FROM run
     WHERE runs_lane.id = %(lane_id)s
-      AND runs_lane.generation = %(generation)s
+      AND runs_lane.fencing_token = %(fencing_token)s
       AND runs_lane.state = 'sent'
       AND runs_lane.index < run.max_concurrency
       AND run.status IN ('QUEUED', 'RUNNING')
       AND EXISTS (
-          SELECT FROM runs_runepic
-          WHERE id = %(run_epic_id)s AND lane_id = %(lane_id)s AND status = 'PENDING'
+          SELECT FROM runs_runitem
+          WHERE id = %(item_id)s AND lane_id = %(lane_id)s AND status = 'PENDING'
       )
-    RETURNING runs_lane.id, runs_lane.strain
+    RETURNING runs_lane.id, runs_lane.rate_limit_streak
 ), claimed AS (
-    UPDATE runs_runepic
+    UPDATE runs_runitem
     SET status = 'GENERATING', attempt = attempt + 1,
         stage = %(stage)s, stage_percent = 0, remaining_ms = NULL,
         stage_ms = '{}', skipped_stages = '[]', notes = '[]',
         started_at = COALESCE(started_at, clock_timestamp())
     FROM lane
-    WHERE runs_runepic.id = %(run_epic_id)s AND runs_runepic.status = 'PENDING'
-    RETURNING runs_runepic.id, runs_runepic.epic_id, runs_runepic.epic_code,
-              runs_runepic.attempt, runs_runepic.output_tokens,
-              runs_runepic.unknown_calls
+    WHERE runs_runitem.id = %(item_id)s AND runs_runitem.status = 'PENDING'
+    RETURNING runs_runitem.id, runs_runitem.target_id, runs_runitem.code,
+              runs_runitem.attempt, runs_runitem.output_tokens,
+              runs_runitem.unknown_calls
 ), call AS (
     INSERT INTO runs_providercall (
-        id, run_epic_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
+        id, item_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
         output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code, possibly_billed
     )
     SELECT %(call_id)s, claimed.id, claimed.attempt, 'generate', run.model, 'STARTED',
            clock_timestamp(), '', 0, 0, 0, 0, 0, '', false
     FROM claimed, run
 ), line AS (
-    INSERT INTO runs_runlog (run_id, at, level, epic_code, message)
-    SELECT run.id, clock_timestamp(), 'info', claimed.epic_code,
-           '[' || claimed.epic_code || '] ' || %(started_message)s
+    INSERT INTO runs_runlog (run_id, at, level, item_code, message)
+    SELECT run.id, clock_timestamp(), 'info', claimed.code,
+           '[' || claimed.code || '] ' || %(started_message)s
                || CASE WHEN claimed.attempt > 1 THEN ', attempt ' || claimed.attempt ELSE '' END
     FROM claimed, run
 )
 SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set,
        run.priority, run.model, run.max_tokens, run.skip_quality_check, run.delay_ms,
        run.max_retries, run.retry_wait_ms,
-       lane.strain, claimed.attempt, claimed.epic_code,
+       lane.rate_limit_streak, claimed.attempt, claimed.code,
        project.name AS project_name, project.description AS project_description,
        project.context AS project_context, project.language AS project_language,
        epic.title, epic.theme, epic.description, epic.business_value, epic.acceptance_criteria,
@@ -83,7 +84,7 @@ SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set,
        (
            SELECT jsonb_agg(jsonb_build_array(story.title, story.user_story) ORDER BY story."order")
            FROM epics_story story
-           WHERE story.epic_id = claimed.epic_id AND story.edited_at IS NOT NULL
+           WHERE story.epic_id = claimed.target_id AND story.edited_at IS NOT NULL
              AND run.keep_edited
        ) AS kept,
        (
@@ -93,7 +94,7 @@ SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set,
                ) ORDER BY place."order", card."order"
            ), '[]')
            FROM epics_epiccard place JOIN epics_card card ON card.id = place.card_id
-           WHERE place.epic_id = claimed.epic_id
+           WHERE place.epic_id = claimed.target_id
        ) AS cards,
        -- Answers that were paid for and did not finish the epic.
        CASE WHEN claimed.output_tokens > 0 OR claimed.unknown_calls > 0 THEN (
@@ -103,13 +104,13 @@ SELECT run.id AS run_id, run.status AS run_status, run.mode, run.persona_set,
                ORDER BY answered.started_at
            )
            FROM runs_providercall answered
-           WHERE answered.run_epic_id = claimed.id AND answered.response IS NOT NULL
+           WHERE answered.item_id = claimed.id AND answered.response IS NOT NULL
        ) END AS responses
 FROM claimed
 CROSS JOIN run
 CROSS JOIN lane
 JOIN epics_project project ON project.id = run.project_id
-LEFT JOIN epics_epic epic ON epic.id = claimed.epic_id
+LEFT JOIN epics_epic epic ON epic.id = claimed.target_id
 
 -- lane_finish --
 -- Finish an epic (COMPLETED, FAILED, SKIPPED or CANCELLED) and move its lane on, all in one: the epic, its
@@ -126,25 +127,25 @@ WITH lane AS (
            run.persona_set, run.max_tokens, run.provider, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
-      AND lane.generation = %(generation)s
+      AND lane.fencing_token = %(fencing_token)s
       AND lane.state = 'running'
     FOR UPDATE OF lane
 ), held AS (
     -- Locked: an edit that is under way counts, and one that comes later finds no story any more.
     SELECT story.id, story.code, lane.keep_edited AND story.edited_at IS NOT NULL AS kept
     FROM lane
-    JOIN runs_runepic claimed ON claimed.id = %(run_epic_id)s AND claimed.lane_id = lane.id
-    JOIN epics_story story ON story.epic_id = claimed.epic_id
+    JOIN runs_runitem claimed ON claimed.id = %(item_id)s AND claimed.lane_id = lane.id
+    JOIN epics_story story ON story.epic_id = claimed.target_id
     WHERE %(status)s = 'COMPLETED'
     FOR UPDATE OF claimed, story
 ), done AS (
-    UPDATE runs_runepic
+    UPDATE runs_runitem
     SET status = %(status)s,
         stage = %(stage)s,
         stage_percent = CASE WHEN %(status)s = 'COMPLETED' THEN 100 ELSE stage_percent END,
-        stories_kept = (SELECT COUNT(*) FROM held WHERE kept),
+        kept = (SELECT COUNT(*) FROM held WHERE kept),
         -- An epic that was deleted meanwhile has nowhere to keep stories.
-        stories_created = CASE WHEN epic_id IS NULL THEN 0 ELSE %(story_count)s END,
+        created = CASE WHEN target_id IS NULL THEN 0 ELSE %(story_count)s END,
         input_tokens = input_tokens + COALESCE(%(input_tokens)s, 0),
         output_tokens = output_tokens + COALESCE(%(output_tokens)s, 0),
         cache_read_tokens = cache_read_tokens + COALESCE(%(cache_read_tokens)s, 0),
@@ -155,26 +156,26 @@ WITH lane AS (
         stage_ms = %(stage_ms)s, skipped_stages = %(skipped_stages)s, notes = %(notes)s,
         completed_at = clock_timestamp()
     FROM lane
-    WHERE runs_runepic.id = %(run_epic_id)s
-      AND runs_runepic.lane_id = lane.id
-      AND runs_runepic.status = 'GENERATING'
-    RETURNING runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.stories_created,
-              runs_runepic.stories_kept,
-              EXTRACT(EPOCH FROM clock_timestamp() - runs_runepic.started_at) AS seconds
+    WHERE runs_runitem.id = %(item_id)s
+      AND runs_runitem.lane_id = lane.id
+      AND runs_runitem.status = 'GENERATING'
+    RETURNING runs_runitem.kind, runs_runitem.target_id, runs_runitem.code,
+              runs_runitem.created, runs_runitem.kept,
+              EXTRACT(EPOCH FROM clock_timestamp() - runs_runitem.started_at) AS seconds
 ), closed AS (
     -- The run is over but for this epic.
-    DELETE FROM runs_openepic USING lane, done
+    DELETE FROM runs_opentarget open USING lane, done
     WHERE lane.draining
-      AND runs_openepic.epic_id = done.epic_id AND runs_openepic.run_id = lane.run_id
+      AND (open.kind, open.target_id, open.run_id) = (done.kind, done.target_id, lane.run_id)
 ), gone AS (
     DELETE FROM epics_story USING done, held
     WHERE epics_story.id = held.id AND NOT held.kept
     RETURNING 1
 ), places AS (
     SELECT number, ROW_NUMBER() OVER (ORDER BY number) AS place
-    FROM done, generate_series(1, %(story_count)s + done.stories_kept) AS number
+    FROM done, generate_series(1, %(story_count)s + done.kept) AS number
     WHERE NOT EXISTS (
-        SELECT FROM held WHERE kept AND held.code = done.epic_code || '-S' || number
+        SELECT FROM held WHERE kept AND held.code = done.code || '-S' || number
     )
 ), stored AS (
     INSERT INTO epics_story (
@@ -182,14 +183,14 @@ WITH lane AS (
         acceptance_criteria, technical_notes, priority, effort, quality_score, defects,
         created_at, version
     )
-    SELECT story.id, done.epic_id, lane.project_id, lane.run_id,
-           done.epic_code || '-S' || story.number, story.number,
+    SELECT story.id, done.target_id, lane.project_id, lane.run_id,
+           done.code || '-S' || story.number, story.number,
            story.title, story.user_story, story.persona, story.acceptance_criteria,
            story.technical_notes, story.priority, story.effort, story.quality_score,
            story.defects, clock_timestamp(), 1
     FROM lane, done, (SELECT COUNT(*) FROM gone) AS first, LATERAL (
              SELECT given.*, CASE
-                 WHEN done.stories_kept = 0 THEN given."order"
+                 WHEN done.kept = 0 THEN given."order"
                  ELSE (SELECT number FROM places WHERE place = given."order")
              END AS number
              FROM jsonb_to_recordset(%(stories)s) AS given (
@@ -198,13 +199,13 @@ WITH lane AS (
                  quality_score int, defects jsonb
              )
          ) story
-    WHERE done.epic_id IS NOT NULL
+    WHERE done.target_id IS NOT NULL
 ), fresh AS (
     -- What changed since the claim is not in these stories.
     UPDATE epics_epic
     SET stories_outdated = COALESCE(prompt_revision <> %(prompt_revision)s::int, false)
     FROM done
-    WHERE epics_epic.id = done.epic_id AND %(status)s = 'COMPLETED'
+    WHERE epics_epic.id = done.target_id AND %(status)s = 'COMPLETED'
       AND stories_outdated <> COALESCE(prompt_revision <> %(prompt_revision)s::int, false)
 ), call AS (
     UPDATE runs_providercall
@@ -216,26 +217,26 @@ WITH lane AS (
     FROM done
     WHERE runs_providercall.id = %(call_id)s
 ), line AS (
-    INSERT INTO runs_runlog (run_id, at, level, epic_code, message)
-    SELECT lane.run_id, clock_timestamp(), %(level)s, done.epic_code,
+    INSERT INTO runs_runlog (run_id, at, level, item_code, message)
+    SELECT lane.run_id, clock_timestamp(), %(level)s, done.code,
            %(message)s
-               || CASE WHEN done.stories_kept > 0
-                      THEN ', ' || done.stories_kept || ' kept as edited' ELSE '' END
+               || CASE WHEN done.kept > 0
+                      THEN ', ' || done.kept || ' kept as edited' ELSE '' END
                || ' (' || ROUND(done.seconds * 1000) || ' ms)'
     FROM lane, done
 ), next AS (
-    SELECT pending.id, pending.epic_code, pending.epic_title, pending.estimated_input_tokens
+    SELECT pending.id, pending.code, pending.title, pending.estimated_input_tokens
     FROM lane, done, LATERAL (
-        SELECT id, epic_code, epic_title, estimated_input_tokens
-        FROM runs_runepic
+        SELECT id, code, title, estimated_input_tokens
+        FROM runs_runitem
         WHERE run_id = lane.run_id AND status = 'PENDING' AND lane_id IS NULL
           AND (
               crashes < %(last_chance)s
               OR NOT EXISTS (
-                  SELECT FROM runs_runepic suspect
+                  SELECT FROM runs_runitem suspect
                   WHERE suspect.run_id = lane.run_id AND suspect.lane_id IS NOT NULL
                     AND suspect.status IN ('PENDING', 'GENERATING')
-                    AND suspect.crashes >= %(last_chance)s AND suspect.id <> %(run_epic_id)s
+                    AND suspect.crashes >= %(last_chance)s AND suspect.id <> %(item_id)s
               )
           )
         ORDER BY "order"
@@ -244,7 +245,7 @@ WITH lane AS (
     ) pending
     WHERE lane.status = 'RUNNING' AND lane.index < lane.max_concurrency
 ), taken AS (
-    UPDATE runs_runepic SET lane_id = lane.id FROM next, lane WHERE runs_runepic.id = next.id
+    UPDATE runs_runitem SET lane_id = lane.id FROM next, lane WHERE runs_runitem.id = next.id
 )
 UPDATE runs_lane
 SET state = CASE
@@ -255,16 +256,16 @@ SET state = CASE
         THEN clock_timestamp() + make_interval(secs => %(park_s)s)
     END,
     wait_reason = CASE WHEN next.id IS NOT NULL AND %(park_s)s > 0 THEN 'pacing' ELSE '' END,
-    generation = runs_lane.generation + 1,
+    fencing_token = runs_lane.fencing_token + 1,
     worker_id = NULL,
     moved_at = clock_timestamp(),
-    strain = 0,
+    rate_limit_streak = 0,
     completed = runs_lane.completed + (%(status)s = 'COMPLETED')::int,
     failed = runs_lane.failed + (%(status)s = 'FAILED')::int,
     skipped = runs_lane.skipped + (%(status)s = 'SKIPPED')::int,
     cancelled = runs_lane.cancelled + (%(status)s = 'CANCELLED')::int,
-    stories = runs_lane.stories + done.stories_created,
-    stories_kept = runs_lane.stories_kept + done.stories_kept,
+    created = runs_lane.created + done.created,
+    kept = runs_lane.kept + done.kept,
     input_tokens = runs_lane.input_tokens + COALESCE(%(input_tokens)s, 0),
     output_tokens = runs_lane.output_tokens + COALESCE(%(output_tokens)s, 0),
     cache_read_tokens = runs_lane.cache_read_tokens + COALESCE(%(cache_read_tokens)s, 0),
@@ -273,10 +274,10 @@ SET state = CASE
     unknown_calls = runs_lane.unknown_calls + %(unknown_calls)s
 FROM lane CROSS JOIN done LEFT JOIN next ON true
 WHERE runs_lane.id = lane.id
-RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.state, runs_lane.run_id,
+RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.state, runs_lane.run_id,
           lane.user_id, lane.weight, lane.context_key, lane.priority, lane.model, lane.mode,
           lane.persona_set, lane.max_tokens, lane.provider,
-          next.id AS run_epic_id, next.epic_code, next.epic_title, next.estimated_input_tokens
+          next.id AS item_id, next.code, next.title, next.estimated_input_tokens
 
 -- lane_give_back --
 -- Give an epic back: GENERATING -> PENDING, without an outcome. Its lane keeps it and is parked
@@ -286,11 +287,11 @@ WITH lane AS (
     SELECT lane.id, lane.run_id, run.status, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
-      AND lane.generation = %(generation)s
+      AND lane.fencing_token = %(fencing_token)s
       AND lane.state = 'running'
     FOR UPDATE OF lane
 ), back AS (
-    UPDATE runs_runepic
+    UPDATE runs_runitem
     SET status = CASE WHEN cancel_requested THEN 'CANCELLED' ELSE 'PENDING' END,
         completed_at = CASE WHEN cancel_requested THEN clock_timestamp() END,
         stage = '',
@@ -298,17 +299,17 @@ WITH lane AS (
             THEN lane.id END,
         attempt = attempt - %(refund)s
     FROM lane
-    WHERE runs_runepic.id = %(run_epic_id)s
-      AND runs_runepic.lane_id = lane.id
-      AND runs_runepic.status = 'GENERATING'
-    RETURNING runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.status,
+    WHERE runs_runitem.id = %(item_id)s
+      AND runs_runitem.lane_id = lane.id
+      AND runs_runitem.status = 'GENERATING'
+    RETURNING runs_runitem.kind, runs_runitem.target_id, runs_runitem.code, runs_runitem.status,
               lane.status IN ('QUEUED', 'RUNNING')
-                  AND runs_runepic.status = 'PENDING' AS waits
+                  AND runs_runitem.status = 'PENDING' AS waits
 ), closed AS (
     -- The run is over but for this epic.
-    DELETE FROM runs_openepic USING lane, back
+    DELETE FROM runs_opentarget open USING lane, back
     WHERE lane.draining
-      AND runs_openepic.epic_id = back.epic_id AND runs_openepic.run_id = lane.run_id
+      AND (open.kind, open.target_id, open.run_id) = (back.kind, back.target_id, lane.run_id)
 ), call AS (
     UPDATE runs_providercall
     SET outcome = 'FAILED', ended_at = clock_timestamp(), request_id = %(request_id)s,
@@ -316,8 +317,8 @@ WITH lane AS (
     FROM back
     WHERE runs_providercall.id = %(call_id)s AND runs_providercall.outcome = 'STARTED'
 ), line AS (
-    INSERT INTO runs_runlog (run_id, at, level, epic_code, message)
-    SELECT lane.run_id, clock_timestamp(), 'warning', back.epic_code, %(message)s
+    INSERT INTO runs_runlog (run_id, at, level, item_code, message)
+    SELECT lane.run_id, clock_timestamp(), 'warning', back.code, %(message)s
     FROM lane, back
 )
 UPDATE runs_lane
@@ -326,8 +327,8 @@ SET state = CASE WHEN back.waits THEN 'parked' ELSE 'idle' END,
         THEN clock_timestamp() + make_interval(secs => %(wait_s)s) END,
     wait_reason = CASE WHEN back.waits THEN %(reason)s ELSE '' END,
     cancelled = runs_lane.cancelled + (back.status = 'CANCELLED')::int,
-    strain = runs_lane.strain + %(strain)s,
-    generation = runs_lane.generation + 1,
+    rate_limit_streak = runs_lane.rate_limit_streak + %(rate_limit_streak)s,
+    fencing_token = runs_lane.fencing_token + 1,
     worker_id = NULL,
     moved_at = clock_timestamp()
 FROM lane, back
@@ -345,7 +346,7 @@ WITH run AS (
     FOR SHARE
 ), lane AS (
     SELECT id FROM runs_lane
-    WHERE id = %(lane_id)s AND generation = %(generation)s AND state = 'running'
+    WHERE id = %(lane_id)s AND fencing_token = %(fencing_token)s AND state = 'running'
     FOR UPDATE
 ), ended AS (
     UPDATE runs_providercall
@@ -367,7 +368,7 @@ WITH run AS (
     FROM ended
     WHERE runs_lane.id = %(lane_id)s
 ), epic AS (
-    UPDATE runs_runepic
+    UPDATE runs_runitem
     SET input_tokens = input_tokens + COALESCE(%(input_tokens)s, 0),
         output_tokens = output_tokens + COALESCE(%(output_tokens)s, 0),
         cache_read_tokens = cache_read_tokens + COALESCE(%(cache_read_tokens)s, 0),
@@ -375,11 +376,11 @@ WITH run AS (
         cost_usd = cost_usd + COALESCE(%(cost_usd)s, 0),
         unknown_calls = unknown_calls + %(unknown_calls)s
     FROM ended
-    WHERE runs_runepic.id = %(run_epic_id)s
-    RETURNING runs_runepic.id, runs_runepic.attempt
+    WHERE runs_runitem.id = %(item_id)s
+    RETURNING runs_runitem.id, runs_runitem.attempt
 ), begun AS (
     INSERT INTO runs_providercall (
-        id, run_epic_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
+        id, item_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
         output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code, possibly_billed
     )
     SELECT %(next_call_id)s, epic.id, epic.attempt, %(purpose)s, %(model)s, 'STARTED',
@@ -400,9 +401,9 @@ WITH call AS (
         cache_read_tokens = %(cache_read_tokens)s, cache_write_tokens = %(cache_write_tokens)s,
         cost_usd = %(cost_usd)s, possibly_billed = false
     WHERE id = %(call_id)s AND outcome <> 'ANSWERED'
-    RETURNING run_epic_id
+    RETURNING item_id
 ), epic AS (
-    UPDATE runs_runepic
+    UPDATE runs_runitem
     SET input_tokens = input_tokens + COALESCE(%(input_tokens)s, 0),
         output_tokens = output_tokens + COALESCE(%(output_tokens)s, 0),
         cache_read_tokens = cache_read_tokens + COALESCE(%(cache_read_tokens)s, 0),
@@ -410,7 +411,7 @@ WITH call AS (
         cost_usd = cost_usd + COALESCE(%(cost_usd)s, 0),
         unknown_calls = unknown_calls + %(unknown_calls)s
     FROM call
-    WHERE runs_runepic.id = call.run_epic_id
+    WHERE runs_runitem.id = call.item_id
 )
 UPDATE runs_lane
 SET input_tokens = input_tokens + COALESCE(%(input_tokens)s, 0),
@@ -447,20 +448,20 @@ WITH run AS (
     ORDER BY lane.index
     FOR UPDATE OF lane SKIP LOCKED
 ), held AS (
-    SELECT due.id AS lane_id, epic.id, epic.epic_code, epic.epic_title,
+    SELECT due.id AS lane_id, epic.id, epic.code, epic.title,
            epic.estimated_input_tokens
-    FROM due JOIN runs_runepic epic ON epic.lane_id = due.id AND epic.status = 'PENDING'
+    FROM due JOIN runs_runitem epic ON epic.lane_id = due.id AND epic.status = 'PENDING'
 ), empty AS (
     SELECT due.id AS lane_id, ROW_NUMBER() OVER (ORDER BY due.index) AS place
     FROM due LEFT JOIN held ON held.lane_id = due.id
     WHERE held.id IS NULL
 ), suspect AS (
     -- Of epics that may be given up at their next crash, the first, if none is handed out.
-    SELECT id FROM runs_runepic
+    SELECT id FROM runs_runitem
     WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
       AND crashes >= %(last_chance)s
       AND NOT EXISTS (
-          SELECT FROM runs_runepic other
+          SELECT FROM runs_runitem other
           WHERE other.run_id = (SELECT id FROM run) AND other.lane_id IS NOT NULL
             AND other.status IN ('PENDING', 'GENERATING') AND other.crashes >= %(last_chance)s
       )
@@ -468,32 +469,32 @@ WITH run AS (
     LIMIT 1
 ), free AS (
     SELECT id, "order"
-    FROM runs_runepic
+    FROM runs_runitem
     WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
       AND (crashes < %(last_chance)s OR id = (SELECT id FROM suspect))
     ORDER BY "order"
     LIMIT (SELECT COUNT(*) FROM empty)
     FOR UPDATE SKIP LOCKED
 ), given AS (
-    UPDATE runs_runepic SET lane_id = empty.lane_id
+    UPDATE runs_runitem SET lane_id = empty.lane_id
     FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY "order") AS place FROM free) AS numbered
     JOIN empty USING (place)
-    WHERE runs_runepic.id = numbered.id
-    RETURNING runs_runepic.lane_id, runs_runepic.id, runs_runepic.epic_code,
-              runs_runepic.epic_title, runs_runepic.estimated_input_tokens
+    WHERE runs_runitem.id = numbered.id
+    RETURNING runs_runitem.lane_id, runs_runitem.id, runs_runitem.code,
+              runs_runitem.title, runs_runitem.estimated_input_tokens
 ), carried AS (
-    SELECT lane_id, id, epic_code, epic_title, estimated_input_tokens FROM held
+    SELECT lane_id, id, code, title, estimated_input_tokens FROM held
     UNION ALL
-    SELECT lane_id, id, epic_code, epic_title, estimated_input_tokens FROM given
+    SELECT lane_id, id, code, title, estimated_input_tokens FROM given
 )
 UPDATE runs_lane
-SET state = 'sent', generation = generation + 1, wake_at = NULL, wait_reason = '',
+SET state = 'sent', fencing_token = fencing_token + 1, wake_at = NULL, wait_reason = '',
     worker_id = NULL, moved_at = clock_timestamp()
 FROM carried CROSS JOIN run
 WHERE runs_lane.id = carried.lane_id
-RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.run_id, run.user_id, run.weight,
+RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.run_id, run.user_id, run.weight,
           run.context_key, run.priority, run.model, run.mode, run.persona_set, run.max_tokens,
-          run.provider, carried.id AS run_epic_id, carried.epic_code, carried.epic_title,
+          run.provider, carried.id AS item_id, carried.code, carried.title,
           carried.estimated_input_tokens
 
 -- lane_park --
@@ -501,8 +502,8 @@ RETURNING runs_lane.id AS lane_id, runs_lane.generation, runs_lane.run_id, run.u
 -- Nothing when the message is late or doubled.
 UPDATE runs_lane
 SET state = 'parked', wake_at = clock_timestamp() + make_interval(secs => %(wait_s)s),
-    wait_reason = %(reason)s, generation = generation + 1, moved_at = clock_timestamp()
-WHERE id = %(lane_id)s AND generation = %(generation)s AND state = 'sent'
+    wait_reason = %(reason)s, fencing_token = fencing_token + 1, moved_at = clock_timestamp()
+WHERE id = %(lane_id)s AND fencing_token = %(fencing_token)s AND state = 'sent'
 RETURNING id
 
 -- lanes_wake --
@@ -523,7 +524,7 @@ RETURNING runs_lane.id
 -- lanes_rest --
 -- Lanes that may not go on let the epics go that wait in them, and are idle: all where the run
 -- stands still, else those beyond its limit. Messages that are still on their way carry an older
--- generation and change nothing.
+-- fencing_token and change nothing.
 WITH waiting AS (
     SELECT lane.id
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
@@ -533,7 +534,7 @@ WITH waiting AS (
           OR (
               lane.index >= run.max_concurrency AND lane.state <> 'running'
               AND EXISTS (
-                  SELECT FROM runs_runepic WHERE lane_id = lane.id AND status = 'PENDING'
+                  SELECT FROM runs_runitem WHERE lane_id = lane.id AND status = 'PENDING'
               )
               -- The epic waits that long in whatever lane: its call is to be tried again.
               AND NOT (
@@ -545,31 +546,31 @@ WITH waiting AS (
     ORDER BY lane.index
     FOR UPDATE OF lane
 ), released AS (
-    UPDATE runs_runepic SET lane_id = NULL
+    UPDATE runs_runitem SET lane_id = NULL
     FROM waiting
-    WHERE runs_runepic.lane_id = waiting.id AND runs_runepic.status = 'PENDING'
+    WHERE runs_runitem.lane_id = waiting.id AND runs_runitem.status = 'PENDING'
 )
 UPDATE runs_lane
-SET state = 'idle', generation = generation + 1, wake_at = NULL, wait_reason = '',
+SET state = 'idle', fencing_token = fencing_token + 1, wake_at = NULL, wait_reason = '',
     moved_at = clock_timestamp()
 FROM waiting
 WHERE runs_lane.id = waiting.id
-RETURNING runs_lane.id AS lane_id, runs_lane.generation - 1 AS generation
+RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token - 1 AS fencing_token
 
 -- lanes_reclaim --
 -- Take epics back from lanes whose worker is gone: its lease ran out, it said goodbye, or it is
 -- silent and was started anew under its name; or from lanes that the worker itself no longer knows. The
 -- epic is PENDING again, or FAILED when it took too many workers with it. Its call may have been billed.
 WITH gone AS (
-    SELECT lane.id, lane.run_id, lane.generation, lane.draining, run.status AS run_status,
-           lane.id || '.' || lane.generation = ANY(%(orphans)s) AS orphan
+    SELECT lane.id, lane.run_id, lane.fencing_token, lane.draining, run.status AS run_status,
+           lane.id || '.' || lane.fencing_token = ANY(%(orphans)s) AS orphan
     FROM runs_run run
     JOIN runs_lane lane ON lane.run_id = run.id
     LEFT JOIN runs_worker worker ON worker.id = lane.worker_id
     WHERE run.completed_at IS NULL
       AND lane.state = 'running'
       AND (
-          lane.id || '.' || lane.generation = ANY(%(orphans)s)
+          lane.id || '.' || lane.fencing_token = ANY(%(orphans)s)
           OR worker.id IS NULL
           OR worker.stopped_at IS NOT NULL
           OR (
@@ -595,43 +596,43 @@ WITH gone AS (
                WHEN epic.crashes + (NOT gone.orphan)::int >= %(max_crashes)s THEN 'FAILED'
                ELSE 'PENDING'
            END AS status
-    FROM gone JOIN runs_runepic epic ON epic.lane_id = gone.id AND epic.status = 'GENERATING'
+    FROM gone JOIN runs_runitem epic ON epic.lane_id = gone.id AND epic.status = 'GENERATING'
 ), back AS (
-    UPDATE runs_runepic
+    UPDATE runs_runitem
     SET status = fate.status, crashes = fate.crashes, stage = '', lane_id = NULL,
         completed_at = CASE WHEN fate.status <> 'PENDING' THEN clock_timestamp() END,
         error_code = CASE WHEN fate.status = 'FAILED' THEN 'POISON' ELSE '' END,
         error = CASE WHEN fate.status = 'FAILED' THEN %(poison_message)s ELSE '' END
     FROM fate
-    WHERE runs_runepic.id = fate.id AND runs_runepic.status = 'GENERATING'
-    RETURNING runs_runepic.id, runs_runepic.epic_id, runs_runepic.epic_code,
-              runs_runepic.status, fate.lane_id, fate.run_id
+    WHERE runs_runitem.id = fate.id AND runs_runitem.status = 'GENERATING'
+    RETURNING runs_runitem.id, runs_runitem.kind, runs_runitem.target_id, runs_runitem.code,
+              runs_runitem.status, fate.lane_id, fate.run_id
 ), closed AS (
     -- Their runs are over but for them.
-    DELETE FROM runs_openepic USING back, gone
+    DELETE FROM runs_opentarget open USING back, gone
     WHERE back.lane_id = gone.id AND gone.draining
-      AND runs_openepic.epic_id = back.epic_id AND runs_openepic.run_id = back.run_id
+      AND (open.kind, open.target_id, open.run_id) = (back.kind, back.target_id, back.run_id)
 ), call AS (
     UPDATE runs_providercall
     SET outcome = 'LOST', ended_at = clock_timestamp(), error_code = 'WORKER_LOST',
         possibly_billed = true
     FROM back
-    WHERE runs_providercall.run_epic_id = back.id AND runs_providercall.outcome = 'STARTED'
+    WHERE runs_providercall.item_id = back.id AND runs_providercall.outcome = 'STARTED'
 ), line AS (
-    INSERT INTO runs_runlog (run_id, at, level, epic_code, message)
+    INSERT INTO runs_runlog (run_id, at, level, item_code, message)
     SELECT back.run_id, clock_timestamp(),
-           CASE WHEN back.status = 'FAILED' THEN 'error' ELSE 'warning' END, back.epic_code,
+           CASE WHEN back.status = 'FAILED' THEN 'error' ELSE 'warning' END, back.code,
            CASE WHEN back.status = 'FAILED' THEN %(poison_message)s ELSE %(lost_message)s END
     FROM back
 )
 UPDATE runs_lane
-SET state = 'idle', generation = runs_lane.generation + 1, worker_id = NULL,
+SET state = 'idle', fencing_token = runs_lane.fencing_token + 1, worker_id = NULL,
     moved_at = clock_timestamp(),
     failed = runs_lane.failed + (COALESCE(back.status, '') = 'FAILED')::int,
     cancelled = runs_lane.cancelled + (COALESCE(back.status, '') = 'CANCELLED')::int
 FROM gone LEFT JOIN back ON back.lane_id = gone.id
 WHERE runs_lane.id = gone.id
-RETURNING runs_lane.run_id, back.epic_code, back.status
+RETURNING runs_lane.run_id, back.code, back.status
 
 -- run_move --
 -- Move a run from one of the given statuses to another; of several at the same time one does.
@@ -669,43 +670,43 @@ UPDATE runs_lane SET draining = true FROM running WHERE runs_lane.id = running.i
 -- another lane just now.
 WITH run AS (
     SELECT run.id
-    FROM runs_runepic epic JOIN runs_run run ON run.id = epic.run_id
-    WHERE epic.id = %(run_epic_id)s AND run.status IN ('QUEUED', 'RUNNING', 'PAUSED')
+    FROM runs_runitem epic JOIN runs_run run ON run.id = epic.run_id
+    WHERE epic.id = %(item_id)s AND run.status IN ('QUEUED', 'RUNNING', 'PAUSED')
     FOR SHARE OF run
 ), marked AS (
-    UPDATE runs_runepic SET cancel_requested = true
+    UPDATE runs_runitem SET cancel_requested = true
     FROM run
-    WHERE runs_runepic.id = %(run_epic_id)s
-      AND runs_runepic.status = 'GENERATING'
-      AND NOT runs_runepic.cancel_requested
-    RETURNING runs_runepic.id
+    WHERE runs_runitem.id = %(item_id)s
+      AND runs_runitem.status = 'GENERATING'
+      AND NOT runs_runitem.cancel_requested
+    RETURNING runs_runitem.id
 ), wanted AS (
     SELECT epic.id, epic.lane_id,
            COALESCE(epic.lane_id, (
                SELECT id FROM runs_lane WHERE run_id = run.id ORDER BY index LIMIT 1
            )) AS counting_lane_id
-    FROM runs_runepic epic JOIN run ON run.id = epic.run_id
-    WHERE epic.id = %(run_epic_id)s AND epic.status = 'PENDING'
+    FROM runs_runitem epic JOIN run ON run.id = epic.run_id
+    WHERE epic.id = %(item_id)s AND epic.status = 'PENDING'
 ), lane AS (
     -- Lanes before epics, as everywhere: no deadlock.
     SELECT runs_lane.id FROM runs_lane, wanted
     WHERE runs_lane.id = wanted.counting_lane_id
     FOR UPDATE OF runs_lane
 ), cancelled AS (
-    UPDATE runs_runepic
+    UPDATE runs_runitem
     SET status = 'CANCELLED', completed_at = clock_timestamp(), cancel_requested = true
     FROM wanted, lane
-    WHERE runs_runepic.id = wanted.id
-      AND runs_runepic.status = 'PENDING'
-      AND runs_runepic.lane_id IS NOT DISTINCT FROM wanted.lane_id
-    RETURNING runs_runepic.id, runs_runepic.lane_id
+    WHERE runs_runitem.id = wanted.id
+      AND runs_runitem.status = 'PENDING'
+      AND runs_runitem.lane_id IS NOT DISTINCT FROM wanted.lane_id
+    RETURNING runs_runitem.id, runs_runitem.lane_id
 ), counted AS (
     UPDATE runs_lane
     SET cancelled = runs_lane.cancelled + 1,
         state = CASE WHEN cancelled.lane_id IS NULL THEN state ELSE 'idle' END,
         wake_at = CASE WHEN cancelled.lane_id IS NULL THEN wake_at END,
         wait_reason = CASE WHEN cancelled.lane_id IS NULL THEN wait_reason ELSE '' END,
-        generation = generation + (cancelled.lane_id IS NOT NULL)::int,
+        fencing_token = fencing_token + (cancelled.lane_id IS NOT NULL)::int,
         moved_at = clock_timestamp()
     FROM lane, cancelled
     WHERE runs_lane.id = lane.id
@@ -718,7 +719,7 @@ SELECT id FROM marked UNION ALL SELECT id FROM cancelled
 UPDATE runs_run
 SET status = CASE
         WHEN runs_run.status <> 'RUNNING' THEN runs_run.status
-        WHEN total.failed = 0 AND total.cancelled = runs_run.total_epics THEN 'CANCELLED'
+        WHEN total.failed = 0 AND total.cancelled = runs_run.total_items THEN 'CANCELLED'
         WHEN total.failed = 0 THEN 'SUCCEEDED'
         WHEN total.completed + total.skipped = 0 THEN 'FAILED'
         ELSE 'COMPLETED_WITH_ERRORS'
@@ -739,7 +740,7 @@ SET status = CASE
     version = version + 1
 FROM (
     SELECT SUM(completed) AS completed, SUM(failed) AS failed, SUM(skipped) AS skipped,
-           SUM(cancelled) AS cancelled, SUM(stories) AS stories
+           SUM(cancelled) AS cancelled, SUM(created) AS created
     FROM runs_lane WHERE run_id = %(run_id)s
 ) AS total
 WHERE runs_run.id = %(run_id)s
@@ -748,17 +749,17 @@ WHERE runs_run.id = %(run_id)s
       (
           runs_run.status = 'RUNNING'
           AND NOT EXISTS (
-              SELECT FROM runs_runepic
+              SELECT FROM runs_runitem
               WHERE run_id = %(run_id)s AND status IN ('PENDING', 'GENERATING')
           )
       ) OR (
           runs_run.draining
           AND NOT EXISTS (
-              SELECT FROM runs_runepic WHERE run_id = %(run_id)s AND status = 'GENERATING'
+              SELECT FROM runs_runitem WHERE run_id = %(run_id)s AND status = 'GENERATING'
           )
       )
   )
-RETURNING runs_run.status, total.completed, total.failed, total.skipped, total.stories
+RETURNING runs_run.status, total.completed, total.failed, total.skipped, total.created
 
 -- runs_to_tend --
 -- Open runs with something for the reconciler: lanes to send, to put to rest, or an end to make.
@@ -771,7 +772,7 @@ SELECT run.id,
                      (lane.state = 'parked' AND lane.wake_at <= clock_timestamp())
                      OR (
                          lane.state = 'idle' AND EXISTS (
-                             SELECT FROM runs_runepic epic
+                             SELECT FROM runs_runitem epic
                              WHERE epic.lane_id = lane.id AND epic.status = 'PENDING'
                          )
                      )
@@ -782,7 +783,7 @@ SELECT run.id,
                    WHERE lane.run_id = run.id
                      AND lane.state = 'idle' AND lane.index < run.max_concurrency
                ) AND EXISTS (
-                   SELECT FROM runs_runepic epic
+                   SELECT FROM runs_runitem epic
                    WHERE epic.run_id = run.id AND epic.status = 'PENDING'
                      AND epic.lane_id IS NULL
                )
@@ -796,7 +797,7 @@ SELECT run.id,
                  OR (
                      lane.index >= run.max_concurrency AND lane.state <> 'running'
                      AND EXISTS (
-                         SELECT FROM runs_runepic epic
+                         SELECT FROM runs_runitem epic
                          WHERE epic.lane_id = lane.id AND epic.status = 'PENDING'
                      )
                  )
@@ -812,7 +813,7 @@ WHERE run.completed_at IS NULL
 
 -- lanes_sent --
 -- Lanes whose message was sent a while ago and was not claimed.
-SELECT lane.id AS lane_id, lane.run_id, lane.generation
+SELECT lane.id AS lane_id, lane.run_id, lane.fencing_token
 FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
 WHERE run.completed_at IS NULL
   AND lane.state = 'sent'
@@ -828,24 +829,24 @@ WITH beat AS (
         clock_ahead_s = %(clock_ahead_s)s
     WHERE id = %(worker_id)s
 ), staged AS (
-    UPDATE runs_runepic
+    UPDATE runs_runitem
     SET stage = reached.stage, stage_percent = reached.stage_percent,
         remaining_ms = reached.remaining_ms, stage_ms = reached.stage_ms,
         skipped_stages = reached.skipped_stages, notes = reached.notes
     FROM jsonb_to_recordset(%(reached)s) AS reached (
-        run_epic_id uuid, lane_id bigint, generation int, stage text, stage_percent int,
+        item_id uuid, lane_id bigint, fencing_token int, stage text, stage_percent int,
         remaining_ms int, stage_ms jsonb, skipped_stages jsonb, notes jsonb
     )
     JOIN runs_lane lane
-        ON lane.id = reached.lane_id AND lane.generation = reached.generation
-    WHERE runs_runepic.id = reached.run_epic_id
-      AND runs_runepic.lane_id = reached.lane_id
-      AND runs_runepic.status = 'GENERATING'
+        ON lane.id = reached.lane_id AND lane.fencing_token = reached.fencing_token
+    WHERE runs_runitem.id = reached.item_id
+      AND runs_runitem.lane_id = reached.lane_id
+      AND runs_runitem.status = 'GENERATING'
 )
-SELECT lane.id AS lane_id, lane.generation,
+SELECT lane.id AS lane_id, lane.fencing_token,
        EXTRACT(EPOCH FROM clock_timestamp() - lane.moved_at)::float AS age_s,
        EXISTS (
-           SELECT FROM runs_runepic
+           SELECT FROM runs_runitem
            WHERE lane_id = lane.id AND status = 'GENERATING' AND cancel_requested
        ) AS cancel
 FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
@@ -888,7 +889,7 @@ SELECT run.id FROM runs_run run JOIN family USING (id) ORDER BY run.created_at, 
 -- What waits, is generated and was done lately, in the projects of the caller's share. What
 -- waits is what the lanes have not counted yet: no look at the epics themselves.
 WITH open AS (
-    SELECT run.id, run.priority, run.status, run.total_epics
+    SELECT run.id, run.priority, run.status, run.total_items
     FROM runs_run run
     WHERE run.completed_at IS NULL
       AND (%(everything)s OR run.project_id = ANY(%(project_ids)s))
@@ -899,13 +900,13 @@ WITH open AS (
     FROM open JOIN runs_lane lane ON lane.run_id = open.id
     GROUP BY open.id
 ), waiting AS (
-    SELECT open.priority, SUM(open.total_epics - lanes.done - lanes.running) AS epics
+    SELECT open.priority, SUM(open.total_items - lanes.done - lanes.running) AS epics
     FROM open JOIN lanes ON lanes.id = open.id
     WHERE open.status IN ('QUEUED', 'RUNNING', 'PAUSED')
     GROUP BY open.priority
 ), ended AS (
     SELECT epic.status, epic.completed_at
-    FROM runs_runepic epic JOIN runs_run run ON run.id = epic.run_id
+    FROM runs_runitem epic JOIN runs_run run ON run.id = epic.run_id
     WHERE epic.completed_at > clock_timestamp() - interval '1 hour'
       AND (%(everything)s OR run.project_id = ANY(%(project_ids)s))
 )
@@ -923,10 +924,10 @@ FROM ended
 
 -- queue_current --
 -- What each worker is doing, and whether it is in the caller's share.
-SELECT lane.worker_id, epic.id AS run_epic_id, epic.epic_code, lane.moved_at AS since,
+SELECT lane.worker_id, epic.id AS item_id, epic.code, lane.moved_at AS since,
        (%(everything)s OR run.project_id = ANY(%(project_ids)s)) AS visible
 FROM runs_run run
 JOIN runs_lane lane ON lane.run_id = run.id AND lane.state = 'running'
-JOIN runs_runepic epic ON epic.lane_id = lane.id AND epic.status = 'GENERATING'
+JOIN runs_runitem epic ON epic.lane_id = lane.id AND epic.status = 'GENERATING'
 WHERE run.completed_at IS NULL
 ORDER BY lane.moved_at

@@ -18,7 +18,7 @@ def run_check(user: User, *, epics: int, lanes: int) -> None:
     user_hold(user)
     mine = Run.objects.filter(created_by=user, completed_at__isnull=True)
     RUNS.check(used=mine.count(), more=1)
-    ITEMS.check(used=mine.aggregate(n=Coalesce(Sum("total_epics"), 0))["n"], more=epics)
+    ITEMS.check(used=mine.aggregate(n=Coalesce(Sum("total_items"), 0))["n"], more=epics)
     LANES.check(used=Lane.objects.filter(run__in=mine).count(), more=lanes)
     storage_check(user, rows=0)
 

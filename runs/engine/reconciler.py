@@ -126,5 +126,5 @@ def _missing(sent: list[Row]) -> dict[str, Row]:
     except RedisError as error:
         log.warning("cannot look into the broker: %s", error)
         return {}
-    by_message = {message_id(lane["lane_id"], lane["generation"]): lane for lane in sent}
+    by_message = {message_id(lane["lane_id"], lane["fencing_token"]): lane for lane in sent}
     return {name: lane for name, lane in by_message.items() if name not in waiting}

@@ -20,7 +20,7 @@ from batchgen.db.ids import new_id
 from batchgen.errors import RunAlreadyActive, ValidationFailed
 from epics.models import Epic, Project, Story
 from epics.writes import project_lock
-from runs.engine.open_epics import ONCE, already_active, codes_text, holders
+from runs.engine.open_targets import ONCE, already_active, codes_text, holders
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import run_check
 from runs.engine.trail import ENGINE, Actor, action_append, log_append
@@ -33,6 +33,8 @@ from runs.states import ACTIVE, Mode, Pacing, PersonaSet, Priority, RunType
 #: Rough size of a prompt's fixed part, and characters to a token, for the estimate of an epic.
 _PROMPT_CHARACTERS = 4000
 _CHARACTERS_PER_TOKEN = 3.6
+#: What is made of a run's epics.
+_KIND = "stories"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +84,7 @@ def run_start(
         )
         if not epics:
             raise already_active(left_out)
-        _run_epics_create(run, epics)
+        _run_items_create(run, epics)
         lanes_provide(run=run, most=run.max_concurrency)
         origin = {"retriedFrom": str(retried_from.id)} if retried_from else {}
         others = {"leftOut": left_out} if left_out else {}
@@ -104,7 +106,7 @@ def run_start(
 def lanes_provide(*, run: Run, most: int) -> None:
     """Make the lanes that the run can use, at most one for each of its epics; those that are there
     already are as good. To be called again where `most`, or the number of its epics, grew."""
-    indexes = range(min(most, run.total_epics))
+    indexes = range(min(most, run.total_items))
     Lane.objects.bulk_create((Lane(run=run, index=i) for i in indexes), ignore_conflicts=True)
 
 
@@ -192,7 +194,7 @@ def _run_create(
                 max_retries=profile.max_retries,
                 retry_wait_ms=profile.retry_wait_ms,
                 context_key=_context_key(project),
-                total_epics=len(epics),
+                total_items=len(epics),
                 retried_from=retried_from,
                 created_by_id=user.pk if user else None,
             )
@@ -216,18 +218,19 @@ def _context_key(project: Project) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def _run_epics_create(run: Run, epics: Sequence[Epic]) -> None:
+def _run_items_create(run: Run, epics: Sequence[Epic]) -> None:
     params: dict[str, Any] = {
         "run_id": run.id,
         "ids": [new_id() for _ in epics],
-        "epic_ids": [epic.pk for epic in epics],
+        "kind": _KIND,
+        "target_ids": [epic.pk for epic in epics],
         "codes": [epic.code for epic in epics],
         "titles": [epic.title for epic in epics],
         "estimated_input_tokens": [_estimated_input_tokens(epic) for epic in epics],
     }
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(QUERIES["run_epics_create"], params)
+            cursor.execute(QUERIES["run_items_create"], params)
     except IntegrityError as error:
         if ONCE not in str(error):
             raise
@@ -249,7 +252,7 @@ def _estimated_input_tokens(epic: Epic) -> int:
 def _start_line(run: Run, user: Actor | None) -> str:
     who = user.get_username() if user else ENGINE
     return (
-        f"Started by {who}: {run.total_epics} epics, {run.mode}, personas {run.persona_set}, "
+        f"Started by {who}: {run.total_items} epics, {run.mode}, personas {run.persona_set}, "
         f"pacing {run.pacing_profile}, {run.max_concurrency} lanes, "
         f"{run.model} answered by {run.provider}."
     )

@@ -61,7 +61,7 @@ def action_append(
 
 
 def log_append(
-    *, run_id: UUID, message: str, level: str = RunLog.Level.INFO, epic_code: str = ""
+    *, run_id: UUID, message: str, level: str = RunLog.Level.INFO, item_code: str = ""
 ) -> None:
     """Write a line inside the caller's transaction."""
-    RunLog.objects.create(run_id=run_id, message=message, level=level, epic_code=epic_code)
+    RunLog.objects.create(run_id=run_id, message=message, level=level, item_code=item_code)

@@ -18,12 +18,12 @@ from django.db.models.functions import Coalesce, Now
 
 from runs.engine import dispatch
 from runs.engine.lanes import lanes_dispatch, lanes_rest
-from runs.engine.open_epics import all_close, waiting_close
+from runs.engine.open_targets import all_close, waiting_close
 from runs.engine.queries import QUERIES
 from runs.engine.trail import Actor, action_append, log_append
-from runs.models import Lane, Run, RunAction, RunEpic, RunLog
+from runs.models import Lane, Run, RunAction, RunItem, RunLog
 from runs.run_metrics import RUN_S
-from runs.states import FINAL, LaneState, RunEpicStatus, RunStatus, sources_of
+from runs.states import FINAL, ItemStatus, LaneState, RunStatus, sources_of
 
 log = logging.getLogger(__name__)
 
@@ -144,12 +144,12 @@ def run_break(*, run_id: UUID, error_code: str) -> bool:
 
     After a resume one more such failure pauses it again; any other outcome starts the count anew.
     """
-    epics = RunEpic.objects.filter(run_id=run_id)
+    epics = RunItem.objects.filter(run_id=run_id)
     last = epics.filter(completed_at__isnull=False).order_by("-completed_at")
     codes = list(last.values_list("error_code", flat=True)[: settings.FAILURES_IN_A_ROW])
     if codes != [error_code] * settings.FAILURES_IN_A_ROW:
         return False
-    if not epics.filter(status=RunEpicStatus.PENDING).exists():
+    if not epics.filter(status=ItemStatus.PENDING).exists():
         return False
     moved = run_move(
         run_id=run_id,

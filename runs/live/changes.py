@@ -24,10 +24,10 @@ from runs.api.item_output import RunEpicOutput
 from runs.api.run_output import RunLogOutput, run_json
 from runs.live.events import RESET, Event, Name
 from runs.live.picture import LINES
-from runs.models import Run, RunEpic, RunLog
+from runs.models import Run, RunItem, RunLog
 from runs.reads.log import log_last, log_number, log_numbered
 from runs.reads.progress import RunProgress
-from runs.reads.selectors import run_epics, run_read
+from runs.reads.selectors import run_items, run_read
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
 
@@ -136,15 +136,15 @@ def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
     rows, horizon = _rows(run_id, cursor.horizon if cursor else None)
     if cursor is None or cursor.horizon > horizon:
         return _begin(run_id, whole=whole)
-    changed = [(key, epic_id) for key, version, epic_id in rows if cursor.seen.get(key) != version]
+    changed = [(key, item_id) for key, version, item_id in rows if cursor.seen.get(key) != version]
     lines = list(log_numbered(run_id=run_id, seq=cursor.seq, limit=_MOST_LINES + 1))
     more, lines = len(lines) > _MOST_LINES, lines[:_MOST_LINES]
     run = run_read(run_id=run_id)
     ended = _is_over(run) and not more
-    epic_ids = {epic_id for _, epic_id in changed if epic_id}
+    item_ids = {item_id for _, item_id in changed if item_id}
     events = [
         *_lines(lines),
-        *(_epics(run_epics(run=run).filter(pk__in=epic_ids)) if epic_ids else ()),
+        *(_epics(run_items(run=run).filter(pk__in=item_ids)) if item_ids else ()),
         *_run(run, ended=ended),
     ]
     return Look(
@@ -185,7 +185,7 @@ def _snapshot(run_id: UUID, *, ended: bool) -> list[Event]:
     run = run_read(run_id=run_id)
     return [
         *_lines(log_last(run_id=run_id, limit=LINES)),
-        *_epics(run_epics(run=run)[:_SNAPSHOT_EPICS]),
+        *_epics(run_items(run=run)[:_SNAPSHOT_EPICS]),
         *_run(run, ended=ended),
     ]
 
@@ -195,7 +195,7 @@ def _run(run: Run, *, ended: bool) -> list[Event]:
     return [_event(name, shown) for name in ([Name.RUN, Name.END] if ended else [Name.RUN])]
 
 
-def _epics(epics: QuerySet[RunEpic]) -> list[Event]:
+def _epics(epics: QuerySet[RunItem]) -> list[Event]:
     return [
         _event(Name.EPIC, shown, key=shown["runEpicId"])
         for shown in shown_all(RunEpicOutput, epics)

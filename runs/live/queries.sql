@@ -12,9 +12,9 @@ WITH asked AS (
     SELECT lane.run_id, 'lane ' || lane.id, lane.xmin::text::bigint, asked.horizon
     FROM asked JOIN runs_lane lane ON lane.run_id = asked.run_id
     UNION ALL
-    SELECT lane.run_id, 'epic ' || epic.id, epic.xmin::text::bigint, asked.horizon
+    SELECT lane.run_id, 'item ' || item.id, item.xmin::text::bigint, asked.horizon
     FROM asked JOIN runs_lane lane ON lane.run_id = asked.run_id
-    JOIN runs_runepic epic ON epic.lane_id = lane.id AND epic.status IN ('PENDING', 'GENERATING')
+    JOIN runs_runitem item ON item.lane_id = lane.id AND item.status IN ('PENDING', 'GENERATING')
 )
 SELECT run_id, key, version FROM row
 WHERE ((version - horizon) & 4294967295) < 2147483648
@@ -34,17 +34,17 @@ WHERE NOT EXISTS (SELECT FROM runs_run WHERE id = asked.run_id)
 WITH now AS (
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon
 ), row AS (
-    SELECT 'run' AS key, xmin::text::bigint AS version, NULL::uuid AS epic_id
+    SELECT 'run' AS key, xmin::text::bigint AS version, NULL::uuid AS item_id
     FROM runs_run WHERE id = %(run_id)s
     UNION ALL
     SELECT 'lane ' || lane.id, lane.xmin::text::bigint, waiting.id
     FROM runs_lane lane
-    LEFT JOIN runs_runepic waiting ON waiting.lane_id = lane.id AND waiting.status = 'PENDING'
+    LEFT JOIN runs_runitem waiting ON waiting.lane_id = lane.id AND waiting.status = 'PENDING'
     WHERE lane.run_id = %(run_id)s
     UNION ALL
-    SELECT 'epic ' || id, xmin::text::bigint, id FROM runs_runepic WHERE run_id = %(run_id)s
+    SELECT 'item ' || id, xmin::text::bigint, id FROM runs_runitem WHERE run_id = %(run_id)s
 )
-SELECT key, version, epic_id FROM row, now
+SELECT key, version, item_id FROM row, now
 WHERE ((version - COALESCE(%(horizon)s, now.horizon)) & 4294967295) < 2147483648
 UNION ALL
 SELECT 'horizon', now.horizon, NULL FROM now

@@ -7,20 +7,20 @@ from rich.text import Text
 
 from epics.models import Story
 from runs.management.watch import spent_text, tokens
-from runs.models import RunEpic
+from runs.models import RunItem
 from runs.reads.eta import duration_text
 from runs.reads.progress import RunProgress, duration_ms
-from runs.states import RunEpicStatus
+from runs.states import ItemStatus
 
 #: Rows of the table; of a larger run, those come first that did not go well.
 _ROWS = 100
 _SAMPLE_EPICS = 3
 _SAMPLE_STORIES = 2
 _STYLE: dict[str, str] = {
-    RunEpicStatus.COMPLETED: "green",
-    RunEpicStatus.FAILED: "red",
-    RunEpicStatus.SKIPPED: "yellow",
-    RunEpicStatus.CANCELLED: "yellow",
+    ItemStatus.COMPLETED: "green",
+    ItemStatus.FAILED: "red",
+    ItemStatus.SKIPPED: "yellow",
+    ItemStatus.CANCELLED: "yellow",
 }
 
 
@@ -43,17 +43,17 @@ def plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _epics(progress: RunProgress) -> list[RunEpic]:
-    epics = RunEpic.objects.filter(run=progress.run)
+def _epics(progress: RunProgress) -> list[RunItem]:
+    epics = RunItem.objects.filter(run=progress.run)
     if progress.total > _ROWS:
-        well = When(status=RunEpicStatus.COMPLETED, then=Value(1))
+        well = When(status=ItemStatus.COMPLETED, then=Value(1))
         epics = epics.order_by(Case(well, default=Value(0)), "order")
     else:
         epics = epics.order_by("order")
     return list(epics[:_ROWS])
 
 
-def _table(epics: list[RunEpic]) -> Table:
+def _table(epics: list[RunItem]) -> Table:
     table = Table("Epic", "Status")
     for name in ("Stories", "Tokens", "Cost", "Time"):
         table.add_column(name, justify="right")
@@ -63,7 +63,7 @@ def _table(epics: list[RunEpic]) -> Table:
         table.add_row(
             Text(plain(str(epic))),
             Text(epic.status, style=_STYLE.get(epic.status, "")),
-            str(epic.stories_created),
+            str(epic.created),
             f"{tokens(epic):,}",
             f"${epic.cost_usd:.4f}",
             "" if took_ms is None else duration_text(took_ms),
@@ -73,11 +73,11 @@ def _table(epics: list[RunEpic]) -> Table:
 
 
 def _sample(console: Console, progress: RunProgress) -> None:
-    done = RunEpic.objects.filter(run=progress.run, status=RunEpicStatus.COMPLETED)
-    for run_epic in done.filter(stories_created__gt=0).order_by("order")[:_SAMPLE_EPICS]:
+    done = RunItem.objects.filter(run=progress.run, status=ItemStatus.COMPLETED)
+    for item in done.filter(created__gt=0).order_by("order")[:_SAMPLE_EPICS]:
         console.print()
-        console.print(Text(plain(str(run_epic)), style="bold"))
-        stories = Story.objects.filter(epic=run_epic.epic_id, run_id=progress.run.pk)
+        console.print(Text(plain(str(item)), style="bold"))
+        stories = Story.objects.filter(epic=item.target_id, run_id=progress.run.pk)
         for story in stories.order_by("order")[:_SAMPLE_STORIES]:
             console.print(Text(f"  {plain(str(story))}"))
             console.print(Text(f"    {plain(story.user_story)}", style="dim"))

@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from runs.models import RunEpic
+from runs.models import RunItem
 from runs.reads.eta import duration_text
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import epics_generating, run_read, workers_alive
@@ -33,7 +33,7 @@ class Look:
     """What one look found."""
 
     progress: RunProgress
-    current: tuple[RunEpic, ...] = ()
+    current: tuple[RunItem, ...] = ()
     #: What the person has to know, or do, for the run to go on.
     notice: str = ""
     #: A person's pause is an end, too.
@@ -72,14 +72,14 @@ def spent_text(spent: RunProgress) -> str:
     return f"{text}, {spent.unknown_calls} calls unknown" if spent.unknown_calls else text
 
 
-def tokens(spent: RunProgress | RunEpic) -> int:
+def tokens(spent: RunProgress | RunItem) -> int:
     """All that was read and written."""
     read = spent.input_tokens + spent.cache_read_tokens + spent.cache_write_tokens
     return read + spent.output_tokens
 
 
 def _figures_text(progress: RunProgress) -> str:
-    parts = [f"{progress.stories} stories"]
+    parts = [f"{progress.created} stories"]
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     parts.append(spent_text(progress))
@@ -168,5 +168,5 @@ def _line(look: Look) -> str:
     done = f"{progress.run.status}: {progress.total - progress.left}/{progress.total} epics"
     line = f"{done}, {_figures_text(progress)}, {_time_text(progress)}"
     if look.current:
-        line += f"; now {', '.join(epic.epic_code for epic in look.current)}"
+        line += f"; now {', '.join(epic.code for epic in look.current)}"
     return line

@@ -7,10 +7,10 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
 from runs.engine.queries import QUERIES
-from runs.models import Lane, Run, RunEpic
+from runs.models import Lane, Run, RunItem
 from runs.reads.progress import EffectiveProgress, RunProgress
 from runs.reads.selectors import SPENT
-from runs.states import RunEpicStatus
+from runs.states import ItemStatus
 
 
 def run_lineage(*, run: Run) -> list[UUID]:
@@ -18,38 +18,38 @@ def run_lineage(*, run: Run) -> list[UUID]:
     return [row["id"] for row in QUERIES.fetch("run_lineage", {"run_id": run.pk})]
 
 
-def run_epics_effective(*, run_ids: Sequence[UUID]) -> "QuerySet[RunEpic]":
+def run_items_effective(*, run_ids: Sequence[UUID]) -> "QuerySet[RunItem]":
     """Of each epic of these runs its part in the latest of them, with its lane and run.
 
     Args:
         run_ids: as `run_lineage` has them.
     """
     began = OuterRef("run__created_at")
-    later = RunEpic.objects.filter(
+    later = RunItem.objects.filter(
         Q(run__created_at__gt=began) | Q(run__created_at=began, run__gt=OuterRef("run")),
         run__in=run_ids[1:],  # the first is the largest, and later than none
-        epic_code=OuterRef("epic_code"),
+        code=OuterRef("code"),
     )
     # Fetched apart: joined, every lane would be read before the first page is cut off.
-    return RunEpic.objects.filter(~Exists(later), run__in=run_ids).prefetch_related("lane", "run")
+    return RunItem.objects.filter(~Exists(later), run__in=run_ids).prefetch_related("lane", "run")
 
 
 def run_effective(*, run: Run) -> EffectiveProgress:
     """The run's lineage as one: latest outcomes, and all that was spent on the way."""
     run_ids = run_lineage(run=run)
-    epics = run_epics_effective(run_ids=run_ids)
+    epics = run_items_effective(run_ids=run_ids)
     outcomes = epics.aggregate(
         epics=Count("pk"),
-        stories=Coalesce(Sum("stories_created"), 0),
-        stories_kept=Coalesce(Sum("stories_kept"), 0),
+        created=Coalesce(Sum("created"), 0),
+        kept=Coalesce(Sum("kept"), 0),
         **{
             name: Count("pk", filter=Q(status=status))
             for name, status in (
-                ("completed", RunEpicStatus.COMPLETED),
-                ("failed", RunEpicStatus.FAILED),
-                ("skipped", RunEpicStatus.SKIPPED),
-                ("cancelled", RunEpicStatus.CANCELLED),
-                ("generating", RunEpicStatus.GENERATING),
+                ("completed", ItemStatus.COMPLETED),
+                ("failed", ItemStatus.FAILED),
+                ("skipped", ItemStatus.SKIPPED),
+                ("cancelled", ItemStatus.CANCELLED),
+                ("generating", ItemStatus.GENERATING),
             )
         },
     )

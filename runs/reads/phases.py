@@ -6,10 +6,10 @@ A phase is kept nowhere: as it is told from the rows, it is true of them.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from runs.states import RunEpicStage, RunPhase, RunStatus
+from runs.states import ItemStage, RunPhase, RunStatus
 
-_BEFORE_CALLS = {RunEpicStage.VALIDATION, RunEpicStage.CONTEXT_BUILDING}
-_AFTER_CALLS = {RunEpicStage.POST_PROCESSING, RunEpicStage.STORAGE}
+_BEFORE_CALLS = {ItemStage.VALIDATION, ItemStage.CONTEXT_BUILDING}
+_AFTER_CALLS = {ItemStage.POST_PROCESSING, ItemStage.STORAGE}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from batchgen.db.clock import database_now
-from runs.models import Run, RunEpic
+from runs.models import Run, RunItem
 from runs.reads.eta import Mark, Remaining, remaining
 from runs.reads.phases import Doing, phase_of
-from runs.states import FINAL, LaneState, RunEpicStatus, RunPhase, RunStatus, WaitReason
+from runs.states import FINAL, ItemStatus, LaneState, RunPhase, RunStatus, WaitReason
 
 #: What a person may ask of a run that is not over.
 _CONTROLS: dict[str, tuple[str, ...]] = {
@@ -44,15 +44,15 @@ class RunProgress:
     skipped: int = 0
     cancelled: int = 0
     generating: int = 0
-    stories: int = 0
-    #: Stories of people that the run left as they were.
-    stories_kept: int = 0
+    created: int = 0
+    #: What people had edited and the run left as it was.
+    kept: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
-    #: As in RunEpic.
+    #: As in RunItem.
     unknown_calls: int = 0
     #: Lanes that have an epic.
     lanes_out: int = 0
@@ -89,7 +89,7 @@ class RunProgress:
 
     @property
     def total(self) -> int:
-        return self.run.total_epics
+        return self.run.total_items
 
     @property
     def done(self) -> int:
@@ -152,7 +152,7 @@ class RunProgress:
                 Mark(
                     at_ms=row["at_s"] * 1000,
                     runs=runs,
-                    lanes=min(count, self.run.total_epics),
+                    lanes=min(count, self.run.total_items),
                     done=row["details"]["epicsDone"],
                 )
             )
@@ -208,36 +208,36 @@ class RunProgress:
             return f"{word}; finishing {_epics(self.generating)} that had begun {place}"
         if self.run.status == RunStatus.PAUSED:
             return f"{word} {place}"
-        return f"{word}: {self.stories} stories from {_epics(self.completed)} {place}"
+        return f"{word}: {self.created} stories from {_epics(self.completed)} {place}"
 
 
-def stage_percent(run_epic: RunEpic) -> int:
+def stage_percent(item: RunItem) -> int:
     """How far its attempt is, or came; 0 while it waits for one."""
-    return run_epic.stage_percent if run_epic.stage else 0
+    return item.stage_percent if item.stage else 0
 
 
-def remaining_ms(run_epic: RunEpic) -> int | None:
+def remaining_ms(item: RunItem) -> int | None:
     """What is left of the attempt that is under way, as of its worker's last heartbeat."""
-    return run_epic.remaining_ms if run_epic.status == RunEpicStatus.GENERATING else None
+    return item.remaining_ms if item.status == ItemStatus.GENERATING else None
 
 
-def waiting_of(run_epic: RunEpic) -> Waiting | None:
+def waiting_of(item: RunItem) -> Waiting | None:
     """Why the epic waits, where it is more than its turn that has not come."""
-    lane = run_epic.lane
-    if run_epic.status != RunEpicStatus.PENDING:
+    lane = item.lane
+    if item.status != ItemStatus.PENDING:
         return None
-    if run_epic.run.status == RunStatus.PAUSED:
+    if item.run.status == RunStatus.PAUSED:
         return Waiting(reason=WaitReason.RUN_PAUSED)
     if lane is not None and lane.state == LaneState.PARKED:
         return Waiting(reason=lane.wait_reason, until_at=lane.wake_at)
     return None
 
 
-def duration_ms(run_epic: RunEpic) -> int | None:
+def duration_ms(item: RunItem) -> int | None:
     """From the epic's first claim to its end, waits in between and all; None before."""
-    if run_epic.started_at is None or run_epic.completed_at is None:
+    if item.started_at is None or item.completed_at is None:
         return None
-    elapsed = run_epic.completed_at - run_epic.started_at
+    elapsed = item.completed_at - item.started_at
     return max(0, round(elapsed.total_seconds() * 1000))
 
 

@@ -24,8 +24,8 @@ _THROUGHPUT_MIN = 5
 class CurrentEpic:
     """What a worker is doing."""
 
-    run_epic_id: UUID
-    epic_code: str
+    item_id: UUID
+    code: str
     since: datetime
 
 
@@ -104,8 +104,8 @@ def _workers(share: dict[str, object]) -> Iterable[WorkerStatus]:
             concurrency=worker.concurrency,
             current=tuple(
                 CurrentEpic(
-                    run_epic_id=row["run_epic_id"],
-                    epic_code=row["epic_code"],
+                    item_id=row["item_id"],
+                    code=row["code"],
                     since=row["since"],
                 )
                 for row in rows

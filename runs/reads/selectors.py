@@ -32,9 +32,9 @@ from epics.access import (
     projects_visible,
 )
 from epics.models import Membership, Project
-from runs.models import Lane, OpenEpic, Run, RunAction, RunEpic, Worker
+from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, Worker
 from runs.reads.eta import TYPICAL_EPIC_MS, expected_ms
-from runs.states import ACTIVE, LaneState, RunEpicStatus, RunType
+from runs.states import ACTIVE, ItemStatus, LaneState, RunType
 
 #: What a lane counts of its calls, next to what they cost.
 SPENT = (
@@ -49,8 +49,8 @@ _COUNTED = (
     "failed",
     "skipped",
     "cancelled",
-    "stories",
-    "stories_kept",
+    "created",
+    "kept",
     *SPENT,
 )
 #: Where a run's id goes in a statement that was made before.
@@ -77,15 +77,13 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
         .order_by("-moved_at")
         .values("pk")[:1]
     )
-    generating = RunEpic.objects.filter(
-        status=RunEpicStatus.GENERATING, lane=Subquery(moved_last)
+    generating = RunItem.objects.filter(
+        status=ItemStatus.GENERATING, lane=Subquery(moved_last)
     ).order_by()
-    current = generating.values(
-        json=JSONObject(code="epic_code", title="epic_title", order="order")
-    )
+    current = generating.values(json=JSONObject(code="code", title="title", order="order"))
     stages = (
-        RunEpic.objects.filter(
-            status=RunEpicStatus.GENERATING,
+        RunItem.objects.filter(
+            status=ItemStatus.GENERATING,
             lane__run=OuterRef("pk"),
             lane__state=LaneState.RUNNING,
         )
@@ -115,10 +113,12 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
 
 def _retry_succeeds() -> Q:
     """Whether `runs.engine.controls.run_retry` would start a run over the failed epics."""
-    failed = RunEpic.objects.filter(
-        run=OuterRef("pk"), status=RunEpicStatus.FAILED, epic__isnull=False
+    failed = RunItem.objects.filter(
+        run=OuterRef("pk"), status=ItemStatus.FAILED, target_id__isnull=False
     )
-    elsewhere = failed.filter(Exists(OpenEpic.objects.filter(epic=OuterRef("epic"))))
+    elsewhere = failed.filter(
+        Exists(OpenTarget.objects.filter(kind=OuterRef("kind"), target_id=OuterRef("target_id")))
+    )
     in_the_way = Run.objects.filter(
         ~Q(type=RunType.GENERATE_STORIES),
         project=OuterRef("project"),
@@ -204,15 +204,15 @@ def _run_to_read() -> Prepared[Run]:
     return Prepared(runs.filter(pk=_ANY_RUN), given=_ANY_RUN)
 
 
-def run_epics(*, run: Run) -> "QuerySet[RunEpic]":
+def run_items(*, run: Run) -> "QuerySet[RunItem]":
     """The run's epics in their order, with their lanes; each knows its run."""
-    return run.run_epics.select_related("lane").order_by("order")
+    return run.items.select_related("lane").order_by("order")
 
 
-def epics_generating(*, run_id: UUID) -> "QuerySet[RunEpic]":
+def epics_generating(*, run_id: UUID) -> "QuerySet[RunItem]":
     """What is being generated right now, the latest first."""
-    return RunEpic.objects.filter(
-        status=RunEpicStatus.GENERATING, lane__run=run_id, lane__state=LaneState.RUNNING
+    return RunItem.objects.filter(
+        status=ItemStatus.GENERATING, lane__run=run_id, lane__state=LaneState.RUNNING
     ).order_by("-lane__moved_at")
 
 
@@ -235,7 +235,7 @@ def epics_left_out(*, run: Run) -> dict[str, str]:
 def run_expected_ms(*, run: Run) -> int:
     """What the run may need, judged by the last ended run of its provider and model."""
     return expected_ms(
-        epics=run.total_epics,
+        epics=run.total_items,
         lanes=run.max_concurrency,
         delay_ms=run.delay_ms,
         epic_ms=_observed_epic_ms(run) or TYPICAL_EPIC_MS,
@@ -246,9 +246,9 @@ def _observed_epic_ms(run: Run) -> int | None:
     ended = Run.objects.filter(
         provider=run.provider, model=run.model, completed_at__isnull=False
     ).order_by("-created_at", "-id")
-    observed = RunEpic.objects.filter(
+    observed = RunItem.objects.filter(
         run=Subquery(ended.values("pk")[:1]),
         order__lte=_OBSERVED_EPICS,
-        status=RunEpicStatus.COMPLETED,
+        status=ItemStatus.COMPLETED,
     ).aggregate(mean=Avg(F("completed_at") - F("started_at")))["mean"]
     return None if observed is None else round(observed.total_seconds() * 1000)

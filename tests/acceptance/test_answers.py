@@ -11,7 +11,7 @@ from epics.files.backlog_export import FORMATS
 from epics.files.backlog_import import backlog_import
 from epics.models import Project
 from runs.engine.start import RunOptions, run_start
-from runs.models import ProviderCall, RunEpic, RunLog
+from runs.models import ProviderCall, RunItem, RunLog
 from tests.acceptance.fleet import Fleet, wait_until_ended
 from tests.conftest import Simulator
 from tests.integration.engine.world import assert_counted, project_make
@@ -96,8 +96,8 @@ def test_every_epic_gets_its_stories_and_pays_for_no_call_more(
     }
     assert ProviderCall.objects.count() == len(calls)
     assert_counted(run)
-    epics = {name: RunEpic.objects.get(run=run, epic_code=code) for name, code in codes.items()}
-    assert {epic.stories_created for epic in epics.values()} <= {5, 6, 7, 8}
+    epics = {name: RunItem.objects.get(run=run, code=code) for name, code in codes.items()}
+    assert {epic.created for epic in epics.values()} <= {5, 6, 7, 8}
     _assert_unknown_is_booked_as_unknown(epics["no usage"])
     assert epics["what cannot be stored, unpaid"].unknown_calls == 1
     assert "200,000 characters" in epics["a note of 200,000 characters"].notes[-1]
@@ -106,12 +106,12 @@ def test_every_epic_gets_its_stories_and_pays_for_no_call_more(
     _assert_comes_in_again(project)
 
 
-def _assert_unknown_is_booked_as_unknown(epic: RunEpic) -> None:
+def _assert_unknown_is_booked_as_unknown(epic: RunItem) -> None:
     call = epic.calls.get()
     assert (call.input_tokens, call.output_tokens, call.cost_usd) == (None, None, None)
     assert (call.outcome, epic.unknown_calls, epic.input_tokens) == ("ANSWERED", 1, 0)
     assert "did not say what a call took" in epic.notes[-1]
-    lines = RunLog.objects.filter(run=epic.run, epic_code=epic.epic_code).order_by("id")
+    lines = RunLog.objects.filter(run=epic.run, item_code=epic.code).order_by("id")
     assert epic.notes[-1] in [line.message for line in lines][-1]
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 
 from runs.engine.controls import run_control, run_epic_cancel
 from runs.engine.start import RunOptions, run_start
-from runs.models import ProviderCall, Run, RunEpic, Worker
+from runs.models import ProviderCall, Run, RunItem, Worker
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator
 from tests.integration.engine.world import assert_counted, project_make
@@ -36,16 +36,16 @@ def test_cancelling_an_epic_aborts_its_call_within_a_second(
     provider.faults([{"match": {"epic": "E1"}, "action": {"type": "stall"}}])
     fleet.start()
     run = _start(epics=3, lanes=2)
-    epic = RunEpic.objects.get(run=run, epic_code="E1")
+    epic = RunItem.objects.get(run=run, code="E1")
     wait_for(lambda: _in_flight(provider), "the call began")
-    run_epic_cancel(run_epic=epic, user=dana)
+    run_epic_cancel(item=epic, user=dana)
     asked = time.time()
     wait_until_ended(run)
     epic.refresh_from_db()
     assert (epic.status, run.status) == ("CANCELLED", "SUCCEEDED")
     (aborted,) = [c for c in provider.stats()["calls"] if c["status"] == "aborted"]
     assert aborted["end"] - asked < 1
-    assert ProviderCall.objects.get(run_epic=epic).outcome == "FAILED"
+    assert ProviderCall.objects.get(item=epic).outcome == "FAILED"
     assert_counted(run)
 
 
@@ -62,8 +62,8 @@ def test_a_worker_told_to_stop_finishes_its_calls_and_takes_no_more(
     calls = provider.stats()["calls"]
     assert {call["status"] for call in calls} == {200}
     assert not [call for call in calls if call["start"] > told + 0.5]
-    assert RunEpic.objects.filter(run=run, status="GENERATING").count() == 0
-    assert RunEpic.objects.filter(run=run, status="COMPLETED").count() == len(calls)
+    assert RunItem.objects.filter(run=run, status="GENERATING").count() == 0
+    assert RunItem.objects.filter(run=run, status="COMPLETED").count() == len(calls)
     provider.config(latency_ms=0)
     fleet.start("w2")
     wait_until_ended(run)
@@ -80,7 +80,7 @@ def test_what_outlasts_the_grace_period_is_given_back(fleet: Fleet, provider: Si
     wait_for(lambda: _in_flight(provider), "the call began")
     worker.process.send_signal(signal.SIGTERM)
     assert worker.process.wait(20) == 0
-    epic = RunEpic.objects.get(run=run)
+    epic = RunItem.objects.get(run=run)
     assert (epic.status, epic.attempt, epic.crashes) == ("PENDING", 0, 0)
     fleet.start("w2")
     wait_until_ended(run)

@@ -14,7 +14,7 @@ from epics.files.backlog_import import backlog_import
 from epics.models import Project, Story
 from runs.engine.dispatch import messages_waiting
 from runs.engine.start import RunOptions, run_start
-from runs.models import Lane, ProviderCall, Run, RunEpic
+from runs.models import Lane, ProviderCall, Run, RunItem
 from runs.states import Pacing
 from tests.acceptance.fleet import Fleet, wait_until_ended
 from tests.conftest import Simulator
@@ -48,11 +48,11 @@ def test_every_epic_of_every_real_backlog_gets_its_stories(
     runs = {name: _start(project) for name, project in projects.items()}
     wait_until_ended(*runs.values())
     for name, run in runs.items():
-        epics = RunEpic.objects.filter(run=run)
+        epics = RunItem.objects.filter(run=run)
         assert (name, run.status) == (name, "SUCCEEDED")
         assert {epic.status for epic in epics} == {"COMPLETED"}
         assert len(epics) == len(documents[name]["epics"])
-        assert all(5 <= epic.stories_created <= 8 for epic in epics)
+        assert all(5 <= epic.created <= 8 for epic in epics)
         assert_counted(run)
     stats = provider.stats()
     assert len(stats["calls"]) == ProviderCall.objects.count()
@@ -66,7 +66,7 @@ def test_every_epic_of_every_real_backlog_gets_its_stories(
 
 def _assert_at_rest() -> None:
     assert set(Lane.objects.values_list("state", flat=True)) == {"idle"}
-    assert not RunEpic.objects.filter(status__in=("PENDING", "GENERATING")).exists()
+    assert not RunItem.objects.filter(status__in=("PENDING", "GENERATING")).exists()
     assert messages_waiting() == frozenset()
 
 
@@ -85,11 +85,11 @@ def test_one_epics_failure_leaves_the_others_completed(
     fleet.start()
     run = _start(project_make(epics=6))
     wait_until_ended(run)
-    failed = RunEpic.objects.get(run=run, status="FAILED")
-    assert (failed.epic_code, failed.error_code) == ("E3", code)
+    failed = RunItem.objects.get(run=run, status="FAILED")
+    assert (failed.code, failed.error_code) == ("E3", code)
     assert advice in failed.error
     assert len(failed.error) > 30
-    assert RunEpic.objects.filter(run=run, status="COMPLETED").count() == 5
+    assert RunItem.objects.filter(run=run, status="COMPLETED").count() == 5
     assert run.status == "COMPLETED_WITH_ERRORS"
     assert not Story.objects.filter(epic__code="E3").exists()
     assert_counted(run)

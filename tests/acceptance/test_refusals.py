@@ -11,7 +11,7 @@ from runs.closures import closed_gates
 from runs.engine.controls import run_control
 from runs.engine.start import RunOptions, run_start
 from runs.gates import gate_open
-from runs.models import Lane, Run, RunEpic
+from runs.models import Lane, Run, RunItem
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator
 from tests.integration.engine.world import assert_counted, project_make
@@ -56,7 +56,7 @@ def test_a_run_is_paused_at_the_first_and_goes_on_once_that_is_settled(
     assert words in run.error
     assert "resume" in run.error
     assert len(provider.stats()["calls"]) == 1
-    epics = RunEpic.objects.filter(run=run)
+    epics = RunItem.objects.filter(run=run)
     assert set(epics.values_list("status", "attempt", "error_code")) == {("PENDING", 0, "")}
 
     provider.faults([])
@@ -68,7 +68,7 @@ def test_a_run_is_paused_at_the_first_and_goes_on_once_that_is_settled(
 
 
 def _under_way(run: Run) -> bool:
-    return RunEpic.objects.filter(run=run, status="GENERATING").exists()
+    return RunItem.objects.filter(run=run, status="GENERATING").exists()
 
 
 def test_a_key_that_a_mistake_shut_is_opened_by_hand_and_the_run_goes_on(

@@ -20,7 +20,7 @@ from batchgen.local.place import ROOT, free_port
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from runs.engine.start import RunOptions, run_start
-from runs.models import RunEpic
+from runs.models import RunItem
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.acceptance.live.web import web_start
 from tests.conftest import Simulator
@@ -93,7 +93,7 @@ def test_a_run_outlives_a_server_that_takes_no_writes_for_a_while(
     running = fleet.start(concurrency=4)
     user = user_make()
     run = run_start(project=project_make(user, epics=16), user=user, options=RunOptions())
-    wait_for(lambda: RunEpic.objects.filter(status="COMPLETED").exists(), "an epic is done")
+    wait_for(lambda: RunItem.objects.filter(status="COMPLETED").exists(), "an epic is done")
     turned("on")
     time.sleep(3)
     turned("off")

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 
 from epics.models import Membership
 from runs.engine.start import RunOptions, run_start
-from runs.models import Run, RunEpic
+from runs.models import Run, RunItem
 from runs.states import Priority
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator
@@ -28,7 +28,7 @@ def test_a_users_run_goes_on_beside_many_urgent_ones_of_another(
     fleet.start(concurrency=4)
     mary, lee = (User.objects.create(username=name) for name in ("mary", "lee"))
     many = [_start(mary, number=n, epics=50, lanes=50, priority=Priority.HIGH) for n in range(5)]
-    done = RunEpic.objects.filter(run__in=many, completed_at__isnull=False)
+    done = RunItem.objects.filter(run__in=many, completed_at__isnull=False)
     wait_for(lambda: done.count() > 4, "they are under way")
     one = _start(lee, number=1, epics=4, lanes=2, priority=Priority.LOW)
     before = done.filter(completed_at__lt=one.created_at).count()

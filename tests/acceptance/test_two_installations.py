@@ -127,7 +127,7 @@ def test_side_by_side_with_default_settings(two: tuple[Installation, Installatio
     for each in two:
         ((status, done, calls),) = each.query(
             "SELECT run.status, count(*), (SELECT count(*) FROM runs_providercall)"
-            " FROM runs_run run JOIN runs_runepic epic ON epic.run_id = run.id GROUP BY run.id"
+            " FROM runs_run run JOIN runs_runitem epic ON epic.run_id = run.id GROUP BY run.id"
         )
         assert (status, done) == ("SUCCEEDED", calls)
         epics += int(str(done))

@@ -17,7 +17,7 @@ from epics.models import Project, Story
 from epics.services import project_update, story_update
 from providers.anthropic.client import ProviderClient
 from runs.engine.transitions import run_finalize
-from runs.models import Run, RunAction, RunEpic, RunLog, Worker
+from runs.models import Run, RunAction, RunItem, RunLog, Worker
 from runs.reads.log import log_after
 from runs.states import RunStatus
 from tests.clocks import host_clock
@@ -107,7 +107,7 @@ def test_a_runs_times_are_postgresqls(step_s: float) -> None:
         world.finish(step)
         run_finalize(run_id=world.run.id)
     run = Run.objects.get()
-    epic, action, lines = RunEpic.objects.get(), RunAction.objects.get(), RunLog.objects.all()
+    epic, action, lines = RunItem.objects.get(), RunAction.objects.get(), RunLog.objects.all()
     for moment in (
         *(run.created_at, run.started_at, run.completed_at),
         *(epic.started_at, epic.completed_at, action.at),
@@ -191,12 +191,12 @@ def test_a_lane_waits_its_pace_and_no_longer(step_s: float, simulator: Simulator
     waits: list[float] = []
     worker._stopping.wait = waits.append  # type: ignore[method-assign,assignment]
     world = World.make(epics=2, lanes=2)
-    holds = world.holds()
+    fences = world.fences()
     with host_clock(step_s):
         due_at = DATABASE.now().timestamp() + 0.8
-    worker.work(holds[0], FIRST, due_at=due_at)
+    worker.work(fences[0], FIRST, due_at=due_at)
     with host_clock(step_s):
-        worker.work(holds[1], FIRST, due_at=DATABASE.now().timestamp() + 0.8)
+        worker.work(fences[1], FIRST, due_at=DATABASE.now().timestamp() + 0.8)
     client.close()
     assert all(0 < wait <= 0.8 for wait in waits)
     assert len(waits) == 2

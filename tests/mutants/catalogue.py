@@ -52,30 +52,30 @@ def _mutant(guard: str, file: str, old: str, new: str, *tests: str, schema: bool
     return Mutant(guard=guard, file=file, changes=((old, new),), tests=tests, schema=schema)
 
 
-_CLAIM_LANE = """      AND runs_lane.generation = %(generation)s
+_CLAIM_LANE = """      AND runs_lane.fencing_token = %(fencing_token)s
       AND runs_lane.state = 'sent'
       AND runs_lane.index < run.max_concurrency
       AND run.status IN ('QUEUED', 'RUNNING')
       AND EXISTS (
-          SELECT FROM runs_runepic
-          WHERE id = %(run_epic_id)s AND lane_id = %(lane_id)s AND status = 'PENDING'
+          SELECT FROM runs_runitem
+          WHERE id = %(item_id)s AND lane_id = %(lane_id)s AND status = 'PENDING'
       )
-    RETURNING runs_lane.id, runs_lane.strain
+    RETURNING runs_lane.id, runs_lane.rate_limit_streak
 """
-_CLAIM_EPIC = "WHERE runs_runepic.id = %(run_epic_id)s AND runs_runepic.status = 'PENDING'\n"
+_CLAIM_EPIC = "WHERE runs_runitem.id = %(item_id)s AND runs_runitem.status = 'PENDING'\n"
 
 PROGRESS = (
     _mutant(
         "progress: an overtaken attempt's is not told",
         SQL,
-        "        ON lane.id = reached.lane_id AND lane.generation = reached.generation\n",
+        "        ON lane.id = reached.lane_id AND lane.fencing_token = reached.fencing_token\n",
         "        ON lane.id = reached.lane_id\n",
         f"{WORKER}test_a_beat_tells_nothing_of_an_attempt_that_was_overtaken",
     ),
     _mutant(
         "progress: what did not change is not written",
         "workers/process.py",
-        "            if self._reported.get(hold, CLAIMED).place != now.place\n",
+        "            if self._reported.get(fence, CLAIMED).place != now.place\n",
         "",
         f"{WORKER}test_a_beat_without_news_writes_nothing",
     ),
@@ -83,9 +83,10 @@ PROGRESS = (
 
 CLAIMING = (
     _mutant(
-        "claim: the message's generation",
+        "claim: the message's fencing token",
         SQL,
-        "      AND runs_lane.generation = %(generation)s\n      AND runs_lane.state = 'sent'\n",
+        "      AND runs_lane.fencing_token = %(fencing_token)s\n"
+        "      AND runs_lane.state = 'sent'\n",
         "      AND runs_lane.state = 'sent'\n",
         f"{LANES}test_a_message_of_an_older_generation_claims_nothing",
     ),
@@ -99,7 +100,7 @@ CLAIMING = (
                     " AND status = 'PENDING'", ""
                 ),
             ),
-            (_CLAIM_EPIC, "WHERE runs_runepic.id = %(run_epic_id)s\n"),
+            (_CLAIM_EPIC, "WHERE runs_runitem.id = %(item_id)s\n"),
         ),
         tests=(f"{LANES}test_a_message_is_claimed_once_however_often_it_comes",),
     ),
@@ -111,9 +112,9 @@ CLAIMING = (
                 _CLAIM_LANE,
                 _CLAIM_LANE.replace("AND runs_lane.state = 'sent'", "")
                 .replace(" AND status = 'PENDING'", "")
-                .replace("AND runs_lane.generation = %(generation)s", ""),
+                .replace("AND runs_lane.fencing_token = %(fencing_token)s", ""),
             ),
-            (_CLAIM_EPIC, "WHERE runs_runepic.id = %(run_epic_id)s\n"),
+            (_CLAIM_EPIC, "WHERE runs_runitem.id = %(item_id)s\n"),
         ),
         tests=(f"{FAULTS}test_copied_dropped_and_reordered_messages_change_nothing",),
     ),
@@ -211,12 +212,12 @@ CLAIMING = (
 
 FINISHING = (
     _mutant(
-        "finish: the lane's generation",
+        "finish: the lane's fencing token",
         SQL,
         """           run.persona_set, run.max_tokens, run.provider, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
-      AND lane.generation = %(generation)s
+      AND lane.fencing_token = %(fencing_token)s
 """,
         """           run.persona_set, run.max_tokens, run.provider, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
@@ -227,10 +228,12 @@ FINISHING = (
     _mutant(
         "finish: the epic is GENERATING",
         SQL,
-        """      AND runs_runepic.status = 'GENERATING'
-    RETURNING runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.stories_created,
+        """      AND runs_runitem.status = 'GENERATING'
+    RETURNING runs_runitem.kind, runs_runitem.target_id, runs_runitem.code,
+              runs_runitem.created, runs_runitem.kept,
 """,
-        """    RETURNING runs_runepic.epic_id, runs_runepic.epic_code, runs_runepic.stories_created,
+        """    RETURNING runs_runitem.kind, runs_runitem.target_id, runs_runitem.code,
+              runs_runitem.created, runs_runitem.kept,
 """,
         f"{LANES}test_an_epic_that_is_not_generated_any_more_is_not_finished",
     ),
@@ -315,11 +318,11 @@ FINISHING = (
     _mutant(
         "a refused message sends no other",
         "workers/process.py",
-        '            log.debug("late or doubled: lane %s.%s", hold.lane_id, hold.generation)\n'
+        '            log.debug("late or doubled: lane %s.%s", fence.lane_id, fence.fencing_token)\n'
         "            return\n",
         "            from runs.engine.dispatch import Link, send\n\n"
-        "            send([Link(run_id=self.id, run_epic_id=hold.run_epic_id, lane_id=hold.lane_id,"
-        ' generation=hold.generation + 1, priority="NORMAL", epic_code="", epic_title="")])\n'
+        "            send([Link(run_id=self.id, item_id=fence.item_id, lane_id=fence.lane_id,"
+        ' fencing_token=fence.fencing_token + 1, priority="NORMAL", code="", title="")])\n'
         "            return\n",
         f"{WORKER}test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none",
     ),
@@ -357,8 +360,8 @@ RUN_STATUS = (
     _mutant(
         "cancel of one epic: its run is active",
         SQL,
-        "    WHERE epic.id = %(run_epic_id)s AND run.status IN ('QUEUED', 'RUNNING', 'PAUSED')\n",
-        "    WHERE epic.id = %(run_epic_id)s\n",
+        "    WHERE epic.id = %(item_id)s AND run.status IN ('QUEUED', 'RUNNING', 'PAUSED')\n",
+        "    WHERE epic.id = %(item_id)s\n",
         f"{CONTROLS}TestCancelOfOneEpic::test_in_a_run_that_is_over_it_is_refused",
     ),
     _mutant(
@@ -433,10 +436,8 @@ RUN_STATUS = (
     _mutant(
         "an epic is open in one run (primary key)",
         SQL,
-        "INSERT INTO runs_openepic (epic_id, run_id) SELECT epic_id, %(run_id)s FROM made "
-        "ORDER BY epic_id\n",
-        "INSERT INTO runs_openepic (epic_id, run_id) SELECT epic_id, %(run_id)s FROM made "
-        "ORDER BY epic_id\nON CONFLICT DO NOTHING\n",
+        "SELECT kind, target_id, %(run_id)s FROM made ORDER BY target_id\n",
+        "SELECT kind, target_id, %(run_id)s FROM made ORDER BY target_id\nON CONFLICT DO NOTHING\n",
         f"{OPEN}TestRaces::test_of_many_starts_over_overlapping_epics_each_epic_is_in_one",
     ),
     _mutant(
@@ -462,8 +463,8 @@ RUN_STATUS = (
     ),
     _mutant(
         "a cancel: what is generated stays open",
-        "runs/engine/open_epics.py",
-        '.exclude(epic__in=generating.values("epic")).delete()',
+        "runs/engine/open_targets.py",
+        ".exclude(target_id__in=targets).delete()",
         ".delete()",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
@@ -485,21 +486,24 @@ RUN_STATUS = (
     _mutant(
         "a draining run's epic is closed by its finish",
         SQL,
-        "      AND runs_openepic.epic_id = done.epic_id AND runs_openepic.run_id = lane.run_id\n",
+        "      AND (open.kind, open.target_id, open.run_id) = "
+        "(done.kind, done.target_id, lane.run_id)\n",
         "      AND false\n",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
     _mutant(
         "a draining run's epic is closed when it is given back",
         SQL,
-        "      AND runs_openepic.epic_id = back.epic_id AND runs_openepic.run_id = lane.run_id\n",
+        "      AND (open.kind, open.target_id, open.run_id) = "
+        "(back.kind, back.target_id, lane.run_id)\n",
         "      AND false\n",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
     _mutant(
         "a draining run's epic is closed when it is taken back",
         SQL,
-        "      AND runs_openepic.epic_id = back.epic_id AND runs_openepic.run_id = back.run_id\n",
+        "      AND (open.kind, open.target_id, open.run_id) = "
+        "(back.kind, back.target_id, back.run_id)\n",
         "      AND false\n",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),

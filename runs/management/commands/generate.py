@@ -157,7 +157,7 @@ def _epic_ids(project: Project, codes: list[str] | None) -> list[UUID] | None:
 
 def _started_line(project: Project, run: Run) -> str:
     return (
-        f"{plain(project.name)}: run {run.pk} over {run.total_epics} epics, {run.mode}, "
+        f"{plain(project.name)}: run {run.pk} over {run.total_items} epics, {run.mode}, "
         f"{run.max_concurrency} at a time, {run.model} answered by {run.provider}."
     )
 

@@ -107,7 +107,7 @@ def _table(runs: list[Run]) -> Table:
             run.status,
             f"{progress.total - progress.left}/{progress.total}",
             str(progress.failed),
-            str(progress.stories),
+            str(progress.created),
             f"${progress.cost_usd:.4f}",
             duration_text(progress.elapsed_ms),
         )
@@ -146,7 +146,7 @@ def _retry(console: Console, run: Run, options: dict[str, Any]) -> Run:
     retry = run_retry(
         run=run, user=_actor(options["user"]), include_pending=options["include_pending"]
     )
-    console.print(Text(f"Run {retry.pk} does {retry.total_epics} epics of run {run.pk} again."))
+    console.print(Text(f"Run {retry.pk} does {retry.total_items} epics of run {run.pk} again."))
     return retry
 
 

@@ -13,7 +13,7 @@ from epics.models import Membership, Project
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
 from runs.models import Run, RunAction
-from runs.states import RunEpicStatus, RunStatus
+from runs.states import ItemStatus, RunStatus
 from tests.factories import client_of, project_make, user_make
 from tests.integration.engine.world import World, worker_make
 
@@ -114,7 +114,7 @@ def _special(user: User, home: Project, spare: int) -> dict[str, Words]:
         "batchCancel": doomed,
         "runEpicCancel": {
             "path.run_id": [str(wide.pk)],
-            "path.run_epic_id": _ids(wide.run_epics.all()),
+            "path.run_epic_id": _ids(wide.items.all()),
         },
     }
 
@@ -126,7 +126,7 @@ def _runs(user: User) -> list[Run]:
     """One in every status, with epics in every status, done with the engine's own steps."""
     queued = _run(World.make(begin=False), user)
     broken = World.make(epics=5, lanes=3)
-    for status in (RunEpicStatus.FAILED, RunEpicStatus.COMPLETED, RunEpicStatus.SKIPPED):
+    for status in (ItemStatus.FAILED, ItemStatus.COMPLETED, ItemStatus.SKIPPED):
         _step(broken, status)
     running = _run(broken, user)
     cancelled = _run(World.make(), user)
@@ -137,14 +137,14 @@ def _runs(user: User) -> list[Run]:
 
 
 def _ended(statuses: str) -> World:
-    names = {"C": RunEpicStatus.COMPLETED, "F": RunEpicStatus.FAILED}
+    names = {"C": ItemStatus.COMPLETED, "F": ItemStatus.FAILED}
     world = World.make(epics=len(statuses), lanes=1)
     for letter in statuses:
         _step(world, names[letter])
     return world
 
 
-def _step(world: World, status: RunEpicStatus) -> None:
+def _step(world: World, status: ItemStatus) -> None:
     step = world.claim()
     assert step is not None
     world.finish(step, status=status)

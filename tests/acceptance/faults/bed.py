@@ -254,7 +254,7 @@ class Bed:
         with connection.cursor() as cursor:
             # Not all of them refer to each other.
             cursor.execute(
-                "TRUNCATE epics_project, runs_run, runs_openepic, runs_runlog, runs_worker, "
+                "TRUNCATE epics_project, runs_run, runs_opentarget, runs_runlog, runs_worker, "
                 "runs_closure CASCADE"
             )
         redis.client().flushall()

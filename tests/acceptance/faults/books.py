@@ -12,8 +12,8 @@ from django.db.models import Count, Max, Min
 
 from epics.models import Epic, Story
 from runs.engine.dispatch import messages_waiting
-from runs.models import Lane, ProviderCall, Run, RunEpic
-from runs.states import ACTIVE, CallOutcome, LaneState, RunEpicStatus, RunStatus
+from runs.models import Lane, ProviderCall, Run, RunItem
+from runs.states import ACTIVE, CallOutcome, ItemStatus, LaneState, RunStatus
 from tests.acceptance.faults.bed import LEASE_S, NotInTime, wait_for
 from tests.acceptance.faults.journal import Control, Journal, Step
 from tests.acceptance.faults.scene import Scene
@@ -29,7 +29,7 @@ _REST_S = 15.0
 _ATTEMPT_S = 10.0
 #: A thawed worker learns at its next heartbeat that its calls are not its own any more.
 _ZOMBIE_S = 2.0
-_OPEN = (RunEpicStatus.PENDING, RunEpicStatus.GENERATING)
+_OPEN = (ItemStatus.PENDING, ItemStatus.GENERATING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +52,7 @@ class Books:
     lanes: int
     runs: list[Run]
     calls: dict[str, list[SeenCall]]
-    epics: list[RunEpic]
+    epics: list[RunItem]
     lost: set[str]
     doubled: set[str]
     #: Calls that had been made before, by when they started.
@@ -84,7 +84,7 @@ def books_of(scene: Scene, *, complete: bool = True) -> Books:
     runs = list(Run.objects.filter(id__in=[run.id for run in scene.runs]).order_by("created_at"))
     _check_rest(journal)
     calls = _seen(scene.bed.provider.calls())
-    epics = list(RunEpic.objects.filter(run__in=runs).order_by("run__created_at", "order"))
+    epics = list(RunItem.objects.filter(run__in=runs).order_by("run__created_at", "order"))
     lost = _lost(scene, runs, epics) if complete else set()
     doubled = _doubled(journal, epics)
     _check_counters(journal, runs)
@@ -125,14 +125,14 @@ def _seen(calls: Iterable[dict[str, Any]]) -> dict[str, list[SeenCall]]:
     return seen
 
 
-def _lost(scene: Scene, runs: list[Run], epics: list[RunEpic]) -> set[str]:
+def _lost(scene: Scene, runs: list[Run], epics: list[RunItem]) -> set[str]:
     """I1: epics that are not final in an ended run, and epics of the project in no last run."""
     journal = scene.journal
     status_of = {run.id: run.status for run in runs}
     for run in runs:
         if run.status in ACTIVE or run.completed_at is None:
             journal.violate("I1", f"run {run.id} is {run.status}, ended at {run.completed_at}")
-    last = {epic.epic_id: epic for epic in epics}  # in the order of their runs
+    last = {epic.target_id: epic for epic in epics}  # in the order of their runs
     lost = {str(epic.id) for epic in last.values() if epic.status in _OPEN}
     lost |= {
         str(epic.id)
@@ -146,12 +146,12 @@ def _lost(scene: Scene, runs: list[Run], epics: list[RunEpic]) -> set[str]:
     return lost
 
 
-def _doubled(journal: Journal, epics: list[RunEpic]) -> set[str]:
+def _doubled(journal: Journal, epics: list[RunItem]) -> set[str]:
     """I2: epics whose stories are not exactly those of the run that completed them last."""
-    completed = {e.epic_id: e for e in epics if e.status == RunEpicStatus.COMPLETED}
+    completed = {e.target_id: e for e in epics if e.status == ItemStatus.COMPLETED}
     counts: dict[UUID, Counter[UUID | None]] = defaultdict(Counter)
     orders: dict[UUID, set[int]] = defaultdict(set)
-    rows = Story.objects.filter(epic__in=[epic.epic_id for epic in epics])
+    rows = Story.objects.filter(epic__in=[epic.target_id for epic in epics])
     for epic_id, run_id, order in rows.values_list("epic_id", "run_id", "order"):
         counts[epic_id][run_id] += 1
         orders[epic_id].add(order)
@@ -160,8 +160,8 @@ def _doubled(journal: Journal, epics: list[RunEpic]) -> set[str]:
         for epic_id, epic in completed.items()
         if epic_id is not None
         and (
-            counts[epic_id] != {epic.run_id: epic.stories_created}
-            or orders[epic_id] != set(range(1, epic.stories_created + 1))
+            counts[epic_id] != {epic.run_id: epic.created}
+            or orders[epic_id] != set(range(1, epic.created + 1))
         )
     }
     unasked = counts.keys() - completed.keys()
@@ -175,7 +175,7 @@ def _check_counters(journal: Journal, runs: list[Run]) -> None:
     for run in runs:
         try:
             # Whose stories stand is I2's question: a later run may have replaced a run's.
-            assert_counted(run, stories_kept=False)
+            assert_counted(run, kept=False)
         except AssertionError as error:
             journal.violate("I3", f"run {run.id}: {error}")
 
@@ -188,14 +188,14 @@ def _check_open(journal: Journal, runs: list[Run]) -> None:
         journal.violate("I13", str(error))
     # By the database's clock, which both times are of.
     spans = (
-        RunEpic.objects.filter(run__in=runs, epic__isnull=False, calls__isnull=False)
+        RunItem.objects.filter(run__in=runs, target_id__isnull=False, calls__isnull=False)
         .annotate(begun=Min("calls__started_at"), ended=Max("calls__ended_at"))
-        .order_by("epic", "begun")
+        .order_by("target_id", "begun")
     )
     for before, after in pairwise(spans):
-        if before.epic_id == after.epic_id and after.begun < before.ended:
+        if before.target_id == after.target_id and after.begun < before.ended:
             runs_told = f"{before.run_id} and {after.run_id}"
-            journal.violate("I13", f"{before.epic_code} in {runs_told} at the same time")
+            journal.violate("I13", f"{before.code} in {runs_told} at the same time")
 
 
 def _extra(calls: dict[str, list[SeenCall]]) -> list[SeenCall]:
@@ -220,7 +220,7 @@ def _check_calls(journal: Journal, calls: dict[str, list[SeenCall]], extra: list
     intents = Counter(
         str(marker)
         for marker in ProviderCall.objects.exclude(outcome=CallOutcome.NOT_MADE).values_list(
-            "run_epic_id", flat=True
+            "item_id", flat=True
         )
     )
     for marker, mine in calls.items():
@@ -329,7 +329,7 @@ def _unrest() -> list[str]:
     found = {
         "messages wait": len(messages_waiting()),
         "lanes are not idle": states,
-        "epics are generated": RunEpic.objects.filter(status=RunEpicStatus.GENERATING).count(),
+        "epics are generated": RunItem.objects.filter(status=ItemStatus.GENERATING).count(),
         "calls have no end": ProviderCall.objects.filter(outcome=CallOutcome.STARTED).count(),
     }
     return [f"{number} {what}" for what, number in found.items() if number]

@@ -12,7 +12,7 @@ from rich.console import Console
 from batchgen.redis import client as redis
 from providers.registry import limit_pool
 from runs.closures import closure_write
-from runs.models import PacingProfile, RunEpic
+from runs.models import PacingProfile, RunItem
 from runs.states import Pacing
 from tests.acceptance.faults.bed import Bed
 from tests.acceptance.faults.books import LATE_S, Books, books_of
@@ -127,7 +127,7 @@ def _controls(bed: Bed, asked: Asked, load: Load, console: Console, *, number: i
 
 def _ended(scene: Scene) -> int:
     """Epics that are committed as ended: counts taken round the answer enclose its moment."""
-    return RunEpic.objects.filter(run=scene.run, status__in=("COMPLETED", "FAILED")).count()
+    return RunItem.objects.filter(run=scene.run, status__in=("COMPLETED", "FAILED")).count()
 
 
 def _tell_controls(
@@ -227,14 +227,14 @@ def poison(bed: Bed, asked: Asked, console: Console) -> list[str]:
     books = books_of(scene)
     _check_poison(scene, books)
     deaths = len(books.journal.losses)
-    failed = [epic.epic_code for epic in books.epics if epic.status == "FAILED"]
+    failed = [epic.code for epic in books.epics if epic.status == "FAILED"]
     console.print(f"{_POISON} killed {deaths} workers. Failed: {', '.join(failed)}.")
     _tell_violations(books, console)
     return books.violations
 
 
 def _check_poison(scene: Scene, books: Books) -> None:
-    failed = {epic.epic_code: epic for epic in books.epics if epic.status == "FAILED"}
+    failed = {epic.code: epic for epic in books.epics if epic.status == "FAILED"}
     if set(failed) != {_POISON}:
         scene.journal.violate("F9", f"failed: {sorted(failed)}, poisonous is {_POISON} alone")
     elif (failed[_POISON].error_code, failed[_POISON].crashes) != ("POISON", 3):

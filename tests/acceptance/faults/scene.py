@@ -17,7 +17,7 @@ from epics.models import Project
 from runs.engine.controls import run_change, run_control, run_retry
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import Moved
-from runs.models import Lane, Run, RunEpic
+from runs.models import Lane, Run, RunItem
 from runs.states import LaneState, Pacing, RunStatus
 from tests.acceptance.faults.bed import LEASE_S, Bed, NotInTime, WorkerProcess, wait_for
 from tests.acceptance.faults.journal import Control, Journal, Limit, Loss
@@ -72,7 +72,7 @@ class Scene:
     def is_runnable(self) -> bool:
         """Whether epics wait in a run that is under way."""
         return self.patiently(
-            lambda: RunEpic.objects.filter(
+            lambda: RunItem.objects.filter(
                 run__in=self.runs,
                 run__status__in=(RunStatus.QUEUED, RunStatus.RUNNING),
                 status="PENDING",

@@ -22,14 +22,14 @@ _LOOK_S = 0.5
 
 _LANES = """
 SELECT left(lane.run_id::text, 8), lane.index, lane.index < run.max_concurrency, lane.state,
-       COALESCE(epic.epic_code || ' ' || epic.status, '-'), lane.generation,
+       COALESCE(epic.code || ' ' || epic.status, '-'), lane.fencing_token,
        COALESCE(worker.name, '-'),
        round(extract(epoch FROM lane.wake_at - clock_timestamp())::numeric, 1),
        lane.wait_reason, lane.id
 FROM runs_lane lane
 JOIN runs_run run ON run.id = lane.run_id
 LEFT JOIN runs_worker worker ON worker.id = lane.worker_id
-LEFT JOIN runs_runepic epic ON epic.lane_id = lane.id AND epic.status IN ('PENDING', 'GENERATING')
+LEFT JOIN runs_runitem epic ON epic.lane_id = lane.id AND epic.status IN ('PENDING', 'GENERATING')
 WHERE run.completed_at IS NULL
 ORDER BY run.created_at, lane.index
 """
@@ -48,7 +48,7 @@ SELECT left(run.id::text, 8), run.status, run.max_concurrency, run.error_code,
        COUNT(*) FILTER (WHERE epic.status = 'PENDING'),
        COUNT(*) FILTER (WHERE epic.status = 'PENDING' AND epic.lane_id IS NULL),
        COUNT(*) FILTER (WHERE epic.status = 'GENERATING')
-FROM runs_run run JOIN runs_runepic epic ON epic.run_id = run.id
+FROM runs_run run JOIN runs_runitem epic ON epic.run_id = run.id
 WHERE run.completed_at IS NULL GROUP BY run.id
 """
 
@@ -109,7 +109,7 @@ def _lanes() -> RenderableType:
         name = message_id(int(str(lane_id)), int(str(row[5])))
         return [*shown, "yes" if name in waiting else "no"]
 
-    columns = ("run", "lane", "in limit", "state", "epic", "generation", "worker", "wakes in s")
+    columns = ("run", "lane", "in limit", "state", "epic", "fencing_token", "worker", "wakes in s")
     return _table("lanes", (*columns, "waits for", "message"), _LANES, told)
 
 

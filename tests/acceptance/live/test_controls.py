@@ -3,8 +3,8 @@
 import pytest
 
 from runs.engine.transitions import run_begin, run_finalize
-from runs.models import Run, RunEpic, RunLog
-from runs.states import RunEpicStatus
+from runs.models import Run, RunItem, RunLog
+from runs.states import ItemStatus
 from tests.acceptance.live.watcher import Watcher
 from tests.acceptance.live.web import Web
 from tests.acceptance.live.work import assert_in_order, merged, work, work_to_end
@@ -60,8 +60,8 @@ def test_a_run_is_paused_resumed_changed_cancelled_and_retried_while_two_are_wat
         work(bystander, 1)
     failing = world.claim()
     assert failing
-    world.finish(failing, status=RunEpicStatus.FAILED)
-    pending = RunEpic.objects.filter(run=world.run, status="PENDING").last()
+    world.finish(failing, status=ItemStatus.FAILED)
+    pending = RunItem.objects.filter(run=world.run, status="PENDING").last()
     assert pending
     path = f"/runs/{world.run.id}/epics/{pending.id}/cancel"
     assert web.call("POST", path).status_code == 200

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from batchgen.local.place import scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
-from runs.models import ProviderCall, Run, RunEpic
+from runs.models import ProviderCall, Run, RunItem
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.acceptance.live.web import web_start
 from tests.conftest import Simulator
@@ -47,7 +47,7 @@ def test_a_run_goes_on_after_a_failover(
         assert answer.status_code in (201, 202), answer.text
         run = Run.objects.get(project=project)
         watcher = web.watch(run)
-        done = RunEpic.objects.filter(run=run, status="COMPLETED")
+        done = RunItem.objects.filter(run=run, status="COMPLETED")
         wait_for(lambda: done.count() >= 5, "the run is under way")
         old = servers.master_port()
         for each in (servers.master, servers.sentinels[0]):
@@ -56,6 +56,6 @@ def test_a_run_goes_on_after_a_failover(
         wait_until_ended(run)
         watcher.wait_over()
     assert run.status == "SUCCEEDED"
-    assert ProviderCall.objects.filter(run_epic__run=run).count() == 60
+    assert ProviderCall.objects.filter(item__run=run).count() == 60
     assert watcher.messages[-1].name == "end"
     assert_counted(run)

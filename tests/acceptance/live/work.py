@@ -3,7 +3,7 @@
 import time
 
 from runs.engine.transitions import run_finalize
-from runs.models import RunEpic
+from runs.models import RunItem
 from tests.acceptance.live.watcher import Message, Watcher
 from tests.integration.engine.world import World
 
@@ -20,7 +20,7 @@ def work(world: World, epics: int, *, pause_s: float = 0) -> None:
 
 def work_to_end(world: World, *, pause_s: float = 0) -> None:
     """Generate all that are left, and end the run."""
-    left = RunEpic.objects.filter(run=world.run, status="PENDING").count()
+    left = RunItem.objects.filter(run=world.run, status="PENDING").count()
     work(world, left, pause_s=pause_s)
     assert run_finalize(run_id=world.run.id) == "SUCCEEDED"
 

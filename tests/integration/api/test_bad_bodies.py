@@ -45,7 +45,7 @@ class Place:
             "story_id": self.project.stories.all()[0].pk,
             "member_id": self.project.memberships.get().pk,
             "run_id": run.pk,
-            "run_epic_id": run.run_epics.all()[0].pk,
+            "run_epic_id": run.items.all()[0].pk,
         }
         self.client = client_of(self.user)
         tables = [

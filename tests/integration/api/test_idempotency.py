@@ -16,9 +16,9 @@ from batchgen.api.idempotency import HEADER, REPLAYED, idempotent
 from batchgen.api.operations import StrictJSONParser
 from batchgen.models import IdempotencyKey
 from epics.models import Card, Epic, Membership, Project
-from runs.engine.open_epics import all_close
-from runs.models import Lane, Run, RunEpic
-from runs.states import LaneState, RunEpicStatus, RunStatus
+from runs.engine.open_targets import all_close
+from runs.models import Lane, Run, RunItem
+from runs.states import ItemStatus, LaneState, RunStatus
 from tests.factories import backlog_document, client_of, member_make, project_make, user_make
 from tests.threads import race
 
@@ -66,7 +66,7 @@ def test_a_retry_is_started_once() -> None:
         "runId"
     ]
     Lane.objects.update(state=LaneState.IDLE)
-    RunEpic.objects.update(status=RunEpicStatus.FAILED, completed_at=now(), lane=None)
+    RunItem.objects.update(status=ItemStatus.FAILED, completed_at=now(), lane=None)
     Run.objects.update(status=RunStatus.FAILED, completed_at=now())
     all_close(run_id=run_id)
     answers = [post(project.created_by, f"/runs/{run_id}/retry-failed", {}, "k") for _ in "ab"]

@@ -23,7 +23,7 @@ from runs.models import RunAction, RunLog
 from runs.reads.lineage import run_effective
 from runs.reads.progress import RunProgress
 from runs.reads.queue import queue_status
-from runs.reads.selectors import run_epics, run_read
+from runs.reads.selectors import run_items, run_read
 from tests.factories import project_make, user_make
 
 
@@ -110,7 +110,7 @@ def test_every_row_of_the_api() -> None:
         MemberOutput: Membership.objects.first(),
         RunOutput: RunProgress.of(read),
         EffectiveRunOutput: run_effective(run=read),
-        RunEpicOutput: run_epics(run=run).first(),
+        RunEpicOutput: run_items(run=run).first(),
         RunLogOutput: RunLog.objects.first(),
         RunActionOutput: RunAction.objects.first(),
         QueueStatusOutput: queue_status(user=user_make(is_staff=True)),

@@ -15,11 +15,11 @@ from django.utils.timezone import now
 from batchgen.accounts.tokens import RefreshToken
 from batchgen.local.place import ROOT
 from epics.models import Membership, Project
-from runs.engine.open_epics import all_close
+from runs.engine.open_targets import all_close
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
-from runs.models import Lane, Run, RunAction, RunEpic
-from runs.states import LaneState, RunEpicStatus, RunStatus
+from runs.models import Lane, Run, RunAction, RunItem
+from runs.states import ItemStatus, LaneState, RunStatus
 from tests.factories import backlog_document, client_of, member_make, project_make, user_make
 
 API = "/api/v1"
@@ -94,9 +94,7 @@ def _paused(project: Project) -> Run:
 def _failed(project: Project) -> Run:
     run = _started(project)
     Lane.objects.filter(run=run).update(state=LaneState.IDLE)
-    RunEpic.objects.filter(run=run).update(
-        status=RunEpicStatus.FAILED, completed_at=now(), lane=None
-    )
+    RunItem.objects.filter(run=run).update(status=ItemStatus.FAILED, completed_at=now(), lane=None)
     Run.objects.filter(pk=run.pk).update(status=RunStatus.FAILED, completed_at=now())
     all_close(run_id=run.pk)
     return run
@@ -156,7 +154,7 @@ def ids_of(route: Route, project: Project) -> dict[str, Any]:
         make = next((make for end, make in STATES.items() if route[1].endswith(end)), _started)
         run = make(project)
         ids["run_id"] = run.pk
-        ids["run_epic_id"] = run.run_epics.order_by("-order")[0].pk
+        ids["run_epic_id"] = run.items.order_by("-order")[0].pk
     return ids
 
 
@@ -207,12 +205,12 @@ def test_who_may_not_learns_nothing_from_a_bad_body() -> None:
 def test_an_epic_of_another_run_is_not_there() -> None:
     mine, other = _started(project_make()), _started(project_make())
     client = client_of(mine.project.created_by)
-    foreign = other.run_epics.order_by("-order")[0]
+    foreign = other.items.order_by("-order")[0]
     for run in (mine, other):
         url = f"{API}/runs/{run.pk}/epics/{foreign.pk}/cancel"
         assert client.post(url, {}).status_code == 404
     foreign.refresh_from_db()
-    assert foreign.status == RunEpicStatus.PENDING
+    assert foreign.status == ItemStatus.PENDING
 
 
 @pytest.mark.django_db

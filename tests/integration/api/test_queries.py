@@ -19,8 +19,8 @@ from batchgen.metrics import ROUND_TRIPS
 from epics.models import Membership, Project
 from runs.engine.controls import run_retry
 from runs.engine.trail import action_append, log_append
-from runs.models import Lane, Run, RunAction, RunEpic, Worker
-from runs.states import LaneState, RunEpicStatus
+from runs.models import Lane, Run, RunAction, RunItem, Worker
+from runs.states import ItemStatus, LaneState
 from tests.factories import member_make, project_make
 from tests.integration.api.test_permissions import API, _failed, _started, ids_of, routes
 
@@ -96,8 +96,8 @@ def _generate(run: Run, worker_name: str) -> None:
         name=worker_name, concurrency=2, lease_until=now() + timedelta(hours=1)
     )
     Lane.objects.filter(run=run).update(state=LaneState.RUNNING, worker=worker)
-    carried = RunEpic.objects.filter(run=run, lane__isnull=False)
-    carried.update(status=RunEpicStatus.GENERATING, started_at=now())
+    carried = RunItem.objects.filter(run=run, lane__isnull=False)
+    carried.update(status=ItemStatus.GENERATING, started_at=now())
 
 
 def _read_by(user: User, project: Project, run: Run) -> tuple[User, dict[str, Any]]:

@@ -14,9 +14,9 @@ from rest_framework.test import APIClient
 from batchgen.accounts.tokens import tokens_for
 from epics.models import Membership, Project
 from epics.services import project_delete
-from runs.engine.open_epics import all_close
-from runs.models import Lane, Run, RunEpic
-from runs.states import LaneState, RunEpicStatus, RunStatus
+from runs.engine.open_targets import all_close
+from runs.models import Lane, Run, RunItem
+from runs.states import ItemStatus, LaneState, RunStatus
 from tests.factories import member_make, project_make, user_make
 from tests.integration.api.test_permissions import API, BODIES, WHO, Route, ids_of, table
 from tests.threads import elsewhere
@@ -46,8 +46,8 @@ def _another_password(user: User, project: Project) -> None:
 def _project_deleted(user: User, project: Project) -> None:
     for run in Run.objects.filter(project=project, completed_at=None):
         Lane.objects.filter(run=run).update(state=LaneState.IDLE)
-        RunEpic.objects.filter(run=run).update(
-            status=RunEpicStatus.FAILED, completed_at=now(), lane=None
+        RunItem.objects.filter(run=run).update(
+            status=ItemStatus.FAILED, completed_at=now(), lane=None
         )
         Run.objects.filter(pk=run.pk).update(status=RunStatus.FAILED, completed_at=now())
         all_close(run_id=run.pk)
@@ -178,6 +178,6 @@ def _rows() -> dict[str, Any]:
     others = project.memberships.filter(user__username__startswith="viewer")
     rows["members"] = set(others.values_list("pk", "role"))
     rows["runs"] = set(project.runs.values_list("pk", "status", "version"))
-    rows["epics of runs"] = set(RunEpic.objects.values_list("pk", "status"))
+    rows["epics of runs"] = set(RunItem.objects.values_list("pk", "status"))
     rows["trail"] = project.runs.values_list("actions__kind").count()
     return rows

@@ -11,7 +11,7 @@ from epics.files.backlog_export import FORMATS
 from epics.files.backlog_import import backlog_import
 from epics.models import Project
 from providers.anthropic.client import ProviderClient
-from runs.models import Run, RunEpic
+from runs.models import Run, RunItem
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, assert_counted, attempt_make
 from tests.unit.content.story_samples import answer, story
@@ -73,9 +73,9 @@ def test_what_is_stored_comes_in_again(
     attempt = attempt_make(world, client)
     assert attempt
     attempt.run()
-    epic = RunEpic.objects.get(run=world.run)
+    epic = RunItem.objects.get(run=world.run)
     assert epic.status == "COMPLETED" or epic.error_code == "UNUSABLE_ANSWER"
-    assert epic.stories_created <= 8
+    assert epic.created <= 8
     assert_counted(world.run)
     _assert_comes_in_again(Project.objects.get(pk=world.run.project_id))
 

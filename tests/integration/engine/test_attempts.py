@@ -15,12 +15,12 @@ from providers.anthropic.client import ProviderClient
 from providers.registry import limit_pool
 from runs.engine.lanes import lanes_dispatch, lanes_reclaim
 from runs.engine.transitions import run_move
-from runs.models import Closure, Lane, ProviderCall, Run, RunAction, RunEpic, RunLog, Worker
+from runs.models import Closure, Lane, ProviderCall, Run, RunAction, RunItem, RunLog, Worker
 from runs.reads.gates import limits_read
 from runs.reads.log import log_after
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import runs_with_figures
-from runs.states import RunEpicStatus, RunStatus
+from runs.states import ItemStatus, RunStatus
 from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, assert_counted, attempt_make, halt
@@ -46,24 +46,24 @@ def _attempt(world: World, client: ProviderClient) -> Attempt:
 
 def _answer(
     world: World, client: ProviderClient, simulator: Simulator, *actions: dict[str, Any]
-) -> RunEpic:
+) -> RunItem:
     """One attempt at E1, whose calls are answered in this way, one after the other."""
     simulator.faults([{"match": {"epic": "E1"}, "times": 1, "action": a} for a in actions])
     _attempt(world, client).run()
-    return RunEpic.objects.get(run=world.run, epic_code="E1")
+    return RunItem.objects.get(run=world.run, code="E1")
 
 
 def test_stories_are_stored_and_the_lane_goes_on(client: ProviderClient) -> None:
     world = World.make(epics=2, lanes=1, begin=False)
     _attempt(world, client).run()
-    epic = RunEpic.objects.get(run=world.run, epic_code="E1")
+    epic = RunItem.objects.get(run=world.run, code="E1")
     assert (epic.status, epic.attempt) == ("COMPLETED", 1)
-    assert epic.stories_created == Story.objects.count() > 0
+    assert epic.created == Story.objects.count() > 0
     assert epic.output_tokens > 0
     assert epic.cost_usd > 0
     assert set(epic.stage_ms) >= {"validation", "component-generation", "post-processing"}
     assert Run.objects.get().status == RunStatus.RUNNING
-    assert world.holds()[0].run_epic_id == RunEpic.objects.get(epic_code="E2").id
+    assert world.fences()[0].item_id == RunItem.objects.get(code="E2").id
     assert_counted(world.run)
 
 
@@ -95,7 +95,7 @@ def test_what_an_attempt_skipped_is_kept(client: ProviderClient) -> None:
     world = World.make(epics=1, lanes=1)
     Run.objects.update(skip_quality_check=True)
     _attempt(world, client).run()
-    epic = RunEpic.objects.get()
+    epic = RunItem.objects.get()
     assert epic.skipped_stages == ["quality-validation"]
     assert (epic.status, epic.stage_percent) == ("COMPLETED", 100)
 
@@ -127,10 +127,10 @@ def test_what_may_pass_parks_the_lane_with_its_epic(
     lane = Lane.objects.get()
     assert (epic.status, epic.attempt, epic.lane_id) == ("PENDING", attempts, lane.pk)
     assert (lane.state, lane.wait_reason) == ("parked", reason)
-    assert lane.strain == (reason == "rate-limit")
+    assert lane.rate_limit_streak == (reason == "rate-limit")
     call = ProviderCall.objects.get()
     assert (call.outcome, call.error_code) == ("FAILED", code)
-    assert RunLog.objects.filter(level="warning", epic_code="E1").count() == 1
+    assert RunLog.objects.filter(level="warning", item_code="E1").count() == 1
     assert_counted(world.run)
 
 
@@ -186,7 +186,7 @@ def test_retries_that_are_used_up_fail_the_epic(
         Lane.objects.filter(state="parked").update(wake_at="2000-01-01T00:00:00Z")
         lanes_dispatch(run_id=world.run.id)
     assert (epic.error_code, epic.attempt) == ("PROVIDER_FAILED", 4)
-    assert world.holds()[0].run_epic_id == RunEpic.objects.get(epic_code="E2").id
+    assert world.fences()[0].item_id == RunItem.objects.get(code="E2").id
     assert_counted(world.run)
 
 
@@ -238,7 +238,7 @@ def test_a_prompt_that_is_too_long_fails_its_epic_and_closes_no_gate(
     assert limits.closed_until is None
     assert not Closure.objects.exists()
     _attempt(world, client).run()
-    assert RunEpic.objects.get(run=world.run, epic_code="E2").status == "COMPLETED"
+    assert RunItem.objects.get(run=world.run, code="E2").status == "COMPLETED"
     assert_counted(world.run)
 
 
@@ -267,7 +267,7 @@ def test_weak_stories_are_repaired_once_and_both_calls_are_on_the_books(
         ("repair", "ANSWERED"),
     ]
     assert len(simulator.stats()["calls"]) == 2
-    assert RunEpic.objects.get().status == "COMPLETED"
+    assert RunItem.objects.get().status == "COMPLETED"
     assert_counted(world.run)
 
 
@@ -280,18 +280,18 @@ def test_a_set_that_was_weak_meets_the_bar_when_it_is_stored(
     for _ in range(3):
         _attempt(world, client).run()
     assert len(simulator.stats()["calls"]) == ProviderCall.objects.count() == 6
-    for epic in RunEpic.objects.filter(run=world.run):
+    for epic in RunItem.objects.filter(run=world.run):
         assert list(epic.calls.order_by("started_at").values_list("purpose", flat=True)) == [
             "generate",
             "repair",
         ]
-        stories = Story.objects.filter(epic=epic.epic)
+        stories = Story.objects.filter(epic=epic.target_id)
         scores = [story.quality_score or 0 for story in stories]
         assert sum(scores) / len(scores) >= settings.QUALITY_BAR
         assert not [d for story in stories for d in story.defects if d["severity"] == "high"]
         (note,) = epic.notes
         assert "repair kept, the call took" in note
-        end = RunLog.objects.filter(run=world.run, epic_code=epic.epic_code).latest("at")
+        end = RunLog.objects.filter(run=world.run, item_code=epic.code).latest("at")
         assert note in end.message
     assert_counted(world.run)
 
@@ -304,13 +304,13 @@ def test_a_repair_does_not_start_in_a_paused_run_and_its_answer_is_kept(
     attempt = _attempt(world, client)
     halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
     attempt.run()
-    epic = RunEpic.objects.get()
+    epic = RunItem.objects.get()
     assert (epic.status, epic.lane_id) == ("PENDING", None)
     assert len(simulator.stats()["calls"]) == 1
     run_move(run_id=world.run.id, to=RunStatus.RUNNING, kind=RunAction.Kind.RESUME, message="On.")
     _attempt(world, client).run()
     epic.refresh_from_db()
-    assert epic.status == RunEpicStatus.COMPLETED
+    assert epic.status == ItemStatus.COMPLETED
     # The first answer was not paid for again.
     assert len(simulator.stats()["calls"]) == 2
     assert_counted(world.run)
@@ -333,7 +333,7 @@ def test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too(
     attempt = _attempt(world, client)
     halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
     attempt.run()
-    epic = RunEpic.objects.get()
+    epic = RunItem.objects.get()
     assert (epic.status, epic.unknown_calls, epic.output_tokens) == ("PENDING", 1, 0)
     call = ProviderCall.objects.get()
     assert (call.outcome, call.output_tokens, call.cost_usd) == ("ANSWERED", None, None)
@@ -357,7 +357,7 @@ def test_an_overtaken_attempt_books_what_it_spent_and_stores_nothing(
     lanes_reclaim()
     late.run()
     assert Story.objects.count() == 0
-    epic = RunEpic.objects.get()
+    epic = RunItem.objects.get()
     assert (epic.status, epic.crashes) == ("PENDING", 1)
     assert epic.output_tokens > 0
     assert ProviderCall.objects.get().outcome == "ANSWERED"
@@ -376,7 +376,7 @@ def test_answers_are_worked_on_in_turn(client: ProviderClient, simulator: Simula
     finally:
         before.release()
     thread.join(10)
-    assert RunEpic.objects.get().status == RunEpicStatus.COMPLETED
+    assert RunItem.objects.get().status == ItemStatus.COMPLETED
     assert len(ANSWERS) == 0
 
 
@@ -386,7 +386,7 @@ def test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first(
     world = World.make(epics=2, lanes=2)
     held, free = _attempt(world, client), _attempt(world, client)
     with transaction.atomic():
-        RunEpic.objects.select_for_update().get(id=held.hold.run_epic_id)
+        RunItem.objects.select_for_update().get(id=held.fence.item_id)
         thread = elsewhere(held.run)
         wait_for(
             lambda: held.progress.reached().stage == "storage",
@@ -397,7 +397,7 @@ def test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first(
         assert not other.is_alive()
         assert thread.is_alive()
     thread.join(10)
-    assert RunEpic.objects.filter(status=RunEpicStatus.COMPLETED).count() == 2
+    assert RunItem.objects.filter(status=ItemStatus.COMPLETED).count() == 2
     assert_counted(world.run)
 
 

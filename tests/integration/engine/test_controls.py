@@ -14,8 +14,8 @@ from runs.engine.controls import run_change, run_control, run_epic_cancel, run_r
 from runs.engine.lanes import lane_give_back, lanes_reclaim
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import Moved, run_finalize
-from runs.models import Lane, Run, RunAction, RunEpic, Worker
-from runs.states import RunEpicStatus, RunStatus
+from runs.models import Lane, Run, RunAction, RunItem, Worker
+from runs.states import ItemStatus, RunStatus
 from tests.integration.engine.world import World, assert_counted, project_make, worker_make
 from tests.threads import elsewhere, race
 
@@ -33,8 +33,8 @@ def _read(world: World) -> Run:
 
 def test_of_50_equal_requests_at_once_exactly_one_wins(dana: User) -> None:
     world = World.make(epics=20, lanes=8)
-    for hold in world.holds()[:3]:
-        world.claim(hold)
+    for fence in world.fences()[:3]:
+        world.claim(fence)
     for action, to in (("pause", "PAUSED"), ("resume", "RUNNING"), ("cancel", "CANCELLED")):
         results = race(*[partial(run_control, run=world.run, action=action, user=dana)] * 50)
         (moved,) = [result for result in results if isinstance(result, Moved)]
@@ -59,15 +59,15 @@ def test_resume_goes_on_with_the_pending_epics(dana: User) -> None:
     assert step
     run_control(run=world.run, action="pause", user=dana)
     assert world.finish(step)
-    assert world.holds() == []
+    assert world.fences() == []
     run_control(run=world.run, action="resume", user=dana)
-    assert len(world.holds()) == 2
-    while holds := world.holds():
-        again = world.claim(holds[0])
+    assert len(world.fences()) == 2
+    while fences := world.fences():
+        again = world.claim(fences[0])
         assert again
         world.finish(again)
     assert run_finalize(run_id=world.run.id) == RunStatus.SUCCEEDED
-    assert set(RunEpic.objects.values_list("attempt", flat=True)) == {1}
+    assert set(RunItem.objects.values_list("attempt", flat=True)) == {1}
 
 
 def test_a_run_whose_last_epics_ended_while_it_was_paused_ends_when_resumed(dana: User) -> None:
@@ -86,17 +86,17 @@ def test_a_cancelled_run_keeps_its_pending_epics(dana: User) -> None:
     run_control(run=world.run, action="cancel", user=dana)
     run = _read(world)
     assert (run.status, run.draining) == ("CANCELLED", False)
-    assert RunEpic.objects.filter(status="PENDING", lane=None).count() == 4
+    assert RunItem.objects.filter(status="PENDING", lane=None).count() == 4
 
 
 class TestCancelOfOneEpic:
     def test_one_that_waits_is_cancelled_at_once(self, dana: User) -> None:
         world = World.make(epics=3, lanes=1)
         for code in ("E3", "E1"):  # not handed out; handed out
-            run_epic_cancel(run_epic=RunEpic.objects.get(epic_code=code), user=dana)
-        assert RunEpic.objects.filter(status="CANCELLED").count() == 2
-        (hold,) = world.holds()
-        assert RunEpic.objects.get(id=hold.run_epic_id).epic_code == "E2"
+            run_epic_cancel(item=RunItem.objects.get(code=code), user=dana)
+        assert RunItem.objects.filter(status="CANCELLED").count() == 2
+        (fence,) = world.fences()
+        assert RunItem.objects.get(id=fence.item_id).code == "E2"
         step = world.claim()
         assert step
         world.finish(step)
@@ -105,26 +105,26 @@ class TestCancelOfOneEpic:
 
     def test_its_message_claims_nothing_any_more(self, dana: User) -> None:
         world = World.make(epics=1, lanes=1)
-        (hold,) = world.holds()
-        run_epic_cancel(run_epic=RunEpic.objects.get(), user=dana)
-        assert world.claim(hold) is None
+        (fence,) = world.fences()
+        run_epic_cancel(item=RunItem.objects.get(), user=dana)
+        assert world.claim(fence) is None
         assert _read(world).status == RunStatus.QUEUED or _read(world).completed_at
 
     def test_one_that_is_generated_is_cancelled_by_its_worker(self, dana: User) -> None:
         world = World.make(epics=1, lanes=1)
         step = world.claim()
         assert step
-        run_epic_cancel(run_epic=world.epic(step), user=dana)
-        assert world.epic(step).status == RunEpicStatus.GENERATING
+        run_epic_cancel(item=world.epic(step), user=dana)
+        assert world.epic(step).status == ItemStatus.GENERATING
         assert lane_give_back(
-            hold=step.hold,
+            fence=step.fence,
             call_id=step.call_id,
             reason="stopped",
             message="",
             wait_s=0,
             refund=True,
         )
-        assert world.epic(step).status == RunEpicStatus.CANCELLED
+        assert world.epic(step).status == ItemStatus.CANCELLED
         assert world.lane(step).state == "idle"
         assert_counted(world.run)
 
@@ -132,10 +132,10 @@ class TestCancelOfOneEpic:
         world = World.make(epics=1, lanes=1)
         step = world.claim()
         assert step
-        run_epic_cancel(run_epic=world.epic(step), user=dana)
+        run_epic_cancel(item=world.epic(step), user=dana)
         Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
         lanes_reclaim()
-        assert world.epic(step).status == RunEpicStatus.CANCELLED
+        assert world.epic(step).status == ItemStatus.CANCELLED
         assert run_finalize(run_id=world.run.id) == RunStatus.CANCELLED
         assert_counted(world.run)
 
@@ -145,7 +145,7 @@ class TestCancelOfOneEpic:
         assert step
         world.finish(step)
         with pytest.raises(InvalidTransition, match="completed already"):
-            run_epic_cancel(run_epic=world.epic(step), user=dana)
+            run_epic_cancel(item=world.epic(step), user=dana)
         assert not RunAction.objects.filter(kind="cancel-epic").exists()
 
     @pytest.mark.parametrize("code", ["E1", "E2"])
@@ -155,15 +155,15 @@ class TestCancelOfOneEpic:
         step = world.claim()
         assert step
         run_control(run=world.run, action="cancel", user=dana)
-        epic = RunEpic.objects.get(epic_code=code)
+        epic = RunItem.objects.get(code=code)
         with pytest.raises(InvalidTransition, match="An epic of a cancelled run") as caught:
-            run_epic_cancel(run_epic=epic, user=dana)
+            run_epic_cancel(item=epic, user=dana)
         assert caught.value.details == {"status": "CANCELLED"}
         world.finish(step)
         run_finalize(run_id=world.run.id)
         with pytest.raises(InvalidTransition):
-            run_epic_cancel(run_epic=epic, user=dana)
-        assert sorted(RunEpic.objects.values_list("status", "cancel_requested")) == [
+            run_epic_cancel(item=epic, user=dana)
+        assert sorted(RunItem.objects.values_list("status", "cancel_requested")) == [
             ("COMPLETED", False),
             ("PENDING", False),
         ]
@@ -173,9 +173,9 @@ class TestCancelOfOneEpic:
     def test_against_the_runs_own_cancel_it_comes_before_or_is_refused(self, dana: User) -> None:
         for _ in range(10):
             world = World.make(epics=2, lanes=1)
-            epic = RunEpic.objects.get(run=world.run, epic_code="E2")
+            epic = RunItem.objects.get(run=world.run, code="E2")
             refused, _ = race(
-                partial(run_epic_cancel, run_epic=epic, user=dana),
+                partial(run_epic_cancel, item=epic, user=dana),
                 partial(run_control, run=world.run, action="cancel", user=dana),
             )
             trail = list(RunAction.objects.filter(run=world.run).values_list("kind", flat=True))
@@ -192,7 +192,7 @@ class TestCancelOfOneEpic:
         world = World.make(epics=2, lanes=1)
         cancel = partial(run_control, run=world.run, action="cancel", user=dana)
         with transaction.atomic():
-            run_epic_cancel(run_epic=RunEpic.objects.get(epic_code="E2"), user=dana)
+            run_epic_cancel(item=RunItem.objects.get(code="E2"), user=dana)
             thread = elsewhere(cancel)
             thread.join(0.3)
             assert _read(world).status == "RUNNING"
@@ -203,14 +203,14 @@ class TestCancelOfOneEpic:
         world = World.make(epics=1, lanes=1)
         step = world.claim()
         assert step
-        run_epic_cancel(run_epic=world.epic(step), user=dana)
+        run_epic_cancel(item=world.epic(step), user=dana)
         with pytest.raises(InvalidTransition, match="being cancelled already"):
-            run_epic_cancel(run_epic=world.epic(step), user=dana)
+            run_epic_cancel(item=world.epic(step), user=dana)
 
     def test_of_many_at_once_one_wins(self, dana: User) -> None:
         world = World.make(epics=2, lanes=1)
-        epic = RunEpic.objects.get(epic_code="E1")
-        results = race(*[lambda: run_epic_cancel(run_epic=epic, user=dana)] * 10)
+        epic = RunItem.objects.get(code="E1")
+        results = race(*[lambda: run_epic_cancel(item=epic, user=dana)] * 10)
         assert sum(isinstance(result, InvalidTransition) for result in results) == 9
         assert RunAction.objects.filter(kind="cancel-epic").count() == 1
         assert_counted(world.run)
@@ -218,11 +218,11 @@ class TestCancelOfOneEpic:
     def test_against_a_claim_one_of_the_two_wins(self, dana: User) -> None:
         for _ in range(10):
             world = World.make(epics=2, lanes=1)
-            (hold,) = world.holds()
-            epic = RunEpic.objects.get(id=hold.run_epic_id)
+            (fence,) = world.fences()
+            epic = RunItem.objects.get(id=fence.item_id)
             claimed, refused = race(
-                partial(world.claim, hold),
-                partial(run_epic_cancel, run_epic=epic, user=dana),
+                partial(world.claim, fence),
+                partial(run_epic_cancel, item=epic, user=dana),
             )
             epic.refresh_from_db()
             assert refused is None
@@ -238,7 +238,7 @@ class TestChange:
         run_change(run=world.run, user=dana, version=version, priority="HIGH", max_concurrency=4)
         run = _read(world)
         assert (run.priority, run.max_concurrency, run.version) == ("HIGH", 4, version + 1)
-        assert len(world.holds()) == 4
+        assert len(world.fences()) == 4
         assert RunAction.objects.get(kind="change").details == {
             "priority": "HIGH",
             "max_concurrency": 4,
@@ -248,7 +248,7 @@ class TestChange:
 
     def test_fewer_lanes_rest_after_their_epics(self, dana: User) -> None:
         world = World.make(epics=9, lanes=3)
-        steps = [world.claim(hold) for hold in world.holds()]
+        steps = [world.claim(fence) for fence in world.fences()]
         run_change(
             run=world.run,
             user=dana,
@@ -295,7 +295,7 @@ class TestChange:
 class TestRetry:
     def _cancelled(self, dana: User) -> World:
         world = World.make(epics=4, lanes=1)
-        for status in (RunEpicStatus.COMPLETED, RunEpicStatus.FAILED):
+        for status in (ItemStatus.COMPLETED, ItemStatus.FAILED):
             step = world.claim()
             assert step
             world.finish(step, status=status)
@@ -312,9 +312,9 @@ class TestRetry:
         world = self._cancelled(dana)
         retry = run_retry(run=world.run, user=dana, include_pending=include_pending)
         assert retry.retried_from_id == world.run.id
-        epics = RunEpic.objects.filter(run=retry).order_by("order")
-        assert [epic.epic_code for epic in epics] == codes
-        assert RunEpic.objects.filter(run=world.run, status="FAILED").exists()
+        epics = RunItem.objects.filter(run=retry).order_by("order")
+        assert [epic.code for epic in epics] == codes
+        assert RunItem.objects.filter(run=world.run, status="FAILED").exists()
 
     def test_it_has_all_that_the_first_was_started_with(self, dana: User) -> None:
         project = project_make(epics=1)
@@ -337,7 +337,7 @@ class TestRetry:
         world = World(run=first, worker=worker_make())
         step = world.claim()
         assert step
-        world.finish(step, status=RunEpicStatus.FAILED)
+        world.finish(step, status=ItemStatus.FAILED)
         run_control(run=first, action="cancel", user=dana)
         retry = run_retry(run=_read(world), user=dana, include_pending=False)
         own = {

@@ -13,8 +13,8 @@ from epics.services import card_update, epic_update, project_update, story_updat
 from providers.anthropic.client import ProviderClient
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_finalize
-from runs.models import Lane, Run, RunEpic, RunLog
-from runs.states import RunEpicStatus
+from runs.models import Lane, Run, RunItem, RunLog
+from runs.states import ItemStatus
 from tests.conftest import Simulator
 from tests.factories import client_of
 from tests.integration.engine.world import World, assert_counted, attempt_make
@@ -47,7 +47,7 @@ def edit(code: str, text: str = EDITED) -> Story:
     return story
 
 
-def finish_one(world: World, **options: Any) -> RunEpic:
+def finish_one(world: World, **options: Any) -> RunItem:
     step = world.claim()
     assert step
     assert world.finish(step, **options)
@@ -60,16 +60,16 @@ def test_two_runs_with_edits_between_lose_no_edited_story() -> None:
     kept = {code: edit(code, f"{EDITED} {code}").pk for code in ("E1-S2", "E1-S3")}
     second = again(world)
     epic = finish_one(second, stories=4, title="New")
-    assert (epic.stories_created, epic.stories_kept) == (4, 2)
+    assert (epic.created, epic.kept) == (4, 2)
     assert codes() == ["E1-S1", "E1-S2", "E1-S3", "E1-S4", "E1-S5", "E1-S6"]
     for code, pk in kept.items():
         story = Story.objects.get(code=code)
         assert (story.pk, story.user_story) == (pk, f"{EDITED} {code}")
         assert story.run_id == world.run.id
     assert Story.objects.filter(title__startswith="New").count() == 4
-    end = RunLog.objects.filter(run=second.run, epic_code="E1").latest("at")
+    end = RunLog.objects.filter(run=second.run, item_code="E1").latest("at")
     assert "2 kept as edited" in end.message
-    assert Lane.objects.get(run=second.run).stories_kept == 2
+    assert Lane.objects.get(run=second.run).kept == 2
     assert_counted(second.run)
 
 
@@ -79,7 +79,7 @@ def test_a_run_may_replace_them_when_told_to() -> None:
     edit("E1-S2")
     second = again(world, keep_edited=False)
     epic = finish_one(second, stories=2, title="New")
-    assert (epic.stories_created, epic.stories_kept) == (2, 0)
+    assert (epic.created, epic.kept) == (2, 0)
     assert codes() == ["E1-S1", "E1-S2"]
     assert set(Story.objects.values_list("run_id", flat=True)) == {second.run.id}
 
@@ -89,8 +89,8 @@ def test_a_failed_run_touches_nothing() -> None:
     finish_one(world, stories=2)
     edit("E1-S1")
     before = list(Story.objects.order_by("id").values())
-    epic = finish_one(again(world), status=RunEpicStatus.FAILED)
-    assert epic.stories_kept == 0
+    epic = finish_one(again(world), status=ItemStatus.FAILED)
+    assert epic.kept == 0
     assert list(Story.objects.order_by("id").values()) == before
 
 
@@ -187,9 +187,9 @@ def test_the_model_is_told_of_them_and_none_is_written_twice(client: ProviderCli
     story_update(story_id=edited.pk, changes={"title": "A title of mine"})
     second = again(world)
     _generate(second, client)
-    epic = RunEpic.objects.get(run=second.run)
+    epic = RunItem.objects.get(run=second.run)
     assert epic.status == "COMPLETED"
-    assert epic.stories_kept == 1
+    assert epic.kept == 1
     wants = list(Story.objects.values_list("user_story", flat=True))
     assert len(wants) == len(set(wants))
     assert Story.objects.get(code=first[0]).title == "A title of mine"

@@ -16,6 +16,7 @@ from pytest_django.fixtures import Settings
 
 from batchgen.db.ids import new_id
 from epics.models import Epic, Story
+from epics.services import epic_delete
 from runs.engine.lanes import (
     call_book,
     call_next,
@@ -25,8 +26,8 @@ from runs.engine.lanes import (
     lanes_rest,
 )
 from runs.engine.queries import QUERIES
-from runs.models import Lane, ProviderCall, Run, RunEpic, RunLog, Worker
-from runs.states import CallOutcome, LaneState, RunEpicStatus, RunStatus
+from runs.models import Lane, ProviderCall, Run, RunItem, RunLog, Worker
+from runs.states import CallOutcome, ItemStatus, LaneState, RunStatus
 from tests.integration.engine.world import SPEND, World, assert_counted, halt, worker_make
 from tests.threads import elsewhere, race
 
@@ -36,56 +37,56 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_start_gives_every_lane_an_epic_and_no_more() -> None:
     world = World.make(epics=5, lanes=3)
     assert Lane.objects.filter(run=world.run, state=LaneState.SENT).count() == 3
-    given = RunEpic.objects.filter(run=world.run, lane__isnull=False).order_by("order")
-    assert [epic.epic_code for epic in given] == ["E1", "E2", "E3"]
+    given = RunItem.objects.filter(run=world.run, lane__isnull=False).order_by("order")
+    assert [epic.code for epic in given] == ["E1", "E2", "E3"]
 
 
 def test_a_message_is_claimed_once_however_often_it_comes() -> None:
     world = World.make()
-    (hold, *_) = world.holds()
-    claims = race(*[lambda: world.claim(hold)] * 16)
+    (fence, *_) = world.fences()
+    claims = race(*[lambda: world.claim(fence)] * 16)
     assert sum(claim is not None for claim in claims) == 1
     assert not [claim for claim in claims if isinstance(claim, Exception)]
     assert ProviderCall.objects.count() == 1
-    assert RunEpic.objects.get(id=hold.run_epic_id).attempt == 1
+    assert RunItem.objects.get(id=fence.item_id).attempt == 1
 
 
 def test_a_message_of_an_older_generation_claims_nothing() -> None:
     world = World.make(lanes=1)
-    (old,) = world.holds()
-    Lane.objects.filter(id=old.lane_id).update(generation=old.generation + 1)
+    (old,) = world.fences()
+    Lane.objects.filter(id=old.lane_id).update(fencing_token=old.fencing_token + 1)
     assert world.claim(old) is None
-    assert RunEpic.objects.get(id=old.run_epic_id).status == RunEpicStatus.PENDING
+    assert RunItem.objects.get(id=old.item_id).status == ItemStatus.PENDING
 
 
 @pytest.mark.parametrize("to", [RunStatus.PAUSED, RunStatus.CANCELLED, RunStatus.FAILED])
 def test_a_run_that_stands_still_gives_no_epic(to: RunStatus) -> None:
     world = World.make()
-    holds = world.holds()
+    fences = world.fences()
     # As if the lanes had been sent after the run was halted.
     Run.objects.filter(id=world.run.id).update(status=to, draining=to != RunStatus.PAUSED)
-    assert [world.claim(hold) for hold in holds] == [None, None]
+    assert [world.claim(fence) for fence in fences] == [None, None]
 
 
 def test_a_halt_counts_exactly_the_epics_that_were_claimed_before_it() -> None:
     for _ in range(5):
         world = World.make(epics=12, lanes=12)
-        claims = [partial(world.claim, hold) for hold in world.holds()]
+        claims = [partial(world.claim, fence) for fence in world.fences()]
         *claimed, in_flight = race(
             *claims,
             partial(halt, run_id=world.run.id, to=RunStatus.PAUSED, message="Paused."),
         )
         assert in_flight == sum(step is not None for step in claimed)
-        assert RunEpic.objects.filter(run=world.run, status="GENERATING").count() == in_flight
+        assert RunItem.objects.filter(run=world.run, status="GENERATING").count() == in_flight
 
 
 def test_a_halt_waits_for_a_claim_and_a_second_call_under_way() -> None:
     for query in ("lane_claim", "call_next"):
         world = World.make(epics=1, lanes=1)
-        (hold,) = world.holds()
-        step = world.claim(hold) if query == "call_next" else None
+        (fence,) = world.fences()
+        step = world.claim(fence) if query == "call_next" else None
         params = {
-            **asdict(hold),
+            **asdict(fence),
             **asdict(SPEND),
             "worker_id": world.worker.id,
             "call_id": step.call_id if step else new_id(),
@@ -118,17 +119,17 @@ def test_nobody_waits_for_what_another_one_takes(locked: str) -> None:
     if locked == "a dead lane":
         Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
     elif locked != "the next epic":
-        RunEpic.objects.filter(status="PENDING").update(lane=None)
+        RunItem.objects.filter(status="PENDING").update(lane=None)
         Lane.objects.filter(state=LaneState.SENT).update(state=LaneState.IDLE)
     actions: dict[str, tuple[QuerySet[Any], Callable[[], object], object]] = {
         "the next epic": (
-            RunEpic.objects.filter(epic_code="E3"),
-            lambda: (world.finish(step) or {})["epic_code"],
+            RunItem.objects.filter(code="E3"),
+            lambda: (world.finish(step) or {})["code"],
             "E4",
         ),
         "a free epic": (
-            RunEpic.objects.filter(epic_code="E2"),
-            lambda: [link.epic_code for link in lanes_dispatch(run_id=world.run.id)],
+            RunItem.objects.filter(code="E2"),
+            lambda: [link.code for link in lanes_dispatch(run_id=world.run.id)],
             ["E3"],
         ),
         "a lane": (
@@ -136,7 +137,7 @@ def test_nobody_waits_for_what_another_one_takes(locked: str) -> None:
             lambda: lanes_dispatch(run_id=world.run.id),
             [],
         ),
-        "a dead lane": (Lane.objects.filter(id=step.hold.lane_id), lanes_reclaim, []),
+        "a dead lane": (Lane.objects.filter(id=step.fence.lane_id), lanes_reclaim, []),
     }
     rows, action, expected = actions[locked]
     results: list[object] = []
@@ -152,10 +153,10 @@ def test_an_epic_that_is_not_generated_any_more_is_not_finished() -> None:
     world = World.make(epics=2, lanes=1)
     step = world.claim()
     assert step
-    RunEpic.objects.filter(id=step.hold.run_epic_id).update(status="CANCELLED", completed_at=now())
+    RunItem.objects.filter(id=step.fence.item_id).update(status="CANCELLED", completed_at=now())
     assert world.finish(step) is None
     assert Story.objects.count() == 0
-    assert world.epic(step).status == RunEpicStatus.CANCELLED
+    assert world.epic(step).status == ItemStatus.CANCELLED
 
 
 def test_finishing_stores_counts_logs_and_moves_the_lane_on() -> None:
@@ -164,13 +165,13 @@ def test_finishing_stores_counts_logs_and_moves_the_lane_on() -> None:
     assert step
     moved = world.finish(step)
     assert moved
-    assert (moved["state"], moved["epic_code"]) == ("sent", "E2")
-    assert moved["generation"] == step.hold.generation + 1
+    assert (moved["state"], moved["code"]) == ("sent", "E2")
+    assert moved["fencing_token"] == step.fence.fencing_token + 1
     epic = world.epic(step)
-    assert (epic.status, epic.stories_created, epic.input_tokens) == ("COMPLETED", 2, 700)
+    assert (epic.status, epic.created, epic.input_tokens) == ("COMPLETED", 2, 700)
     assert [story.code for story in Story.objects.order_by("order")] == ["E1-S1", "E1-S2"]
     assert ProviderCall.objects.get().outcome == CallOutcome.ANSWERED
-    assert RunLog.objects.filter(epic_code="E1", message__startswith="[E1] COMPLETED").exists()
+    assert RunLog.objects.filter(item_code="E1", message__startswith="[E1] COMPLETED").exists()
     assert_counted(world.run)
 
 
@@ -180,7 +181,7 @@ def test_the_last_epic_leaves_its_lane_idle() -> None:
     assert step
     moved = world.finish(step)
     assert moved
-    assert (moved["state"], moved["run_epic_id"]) == ("idle", None)
+    assert (moved["state"], moved["item_id"]) == ("idle", None)
 
 
 def test_an_attempt_whose_lane_was_taken_back_stores_nothing_but_its_spend() -> None:
@@ -195,9 +196,9 @@ def test_an_attempt_whose_lane_was_taken_back_stores_nothing_but_its_spend() -> 
     assert newer
     assert world.finish(late, title="Late") is None
     assert Story.objects.count() == 0
-    assert world.epic(late).status == RunEpicStatus.GENERATING
-    call_book(lane_id=late.hold.lane_id, call_id=late.call_id, spend=SPEND)
-    call_book(lane_id=late.hold.lane_id, call_id=late.call_id, spend=SPEND)  # booked once
+    assert world.epic(late).status == ItemStatus.GENERATING
+    call_book(lane_id=late.fence.lane_id, call_id=late.call_id, spend=SPEND)
+    call_book(lane_id=late.fence.lane_id, call_id=late.call_id, spend=SPEND)  # booked once
     assert world.finish(newer, title="Newer")
     assert {story.title for story in Story.objects.all()} == {"Newer 1", "Newer 2"}
     assert world.epic(newer).input_tokens == 2 * (SPEND.input_tokens or 0)
@@ -220,12 +221,12 @@ def test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them() -> No
     assert step
     world.finish(step, stories=5, title="Old")
     for status, titles in (
-        (RunEpicStatus.FAILED, {f"Old {i}" for i in range(1, 6)}),
-        (RunEpicStatus.COMPLETED, {"New 1", "New 2", "New 3"}),
+        (ItemStatus.FAILED, {f"Old {i}" for i in range(1, 6)}),
+        (ItemStatus.COMPLETED, {"New 1", "New 2", "New 3"}),
     ):
         again = World(run=world.run, worker=world.worker)
         Run.objects.filter(id=world.run.id).update(status="RUNNING")
-        RunEpic.objects.filter(run=world.run).update(status="PENDING", completed_at=None, lane=None)
+        RunItem.objects.filter(run=world.run).update(status="PENDING", completed_at=None, lane=None)
         lanes_dispatch(run_id=world.run.id)
         step = again.claim()
         assert step
@@ -237,33 +238,33 @@ def test_an_epic_that_is_deleted_meanwhile_is_finished_without_stories() -> None
     world = World.make(epics=1, lanes=1)
     step = world.claim()
     assert step
-    Epic.objects.all().delete()
+    epic_delete(epic_id=Epic.objects.get().pk)
     assert world.finish(step)
     epic = world.epic(step)
-    assert (epic.status, epic.stories_created, epic.epic_id) == ("COMPLETED", 0, None)
+    assert (epic.status, epic.created, epic.target_id) == ("COMPLETED", 0, None)
     assert_counted(world.run)
 
 
 @pytest.mark.parametrize("_attempt", range(5))
 def test_two_runs_that_finish_one_epic_at_once_leave_one_set_of_stories(_attempt: int) -> None:
     worlds = [World.make(epics=1, lanes=1), World.make(epics=1, lanes=1)]
-    RunEpic.objects.filter(run=worlds[1].run).update(
-        epic=RunEpic.objects.get(run=worlds[0].run).epic
+    RunItem.objects.filter(run=worlds[1].run).update(
+        target_id=RunItem.objects.get(run=worlds[0].run).target_id
     )
     steps = [step for world in worlds if (step := world.claim())]
     ends = race(*[partial(world.finish, step) for world, step in zip(worlds, steps, strict=True)])
     assert all(isinstance(end, dict) for end in ends), ends
-    epic = RunEpic.objects.get(run=worlds[0].run).epic
-    assert Story.objects.filter(epic=epic).count() == 2
+    epic_id = RunItem.objects.get(run=worlds[0].run).target_id
+    assert Story.objects.filter(epic=epic_id).count() == 2
 
 
 def test_lanes_that_move_on_at_once_never_take_the_same_epic() -> None:
     world = World.make(epics=40, lanes=10)
-    while holds := world.holds():
-        steps = race(*[partial(world.claim, hold) for hold in holds])
+    while fences := world.fences():
+        steps = race(*[partial(world.claim, fence) for fence in fences])
         ends = race(*[partial(world.finish, step, stories=1) for step in steps])
         assert not [end for end in ends if isinstance(end, Exception)]
-    assert RunEpic.objects.filter(run=world.run, status="COMPLETED", attempt=1).count() == 40
+    assert RunItem.objects.filter(run=world.run, status="COMPLETED", attempt=1).count() == 40
     assert_counted(world.run)
 
 
@@ -276,12 +277,12 @@ def test_a_run_that_was_paused_meanwhile_keeps_the_result_and_its_lane_rests() -
     assert moved
     assert moved["state"] == "idle"
     assert Story.objects.count() == 2
-    assert RunEpic.objects.filter(run=world.run, status="PENDING", lane=None).count() == 2
+    assert RunItem.objects.filter(run=world.run, status="PENDING", lane=None).count() == 2
 
 
 def test_a_lane_beyond_the_runs_concurrency_rests_after_its_epic() -> None:
     world = World.make(epics=9, lanes=2)
-    second = world.claim(world.holds()[1])
+    second = world.claim(world.fences()[1])
     assert second
     Run.objects.filter(id=world.run.id).update(max_concurrency=1)
     moved = world.finish(second)
@@ -301,7 +302,7 @@ def test_a_long_pacing_delay_parks_the_lane_with_its_next_epic() -> None:
     assert lanes_dispatch(run_id=world.run.id) == []
     time.sleep(0.25)
     (link,) = lanes_dispatch(run_id=world.run.id)
-    assert link.epic_code == "E2"
+    assert link.code == "E2"
 
 
 @pytest.mark.parametrize(("refund", "attempts"), [(True, 0), (False, 1)])
@@ -310,7 +311,7 @@ def test_giving_back_parks_the_lane_with_its_epic(refund: bool, attempts: int) -
     step = world.claim()
     assert step
     given = lane_give_back(
-        hold=step.hold,
+        fence=step.fence,
         call_id=step.call_id,
         reason="backoff",
         message="503",
@@ -331,7 +332,7 @@ def test_giving_back_parks_the_lane_with_its_epic(refund: bool, attempts: int) -
     )
     time.sleep(0.15)
     (link,) = lanes_dispatch(run_id=world.run.id)
-    assert link.run_epic_id == epic.id
+    assert link.item_id == epic.id
     assert_counted(world.run)
 
 
@@ -341,7 +342,7 @@ def test_giving_back_in_a_paused_run_lets_the_epic_go() -> None:
     assert step
     halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
     assert lane_give_back(
-        hold=step.hold, call_id=step.call_id, reason="stopped", message="", wait_s=0, refund=True
+        fence=step.fence, call_id=step.call_id, reason="stopped", message="", wait_s=0, refund=True
     )
     assert world.lane(step).state == LaneState.IDLE
     assert world.epic(step).lane_id is None
@@ -355,7 +356,7 @@ def test_a_second_call_starts_only_while_the_run_runs() -> None:
 
     def begin(call_id: UUID) -> UUID | None:
         return call_next(
-            hold=step.hold,
+            fence=step.fence,
             call_id=call_id,
             spend=SPEND,
             response=response,
@@ -380,7 +381,7 @@ def test_a_second_call_that_is_begun_twice_is_begun_once() -> None:
     step = world.claim()
     assert step
     params = {
-        **asdict(step.hold),
+        **asdict(step.fence),
         **asdict(SPEND),
         "call_id": step.call_id,
         "next_call_id": new_id(),
@@ -401,7 +402,7 @@ def test_a_restarted_attempt_is_told_what_was_paid_for() -> None:
     assert step
     response = {"text": "first", "stopReason": "end_turn"}
     call_next(
-        hold=step.hold,
+        fence=step.fence,
         call_id=step.call_id,
         spend=SPEND,
         response=response,
@@ -413,10 +414,10 @@ def test_a_restarted_attempt_is_told_what_was_paid_for() -> None:
     lanes_dispatch(run_id=world.run.id)
     from runs.engine.lanes import lane_claim
 
-    (hold,) = world.holds()
-    row = lane_claim(hold=hold, worker_id=worker_make("w2@test").id, call_id=world.run.id)
+    (fence,) = world.fences()
+    row = lane_claim(fence=fence, worker_id=worker_make("w2@test").id, call_id=world.run.id)
     assert row
-    assert row["responses"] == [response]
+    assert row["responses"] == [{"key": "generate", **response}]
 
 
 class TestReclaim:
@@ -440,7 +441,7 @@ class TestReclaim:
         assert len(lanes_reclaim()) == 1
         epic, lane = world.epic(step), world.lane(step)
         assert (epic.status, epic.lane_id, epic.crashes) == ("PENDING", None, 1)
-        assert (lane.state, lane.generation) == ("idle", step.hold.generation + 1)
+        assert (lane.state, lane.fencing_token) == ("idle", step.fence.fencing_token + 1)
         call = ProviderCall.objects.get()
         assert (call.outcome, call.possibly_billed) == ("LOST", True)
         assert_counted(world.run)
@@ -462,8 +463,8 @@ class TestReclaim:
         world = World.make(epics=1, lanes=1)
         step = world.claim()
         assert step
-        assert lanes_reclaim(orphans=[f"{step.hold.lane_id}.{step.hold.generation + 1}"]) == []
-        assert len(lanes_reclaim(orphans=[f"{step.hold.lane_id}.{step.hold.generation}"])) == 1
+        assert lanes_reclaim(orphans=[f"{step.fence.lane_id}.{step.fence.fencing_token + 1}"]) == []
+        assert len(lanes_reclaim(orphans=[f"{step.fence.lane_id}.{step.fence.fencing_token}"])) == 1
         assert world.epic(step).crashes == 0
 
     def test_an_epic_that_kills_three_workers_is_poison(self) -> None:
@@ -475,16 +476,16 @@ class TestReclaim:
             Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
             lanes_reclaim()
             lanes_dispatch(run_id=world.run.id)
-        epic = RunEpic.objects.get(run=world.run)
+        epic = RunItem.objects.get(run=world.run)
         assert (epic.status, epic.error_code, epic.crashes) == ("FAILED", "POISON", 3)
         assert "retry" in epic.error
         assert_counted(world.run)
 
     def test_an_epic_that_kills_its_workers_takes_no_other_with_it(self) -> None:
         world = World.make(epics=12, lanes=5)
-        while holds := world.holds():
-            steps = [step for hold in holds if (step := world.claim(hold))]
-            if "E3" in [step.epic_code for step in steps]:
+        while fences := world.fences():
+            steps = [step for fence in fences if (step := world.claim(fence))]
+            if "E3" in [step.code for step in steps]:
                 Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
                 lanes_reclaim()
                 world.worker = worker_make("next@test")
@@ -492,19 +493,19 @@ class TestReclaim:
                 for step in steps:
                     world.finish(step)
             lanes_dispatch(run_id=world.run.id)
-        failed = RunEpic.objects.filter(run=world.run, status=RunEpicStatus.FAILED)
-        assert [(epic.epic_code, epic.error_code) for epic in failed] == [("E3", "POISON")]
-        assert RunEpic.objects.filter(run=world.run, status=RunEpicStatus.COMPLETED).count() == 11
+        failed = RunItem.objects.filter(run=world.run, status=ItemStatus.FAILED)
+        assert [(epic.code, epic.error_code) for epic in failed] == [("E3", "POISON")]
+        assert RunItem.objects.filter(run=world.run, status=ItemStatus.COMPLETED).count() == 11
         assert_counted(world.run)
 
     def test_two_at_once_take_an_epic_back_once(self) -> None:
         world = World.make(epics=8, lanes=8)
-        for hold in world.holds():
-            world.claim(hold)
+        for fence in world.fences():
+            world.claim(fence)
         Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
         rounds = race(*[lanes_reclaim] * 6)
         assert sum(map(len, rounds)) == 8
-        assert set(RunEpic.objects.values_list("crashes", flat=True)) == {1}
+        assert set(RunItem.objects.values_list("crashes", flat=True)) == {1}
 
 
 class TestDispatch:
@@ -518,23 +519,23 @@ class TestDispatch:
             for link in links
         ]
         assert len(sent) == 19
-        assert len({link.run_epic_id for link in sent}) == 19
+        assert len({link.item_id for link in sent}) == 19
 
     def test_a_lost_message_is_sent_again_with_a_new_generation(self) -> None:
         world = World.make(lanes=1)
-        (old,) = world.holds()
+        (old,) = world.fences()
         assert lanes_dispatch(run_id=world.run.id) == []
         (link,) = lanes_dispatch(run_id=world.run.id, lost_lane_ids=[old.lane_id])
-        assert (link.run_epic_id, link.generation) == (old.run_epic_id, old.generation + 1)
+        assert (link.item_id, link.fencing_token) == (old.item_id, old.fencing_token + 1)
         assert world.claim(old) is None
 
     def test_lanes_of_a_paused_run_rest_and_let_their_epics_go(self) -> None:
         world = World.make(epics=4, lanes=2)
-        holds = world.holds()
+        fences = world.fences()
         halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
         assert set(Lane.objects.values_list("state", flat=True)) == {"idle"}
-        assert RunEpic.objects.filter(lane__isnull=False).count() == 0
-        assert [world.claim(hold) for hold in holds] == [None, None]
+        assert RunItem.objects.filter(lane__isnull=False).count() == 0
+        assert [world.claim(fence) for fence in fences] == [None, None]
         assert lanes_rest(run_id=world.run.id) == []
         assert lanes_dispatch(run_id=world.run.id) == []
 
@@ -550,11 +551,11 @@ class TestDispatch:
 def test_the_database_refuses_epics_that_contradict_themselves(wrong: dict[str, object]) -> None:
     world = World.make()
     with pytest.raises(IntegrityError):
-        RunEpic.objects.filter(run=world.run).update(**wrong)
+        RunItem.objects.filter(run=world.run).update(**wrong)
 
 
 def test_the_database_refuses_two_open_epics_in_one_lane() -> None:
     world = World.make(epics=3, lanes=1)
     lane = Lane.objects.get(run=world.run)
-    with pytest.raises(IntegrityError, match="lane_carries_one_epic"):
-        RunEpic.objects.filter(run=world.run, epic_code="E3").update(lane=lane)
+    with pytest.raises(IntegrityError, match="lane_carries_one_item"):
+        RunItem.objects.filter(run=world.run, code="E3").update(lane=lane)

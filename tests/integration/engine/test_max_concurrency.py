@@ -12,8 +12,8 @@ from batchgen.redis import client as redis
 from runs.engine.controls import run_change
 from runs.engine.lanes import lane_give_back, lane_park
 from runs.engine.reconciler import Lookout, reconcile
-from runs.models import Lane, Run, RunEpic, Worker
-from runs.states import LaneState, RunEpicStatus, RunStatus
+from runs.models import Lane, Run, RunItem, Worker
+from runs.states import ItemStatus, LaneState, RunStatus
 from tests.integration.engine.world import Step, World, halt, worker_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,7 +38,7 @@ def limit_set(world: World, limit: int) -> None:
 
 
 def claim_all(world: World) -> list[Step]:
-    return [step for hold in world.holds() if (step := world.claim(hold))]
+    return [step for fence in world.fences() if (step := world.claim(fence))]
 
 
 def work_to_the_end(world: World, *, most: int) -> Run:
@@ -54,7 +54,7 @@ def work_to_the_end(world: World, *, most: int) -> Run:
 
 
 def sent(world: World) -> None:
-    assert len(world.holds()) == 3
+    assert len(world.fences()) == 3
 
 
 def sent_and_lost(world: World) -> None:
@@ -62,13 +62,15 @@ def sent_and_lost(world: World) -> None:
 
 
 def parked(world: World) -> None:
-    for hold in world.holds():
-        assert lane_park(hold=hold, reason="permit-requests", wait_s=3600)
+    for fence in world.fences():
+        assert lane_park(fence=fence, reason="permit-requests", wait_s=3600)
 
 
 def idle_with_an_epic(world: World) -> None:
     """No statement leaves a lane so; a person with a database client does."""
-    Lane.objects.filter(run=world.run).update(state=LaneState.IDLE, generation=F("generation") + 1)
+    Lane.objects.filter(run=world.run).update(
+        state=LaneState.IDLE, fencing_token=F("fencing_token") + 1
+    )
 
 
 def given_back(world: World, steps: list[Step]) -> None:
@@ -93,7 +95,7 @@ def died(world: World, steps: list[Step]) -> None:
 
 def give_back(step: Step, *, reason: str, wait_s: float) -> bool:
     return lane_give_back(
-        hold=step.hold,
+        fence=step.fence,
         call_id=step.call_id,
         reason=reason,
         message="Later.",
@@ -138,17 +140,17 @@ def assert_ends_in_one_lane(world: World) -> None:
 
 def test_fewer_lanes_hold_at_once() -> None:
     world = World.make(epics=7, lanes=3)
-    late = world.holds()[1]
+    late = world.fences()[1]
     lanes_set(world, 1)
-    assert [hold.lane_id for hold in world.holds()] == [Lane.objects.get(index=0).id]
+    assert [fence.lane_id for fence in world.fences()] == [Lane.objects.get(index=0).id]
     assert world.claim(late) is None
-    assert RunEpic.objects.filter(lane__isnull=False).count() == 1
+    assert RunItem.objects.filter(lane__isnull=False).count() == 1
 
 
 def test_a_message_beyond_the_limit_claims_nothing() -> None:
     world = World.make(epics=7, lanes=3)
     limit_set(world, 2)
-    assert [world.claim(hold) is not None for hold in world.holds()] == [True, True, False]
+    assert [world.claim(fence) is not None for fence in world.fences()] == [True, True, False]
 
 
 def test_calls_that_have_begun_beyond_the_limit_are_finished() -> None:
@@ -169,7 +171,7 @@ def test_a_call_that_is_to_be_tried_again_waits_its_time_beyond_the_limit_too() 
         world.finish(step)
     reconcile()
     assert Lane.objects.get(index=2).state == LaneState.PARKED
-    assert world.holds() == []
+    assert world.fences() == []
     Lane.objects.filter(index=2).update(wake_at=PAST)
     assert work_to_the_end(world, most=1).status == RunStatus.SUCCEEDED
 
@@ -185,14 +187,14 @@ def test_a_run_that_stands_still_rests_its_lanes_beyond_the_limit_too() -> None:
 def test_however_it_is_changed_the_run_ends(seed: int) -> None:
     random = Random(seed)
     world = World.make(epics=30, lanes=4)
-    waiting = RunEpic.objects.filter(run=world.run, status=RunEpicStatus.PENDING)
+    waiting = RunItem.objects.filter(run=world.run, status=ItemStatus.PENDING)
     lookout = Lookout()
     while waiting.exists():
         random.choice([lanes_set, limit_set])(world, random.randint(1, 6))
-        for hold in random.sample(world.holds(), len(world.holds())):
+        for fence in random.sample(world.fences(), len(world.fences())):
             if random.random() < 0.2:
-                lane_park(hold=hold, reason="turn", wait_s=0)
-            elif (step := world.claim(hold)) is None:
+                lane_park(fence=fence, reason="turn", wait_s=0)
+            elif (step := world.claim(fence)) is None:
                 continue
             elif random.random() < 0.2:
                 reason = random.choice(["backoff", "rate-limit"])

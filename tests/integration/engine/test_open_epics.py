@@ -17,8 +17,8 @@ from runs.engine.controls import run_control, run_epic_cancel, run_retry
 from runs.engine.lanes import lane_give_back, lanes_reclaim
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_finalize
-from runs.models import Lane, OpenEpic, Run, RunAction, RunEpic, RunLog, Worker
-from runs.states import RunEpicStatus, RunStatus
+from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, RunLog, Worker
+from runs.states import ItemStatus, RunStatus
 from tests.integration.engine.world import (
     Step,
     World,
@@ -52,7 +52,7 @@ def _start_all(project: Project, *codes: str) -> Run:
 
 
 def _codes(run: Run) -> set[str]:
-    return set(RunEpic.objects.filter(run=run).values_list("epic_code", flat=True))
+    return set(RunItem.objects.filter(run=run).values_list("code", flat=True))
 
 
 class TestStart:
@@ -70,7 +70,7 @@ class TestStart:
             _start(project, "E2")
         assert caught.value.details == {"E2": str(run.pk)}
         assert "includes E2. Wait" in caught.value.message
-        assert Run.objects.count() == RunAction.objects.count() == RunEpic.objects.count() == 1
+        assert Run.objects.count() == RunAction.objects.count() == RunItem.objects.count() == 1
         assert_open()
 
     def test_all_that_are_in_the_way_are_named(self) -> None:
@@ -92,7 +92,7 @@ class TestStart:
         project = project_make(epics=4)
         one = _start(project, "E2")
         run = _start_all(project)
-        assert (_codes(run), run.total_epics) == ({"E1", "E3", "E4"}, 3)
+        assert (_codes(run), run.total_items) == ({"E1", "E3", "E4"}, 3)
         assert RunAction.objects.get(run=run).details == {
             "epics": 3,
             "leftOut": {"E2": str(one.pk)},
@@ -119,17 +119,18 @@ class TestStart:
         project = project_make(epics=2)
         _start(project, "E1")
         other = _start(project, "E2")
-        with pytest.raises(IntegrityError, match="runs_openepic_pkey"):
-            OpenEpic.objects.create(run=other, epic=Epic.objects.get(code="E1"))
+        epic = Epic.objects.get(code="E1")
+        with pytest.raises(IntegrityError, match="runs_opentarget_pkey"):
+            OpenTarget.objects.create(run=other, kind="stories", target_id=epic.pk)
 
 
-def _finish(status: RunEpicStatus) -> Callable[[World, Step], object]:
+def _finish(status: ItemStatus) -> Callable[[World, Step], object]:
     return lambda world, step: world.finish(step, status=status)
 
 
 def _give_back(_: World, step: Step) -> None:
     assert lane_give_back(
-        hold=step.hold, call_id=step.call_id, reason="backoff", message="", wait_s=9, refund=True
+        fence=step.fence, call_id=step.call_id, reason="backoff", message="", wait_s=9, refund=True
     )
 
 
@@ -139,15 +140,15 @@ def _reclaim(*_: object) -> None:
 
 
 def _poison(world: World, step: Step) -> None:
-    RunEpic.objects.filter(id=step.hold.run_epic_id).update(crashes=9)
+    RunItem.objects.filter(id=step.fence.item_id).update(crashes=9)
     _reclaim()
     assert world.epic(step).error_code == "POISON"
 
 
 _ENDS: dict[str, Callable[[World, Step], object]] = {
-    "completed": _finish(RunEpicStatus.COMPLETED),
-    "failed": _finish(RunEpicStatus.FAILED),
-    "skipped": _finish(RunEpicStatus.SKIPPED),
+    "completed": _finish(ItemStatus.COMPLETED),
+    "failed": _finish(ItemStatus.FAILED),
+    "skipped": _finish(ItemStatus.SKIPPED),
     "given back": _give_back,
     "taken back": _reclaim,
     "poison": _poison,
@@ -161,9 +162,9 @@ class TestUntil:
         step = world.claim()
         assert step
         _ENDS[end](world, step)
-        run_epic_cancel(run_epic=RunEpic.objects.get(epic_code="E3"), user=dana)
+        run_epic_cancel(item=RunItem.objects.get(code="E3"), user=dana)
         halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Pause.")
-        assert OpenEpic.objects.count() == 3
+        assert OpenTarget.objects.count() == 3
         with pytest.raises(ItemAlreadyActive):
             _start(world.run.project, "E1")
 
@@ -171,7 +172,7 @@ class TestUntil:
     @pytest.mark.parametrize("end", _ENDS)
     def test_one_that_is_draining_keeps_what_is_generated(self, end: str, to: RunStatus) -> None:
         world = World.make(epics=4, lanes=2)
-        first, second = (world.claim(hold) for hold in world.holds())
+        first, second = (world.claim(fence) for fence in world.fences())
         assert first
         assert second
         halt(run_id=world.run.id, to=to, message="Halt.")
@@ -183,22 +184,22 @@ class TestUntil:
         _ENDS[end](world, first)
         assert_open()
         if end not in ("taken back", "poison"):  # which take all that the worker had
-            assert OpenEpic.objects.filter(run=world.run).count() == 1
+            assert OpenTarget.objects.filter(run=world.run).count() == 1
             assert world.finish(second)
-        assert not OpenEpic.objects.filter(run=world.run).exists()
+        assert not OpenTarget.objects.filter(run=world.run).exists()
         run_finalize(run_id=world.run.id)
         assert_counted(world.run)
 
-    @pytest.mark.parametrize("status", [RunEpicStatus.COMPLETED, RunEpicStatus.FAILED])
-    def test_one_that_has_ended_keeps_none(self, status: RunEpicStatus) -> None:
+    @pytest.mark.parametrize("status", [ItemStatus.COMPLETED, ItemStatus.FAILED])
+    def test_one_that_has_ended_keeps_none(self, status: ItemStatus) -> None:
         world = World.make(epics=2, lanes=1)
         for _ in range(2):
             step = world.claim()
             assert step
             world.finish(step, status=status)
-            assert OpenEpic.objects.count() == 2
+            assert OpenTarget.objects.count() == 2
         assert run_finalize(run_id=world.run.id)
-        assert not OpenEpic.objects.exists()
+        assert not OpenTarget.objects.exists()
         assert _start_all(world.run.project)
 
     def test_an_epic_that_is_deleted_is_open_nowhere(self) -> None:
@@ -207,11 +208,11 @@ class TestUntil:
         assert step
         epic_delete(epic_id=Epic.objects.get(code="E1").pk)
         assert_open()
-        assert OpenEpic.objects.count() == 1
+        assert OpenTarget.objects.count() == 1
         halt(run_id=world.run.id, to=RunStatus.CANCELLED, message="Cancelled.")
         assert world.finish(step)
         assert run_finalize(run_id=world.run.id)
-        assert not OpenEpic.objects.exists()
+        assert not OpenTarget.objects.exists()
         project_delete(project_id=world.run.project.pk)
 
     def test_a_retry_waits_for_those_that_another_run_has(self, dana: User) -> None:
@@ -219,7 +220,7 @@ class TestUntil:
         for _ in range(2):
             step = world.claim()
             assert step
-            world.finish(step, status=RunEpicStatus.FAILED)
+            world.finish(step, status=ItemStatus.FAILED)
         halt(run_id=world.run.id, to=RunStatus.CANCELLED, message="Cancelled.")
         other = _start(world.run.project, "E2")
         world.run.refresh_from_db()
@@ -274,13 +275,13 @@ class TestRaces:
     def test_a_finish_crosses_a_cancel(self, dana: User) -> None:
         for _ in range(12):
             world = World.make(epics=6, lanes=3)
-            steps = [world.claim(hold) for hold in world.holds()]
+            steps = [world.claim(fence) for fence in world.fences()]
             race(
                 partial(run_control, run=world.run, action="cancel", user=dana),
                 *[partial(world.finish, step) for step in steps if step],
             )
             assert_open()
-            assert OpenEpic.objects.filter(run=world.run).count() == 0
+            assert OpenTarget.objects.filter(run=world.run).count() == 0
 
     def test_a_cancel_waits_for_a_finish_under_way(self, dana: User) -> None:
         """The finish saw an active run, so it is the cancel that closes its epic."""
@@ -288,7 +289,7 @@ class TestRaces:
         step = world.claim()
         assert step
         with transaction.atomic():
-            Lane.objects.select_for_update().get(id=step.hold.lane_id)
+            Lane.objects.select_for_update().get(id=step.fence.lane_id)
             finish = elsewhere(partial(world.finish, step))
             finish.join(0.3)
             cancel = elsewhere(partial(run_control, run=world.run, action="cancel", user=dana))
@@ -296,7 +297,7 @@ class TestRaces:
         finish.join(10)
         cancel.join(10)
         assert world.epic(step).status == "COMPLETED"
-        assert not OpenEpic.objects.exists()
+        assert not OpenTarget.objects.exists()
 
     def test_a_finish_that_began_before_a_cancel_closes_its_epic(self) -> None:
         """It waits for the lane, which the cancel writes; its own look at the run is an old one."""
@@ -310,7 +311,7 @@ class TestRaces:
             assert world.epic(step).status == "GENERATING"
         finish.join(10)
         assert world.epic(step).status == "COMPLETED"
-        assert not OpenEpic.objects.exists()
+        assert not OpenTarget.objects.exists()
 
 
 class TestMigration:
@@ -322,7 +323,7 @@ class TestMigration:
         project = project_make(epics=3)
         older = _start_all(project)
         step = World(run=older, worker=worker_make()).claim()
-        OpenEpic.objects.all().delete()
+        OpenTarget.objects.all().delete()
         younger = _start(project, "E2")
         draining = World.make(epics=2, lanes=1)
         assert draining.claim()
@@ -334,7 +335,7 @@ class TestMigration:
         finally:
             self._migrate(*latest)
         assert younger.pk not in before
-        held = list(OpenEpic.objects.values_list("run", flat=True))
+        held = list(OpenTarget.objects.values_list("run", flat=True))
         assert {run: held.count(run) for run in held} == before
         assert list(Lane.objects.filter(draining=True)) == list(
             Lane.objects.filter(run=draining.run)
@@ -357,4 +358,4 @@ class TestMigration:
         assert World(run=runs[1], worker=worker_make()).finish(step)
         for run in runs[1:]:
             assert run_finalize(run_id=run.pk) == "CANCELLED"
-        assert not OpenEpic.objects.exclude(run=runs[0]).exists()
+        assert not OpenTarget.objects.exclude(run=runs[0]).exists()

@@ -11,7 +11,7 @@ from batchgen.redis import client as redis
 from runs.engine.dispatch import messages_waiting, send
 from runs.engine.reconciler import Lookout, reconcile
 from runs.engine.transitions import run_dispatch
-from runs.models import Lane, Run, RunEpic, Worker
+from runs.models import Lane, Run, RunItem, Worker
 from runs.states import Priority, RunStatus
 from tests.integration.engine.world import World, halt, worker_make
 from tests.threads import race
@@ -27,7 +27,9 @@ def _quick_and_clean(settings: Settings) -> None:
 
 def test_a_start_sends_one_message_a_lane() -> None:
     world = World.make(epics=9, lanes=4)
-    assert messages_waiting() == {f"{hold.lane_id}.{hold.generation}" for hold in world.holds()}
+    assert messages_waiting() == {
+        f"{fence.lane_id}.{fence.fencing_token}" for fence in world.fences()
+    }
 
 
 @pytest.mark.parametrize("priority", list(Priority))
@@ -35,7 +37,7 @@ def test_messages_of_every_priority_are_found_in_the_broker(priority: Priority) 
     world = World.make(lanes=1)
     redis.client().flushdb()
     Run.objects.update(priority=priority)
-    run_dispatch(run_id=world.run.id, lost_lane_ids=[world.holds()[0].lane_id])
+    run_dispatch(run_id=world.run.id, lost_lane_ids=[world.fences()[0].lane_id])
     assert len(messages_waiting()) == 1
 
 
@@ -46,10 +48,12 @@ def test_a_message_that_waits_long_is_left_alone() -> None:
 
 def test_messages_that_redis_lost_are_sent_again() -> None:
     world = World.make()
-    old = world.holds()
+    old = world.fences()
     redis.client().flushdb()
     assert reconcile(lookout=Lookout()).sent == 2
-    assert [hold.generation for hold in world.holds()] == [hold.generation + 1 for hold in old]
+    assert [fence.fencing_token for fence in world.fences()] == [
+        fence.fencing_token + 1 for fence in old
+    ]
     assert len(messages_waiting()) == 2
 
 
@@ -65,7 +69,7 @@ def test_a_message_that_a_worker_has_in_hand_is_left_alone(settings: Settings) -
         assert reconcile(lookout=lookout).sent == 0
         time.sleep(settings.MESSAGE_LOST_S)
         assert reconcile(lookout=lookout).sent == 1  # in nobody's hands that lives
-    assert world.holds()[0].generation == 2
+    assert world.fences()[0].fencing_token == 2
 
 
 def test_epics_of_a_dead_worker_go_on_at_once() -> None:
@@ -78,16 +82,16 @@ def test_epics_of_a_dead_worker_go_on_at_once() -> None:
     world.worker = worker_make("w2@test")
     again = world.claim()
     assert again
-    assert again.epic_code == "E1"
+    assert again.code == "E1"
 
 
 def test_a_run_whose_messages_were_never_sent_is_started() -> None:
     world = World.make()
     redis.client().flushdb()
     Lane.objects.update(state="idle")
-    RunEpic.objects.update(lane=None)
+    RunItem.objects.update(lane=None)
     assert reconcile().sent == 2
-    assert len(world.holds()) == 2
+    assert len(world.fences()) == 2
 
 
 def test_lanes_that_were_sent_in_a_paused_run_come_to_rest() -> None:
@@ -122,7 +126,7 @@ def test_a_cancelled_run_whose_worker_died_is_ended() -> None:
 def test_of_rounds_at_once_one_does_the_work() -> None:
     World.make()
     Lane.objects.update(state="idle")
-    RunEpic.objects.update(lane=None)
+    RunItem.objects.update(lane=None)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(7102)")
         (other,) = race(reconcile)
@@ -138,5 +142,5 @@ def test_without_a_broker_nothing_is_lost(settings: Settings) -> None:
         assert reconcile(lookout=Lookout()).sent == 0
     finally:
         redis.client.cache_clear()
-    assert len(world.holds()) == 2
+    assert len(world.fences()) == 2
     send([])

@@ -12,8 +12,8 @@ from batchgen.errors import RunAlreadyActive, ValidationFailed
 from runs.engine.lanes import lanes_dispatch
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_break, run_finalize
-from runs.models import Run, RunEpic, RunLog
-from runs.states import ACTIVE, FINAL, TRANSITIONS, RunEpicStatus, RunStatus, sources_of
+from runs.models import Run, RunItem, RunLog
+from runs.states import ACTIVE, FINAL, TRANSITIONS, ItemStatus, RunStatus, sources_of
 from tests.integration.engine.world import World, assert_counted, halt, project_make
 from tests.threads import race
 
@@ -28,7 +28,7 @@ def test_of_many_starts_at_once_one_wins_and_the_others_learn_which() -> None:
     refused = [result for result in results if isinstance(result, RunAlreadyActive)]
     assert len(refused) == 7
     assert {error.details["runId"] for error in refused} == {str(run.id)}
-    assert RunEpic.objects.count() == 3
+    assert RunItem.objects.count() == 3
 
 
 def test_a_run_may_start_again_once_the_last_one_ended() -> None:
@@ -42,7 +42,7 @@ def test_epics_are_taken_by_priority_then_by_their_place() -> None:
     project.epics.filter(code="E3").update(priority=1)
     project.epics.filter(code="E4").update(priority=2)
     run = run_start(project=project, user=None, options=RunOptions())
-    assert list(run.run_epics.order_by("order").values_list("epic_code", flat=True)) == [
+    assert list(run.items.order_by("order").values_list("code", flat=True)) == [
         "E3",
         "E4",
         "E1",
@@ -62,7 +62,7 @@ def test_a_start_that_makes_no_sense_changes_nothing(options: RunOptions, field:
     with pytest.raises(ValidationFailed) as caught:
         run_start(project=project_make(), user=None, options=options)
     assert field in caught.value.details
-    assert Run.objects.count() == RunEpic.objects.count() == RunLog.objects.count() == 0
+    assert Run.objects.count() == RunItem.objects.count() == RunLog.objects.count() == 0
 
 
 def _runs_in(status: RunStatus) -> Iterator[Run]:
@@ -118,7 +118,7 @@ def test_the_epics_decide_how_a_run_ends(ends: list[str], status: str, code: str
         assert run_finalize(run_id=world.run.id) is None
         step = world.claim()
         assert step
-        world.finish(step, status=RunEpicStatus(end))
+        world.finish(step, status=ItemStatus(end))
     assert run_finalize(run_id=world.run.id) == status
     run = Run.objects.get(id=world.run.id)
     assert (run.status, run.error_code) == (status, code)
@@ -138,7 +138,7 @@ def test_of_many_that_end_a_run_one_wins() -> None:
 
 def test_a_cancelled_run_ends_with_its_last_call() -> None:
     world = World.make(epics=3, lanes=2)
-    steps = [world.claim(hold) for hold in world.holds()]
+    steps = [world.claim(fence) for fence in world.fences()]
     assert halt(run_id=world.run.id, to=RunStatus.CANCELLED, message="Cancelled.") == 2
     for step in steps:
         run = Run.objects.get(id=world.run.id)
@@ -149,7 +149,7 @@ def test_a_cancelled_run_ends_with_its_last_call() -> None:
     run = Run.objects.get(id=world.run.id)
     assert (run.status, run.draining) == ("CANCELLED", False)
     assert run.completed_at
-    assert RunEpic.objects.get(run=run, epic_code="E3").status == RunEpicStatus.PENDING
+    assert RunItem.objects.get(run=run, code="E3").status == ItemStatus.PENDING
     assert lanes_dispatch(run_id=run.id) == []
 
 
@@ -172,9 +172,9 @@ def _fail(world: World, *codes: str) -> None:
     for code in codes:
         step = world.claim()
         assert step
-        world.finish(step, status=RunEpicStatus.FAILED if code else RunEpicStatus.COMPLETED)
+        world.finish(step, status=ItemStatus.FAILED if code else ItemStatus.COMPLETED)
         if code:
-            RunEpic.objects.filter(id=step.hold.run_epic_id).update(error_code=code)
+            RunItem.objects.filter(id=step.fence.item_id).update(error_code=code)
             run_break(run_id=world.run.id, error_code=code)
 
 

@@ -12,12 +12,12 @@ from runs.engine.controls import run_epic_cancel
 from runs.engine.lanes import lane_give_back, lane_park, lanes_dispatch, lanes_reclaim
 from runs.engine.trail import Operator
 from runs.engine.transitions import run_finalize, run_move
-from runs.models import Lane, Run, RunAction, RunEpic, Worker
+from runs.models import Lane, Run, RunAction, RunItem, Worker
 from runs.states import (
     ITEM_TRANSITIONS,
     LANE_TRANSITIONS,
     TRANSITIONS,
-    RunEpicStatus,
+    ItemStatus,
     RunStatus,
     WaitReason,
 )
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 _TABLES: tuple[tuple[Any, str, dict[Any, Any]], ...] = (
     (Run, "status", TRANSITIONS),
-    (RunEpic, "status", ITEM_TRANSITIONS),
+    (RunItem, "status", ITEM_TRANSITIONS),
     (Lane, "state", LANE_TRANSITIONS),
 )
 Move = tuple[str, str]
@@ -79,10 +79,10 @@ def _claimed(world: World) -> Step:
 def _mixed_end() -> None:
     world = World.make(epics=4, lanes=1)
     world.finish(_claimed(world))
-    world.finish(_claimed(world), status=RunEpicStatus.FAILED, park_s=60)
+    world.finish(_claimed(world), status=ItemStatus.FAILED, park_s=60)
     _wake(world)
-    world.finish(_claimed(world), status=RunEpicStatus.SKIPPED)
-    world.finish(_claimed(world), status=RunEpicStatus.CANCELLED)
+    world.finish(_claimed(world), status=ItemStatus.SKIPPED)
+    world.finish(_claimed(world), status=ItemStatus.CANCELLED)
     assert run_finalize(run_id=world.run.id) == RunStatus.COMPLETED_WITH_ERRORS
 
 
@@ -99,7 +99,7 @@ def _good_end() -> None:
 
 def _pause_and_cancel() -> None:
     world = World.make(epics=1, lanes=1)
-    assert lane_park(hold=world.holds()[0], reason=WaitReason.TURN, wait_s=60)
+    assert lane_park(fence=world.fences()[0], reason=WaitReason.TURN, wait_s=60)
     _halted(world, RunStatus.PAUSED)
     kind, message = RunAction.Kind.RESUME, "On."
     assert run_move(run_id=world.run.id, to=RunStatus.RUNNING, kind=kind, message=message)
@@ -118,7 +118,7 @@ def _give_back() -> None:
 
 def _given_back(step: Step) -> None:
     assert lane_give_back(
-        hold=step.hold,
+        fence=step.fence,
         call_id=step.call_id,
         reason=WaitReason.BACKOFF,
         message="Again.",
@@ -131,9 +131,9 @@ def _cancels() -> None:
     world = World.make(epics=2, lanes=1)
     step = _claimed(world)
     user = Operator(name="ops")
-    run_epic_cancel(run_epic=world.epic(step), user=user)
+    run_epic_cancel(item=world.epic(step), user=user)
     _given_back(step)
-    run_epic_cancel(run_epic=RunEpic.objects.get(run=world.run, status="PENDING"), user=user)
+    run_epic_cancel(item=RunItem.objects.get(run=world.run, status="PENDING"), user=user)
 
 
 def _halts() -> None:

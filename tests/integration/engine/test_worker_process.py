@@ -19,9 +19,9 @@ from pytest_django.fixtures import Settings
 from batchgen.redis import client as redis
 from providers.anthropic.client import ProviderClient
 from runs.engine.dispatch import messages_waiting
-from runs.engine.lanes import Hold
-from runs.models import Lane, RunEpic, Worker
-from runs.states import RunEpicStatus
+from runs.engine.lanes import Fence
+from runs.models import Lane, RunItem, Worker
+from runs.states import ItemStatus
 from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
 from tests.integration.engine.world import FIRST, WANT, World
@@ -102,13 +102,13 @@ def test_a_claim_that_nobody_here_runs_goes_back_without_a_crash(worker: WorkerP
     assert step
     worker.beat()
     worker.tend()
-    assert world.epic(step).status == RunEpicStatus.GENERATING  # it may be about to begin
+    assert world.epic(step).status == ItemStatus.GENERATING  # it may be about to begin
     Lane.objects.update(moved_at=_LONG_AGO)
     worker.beat()
     worker.tend()
     epic = world.epic(step)
-    assert (epic.status, epic.crashes) == (RunEpicStatus.PENDING, 0)
-    assert world.holds()[0].run_epic_id == epic.id
+    assert (epic.status, epic.crashes) == (ItemStatus.PENDING, 0)
+    assert world.fences()[0].item_id == epic.id
 
 
 def test_every_worker_tends_to_what_died(client: ProviderClient, settings: Settings) -> None:
@@ -123,12 +123,12 @@ def test_every_worker_tends_to_what_died(client: ProviderClient, settings: Setti
     worker.start()
     try:
         deadline = time.monotonic() + 5
-        while not world.holds() and time.monotonic() < deadline:
+        while not world.fences() and time.monotonic() < deadline:
             time.sleep(0.02)
     finally:
         worker.stop()
     assert world.epic(step).crashes == 1
-    assert [hold.run_epic_id for hold in world.holds()] == [step.hold.run_epic_id]
+    assert [fence.item_id for fence in world.fences()] == [step.fence.item_id]
 
 
 def test_no_epic_is_claimed_before_calls_can_be_made(
@@ -149,16 +149,16 @@ def test_no_epic_is_claimed_before_calls_can_be_made(
     worker = WorkerProcess(name="w1@test", concurrency=1, connect=connect)
     worker.start()
     try:
-        while not world.holds():  # an earlier worker's epic is taken back meanwhile
+        while not world.fences():  # an earlier worker's epic is taken back meanwhile
             time.sleep(0.02)
-        (hold,) = world.holds()
-        thread = threading.Thread(target=worker.work, args=(hold, FIRST), kwargs={"due_at": None})
+        (fence,) = world.fences()
+        thread = threading.Thread(target=worker.work, args=(fence, FIRST), kwargs={"due_at": None})
         thread.start()
         thread.join(0.3)
-        assert world.epic(left).status == RunEpicStatus.PENDING
+        assert world.epic(left).status == ItemStatus.PENDING
         imported.set()
         thread.join(20)
-        assert world.epic(left).status == RunEpicStatus.COMPLETED
+        assert world.epic(left).status == ItemStatus.COMPLETED
     finally:
         imported.set()
         worker.stop()
@@ -199,14 +199,14 @@ def test_a_worker_that_stops_claims_nothing_and_gives_the_message_back(
     worker: WorkerProcess,
 ) -> None:
     world = _world(worker)
-    (hold,) = world.holds()
+    (fence,) = world.fences()
     worker.drain()
     with pytest.raises(Stopping):
-        worker.work(hold, FIRST, due_at=None)
+        worker.work(fence, FIRST, due_at=None)
     with pytest.raises(Reject) as caught:
-        generate_epic(str(hold.run_epic_id), hold.lane_id, hold.generation, want=WANT)
+        generate_epic(str(fence.item_id), fence.lane_id, fence.fencing_token, want=WANT)
     assert caught.value.requeue  # type: ignore[attr-defined]  # not in the stubs
-    assert world.holds() == [hold]
+    assert world.fences() == [fence]
 
 
 def test_a_call_is_aborted_when_its_lane_was_taken_back(
@@ -215,17 +215,17 @@ def test_a_call_is_aborted_when_its_lane_was_taken_back(
     """A worker that was frozen for longer than its lease, after it thawed."""
     simulator.faults([{"match": {}, "times": 1, "action": {"type": "stall"}}])
     world = _world(worker, epics=1)
-    (hold,) = world.holds()
-    thread = threading.Thread(target=worker.work, args=(hold, FIRST), kwargs={"due_at": None})
+    (fence,) = world.fences()
+    thread = threading.Thread(target=worker.work, args=(fence, FIRST), kwargs={"due_at": None})
     thread.start()
     while not simulator.stats()["calls"]:
         time.sleep(0.02)
-    Lane.objects.update(state="idle", generation=hold.generation + 1, worker=None)
-    RunEpic.objects.update(status=RunEpicStatus.PENDING, lane=None)
+    Lane.objects.update(state="idle", fencing_token=fence.fencing_token + 1, worker=None)
+    RunItem.objects.update(status=ItemStatus.PENDING, lane=None)
     worker.beat()
     thread.join(5)
     assert not thread.is_alive()
-    assert RunEpic.objects.get().status == RunEpicStatus.PENDING
+    assert RunItem.objects.get().status == ItemStatus.PENDING
     assert simulator.stats()["calls"][0]["status"] == "aborted"
 
 
@@ -237,8 +237,8 @@ def working(worker: WorkerProcess, simulator: Simulator) -> Iterator[Callable[..
     def start(*actions: dict[str, Any], calls: int = 1) -> World:
         simulator.faults([{"action": action, "times": 1} for action in actions])
         world = _world(worker, epics=1)
-        (hold,) = world.holds()
-        started.append(threading.Thread(target=partial(worker.work, hold, FIRST, due_at=None)))
+        (fence,) = world.fences()
+        started.append(threading.Thread(target=partial(worker.work, fence, FIRST, due_at=None)))
         started[-1].start()
         wait_for(lambda: len(simulator.stats()["calls"]) == calls, f"{calls} calls")
         return world
@@ -256,7 +256,7 @@ def test_a_beat_tells_of_the_stage_and_of_those_before_it(
     worker: WorkerProcess, working: Callable[..., World]
 ) -> None:
     working({"type": "weak_stories"}, {"type": "stall"}, calls=2)
-    epic = RunEpic.objects.get()
+    epic = RunItem.objects.get()
     assert (epic.stage, epic.stage_percent, epic.stage_ms) == ("validation", 0, {})
     worker.beat()
     epic.refresh_from_db()
@@ -270,7 +270,7 @@ def test_beats_tell_how_far_a_call_is(worker: WorkerProcess, working: Callable[.
     percents = []
     for _ in range(3):
         worker.beat()
-        epic = RunEpic.objects.get()
+        epic = RunItem.objects.get()
         percents.append(epic.stage_percent)
         # Nothing is known of such calls yet, and a guess is not told in milliseconds.
         assert (epic.stage, epic.remaining_ms) == ("component-generation", None)
@@ -293,10 +293,10 @@ def test_a_beat_without_news_writes_nothing(
         attempt.progress._clock = partial(float, 1e6)
     worker.beat()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT xmin::text FROM runs_runepic")
+        cursor.execute("SELECT xmin::text FROM runs_runitem")
         before = cursor.fetchone()
         worker.beat()
-        cursor.execute("SELECT xmin::text FROM runs_runepic")
+        cursor.execute("SELECT xmin::text FROM runs_runitem")
         assert cursor.fetchone() == before
 
 
@@ -305,9 +305,9 @@ def test_a_beat_tells_nothing_of_an_attempt_that_was_overtaken(
 ) -> None:
     """The same lane has the same epic again, for another worker."""
     working({"type": "stall"})
-    Lane.objects.update(generation=F("generation") + 1)
+    Lane.objects.update(fencing_token=F("fencing_token") + 1)
     worker.beat()
-    epic = RunEpic.objects.get()
+    epic = RunItem.objects.get()
     assert (epic.status, epic.stage, epic.stage_percent) == ("GENERATING", "validation", 0)
 
 
@@ -315,15 +315,15 @@ def test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none(
     worker: WorkerProcess,
 ) -> None:
     world = _world(worker, epics=3)
-    (hold,) = world.holds()
+    (fence,) = world.fences()
     redis.client().flushdb()
-    worker.work(hold, FIRST, due_at=None)
-    (after,) = world.holds()
-    assert messages_waiting() == {f"{after.lane_id}.{after.generation}"}
+    worker.work(fence, FIRST, due_at=None)
+    (after,) = world.fences()
+    assert messages_waiting() == {f"{after.lane_id}.{after.fencing_token}"}
     redis.client().flushdb()
-    worker.work(hold, FIRST, due_at=None)
+    worker.work(fence, FIRST, due_at=None)
     assert messages_waiting() == frozenset()
-    assert world.holds() == [after]
+    assert world.fences() == [after]
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_a_clock_that_is_off_changes_a_wait_by_a_slots_wait_at_most(
     most_s: float,
 ) -> None:
     settings.SLOT_WAIT_S = slot_wait_s
-    nobody = Hold(lane_id=1, generation=1, run_epic_id=worker.id)
+    nobody = Fence(lane_id=1, fencing_token=1, item_id=worker.id)
     begun = time.monotonic()
     worker.work(nobody, FIRST, due_at=time.time() + due_in_s)
     assert least_s <= time.monotonic() - begun < most_s

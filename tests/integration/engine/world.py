@@ -14,11 +14,11 @@ from batchgen.db.ids import new_id
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.services import project_create
 from providers.anthropic.client import ProviderClient
-from runs.engine.lanes import Hold, Outcome, Spend, lane_claim, lane_finish
+from runs.engine.lanes import Fence, Outcome, Spend, lane_claim, lane_finish
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
-from runs.models import Lane, OpenEpic, ProviderCall, Run, RunAction, RunEpic, Worker
-from runs.states import ACTIVE, LaneState, RunEpicStatus, RunStatus, RunType
+from runs.models import Lane, OpenTarget, ProviderCall, Run, RunAction, RunItem, Worker
+from runs.states import ACTIVE, ItemStatus, LaneState, RunStatus, RunType
 from workers.attempt import Attempt, attempt_begin
 from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes
@@ -96,9 +96,9 @@ def stories_make(count: int = 2, *, title: str = "Lend") -> list[dict[str, objec
 class Step:
     """One claimed epic in a test's hands."""
 
-    hold: Hold
+    fence: Fence
     call_id: UUID
-    epic_code: str
+    code: str
 
 
 @dataclass
@@ -135,43 +135,43 @@ class World:
             run_begin(run_id=run.id)
         return cls(run=run, worker=worker_make())
 
-    def holds(self) -> list[Hold]:
+    def fences(self) -> list[Fence]:
         """What the messages that are under way name."""
         lanes = Lane.objects.filter(run=self.run, state=LaneState.SENT).order_by("index")
         return [
-            Hold(
+            Fence(
                 lane_id=lane.id,
-                generation=lane.generation,
-                run_epic_id=RunEpic.objects.get(lane=lane, status=RunEpicStatus.PENDING).id,
+                fencing_token=lane.fencing_token,
+                item_id=RunItem.objects.get(lane=lane, status=ItemStatus.PENDING).id,
             )
             for lane in lanes
         ]
 
-    def claim(self, hold: Hold | None = None) -> Step | None:
-        """Take the hold's epic, or that of the first message."""
-        hold = hold or self.holds()[0]
+    def claim(self, fence: Fence | None = None) -> Step | None:
+        """Take the fence's epic, or that of the first message."""
+        fence = fence or self.fences()[0]
         call_id = new_id()
-        row = lane_claim(hold=hold, worker_id=self.worker.id, call_id=call_id)
-        return Step(hold=hold, call_id=call_id, epic_code=row["epic_code"]) if row else None
+        row = lane_claim(fence=fence, worker_id=self.worker.id, call_id=call_id)
+        return Step(fence=fence, call_id=call_id, code=row["code"]) if row else None
 
     def finish(
         self,
         step: Step,
         *,
-        status: RunEpicStatus = RunEpicStatus.COMPLETED,
+        status: ItemStatus = ItemStatus.COMPLETED,
         stories: int = 2,
         title: str = "Lend",
         park_s: float = 0,
         prompt_revision: int | None = None,
     ) -> dict[str, object] | None:
         """End a step as a worker would."""
-        rows = stories_make(stories, title=title) if status == RunEpicStatus.COMPLETED else []
+        rows = stories_make(stories, title=title) if status == ItemStatus.COMPLETED else []
         return lane_finish(
-            hold=step.hold,
+            fence=step.fence,
             call_id=step.call_id,
             outcome=Outcome(
                 status=status,
-                message=f"[{step.epic_code}] {status}",
+                message=f"[{step.code}] {status}",
                 stories=rows,
                 error_code="" if rows else "REFUSED",
                 error="" if rows else "No.",
@@ -181,13 +181,13 @@ class World:
             park_s=park_s,
         )
 
-    def epic(self, step: Step) -> RunEpic:
+    def epic(self, step: Step) -> RunItem:
         """The step's epic, read again."""
-        return RunEpic.objects.get(id=step.hold.run_epic_id)
+        return RunItem.objects.get(id=step.fence.item_id)
 
     def lane(self, step: Step) -> Lane:
         """The step's lane, read again."""
-        return Lane.objects.get(id=step.hold.lane_id)
+        return Lane.objects.get(id=step.fence.lane_id)
 
 
 def attempt_make(world: World, client: ProviderClient) -> Attempt | None:
@@ -197,7 +197,7 @@ def attempt_make(world: World, client: ProviderClient) -> Attempt | None:
     permit = permits.first(FIRST, patience_s=5)
     assert isinstance(permit, Permit)
     return attempt_begin(
-        hold=world.holds()[0],
+        fence=world.fences()[0],
         worker_id=world.worker.id,
         client=client,
         permits=permits,
@@ -207,29 +207,29 @@ def attempt_make(world: World, client: ProviderClient) -> Attempt | None:
     )
 
 
-def assert_counted(run: Run, *, stories_kept: bool = True) -> None:
+def assert_counted(run: Run, *, kept: bool = True) -> None:
     """I3: what the lanes counted is what the rows say.
 
     Args:
-        stories_kept: no later run has replaced the run's stories.
+        kept: no later run has replaced the run's stories.
     """
-    epics = RunEpic.objects.filter(run=run).aggregate(
+    epics = RunItem.objects.filter(run=run).aggregate(
         completed=Count("id", filter=Q(status="COMPLETED")),
         failed=Count("id", filter=Q(status="FAILED")),
         skipped=Count("id", filter=Q(status="SKIPPED")),
         cancelled=Count("id", filter=Q(status="CANCELLED")),
-        stories=Sum("stories_created"),
+        created=Sum("created"),
         generating=Count("id", filter=Q(status="GENERATING")),
     )
     lanes = Lane.objects.filter(run=run).aggregate(
-        **{name: Sum(name) for name in ("completed", "failed", "skipped", "cancelled", "stories")},
+        **{name: Sum(name) for name in ("completed", "failed", "skipped", "cancelled", "created")},
         generating=Count("id", filter=Q(state="running")),
     )
     assert lanes == epics, (lanes, epics)
-    if stories_kept:
-        assert lanes["stories"] == Story.objects.filter(run_id=run.id).count()
-    unknown = ProviderCall.objects.filter(run_epic__run=run, cost_usd=None, outcome="ANSWERED")
-    for model in (Lane, RunEpic):
+    if kept:
+        assert lanes["created"] == Story.objects.filter(run_id=run.id).count()
+    unknown = ProviderCall.objects.filter(item__run=run, cost_usd=None, outcome="ANSWERED")
+    for model in (Lane, RunItem):
         counted = model.objects.filter(run=run).aggregate(n=Sum("unknown_calls"))["n"] or 0
         assert counted == unknown.count()
     for name in ("input_tokens", "output_tokens", "cost_usd"):
@@ -237,8 +237,8 @@ def assert_counted(run: Run, *, stories_kept: bool = True) -> None:
             model.objects.filter(**where).aggregate(n=Sum(name))["n"] or 0
             for model, where in (
                 (Lane, {"run": run}),
-                (RunEpic, {"run": run}),
-                (ProviderCall, {"run_epic__run": run}),
+                (RunItem, {"run": run}),
+                (ProviderCall, {"item__run": run}),
             )
         ]
         assert len(set(booked)) == 1, (name, booked)
@@ -246,12 +246,12 @@ def assert_counted(run: Run, *, stories_kept: bool = True) -> None:
 
 def assert_open() -> None:
     """I13: each epic of an active run is open in it; of one that is draining, what is generated."""
-    epics = RunEpic.objects.filter(epic__isnull=False)
+    epics = RunItem.objects.filter(target_id__isnull=False)
     in_hand = epics.filter(run__status__in=ACTIVE) | epics.filter(
-        run__draining=True, status=RunEpicStatus.GENERATING
+        run__draining=True, status=ItemStatus.GENERATING
     )
-    assert set(OpenEpic.objects.values_list("epic", "run")) == set(
-        in_hand.values_list("epic", "run")
+    assert set(OpenTarget.objects.values_list("target_id", "run")) == set(
+        in_hand.values_list("target_id", "run")
     )
 
 

@@ -22,7 +22,7 @@ def run_make(project: Project, **fields: Any) -> Run:
         "provider": "simulator",
         "model": "m",
         "max_tokens": 1,
-        "total_epics": 1,
+        "total_items": 1,
     }
     return Run.objects.create(project=project, **defaults | fields)
 

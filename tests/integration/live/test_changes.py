@@ -18,7 +18,7 @@ from runs.engine.trail import log_append
 from runs.engine.transitions import run_finalize
 from runs.live import changes
 from runs.live.changes import Cursor, Look, look, probe
-from runs.models import Lane, Run, RunEpic
+from runs.models import Lane, Run, RunItem
 from runs.reads.log import log_number
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import run_read
@@ -76,12 +76,12 @@ def test_each_step_is_told_once(world: World) -> None:
     step = world.claim()
     assert step is not None
     found = again(world, cursor)
-    assert epics_in(found)[step.epic_code] == "GENERATING"
+    assert epics_in(found)[step.code] == "GENERATING"
     assert names(found)[-1] == "run"
     assert_quiet(world, found.cursor)
     world.finish(step)
     found = again(world, found.cursor)
-    assert epics_in(found)[step.epic_code] == "COMPLETED"
+    assert epics_in(found)[step.code] == "COMPLETED"
     assert names(found)[0] == "log"
     assert_quiet(world, found.cursor)
 
@@ -90,8 +90,8 @@ def test_a_stage_alone_is_told(world: World) -> None:
     step = world.claim()
     assert step is not None
     cursor = begin(world)
-    RunEpic.objects.filter(id=step.hold.run_epic_id).update(stage="storage")
-    assert epics_in(again(world, cursor)) == {step.epic_code: "GENERATING"}
+    RunItem.objects.filter(id=step.fence.item_id).update(stage="storage")
+    assert epics_in(again(world, cursor)) == {step.code: "GENERATING"}
 
 
 def test_why_an_epic_waits_is_told(world: World) -> None:
@@ -153,15 +153,15 @@ def test_what_commits_late_is_not_missed(
     world: World, other: psycopg.Connection[Any], in_a_part: bool
 ) -> None:
     steps = [world.claim(), world.claim()]
-    first, second = (step.hold.run_epic_id for step in steps if step)
+    first, second = (step.fence.item_id for step in steps if step)
     # Its number is older than the cursor, its end is not. Of a transaction's parts, which have
     # numbers of their own, PostgreSQL's snapshots say nothing.
     other.execute("SELECT pg_current_xact_id()")
     if in_a_part:
         other.execute("SAVEPOINT part")
-    other.execute("UPDATE runs_runepic SET stage = 'storage' WHERE id = %s", [first])
+    other.execute("UPDATE runs_runitem SET stage = 'storage' WHERE id = %s", [first])
     cursor = begin(world)
-    RunEpic.objects.filter(id=second).update(stage="storage")
+    RunItem.objects.filter(id=second).update(stage="storage")
     found = again(world, cursor)
     assert len(epics_in(found)) == 1
     quiet = look(world.run.id, found.cursor)

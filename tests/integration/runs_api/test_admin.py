@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from epics.models import Story
 from runs.engine.transitions import run_finalize
-from runs.models import Lane, ProviderCall, Run, RunAction, RunEpic, RunLog
+from runs.models import Lane, ProviderCall, Run, RunAction, RunItem, RunLog
 from tests.integration.engine.world import World, project_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,7 +27,7 @@ def root() -> Client:
 
 
 def ended(world: World) -> World:
-    while world.holds():
+    while world.fences():
         step = world.claim()
         assert step
         world.finish(step)
@@ -79,9 +79,9 @@ def test_nothing_is_added_by_hand(root: Client, table: str) -> None:
     assert root.get(reverse(f"admin:runs_{table}_add")).status_code == 403
 
 
-@pytest.mark.parametrize("model", [RunEpic, Lane, RunLog, RunAction, ProviderCall])
+@pytest.mark.parametrize("model", [RunItem, Lane, RunLog, RunAction, ProviderCall])
 def test_the_parts_of_a_run_open_and_stay_as_they_are(
-    root: Client, model: type[RunEpic | Lane | RunLog | RunAction | ProviderCall]
+    root: Client, model: type[RunItem | Lane | RunLog | RunAction | ProviderCall]
 ) -> None:
     ended(World.make(epics=1))
     row = model.objects.all()[0]
@@ -107,7 +107,7 @@ def test_only_a_run_that_has_ended_is_deleted_and_its_stories_stay(root: Client)
     assert "its stories stay" in root.get(address).content.decode()
     assert root.post(address, {"post": "yes"}).status_code == 302
     assert list(Run.objects.all()) == [going.run]
-    assert not RunEpic.objects.exclude(run=going.run).exists()
+    assert not RunItem.objects.exclude(run=going.run).exists()
     assert not RunLog.objects.exclude(run=going.run).exists()
     assert Story.objects.count() == stories > 0
 

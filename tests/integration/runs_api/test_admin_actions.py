@@ -7,8 +7,8 @@ from django.test import Client
 from django.urls import reverse
 
 from runs.admin import actions
-from runs.models import Run, RunAction, RunEpic
-from runs.states import RunEpicStatus, RunStatus
+from runs.models import Run, RunAction, RunItem
+from runs.states import ItemStatus, RunStatus
 from tests.integration.engine.world import World, halt
 from tests.integration.runs_api.test_admin import ended, page, root
 
@@ -64,13 +64,13 @@ def test_a_retry_starts_a_run_over_the_failed(root: Client) -> None:
     for place, _ in enumerate(range(2)):
         step = world.claim()
         assert step
-        world.finish(step, status=RunEpicStatus.FAILED if place else RunEpicStatus.COMPLETED)
+        world.finish(step, status=ItemStatus.FAILED if place else ItemStatus.COMPLETED)
     ended(world)
     shown, _ = act(root, "retry_failed", world.run, confirmed=False)
     assert "1 run will be started anew, over 1 failed epics" in shown
     _, said = act(root, "retry_failed", world.run, confirmed=True)
     retry = Run.objects.get(retried_from=world.run)
-    assert retry.total_epics == 1
+    assert retry.total_items == 1
     assert str(retry.pk) in said[0]
 
 
@@ -104,8 +104,8 @@ def test_a_runs_page_shows_its_errors_its_trail_and_its_log(root: Client) -> Non
     world = World.make(epics=2)
     step = world.claim()
     assert step
-    world.finish(step, status=RunEpicStatus.FAILED)
-    RunEpic.objects.filter(run=world.run, status="FAILED").update(error="It <b>would</b> not.")
+    world.finish(step, status=ItemStatus.FAILED)
+    RunItem.objects.filter(run=world.run, status="FAILED").update(error="It <b>would</b> not.")
     text, _ = page(root, "runs_run_change", world.run.pk)
     assert "REFUSED: 1, such as: It &lt;b&gt;would&lt;/b&gt; not." in text
     assert "ada start" in text

@@ -3,8 +3,8 @@
 import pytest
 
 from runs.engine.transitions import run_finalize
-from runs.models import Run, RunEpic
-from runs.states import RunEpicStatus
+from runs.models import Run, RunItem
+from runs.states import ItemStatus
 from tests.integration.engine.world import World
 from tests.integration.runs_api.world import ANYBODY, client_of, get, owner, post
 from tests.threads import race
@@ -12,7 +12,7 @@ from tests.threads import race
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("family", ["runs", "generation/batch"])
+@pytest.mark.parametrize("family", ["runs", "fencing_token/batch"])
 def test_pause_resume_and_cancel_answer_alike_in_both_families(family: str) -> None:
     world = World.make(epics=5, lanes=3)
     world.claim()
@@ -77,7 +77,7 @@ def test_the_trail_says_who_did_what() -> None:
 
 def test_one_epic_is_cancelled() -> None:
     world = World.make(epics=3, lanes=1)
-    epic = RunEpic.objects.get(epic_code="E2")
+    epic = RunItem.objects.get(code="E2")
     path = f"/runs/{world.run.pk}/epics/{epic.pk}/cancel"
     assert post(owner(world), path, {}, status=200)["data"]["status"] == "CANCELLED"
     assert post(owner(world), path, {}, status=409)["error"]["code"] == "INVALID_TRANSITION"
@@ -105,7 +105,7 @@ def test_a_lineage_is_merged_to_the_latest_outcomes() -> None:
     for status in ("COMPLETED", "FAILED", "FAILED"):
         step = world.claim()
         assert step
-        world.finish(step, status=RunEpicStatus(status))
+        world.finish(step, status=ItemStatus(status))
     run_finalize(run_id=world.run.pk)
     client = owner(world)
     path = f"/runs/{world.run.pk}/retry-failed"

@@ -205,9 +205,9 @@ def test_only_staff_may_and_learns_more() -> None:
 
 
 def parked(world: World, reason: str) -> Lane:
-    (hold,) = world.holds()
-    assert lane_park(hold=hold, reason=reason, wait_s=3000)
-    return Lane.objects.get(id=hold.lane_id)
+    (fence,) = world.fences()
+    assert lane_park(fence=fence, reason=reason, wait_s=3000)
+    return Lane.objects.get(id=fence.lane_id)
 
 
 @pytest.mark.parametrize(("reason", "woken"), [("gate-closed", True), ("backoff", False)])

@@ -16,8 +16,8 @@ from django.db import connection
 from epics.models import Project
 from runs.engine.transitions import run_begin, run_finalize, run_move
 from runs.management.watch import NO_WORKER
-from runs.models import Run, RunAction, RunEpic
-from runs.states import RunEpicStatus, RunStatus
+from runs.models import Run, RunAction, RunItem
+from runs.states import ItemStatus, RunStatus
 from tests.database import connections_cut
 from tests.integration.engine.world import World, project_make, worker_make
 
@@ -69,14 +69,14 @@ def work(project_id: UUID, *, failing: tuple[str, ...] = (), step_s: float = 0.0
         time.sleep(0.02)
     run_begin(run_id=run.pk)
     world = World(run=run, worker=worker_make())
-    while not world.holds():  # what was started is handed out a moment later
+    while not world.fences():  # what was started is handed out a moment later
         time.sleep(0.02)
-    while world.holds():
+    while world.fences():
         step = world.claim()
         assert step
         time.sleep(step_s)
-        bad = step.epic_code in failing
-        world.finish(step, status=RunEpicStatus.FAILED if bad else RunEpicStatus.COMPLETED)
+        bad = step.code in failing
+        world.finish(step, status=ItemStatus.FAILED if bad else ItemStatus.COMPLETED)
     run_finalize(run_id=run.pk)
 
 
@@ -124,7 +124,7 @@ def test_only_the_named_epics() -> None:
     generate(str(project.pk), "--epic", "E2", "E4")
     run = Run.objects.get()
     assert run.type == "GENERATE_ALL_STORIES"
-    codes = RunEpic.objects.filter(run=run).values_list("epic_code", flat=True)
+    codes = RunItem.objects.filter(run=run).values_list("code", flat=True)
     assert sorted(codes) == ["E2", "E4"]
 
 

@@ -13,8 +13,8 @@ from epics.models import Epic
 from epics.services import epic_delete
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_finalize
-from runs.models import Run, RunEpic
-from runs.states import RunEpicStatus, RunStatus, RunType
+from runs.models import Run, RunItem
+from runs.states import ItemStatus, RunStatus, RunType
 from tests.integration.engine.world import World, halt
 from tests.integration.runs_api.world import client_of, get, owner
 
@@ -30,7 +30,7 @@ def _begun(*ends: str, epics: int = 3, kind: str = RunType.GENERATE_ALL_STORIES)
     for end in ends:
         step = world.claim()
         assert step
-        world.finish(step, status=RunEpicStatus(end))
+        world.finish(step, status=ItemStatus(end))
     return world
 
 
@@ -57,13 +57,14 @@ def _beside(world: World, *codes: str, kind: str) -> World:
     return world
 
 
-def _deleted(world: World, epics: "QuerySet[RunEpic]") -> World:
-    for epic_id in epics.values_list("epic", flat=True):
-        epic_delete(epic_id=epic_id)
+def _deleted(world: World, epics: "QuerySet[RunItem]") -> World:
+    for epic in epics:
+        assert epic.target_id
+        epic_delete(epic_id=epic.target_id)
     return world
 
 
-_FAILED, _DONE = RunEpicStatus.FAILED, RunEpicStatus.COMPLETED
+_FAILED, _DONE = ItemStatus.FAILED, ItemStatus.COMPLETED
 _ONE, _ALL = RunType.GENERATE_STORIES, RunType.GENERATE_ALL_STORIES
 
 STATES: dict[str, Callable[[], World]] = {
@@ -75,7 +76,7 @@ STATES: dict[str, Callable[[], World]] = {
     "paused, with failures": lambda: _moved(_begun(_FAILED), RunStatus.PAUSED),
     "paused, a call in flight": lambda: _draining(World.make(), RunStatus.PAUSED),
     "succeeded": lambda: _ended(_begun(_DONE, _DONE, _DONE)),
-    "succeeded, with skipped ones": lambda: _ended(_begun(_DONE, RunEpicStatus.SKIPPED, _DONE)),
+    "succeeded, with skipped ones": lambda: _ended(_begun(_DONE, ItemStatus.SKIPPED, _DONE)),
     "with errors": lambda: _ended(_begun(_DONE, _FAILED, _DONE)),
     "all failed": lambda: _ended(_begun(_FAILED, _FAILED, _FAILED)),
     "failed as a whole, with failures": lambda: _moved(_begun(_FAILED), RunStatus.FAILED),
@@ -86,10 +87,10 @@ STATES: dict[str, Callable[[], World]] = {
     "cancelled before it began": lambda: _moved(World.make(begin=False), RunStatus.CANCELLED),
     "cancelled, draining": lambda: _draining(_begun(_FAILED), RunStatus.CANCELLED),
     "what failed was deleted": lambda: _deleted(
-        _ended(_begun(_DONE, _FAILED, _DONE)), RunEpic.objects.filter(status=_FAILED)
+        _ended(_begun(_DONE, _FAILED, _DONE)), RunItem.objects.filter(status=_FAILED)
     ),
     "some of what failed was deleted": lambda: _deleted(
-        _ended(_begun(_FAILED, _FAILED, _DONE)), RunEpic.objects.filter(epic_code="E1")
+        _ended(_begun(_FAILED, _FAILED, _DONE)), RunItem.objects.filter(code="E1")
     ),
     "another run of the type is active": lambda: _beside(
         _ended(_begun(_DONE, _FAILED, _DONE)), "E1", kind=_ALL

@@ -15,7 +15,7 @@ from limiter.keys import gate_keys
 from providers.anthropic.client import ProviderClient
 from providers.registry import limit_pool
 from runs.closures import closure_write
-from runs.models import PacingProfile, Run, RunEpic
+from runs.models import PacingProfile, Run, RunItem
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, attempt_make, project_make
 from tests.integration.runs_api.world import client_of, get, post
@@ -153,8 +153,8 @@ def test_a_priority_that_is_left_to_us_is_computed_and_explained() -> None:
         "stories": 20,
         "deadline": 30,
     }
-    codes = RunEpic.objects.filter(run=data["runId"]).order_by("order")
-    assert list(codes.values_list("epic_code", flat=True)) == ["E2", "E1"]
+    codes = RunItem.objects.filter(run=data["runId"]).order_by("order")
+    assert list(codes.values_list("code", flat=True)) == ["E2", "E1"]
 
 
 def test_a_priority_that_is_given_needs_no_reasons() -> None:

@@ -11,8 +11,8 @@ from django.utils.timezone import now
 
 from runs.engine.lanes import lane_give_back
 from runs.engine.transitions import run_begin, run_dispatch, run_finalize, run_move
-from runs.models import Lane, Run, RunAction, RunEpic
-from runs.states import RunEpicStatus, RunStatus
+from runs.models import Lane, Run, RunAction, RunItem
+from runs.states import ItemStatus, RunStatus
 from tests.integration.engine.world import World
 from tests.integration.runs_api.world import ANYBODY, client_of, get, owner, post
 
@@ -46,7 +46,7 @@ def epics_of(world: World) -> list[dict[str, Any]]:
 
 
 def generate_all(world: World) -> None:
-    while world.holds():
+    while world.fences():
         step = world.claim()
         assert step
         world.finish(step)
@@ -69,7 +69,7 @@ def test_every_field_of_a_running_run() -> None:
     assert done
     assert failed
     world.finish(done, stories=3)
-    world.finish(failed, status=RunEpicStatus.FAILED)
+    world.finish(failed, status=ItemStatus.FAILED)
     world.claim()
     latest = world.claim()
     assert latest
@@ -88,7 +88,7 @@ def test_every_field_of_a_running_run() -> None:
         "type": "GENERATE_ALL_STORIES",
         "status": "RUNNING",
         "phase": "GENERATING_STORIES",
-        "phaseDetail": f"Processing {latest.epic_code}: Lending {order} ({order}/6)",
+        "phaseDetail": f"Processing {latest.code}: Lending {order} ({order}/6)",
         "mode": "standard",
         "personaSet": "core",
         "pacingProfile": "adaptive",
@@ -135,7 +135,7 @@ def test_a_run_goes_through_its_phases_and_its_list_shows_the_same() -> None:
 
     # As between the start's commit and what follows it.
     Lane.objects.update(state="idle")
-    RunEpic.objects.update(lane=None)
+    RunItem.objects.update(lane=None)
     shows("INITIALIZING")
     run_dispatch(run_id=world.run.pk)
     shows("QUEUEING_EPICS")
@@ -144,13 +144,13 @@ def test_a_run_goes_through_its_phases_and_its_list_shows_the_same() -> None:
     shows("LOADING_CONTENT")
     run_begin(run_id=world.run.pk)
     shows("LOADING_CONTENT")
-    RunEpic.objects.filter(pk=first.hold.run_epic_id).update(stage="component-generation")
+    RunItem.objects.filter(pk=first.fence.item_id).update(stage="component-generation")
     shows("GENERATING_STORIES")
     world.finish(first)
     shows("GENERATING_STORIES")
     last = world.claim()
     assert last
-    RunEpic.objects.filter(pk=last.hold.run_epic_id).update(stage="storage")
+    RunItem.objects.filter(pk=last.fence.item_id).update(stage="storage")
     shows("SAVING_RESULTS")
     world.finish(last)
     shows("FINALIZING")
@@ -162,7 +162,7 @@ def test_a_run_whose_epics_all_failed_has_failed() -> None:
     world = World.make(epics=1, lanes=1)
     step = world.claim()
     assert step
-    world.finish(step, status=RunEpicStatus.FAILED)
+    world.finish(step, status=ItemStatus.FAILED)
     run_finalize(run_id=world.run.pk)
     assert (read(world)["status"], read(world)["phase"]) == ("FAILED", "FAILED")
 
@@ -190,7 +190,7 @@ def test_a_run_in_which_every_epic_failed_says_why() -> None:
     world = World.make(epics=1)
     step = world.claim()
     assert step
-    world.finish(step, status=RunEpicStatus.FAILED)
+    world.finish(step, status=ItemStatus.FAILED)
     run_finalize(run_id=world.run.pk)
     data = read(world)
     assert (data["status"], data["controls"]) == ("FAILED", ["retry-failed"])
@@ -224,14 +224,14 @@ def test_a_parked_epic_says_why_it_waits_and_until_when() -> None:
     step = world.claim()
     assert step
     lane_give_back(
-        hold=step.hold,
+        fence=step.fence,
         call_id=step.call_id,
         reason="rate-limit",
         message="429",
         wait_s=30,
         refund=True,
     )
-    until = Lane.objects.get(pk=step.hold.lane_id).wake_at
+    until = Lane.objects.get(pk=step.fence.lane_id).wake_at
     first, second = epics_of(world)
     assert first["waiting"] == {"reason": "rate-limit", "untilAt": _iso(until)}
     assert second["waiting"] is None
@@ -249,7 +249,7 @@ def test_every_field_of_an_epic() -> None:
     assert first.pop("durationMs") >= 0
     assert first == {
         "runEpicId": str(row.pk),
-        "epicId": str(row.epic_id),
+        "epicId": str(row.target_id),
         "epicCode": "E1",
         "epicTitle": "Lending 1",
         "order": 1,
@@ -397,7 +397,7 @@ def test_a_long_list_of_runs_costs_as_many_queries_as_a_short_one() -> None:
 
 def test_an_epic_that_was_deleted_meanwhile_stays_in_the_run() -> None:
     world = World.make(epics=1)
-    RunEpic.objects.filter(run=world.run).update(epic=None)
+    RunItem.objects.filter(run=world.run).update(target_id=None)
     (epic,) = epics_of(world)
     assert (epic["epicId"], epic["epicCode"]) == (None, "E1")
 
@@ -418,7 +418,7 @@ def test_a_cancelled_run_is_retried_only_when_its_last_call_is_over() -> None:
         [],
         None,
     )
-    world.finish(step, status=RunEpicStatus.FAILED)
+    world.finish(step, status=ItemStatus.FAILED)
     run_finalize(run_id=world.run.pk)
     over = read(world)
     assert over["controls"] == ["retry-failed"]
@@ -433,7 +433,7 @@ def test_epics_of_one_status_and_runs_the_oldest_first() -> None:
     world, later = World.make(epics=3, lanes=1), World.make(epics=1)
     step = world.claim()
     assert step
-    world.finish(step, status=RunEpicStatus.FAILED)
+    world.finish(step, status=ItemStatus.FAILED)
     path = f"/runs/{world.run.id}/epics"
     failed = get(owner(world), path, status="FAILED")["data"]
     assert [row["epicCode"] for row in failed] == ["E1"]

@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from runs.engine.transitions import run_finalize
-from runs.models import Run, RunAction, RunEpic
-from runs.states import RunEpicStatus, RunStatus
+from runs.models import Run, RunAction, RunItem
+from runs.states import ItemStatus, RunStatus
 from tests.factories import user_make
 from tests.integration.engine.world import World, halt, project_make, worker_make
 from tests.threads import elsewhere
@@ -37,8 +37,8 @@ def _status(world: World) -> str:
     return Run.objects.get(pk=world.run.pk).status
 
 
-def _work(world: World, status: RunEpicStatus = RunEpicStatus.COMPLETED) -> None:
-    while world.holds():
+def _work(world: World, status: ItemStatus = ItemStatus.COMPLETED) -> None:
+    while world.fences():
         step = world.claim()
         assert step
         world.finish(step, status=status)
@@ -94,7 +94,7 @@ def test_show_tells_what_it_is_and_what_was_done_and_can_be() -> None:
     world = World.make(epics=3, lanes=1)
     step = world.claim()
     assert step
-    world.finish(step, status=RunEpicStatus.FAILED)
+    world.finish(step, status=ItemStatus.FAILED)
     halt(run_id=world.run.pk, to=RunStatus.CANCELLED, message="Cancelled.")
     _, shown = run("show", str(world.run.pk))
     assert "of Library: CANCELLED" in shown
@@ -149,7 +149,7 @@ class TestRetry:
         world = World.make(epics=3, lanes=1)
         step = world.claim()
         assert step
-        world.finish(step, status=RunEpicStatus.FAILED)
+        world.finish(step, status=ItemStatus.FAILED)
         halt(run_id=world.run.pk, to=RunStatus.CANCELLED, message="Cancelled.")
         return world
 
@@ -159,7 +159,7 @@ class TestRetry:
         _, shown = run("retry", str(world.run.pk), *more)
         retry = Run.objects.get(retried_from=world.run)
         assert f"Run {retry.pk} does {epics} epics of run {world.run.pk} again." in shown
-        assert (retry.total_epics, retry.created_by) == (epics, None)
+        assert (retry.total_items, retry.created_by) == (epics, None)
         assert RunAction.objects.get(run=retry).actor.endswith("(shell)")
 
     def test_what_the_api_refuses_is_told(self) -> None:
@@ -175,7 +175,7 @@ class TestRetry:
             while not (retries := Run.objects.filter(retried_from=world.run)):
                 pass
             retry = World(run=retries[0], worker=worker_make("w2@test"))
-            while not retry.holds():
+            while not retry.fences():
                 pass
             step = retry.claim()
             assert step
@@ -192,9 +192,9 @@ class TestRetry:
 
 class TestWatch:
     @pytest.mark.parametrize(
-        ("status", "code"), [(RunEpicStatus.COMPLETED, 0), (RunEpicStatus.FAILED, 1)]
+        ("status", "code"), [(ItemStatus.COMPLETED, 0), (ItemStatus.FAILED, 1)]
     )
-    def test_a_run_that_is_over_is_told_at_once(self, status: RunEpicStatus, code: int) -> None:
+    def test_a_run_that_is_over_is_told_at_once(self, status: ItemStatus, code: int) -> None:
         world = World.make(epics=2, lanes=1)
         _work(world, status)
         assert run("show", str(world.run.pk), "--watch")[0] == code
@@ -215,7 +215,7 @@ class TestWatch:
         assert code == 0
         assert "; 1 call in flight." in shown
         assert "PAUSED: 1/2 epics" in shown
-        assert RunEpic.objects.filter(status="GENERATING").count() == 0
+        assert RunItem.objects.filter(status="GENERATING").count() == 0
 
     def test_a_cancel_ends_well(self) -> None:
         world = World.make(epics=2, lanes=1)

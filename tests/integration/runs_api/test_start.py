@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 
 from epics.models import Epic, Project
-from runs.models import Lane, Run, RunEpic
+from runs.models import Lane, Run, RunItem
 from tests.integration.engine.world import World, project_make
 from tests.integration.runs_api.world import ANYBODY, client_of, post
 
@@ -57,7 +57,7 @@ def test_every_choice_of_the_body_is_kept() -> None:
     run = Run.objects.get(pk=data["runId"])
     assert (run.mode, run.persona_set, run.pacing_profile) == ("comprehensive", "cards", "fast")
     assert (run.priority, run.max_concurrency, run.skip_quality_check) == ("HIGH", 7, True)
-    assert set(RunEpic.objects.filter(run=run).values_list("epic_code", flat=True)) == {"E2", "E4"}
+    assert set(RunItem.objects.filter(run=run).values_list("code", flat=True)) == {"E2", "E4"}
     assert Lane.objects.filter(run=run).count() == 2, "a lane for each of its epics"
 
 
@@ -108,7 +108,7 @@ def test_a_bad_body_names_the_field_and_starts_nothing(body: object, field: str)
     assert answer["error"]["code"] == "VALIDATION_ERROR"
     assert list(answer["error"]["details"]) == [field]
     assert not Run.objects.exists()
-    assert not RunEpic.objects.exists()
+    assert not RunItem.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from content.pipeline import StageBegun, drive
 from content.stories.pipeline import steps
 from content.stories.requests import MAX_CALLS
 from providers.values import Usage
-from runs.states import RunEpicStage
+from runs.states import ItemStage
 from tests.unit.content.story_samples import (
     GOOD,
     WEAK,
@@ -23,7 +23,7 @@ from tests.unit.content.story_samples import (
     run,
 )
 
-NAMES = [stage.value for stage in RunEpicStage]
+NAMES = [stage.value for stage in ItemStage]
 
 
 def test_stages_come_in_order() -> None:

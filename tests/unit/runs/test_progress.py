@@ -2,7 +2,7 @@
 
 import pytest
 
-from runs.models import Run, RunEpic
+from runs.models import Run, RunItem
 from runs.reads.eta import duration_text, expected_ms
 from runs.reads.progress import RunProgress, remaining_ms, stage_percent
 from runs.states import FINAL, TRANSITIONS, RunStatus
@@ -35,11 +35,11 @@ def test_who_may_only_read_controls_nothing(status: RunStatus) -> None:
 
 
 def test_an_epic_that_waits_for_its_next_attempt_shows_nothing_of_the_last_one() -> None:
-    waits = RunEpic(status="PENDING", stage="", stage_percent=60, remaining_ms=9000)
+    waits = RunItem(status="PENDING", stage="", stage_percent=60, remaining_ms=9000)
     assert (stage_percent(waits), remaining_ms(waits)) == (0, None)
-    works = RunEpic(status="GENERATING", stage="storage", stage_percent=98, remaining_ms=9)
+    works = RunItem(status="GENERATING", stage="storage", stage_percent=98, remaining_ms=9)
     assert (stage_percent(works), remaining_ms(works)) == (98, 9)
-    failed = RunEpic(status="FAILED", stage="storage", stage_percent=98, remaining_ms=9)
+    failed = RunItem(status="FAILED", stage="storage", stage_percent=98, remaining_ms=9)
     assert (stage_percent(failed), remaining_ms(failed)) == (98, None)
 
 

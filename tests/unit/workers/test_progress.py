@@ -3,7 +3,7 @@
 import pytest
 
 from content.pipeline import StageBegun
-from runs.states import RunEpicStage
+from runs.states import ItemStage
 from workers.progress import CallTimes, Kind, Progress
 
 KIND: Kind = ("claude", "standard generate")
@@ -41,7 +41,7 @@ def percents(progress: Progress, clock: Clock, *, step_s: float, steps: int) -> 
 def test_each_stage_begins_further_on(clock: Clock, times: CallTimes) -> None:
     progress = Progress(times, clock)
     found = []
-    for stage in RunEpicStage:
+    for stage in ItemStage:
         progress.enter(StageBegun(name=stage))
         found.append(progress.reached().stage_percent)
     assert found == sorted(set(found))

@@ -1,0 +1,74 @@
+"""In which run a target is open: in one at most of its kind (I13).
+
+All targets of an active run are. Of a run that was cancelled, or failed as a whole, those are whose
+calls had begun, until they end. The transaction that ends either closes the targets; the
+primary key of `OpenTarget` refuses a second run.
+"""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Model
+
+from batchgen.errors import ItemAlreadyActive
+from epics.models import Epic, Project
+from runs.engine.queries import QUERIES
+from runs.models import OpenTarget, RunItem
+from runs.states import ItemStatus
+
+#: The name that PostgreSQL gave to what holds it.
+ONCE = "runs_opentarget_pkey"
+_CODES_NAMED = 5
+#: What is made of a model's rows.
+KINDS_OF: dict[type[Model], tuple[str, ...]] = {Epic: ("stories",)}
+
+
+def holders(project: Project, epics: Iterable[Epic]) -> dict[str, str]:
+    """{epic's code: run's id} of those of the project's epics that are open."""
+    rows = OpenTarget.objects.filter(run__project=project).values_list("target_id", "run")
+    runs: dict[UUID, UUID] = dict(rows)
+    return {epic.code: str(runs[epic.pk]) for epic in epics if epic.pk in runs}
+
+
+def codes_text(codes: Sequence[str]) -> str:
+    """`E1, E2, E3, E4, E5 and 3 more`."""
+    more = len(codes) - _CODES_NAMED
+    return ", ".join(codes[:_CODES_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def already_active(held: dict[str, str]) -> ItemAlreadyActive:
+    """The refusal of a start; `held` as `holders` has it."""
+    message = (
+        f"Another run that is not over includes {codes_text(list(held)) or 'one of these epics'}. "
+        "Wait for its end, or cancel it."
+    )
+    return ItemAlreadyActive(message, runs=held)
+
+
+def all_close(*, run_id: UUID) -> None:
+    """The run has ended: other runs may have its targets. In the transaction that ends it."""
+    OpenTarget.objects.filter(run=run_id).delete()
+
+
+def waiting_close(*, run_id: UUID) -> None:
+    """The run was cancelled, or failed: other runs may have its targets but those in fencing_token.
+
+    In the transaction that moves it. Each of those is closed by the statement that ends it: the
+    lanes are told first, and what was being finished meanwhile has been by then.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES["lanes_drain"], {"run_id": run_id})
+    generating = RunItem.objects.filter(
+        run=run_id, status=ItemStatus.GENERATING, target_id__isnull=False
+    )
+    targets = generating.values("target_id")
+    OpenTarget.objects.filter(run=run_id).exclude(target_id__in=targets).delete()
+
+
+def targets_gone(model: type[Model], ids: Sequence[UUID]) -> None:
+    """Forget targets that are about to be deleted, in the same transaction: an item of one of them
+    makes nothing any more, and one that is being finished is waited for."""
+    kinds = KINDS_OF.get(model, ())
+    RunItem.objects.filter(kind__in=kinds, target_id__in=ids).update(target_id=None)
+    OpenTarget.objects.filter(kind__in=kinds, target_id__in=ids).delete()
