@@ -51,7 +51,7 @@ def test_what_a_task_raised_is_shown_in_the_admin() -> None:
 
 
 def test_a_lanes_link_keeps_no_result_whatever_becomes_of_it() -> None:
-    _work_off(generate_epic, run_epic_id=str(uuid4()), lane_id=1, generation=1, want=WANT)
+    _work_off(generate_epic, item_id=str(uuid4()), lane_id=1, fencing_token=1, want=WANT)
     assert not TaskResult.objects.exists()
 
 
