@@ -20,6 +20,7 @@ from epics.quotas import projects_check
 from epics.registry import deletion_check, deletion_tell
 from epics.writes import (
     Changes,
+    claim_version,
     mark_outdated,
     next_place,
     project_insert,
@@ -27,7 +28,6 @@ from epics.writes import (
     refuse_taken_code,
     row_apply,
     row_create,
-    row_take,
 )
 
 #: What a prompt says of a project, an epic and a card; other changes leave stories up to date.
@@ -61,9 +61,9 @@ def project_create(*, user: User, fields: Changes) -> Project:
 @transaction.atomic
 def project_update(*, project_id: UUID, changes: Changes, version: int | None = None) -> None:
     """Raises:
-    VersionConflict, NotFound: as `row_take`.
+    VersionConflict, NotFound: as `claim_version`.
     """
-    changed = row_apply(row_take(Project, project_id, version), changes)
+    changed = row_apply(claim_version(Project, project_id, version), changes)
     if changed & set(PROJECT_PROMPT):
         mark_outdated(Epic.objects.filter(project_id=project_id))
 
@@ -109,7 +109,7 @@ def card_update(*, card_id: UUID, changes: Changes, version: int | None = None) 
     """
     if "code" in changes:
         project_lock(_project_of(Card, card_id))
-    card = row_take(Card, card_id, version)
+    card = claim_version(Card, card_id, version)
     refuse_taken_code(card, changes)
     if row_apply(card, changes) & set(CARD_PROMPT):
         mark_outdated(Epic.objects.filter(epic_cards__card=card_id))
@@ -148,11 +148,11 @@ def epic_update(
     """Change an epic. A new code is also written where other epics depend on it.
 
     Raises:
-        VersionConflict, NotFound: as `row_take`.
+        VersionConflict, NotFound: as `claim_version`.
         ValidationFailed: as `epic_create`.
     """
     project_lock(_project_of(Epic, epic_id))
-    epic = row_take(Epic, epic_id, version)
+    epic = claim_version(Epic, epic_id, version)
     refuse_taken_code(epic, changes)
     old_code = epic.code
     changed = row_apply(epic, changes)
@@ -183,9 +183,9 @@ def story_update(*, story_id: UUID, changes: Changes, version: int | None = None
     """A person's change. What the quality check said of the old text is dropped with it.
 
     Raises:
-        VersionConflict, NotFound: as `row_take`.
+        VersionConflict, NotFound: as `claim_version`.
     """
-    story = row_take(Story, story_id, version)
+    story = claim_version(Story, story_id, version)
     changed = row_apply(story, changes)
     if not changed:
         return

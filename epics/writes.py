@@ -22,7 +22,7 @@ def project_insert(*, user: User, fields: Changes) -> Project:
     return project
 
 
-def row_take(model: type[T], pk: UUID, version: int | None) -> T:
+def claim_version(model: type[T], pk: UUID, version: int | None) -> T:
     """Raise the row's version and hold the row until commit; the UPDATE's WHERE is the check.
 
     Raises:
