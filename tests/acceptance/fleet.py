@@ -55,12 +55,14 @@ class Fleet:
     provider_url: str
     #: Settings for the workers that are started from now on.
     environment: dict[str, str] = field(default_factory=dict)
+    #: The module that is Celery's command line to them.
+    command: str = "celery"
 
     def start(self, name: str = "w1", *, concurrency: int = 20) -> Running:
         """Start a worker and wait until it is on the books."""
         begun = now()
         options = f"-P threads -c {concurrency} -n {name}@test --without-gossip"
-        argv = [sys.executable, "-m", "celery", "-A", "batchgen", "worker", *options.split()]
+        argv = [sys.executable, "-m", self.command, "-A", "batchgen", "worker", *options.split()]
         # One supervisor each: a worker may end while another is started.
         supervisor = self.stack.enter_context(Supervisor(self.sink, signals=False))
         return supervisor.start(

@@ -1,0 +1,161 @@
+"""The provider itself: what a folder in providers/ would hold."""
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, ClassVar
+
+import httpx2
+
+from providers import errors
+from providers.errors import CallAborted, ProviderError
+from providers.values import (
+    Answer,
+    Completion,
+    CompletionRequest,
+    RateLimits,
+    RateLimitWindow,
+    StopReason,
+    Usage,
+)
+
+#: Where its servers are, for whoever makes its account.
+URL_VARIABLE = "SECOND_PROVIDER_URL"
+
+_ERRORS: dict[int, type[ProviderError]] = {
+    400: errors.RequestRejected,
+    401: errors.KeyRejected,
+    404: errors.ModelUnknown,
+    429: errors.RateLimited,
+}
+_STOP_REASONS = {
+    "stop": StopReason.END,
+    "length": StopReason.MAX_TOKENS,
+    "content_filter": StopReason.REFUSAL,
+}
+
+
+class SecondAccount:
+    """A key; all of its models share their limits."""
+
+    settings: ClassVar[tuple[str, ...]] = (URL_VARIABLE,)
+    id = "second"
+    lacks = ""
+
+    def pool_of(self, model: str) -> str:
+        return model.partition("-")[0]
+
+    def connect(self, *, max_connections: int) -> "SecondProvider":
+        return SecondProvider(os.environ[URL_VARIABLE], max_connections=max_connections)
+
+    def find_model(self, model: str) -> str:
+        return model
+
+
+class SecondCall:
+    """A call that a thread of its provider makes."""
+
+    def __init__(self, pool: ThreadPoolExecutor, make: Callable[[], Answer]) -> None:
+        self._outcome: Future[Answer] = Future()
+        pool.submit(self._run, make)
+
+    def _run(self, make: Callable[[], Answer]) -> None:
+        try:
+            self._settle(self._outcome.set_result, make())
+        except ProviderError as error:
+            self._settle(self._outcome.set_exception, error)
+
+    def _settle(self, settle: Callable[[Any], None], outcome: object) -> None:
+        with suppress(Exception):  # aborted meanwhile
+            settle(outcome)
+
+    def result(self) -> Answer:
+        return self._outcome.result()
+
+    def abort(self) -> None:
+        self._settle(self._outcome.set_exception, CallAborted())
+
+
+class SecondProvider:
+    """A client of a thread a call."""
+
+    def __init__(self, url: str, *, max_connections: int) -> None:
+        self._http = httpx2.Client(base_url=url, timeout=10, trust_env=False)
+        self._pool = ThreadPoolExecutor(max_connections)
+
+    def open(self) -> None:
+        """Nothing to warm up."""
+
+    def start(self, request: CompletionRequest) -> SecondCall:
+        return SecondCall(self._pool, lambda: self._call(request))
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False)
+        self._http.close()
+
+    def _call(self, request: CompletionRequest) -> Answer:
+        begun = time.perf_counter()
+        try:
+            response = self._http.post("/v1/chat/completions", json=_body(request))
+        except httpx2.TransportError as error:
+            raise errors.ConnectionFailed(possibly_billed=True) from error
+        limits = _limits(response.headers)
+        if response.status_code != 200:
+            raise _refused(response, limits)
+        return Answer(
+            completion=_completion(response.json()),
+            limits=limits,
+            latency_s=time.perf_counter() - begun,
+        )
+
+
+def _body(request: CompletionRequest) -> dict[str, object]:
+    system = [{"role": "system", "content": block.text} for block in request.system]
+    return {
+        "model": request.model,
+        "max_completion_tokens": request.max_tokens,
+        "messages": [*system, {"role": "user", "content": request.user}],
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "strict": True, "schema": request.schema},
+        },
+        "safety_identifier": request.marker,
+    }
+
+
+def _completion(body: dict[str, Any]) -> Completion:
+    (choice,) = body["choices"]
+    cached = body["usage"]["prompt_tokens_details"]["cached_tokens"]
+    return Completion(
+        text=choice["message"]["content"],
+        stop_reason=_STOP_REASONS.get(choice["finish_reason"], StopReason.OTHER),
+        usage=Usage(
+            input_tokens=body["usage"]["prompt_tokens"] - cached,
+            output_tokens=body["usage"]["completion_tokens"],
+            cache_read_tokens=cached,
+        ),
+        model=body["model"],
+        request_id=body["id"],
+    )
+
+
+def _limits(headers: httpx2.Headers) -> RateLimits:
+    requests = RateLimitWindow(
+        limit=int(headers["x-ratelimit-limit-requests"]),
+        remaining=int(headers["x-ratelimit-remaining-requests"]),
+    )
+    return RateLimits(requests=requests)
+
+
+def _refused(response: httpx2.Response, limits: RateLimits) -> ProviderError:
+    kind = _ERRORS.get(response.status_code, errors.ServerFailed)
+    asked_s = response.headers.get("retry-after")
+    return kind(
+        detail=response.json()["error"]["message"],
+        retry_after_s=float(asked_s) if asked_s else None,
+        http_status=response.status_code,
+        request_id=response.headers.get("x-request-id"),
+        limits=limits,
+    )
