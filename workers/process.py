@@ -1,7 +1,7 @@
 """A worker process: its lease, what it is doing, and how it starts and stops.
 
-Celery's threads call `work`. Two threads of our own keep the process alive by the books: one
-renews the lease and tells of progress, the other runs the reconciler.
+Celery's threads call `work`. Two threads of our own go on beside them: one renews the
+lease and reports progress, the other runs the reconciler.
 """
 
 import logging
@@ -24,10 +24,11 @@ from batchgen.db.ids import new_id
 from batchgen.db.sql import close_engine_pool
 from limiter.permit_queue import TryLater
 from providers.provider import Provider
+from runs.engine import reconciler
 from runs.engine.dispatch import message_id
 from runs.engine.lanes import Fence, lane_park
 from runs.engine.queries import QUERIES
-from runs.engine.reconciler import Lookout, Round, reconcile
+from runs.engine.reconciler import LostMessageDetector, Round
 from runs.models import Worker
 from workers.attempt import Attempt, attempt_begin
 from workers.clients import Clients
@@ -37,7 +38,7 @@ from workers.slots import Slots
 
 log = logging.getLogger(__name__)
 
-#: A claim is on the books a moment before its attempt is in ours.
+#: A claim is in PostgreSQL a moment before its attempt is in this process.
 _ORPHAN_AFTER_S = 2.0
 #: Heartbeats without a gap after which this worker may say of others that they missed theirs.
 _STEADY_BEATS = 3
@@ -62,17 +63,20 @@ class WorkerProcess:
         self._times = CallTimes()
         self._reported: dict[Fence, Reached] = {}
         self._orphans: list[str] = []
-        self._lookout = Lookout()
+        self._lost_messages = LostMessageDetector()
         self._beaten_at = self._steady_since = float("-inf")
         self._stopping = threading.Event()
         self._closed = threading.Event()
         self._threads = [
             threading.Thread(target=self._every, args=args, name=args[0].__name__, daemon=True)
-            for args in ((self.beat, settings.HEARTBEAT_S), (self.tend, settings.RECONCILE_S))
+            for args in (
+                (self.heartbeat, settings.HEARTBEAT_S),
+                (self.reconcile, settings.RECONCILE_S),
+            )
         ]
 
     def start(self) -> None:
-        """Write the worker into the books, start its upkeep, and begin to open its client.
+        """Register the worker, start its heartbeat and reconciler, and begin to open its client.
 
         Raises:
             django.db.Error: PostgreSQL is away.
@@ -111,20 +115,20 @@ class WorkerProcess:
             close_old_connections()
 
     def work(
-        self, fence: Fence, first: FirstCall, *, due_at: float | None, behind: bool = False
+        self, fence: Fence, first: FirstCall, *, due_at: float | None, requeued: bool = False
     ) -> None:
         """Do one link of a lane's chain; nothing when its message is late or doubled.
 
         Where the limiter has no permit for the first call soon, the lane is parked.
 
         Args:
-            behind: the message has let those of others go first.
+            requeued: the message has let those of others go first.
 
         Raises:
             Stopping: the worker stops; nothing was claimed.
-            OthersFirst: the user has its share of the slots; nothing was claimed.
+            FairShareReached: the user has its share of the slots; nothing was claimed.
         """
-        self._slots.take(first.user, weight=first.weight, behind=behind)
+        self._slots.take(first.user, weight=first.weight, requeued=requeued)
         try:
             self._work(fence, first, due_at)
         finally:
@@ -174,7 +178,7 @@ class WorkerProcess:
                 attempt.abort()
 
     def stop(self) -> None:
-        """Say goodbye: what is still under way goes to other workers at once."""
+        """Leave the fleet: what is still under way goes to other workers at once."""
         self._stopping.set()
         self._closed.set()
         for thread in self._threads:
@@ -183,7 +187,7 @@ class WorkerProcess:
         Worker.objects.filter(id=self.id).update(stopped_at=Now())
         close_engine_pool()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Renew the lease, report progress, and find lanes that nobody here runs."""
         mine = dict(self._attempts)
         reached = {attempt.fence: attempt.progress.reached() for attempt in mine.values()}
@@ -201,7 +205,7 @@ class WorkerProcess:
                 "reached": Jsonb(news),
             },
         )
-        self._note_beat()
+        self._note_heartbeat()
         self._slots.users = QUERIES.fetch("users_at_work", {})[0]["users"]
         self._reported = reached
         held = {(row["lane_id"], row["fencing_token"]) for row in rows if not row["cancel"]}
@@ -215,12 +219,14 @@ class WorkerProcess:
             if row["age_s"] > _ORPHAN_AFTER_S and row["lane_id"] not in self._attempts
         ]
 
-    def tend(self) -> Round:
+    def reconcile(self) -> Round:
         """One round of the reconciler, and what the limiter was not told yet."""
         self._permits.flush()
-        return reconcile(orphans=self._orphans, judge=self._is_steady(), lookout=self._lookout)
+        return reconciler.reconcile(
+            orphans=self._orphans, judge=self._is_steady(), detector=self._lost_messages
+        )
 
-    def _note_beat(self) -> None:
+    def _note_heartbeat(self) -> None:
         now = time.monotonic()
         if now - self._beaten_at > settings.WORKER_LEASE_S / 2:
             self._steady_since = now
@@ -262,7 +268,7 @@ def current() -> WorkerProcess:
     return _current
 
 
-def become(worker: WorkerProcess | None) -> None:
+def set_current(worker: WorkerProcess | None) -> None:
     """Make `worker` this process's worker, or none."""
     global _current  # noqa: PLW0603  # one worker a process is the point
     _current = worker

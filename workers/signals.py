@@ -34,7 +34,7 @@ _SWITCH_INTERVAL_S = 0.001
 
 @signals.worker_init.connect
 def start(sender: Any = None, **_: object) -> None:
-    """Be on the books, and wait for PostgreSQL where it is away; calls can be made later.
+    """Register the worker, and wait for PostgreSQL where it is away; calls can be made later.
 
     Where it would not do, the worker ends at once.
     """
@@ -52,7 +52,7 @@ def start(sender: Any = None, **_: object) -> None:
         sys.exit(str(error))
     while not _started(worker):
         time.sleep(_START_AGAIN_S)
-    process.become(worker)
+    process.set_current(worker)
     log.info("%s answers with %s (%s)", worker.name, settings.MODEL, settings.PROVIDER_NAME)
 
 
@@ -140,4 +140,4 @@ def drain(**_: object) -> None:
 def stop(**_: object) -> None:
     """After the last task."""
     process.current().stop()
-    process.become(None)
+    process.set_current(None)

@@ -4,7 +4,7 @@ import threading
 from collections import Counter
 
 
-class OthersFirst(Exception):
+class FairShareReached(Exception):
     """The user has its share of the slots, and others may be waiting behind this message."""
 
 
@@ -18,20 +18,20 @@ class Slots:
         self._taken: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def take(self, user: str, *, weight: int, behind: bool) -> None:
+    def take(self, user: str, *, weight: int, requeued: bool) -> None:
         """Take a slot.
 
         Args:
-            behind: the message has let others go first; nobody else waits.
+            requeued: the message has let others go first; nobody else waits.
 
         Raises:
-            OthersFirst: none was taken.
+            FairShareReached: none was taken.
         """
         with self._lock:
             # Heard before this message's run began, there may have been none.
             share = max(1, self._count * weight // max(1, self.users))
-            if not behind and self.users > 1 and self._taken[user] >= share:
-                raise OthersFirst
+            if not requeued and self.users > 1 and self._taken[user] >= share:
+                raise FairShareReached
             self._taken[user] += 1
 
     def free(self, user: str) -> None:

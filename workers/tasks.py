@@ -14,7 +14,7 @@ from batchgen.celery import app
 from batchgen.db.expiry import rows_expire_all
 from batchgen.logs import log_context
 from batchgen.models import EndedFamily, IdempotencyKey, SignInTries
-from runs.engine.dispatch import BEHIND, TASK_NAME, put_behind
+from runs.engine.dispatch import LOWEST_PRIORITY, TASK_NAME, requeue_last
 from runs.engine.lanes import Fence
 from workers import (
     process,
@@ -22,7 +22,7 @@ from workers import (
 )
 from workers.permits import FirstCall
 from workers.process import Stopping
-from workers.slots import OthersFirst
+from workers.slots import FairShareReached
 
 #: Rows that are of use until their `expires_at`.
 _EXPIRING = (IdempotencyKey, SignInTries, EndedFamily, OutstandingToken)
@@ -40,12 +40,12 @@ def generate_epic(
     """One link of a lane's chain: one epic."""
     fence = Fence(lane_id=lane_id, fencing_token=fencing_token, item_id=UUID(item_id))
     message = generate_epic.request
-    behind = (message.delivery_info or {}).get("priority") == BEHIND
+    requeued = (message.delivery_info or {}).get("priority") == LOWEST_PRIORITY
     with log_context(epic=item_id, lane=f"{lane_id}.{fencing_token}"):
         try:
-            process.current().work(fence, FirstCall.of(want), due_at=due_at, behind=behind)
-        except OthersFirst:
-            put_behind(message)
+            process.current().work(fence, FirstCall.of(want), due_at=due_at, requeued=requeued)
+        except FairShareReached:
+            requeue_last(message)
         except Stopping as error:
             # Nothing was claimed: the message goes back for another worker.
             raise Reject(error, requeue=True) from error
@@ -54,7 +54,7 @@ def generate_epic(
 @app.task(name="workers.reconcile")
 def reconcile_round() -> dict[str, Any]:
     """One round of the reconciler on demand, beside those of every worker; what it did."""
-    return process.current().tend().as_dict()
+    return process.current().reconcile().as_dict()
 
 
 @app.task(name="workers.delete_expired")

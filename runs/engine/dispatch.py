@@ -27,7 +27,7 @@ _QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE
 #: The queue is declared by the workers.
 _ROUTE: dict[str, Any] = {"queue": _QUEUE, "declare": (), "retry": False, "ignore_result": True}
 #: The message priority of what lets others go first.
-BEHIND = 9
+LOWEST_PRIORITY = 9
 #: Kombu's name for the list of a priority: the queue's own for 0, else with this in between.
 _PRIORITY_MARK = "\x06\x16"
 _BACKGROUND = ThreadPoolExecutor(max_workers=1, thread_name_prefix="revoke")
@@ -112,7 +112,7 @@ def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
             return
 
 
-def put_behind(message: Any) -> None:
+def requeue_last(message: Any) -> None:
     """Send a message that is being read once more, behind all others; as `send`.
 
     Args:
@@ -124,7 +124,7 @@ def put_behind(message: Any) -> None:
             message.args,
             message.kwargs,
             task_id=message.id,
-            priority=BEHIND,
+            priority=LOWEST_PRIORITY,
             argsrepr=message.argsrepr,
             kwargsrepr=message.kwargsrepr,
             **_ROUTE,
@@ -154,13 +154,14 @@ def _revoke(ids: list[str]) -> None:
 
 
 def queue_depths() -> dict[str, int]:
-    """How many messages wait in the broker, by priority; BEHIND are those that let others first.
+    """How many messages wait in the broker, by priority; "BEHIND" are those that
+    were sent again behind the others.
 
     Raises:
         redis.RedisError: Redis is away.
     """
     pipeline = redis.client().pipeline(transaction=False)
-    steps = {**MESSAGE_PRIORITY, "BEHIND": BEHIND}
+    steps = {**MESSAGE_PRIORITY, "BEHIND": LOWEST_PRIORITY}
     for step in steps.values():
         pipeline.llen(redis.key(f"{_QUEUE}{_PRIORITY_MARK}{step}" if step else _QUEUE))
     return dict(zip(steps, pipeline.execute(), strict=True))

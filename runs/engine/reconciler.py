@@ -42,7 +42,7 @@ class Round:
         return asdict(self)
 
 
-class Lookout:
+class LostMessageDetector:
     """Finds messages that the broker lost: those missing in every look for MESSAGE_LOST_S.
 
     One that is missing once may be in the hands of a worker's thread, which waits for its permit.
@@ -71,14 +71,14 @@ class Lookout:
 
 
 def reconcile(
-    *, orphans: Iterable[str] = (), judge: bool = True, lookout: Lookout | None = None
+    *, orphans: Iterable[str] = (), judge: bool = True, detector: LostMessageDetector | None = None
 ) -> Round:
     """One round, unless another process is in the middle of one.
 
     Args:
         orphans: claims that the calling worker holds by the books but does not run.
         judge: a lease that ran out means that its worker is dead.
-        lookout: who looks for messages that the broker lost; the same one in every round.
+        detector: who looks for messages that the broker lost; the same one in every round.
 
     Raises:
         django.db.Error, psycopg.Error: PostgreSQL is away; the next round tries again.
@@ -89,15 +89,15 @@ def reconcile(
         (turn,) = cursor.fetchone() or (False,)
         if not turn:
             return Round()
-        done = _round(orphans, judge=judge, lookout=lookout)
+        done = _round(orphans, judge=judge, detector=detector)
     if any(done.as_dict().values()):
         log.info("reconciled: %s", done)
     return done
 
 
-def _round(orphans: Iterable[str], *, judge: bool, lookout: Lookout | None) -> Round:
+def _round(orphans: Iterable[str], *, judge: bool, detector: LostMessageDetector | None) -> Round:
     reclaimed = lanes_reclaim(orphans=orphans, judge=judge)
-    lost = lookout.lost() if lookout else {}
+    lost = detector.lost() if detector else {}
     sent = rested = ended = 0
     for run_id, lane_ids in lost.items():
         sent += run_dispatch(run_id=run_id, lost_lane_ids=lane_ids)

@@ -208,7 +208,7 @@ def test_a_worker_tells_how_wrong_its_clock_is(step_s: float) -> None:
     row = Worker.objects.get()
     worker.id, worker.name = row.id, row.name
     with host_clock(step_s):
-        worker.beat()
+        worker.heartbeat()
     ahead_s = Worker.objects.get().clock_ahead_s
     assert ahead_s
     assert abs(ahead_s - step_s) < NEAR_S

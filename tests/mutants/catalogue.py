@@ -549,8 +549,8 @@ RECOVERY = (
     _mutant(
         "the reconciler, in every worker",
         "workers/process.py",
-        "((self.beat, settings.HEARTBEAT_S), (self.tend, settings.RECONCILE_S))",
-        "((self.beat, settings.HEARTBEAT_S),)",
+        "                (self.reconcile, settings.RECONCILE_S),\n",
+        "",
         f"{WORKER}test_every_worker_tends_to_what_died",
     ),
     _mutant(
@@ -588,8 +588,8 @@ RECOVERY = (
     _mutant(
         "leases are not judged right after a pause of everything",
         "workers/process.py",
-        "judge=self._is_steady(), look",
-        "judge=True, look",
+        "judge=self._is_steady(), det",
+        "judge=True, det",
         f"{WORKER}test_after_a_pause_of_everything_others_get_time_to_renew_their_leases",
     ),
     _mutant(
@@ -849,7 +849,7 @@ LIMITER = (
     _mutant(
         "shares: who has its share of the slots lets others go first",
         "workers/slots.py",
-        "                raise OthersFirst\n",
+        "                raise FairShareReached\n",
         "                pass\n",
         "tests/acceptance/test_shares.py::"
         "test_a_users_run_goes_on_beside_many_urgent_ones_of_another",

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 from batchgen.redis import client as redis
 from runs.engine.controls import run_change
 from runs.engine.lanes import lane_give_back, lane_park
-from runs.engine.reconciler import Lookout, reconcile
+from runs.engine.reconciler import LostMessageDetector, reconcile
 from runs.models import Lane, Run, RunItem, Worker
 from runs.states import ItemStatus, LaneState, RunStatus
 from tests.integration.engine.world import Step, World, halt, worker_make
@@ -43,9 +43,9 @@ def claim_all(world: World) -> list[Step]:
 
 def work_to_the_end(world: World, *, most: int) -> Run:
     """Rounds of the reconciler and workers, with no more than so many epics at once."""
-    lookout = Lookout()
+    detector = LostMessageDetector()
     for _ in range(40):
-        reconcile(lookout=lookout)
+        reconcile(detector=detector)
         steps = claim_all(world)
         assert Lane.objects.filter(run=world.run, state=LaneState.RUNNING).count() <= most
         for step in steps:
@@ -188,7 +188,7 @@ def test_however_it_is_changed_the_run_ends(seed: int) -> None:
     random = Random(seed)
     world = World.make(epics=30, lanes=4)
     waiting = RunItem.objects.filter(run=world.run, status=ItemStatus.PENDING)
-    lookout = Lookout()
+    detector = LostMessageDetector()
     while waiting.exists():
         random.choice([lanes_set, limit_set])(world, random.randint(1, 6))
         for fence in random.sample(world.fences(), len(world.fences())):
@@ -203,5 +203,5 @@ def test_however_it_is_changed_the_run_ends(seed: int) -> None:
                 world.finish(step, park_s=random.choice([0, 0.02]))
         if random.random() < 0.2:
             redis.client().flushdb()
-        reconcile(lookout=lookout)
+        reconcile(detector=detector)
     assert work_to_the_end(world, most=6).status == RunStatus.SUCCEEDED

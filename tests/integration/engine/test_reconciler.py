@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from batchgen.celery import app
 from batchgen.redis import client as redis
 from runs.engine.dispatch import messages_waiting, send
-from runs.engine.reconciler import Lookout, reconcile
+from runs.engine.reconciler import LostMessageDetector, reconcile
 from runs.engine.transitions import run_dispatch
 from runs.models import Lane, Run, RunItem, Worker
 from runs.states import Priority, RunStatus
@@ -43,14 +43,14 @@ def test_messages_of_every_priority_are_found_in_the_broker(priority: Priority) 
 
 def test_a_message_that_waits_long_is_left_alone() -> None:
     World.make()
-    assert reconcile(lookout=Lookout()).sent == 0
+    assert reconcile(detector=LostMessageDetector()).sent == 0
 
 
 def test_messages_that_redis_lost_are_sent_again() -> None:
     world = World.make()
     old = world.fences()
     redis.client().flushdb()
-    assert reconcile(lookout=Lookout()).sent == 2
+    assert reconcile(detector=LostMessageDetector()).sent == 2
     assert [fence.fencing_token for fence in world.fences()] == [
         fence.fencing_token + 1 for fence in old
     ]
@@ -60,15 +60,15 @@ def test_messages_that_redis_lost_are_sent_again() -> None:
 def test_a_message_that_a_worker_has_in_hand_is_left_alone(settings: Settings) -> None:
     """However long it waited before, in the broker."""
     world = World.make(lanes=1)
-    lookout = Lookout()
+    detector = LostMessageDetector()
     with app.connection_for_read() as connection_to_redis:
         queue = connection_to_redis.SimpleQueue(settings.CELERY_TASK_DEFAULT_QUEUE)
         queue.get(timeout=5)
         settings.MESSAGE_LOST_S = 0.2
         Lane.objects.update(moved_at="2000-01-01T00:00:00Z")
-        assert reconcile(lookout=lookout).sent == 0
+        assert reconcile(detector=detector).sent == 0
         time.sleep(settings.MESSAGE_LOST_S)
-        assert reconcile(lookout=lookout).sent == 1  # in nobody's hands that lives
+        assert reconcile(detector=detector).sent == 1  # in nobody's hands that lives
     assert world.fences()[0].fencing_token == 2
 
 
@@ -139,7 +139,7 @@ def test_without_a_broker_nothing_is_lost(settings: Settings) -> None:
     redis.client.cache_clear()
     settings.REDIS_URL = "redis://127.0.0.1:9/0"
     try:
-        assert reconcile(lookout=Lookout()).sent == 0
+        assert reconcile(detector=LostMessageDetector()).sent == 0
     finally:
         redis.client.cache_clear()
     assert len(world.fences()) == 2

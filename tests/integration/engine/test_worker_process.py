@@ -44,14 +44,14 @@ def client(simulator: Simulator) -> Iterator[ProviderClient]:
 
 @pytest.fixture
 def worker(client: ProviderClient, settings: Settings) -> Iterator[WorkerProcess]:
-    """On the books, with beats and rounds that the test makes itself."""
+    """Registered, with heartbeats and rounds that the test makes itself."""
     settings.HEARTBEAT_S = settings.RECONCILE_S = 3600
     redis.client().flushdb()
     worker = WorkerProcess(name="w1@test", concurrency=4, connect=lambda _: client)
     worker.start()
-    process.become(worker)
+    process.set_current(worker)
     yield worker
-    process.become(None)
+    process.set_current(None)
     worker.stop()
 
 
@@ -64,7 +64,7 @@ def _world(worker: WorkerProcess, *, epics: int = 2, lanes: int = 1) -> World:
 
 def test_a_beat_renews_the_lease(worker: WorkerProcess) -> None:
     Worker.objects.update(lease_until=_LONG_AGO, heartbeat_at=_LONG_AGO)
-    worker.beat()
+    worker.heartbeat()
     row = Worker.objects.get()
     assert row.lease_until > now()
     assert (now() - row.heartbeat_at).total_seconds() < 5
@@ -100,12 +100,12 @@ def test_a_claim_that_nobody_here_runs_goes_back_without_a_crash(worker: WorkerP
     world = _world(worker)
     step = world.claim()
     assert step
-    worker.beat()
-    worker.tend()
+    worker.heartbeat()
+    worker.reconcile()
     assert world.epic(step).status == ItemStatus.GENERATING  # it may be about to begin
     Lane.objects.update(moved_at=_LONG_AGO)
-    worker.beat()
-    worker.tend()
+    worker.heartbeat()
+    worker.reconcile()
     epic = world.epic(step)
     assert (epic.status, epic.crashes) == (ItemStatus.PENDING, 0)
     assert world.fences()[0].item_id == epic.id
@@ -182,17 +182,17 @@ def test_after_a_pause_of_everything_others_get_time_to_renew_their_leases(
     step = world.claim()
     assert step
     Worker.objects.filter(id=world.worker.id).update(lease_until=_LONG_AGO)
-    worker.beat()
-    assert worker.tend().reclaimed == 0
+    worker.heartbeat()
+    assert worker.reconcile().reclaimed == 0
     time.sleep(0.35)
-    worker.beat()
+    worker.heartbeat()
     time.sleep(settings.WORKER_LEASE_S)  # the pause
-    assert worker.tend().reclaimed == 0
-    worker.beat()
-    assert worker.tend().reclaimed == 0
+    assert worker.reconcile().reclaimed == 0
+    worker.heartbeat()
+    assert worker.reconcile().reclaimed == 0
     time.sleep(0.35)
-    worker.beat()
-    assert worker.tend().reclaimed == 1
+    worker.heartbeat()
+    assert worker.reconcile().reclaimed == 1
 
 
 def test_a_worker_that_stops_claims_nothing_and_gives_the_message_back(
@@ -222,7 +222,7 @@ def test_a_call_is_aborted_when_its_lane_was_taken_back(
         time.sleep(0.02)
     Lane.objects.update(state="idle", fencing_token=fence.fencing_token + 1, worker=None)
     RunItem.objects.update(status=ItemStatus.PENDING, lane=None)
-    worker.beat()
+    worker.heartbeat()
     thread.join(5)
     assert not thread.is_alive()
     assert RunItem.objects.get().status == ItemStatus.PENDING
@@ -258,7 +258,7 @@ def test_a_beat_tells_of_the_stage_and_of_those_before_it(
     working({"type": "weak_stories"}, {"type": "stall"}, calls=2)
     epic = RunItem.objects.get()
     assert (epic.stage, epic.stage_percent, epic.stage_ms) == ("validation", 0, {})
-    worker.beat()
+    worker.heartbeat()
     epic.refresh_from_db()
     assert epic.stage == "quality-validation"
     before = {"validation", "context-building", "component-generation", "template-assembly"}
@@ -269,7 +269,7 @@ def test_beats_tell_how_far_a_call_is(worker: WorkerProcess, working: Callable[.
     working({"type": "stall"})
     percents = []
     for _ in range(3):
-        worker.beat()
+        worker.heartbeat()
         epic = RunItem.objects.get()
         percents.append(epic.stage_percent)
         # Nothing is known of such calls yet, and a guess is not told in milliseconds.
@@ -291,11 +291,11 @@ def test_a_beat_without_news_writes_nothing(
     working({"type": "stall"})
     for attempt in worker._attempts.values():
         attempt.progress._clock = partial(float, 1e6)
-    worker.beat()
+    worker.heartbeat()
     with connection.cursor() as cursor:
         cursor.execute("SELECT xmin::text FROM runs_runitem")
         before = cursor.fetchone()
-        worker.beat()
+        worker.heartbeat()
         cursor.execute("SELECT xmin::text FROM runs_runitem")
         assert cursor.fetchone() == before
 
@@ -306,7 +306,7 @@ def test_a_beat_tells_nothing_of_an_attempt_that_was_overtaken(
     """The same lane has the same epic again, for another worker."""
     working({"type": "stall"})
     Lane.objects.update(fencing_token=F("fencing_token") + 1)
-    worker.beat()
+    worker.heartbeat()
     epic = RunItem.objects.get()
     assert (epic.status, epic.stage, epic.stage_percent) == ("GENERATING", "validation", 0)
 
