@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 from epics.models import Story
 from providers.registry import ACCOUNTS, limit_pool
 from runs.engine.start import RunOptions, run_start
-from runs.models import Closure, ProviderCall, Run, RunEpic
+from runs.models import Closure, ProviderCall, Run, RunItem
 from runs.reads.gates import gates_of, limits_read
 from runs.states import Pacing
 from tests.acceptance.fleet import Fleet, wait_until_ended
@@ -56,7 +56,7 @@ def test_a_run_is_answered_by_the_provider_that_it_names(
     chat.script.extend([429, 500, "length"])  # a wait, a retry, and a larger cap
     run = _run(epics=4, lanes=2)
     assert (run.status, run.provider, run.model) == ("SUCCEEDED", "second", MODEL)
-    assert set(RunEpic.objects.values_list("status", flat=True)) == {"COMPLETED"}
+    assert set(RunItem.objects.values_list("status", flat=True)) == {"COMPLETED"}
     assert Story.objects.count() > 4
     assert_counted(run)
     outcomes = sorted(ProviderCall.objects.values_list("outcome", "error_code"))
