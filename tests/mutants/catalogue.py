@@ -1280,6 +1280,14 @@ SESSIONS = (
         f"{READ_ONLY}test_the_engine_waits_for_a_server_that_takes_writes",
     ),
     _mutant(
+        "a pool's dead connections are passed over",
+        "batchgen/postgresql/base.py",
+        "            if not self.pool or _answers(connection):\n",
+        "            if connection:\n",
+        "tests/integration/postgresql/test_dead_connections.py::"
+        "test_a_pool_of_dead_connections_answers_at_the_first_request",
+    ),
+    _mutant(
         "ready only where writes are taken",
         "batchgen/health.py",
         '        if cursor.fetchone() == ("on",):\n',
