@@ -1,5 +1,6 @@
 """What uvicorn serves."""
 
+import asyncio
 import gc
 import os
 import sys
@@ -11,7 +12,8 @@ import django
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
-from django.db import close_old_connections
+from django.core.signals import request_started
+from django.db import close_old_connections, reset_queries
 from django.http import HttpRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
@@ -23,6 +25,7 @@ from batchgen.db.postgresql.fit import Unfit, refuse_unfit  # noqa: E402 - as ab
 from batchgen.db.sql import limit_statements  # noqa: E402 - as above
 from batchgen.http.middleware import BodyLimit  # noqa: E402 - as above
 from batchgen.http.proxies import Proxies  # noqa: E402 - as above
+from batchgen.web.turns import Clients, turns  # noqa: E402 - as above
 from runs.live.asgi import EventStreams  # noqa: E402 - as above
 
 if TYPE_CHECKING:
@@ -33,7 +36,8 @@ _KEPT_THREADS = 8
 
 
 class Handler(ASGIHandler):
-    """Django with one thread a request, from the first middleware to the view and back.
+    """Django with one thread a request, from the first middleware to the view and back. A request
+    that waits for its client's turn has none yet.
 
     All of ours is synchronous. Left to itself, Django calls each middleware that could be
     asynchronous from the loop, and each of these its own part in the thread again: a dozen
@@ -48,6 +52,8 @@ class Handler(ASGIHandler):
         super().__init__()
         #: One thread each, of requests that are over.
         self._idle: list[ThreadPoolExecutor] = []
+        self._turns = turns()
+        self._clients = Clients()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One request, in a thread that no other uses meanwhile."""
@@ -65,8 +71,17 @@ class Handler(ASGIHandler):
         super().load_middleware(is_async=False)
 
     async def get_response_async(self, request: HttpRequest) -> "HttpResponseBase":
-        """The chain's answer, from the request's thread."""
-        return await sync_to_async(self._answer, thread_sensitive=True)(request)
+        """The chain's answer, from the request's thread, when it is the client's turn."""
+        async with self._turns.turn(self._clients.of(request)):
+            answering = asyncio.ensure_future(sync_to_async(self._answer)(request))
+            try:
+                return await asyncio.shield(answering)
+            except asyncio.CancelledError:
+                # Nothing breaks a thread off: a client that hangs up keeps its turn until then.
+                await asyncio.wait([answering])
+                raise
+            finally:
+                self._clients.remember(request)
 
     def _answer(self, request: HttpRequest) -> "HttpResponseBase":
         """The answer, whole. Django would keep the database connection until the client has read
@@ -84,6 +99,11 @@ try:
 except Unfit as error:
     sys.exit(str(error))
 application = Proxies(EventStreams(BodyLimit(Handler())))
+
+# Each would take a thread for every request that has come, also for those that wait for their turn.
+# `_answer` leaves no connection to close, and queries are not kept.
+for receiver in (reset_queries, close_old_connections):
+    request_started.disconnect(receiver)
 
 # What every request needs is made now, and stays: a full collection that walks through it would
 # hold up all requests for 0.1 s.

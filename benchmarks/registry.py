@@ -22,6 +22,7 @@ WORKLOADS: dict[str, str] = {
     "LIVE": "benchmarks.live_events",
     "BIG": "benchmarks.big_database",
     "ATTACK": "benchmarks.attack",
+    "ATTACKED": "benchmarks.attacked",
 }
 
 

@@ -15,9 +15,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists
 from django.db.models.functions import Now
+from django.http import HttpRequest
 from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
@@ -46,6 +47,18 @@ class BearerAuthentication(JWTAuthentication):
         InvalidToken: the sign-in that the token is from was ended, or the user may not any more.
         """
         return _user_of(validated_token, otherwise=_ENDED)
+
+
+def bearer_of(request: HttpRequest) -> str | None:
+    """The id in a token that is ours and has not expired, None where there is no such token. No
+    more than that: whether the user may still do anything, the request itself finds out."""
+    authentication = BearerAuthentication()
+    try:
+        raw = authentication.get_raw_token(request.headers.get("Authorization", "").encode())
+        token = raw and authentication.get_validated_token(raw)
+    except AuthenticationFailed:
+        return None
+    return token.get(api_settings.USER_ID_CLAIM) if token else None
 
 
 class RefreshToken(tokens.RefreshToken):

@@ -23,6 +23,8 @@ _BEATS_MISSED = 2
 #: What a call brought is paid for: where PostgreSQL is away, its worker waits so long to store it.
 #: Nobody loses a lease meanwhile.
 _PATIENCE_S = 600.0
+#: A message that is read by a worker with a free slot is read sooner than that, in seconds.
+_UNREAD_S = 1.0
 _POISON_MESSAGE = (
     "Given up: the worker died each of the last times this epic was generated. "
     "Look at the worker's log for what its cards do to it, then retry."
@@ -154,6 +156,7 @@ def lane_finish(
             "message": outcome.message,
             "park_s": float(park_s),
             "last_chance": _last_chance(),
+            "unread_s": _UNREAD_S,
         },
         patience_s=_PATIENCE_S,
     )

@@ -224,7 +224,7 @@ WITH lane AS (
                       THEN ', ' || done.kept || ' kept as edited' ELSE '' END
                || ' (' || ROUND(done.seconds * 1000) || ' ms)'
     FROM lane, done
-), next AS (
+), free AS (
     SELECT pending.id, pending.code, pending.title, pending.estimated_input_tokens
     FROM lane, done, LATERAL (
         SELECT id, code, title, estimated_input_tokens
@@ -244,6 +244,27 @@ WITH lane AS (
         FOR UPDATE SKIP LOCKED
     ) pending
     WHERE lane.status = 'RUNNING' AND lane.index < lane.max_concurrency
+), unread AS (
+    -- None is free: one whose message waits behind those of others, so that no run waits for its
+    -- last messages while it has a lane that may go on.
+    UPDATE runs_lane SET state = 'idle', fencing_token = fencing_token + 1, moved_at = clock_timestamp()
+    WHERE id = (
+        SELECT waiting.id
+        FROM lane JOIN runs_lane waiting ON waiting.run_id = lane.run_id
+        WHERE NOT EXISTS (SELECT FROM free) AND EXISTS (SELECT FROM done)
+          AND lane.status = 'RUNNING' AND lane.index < lane.max_concurrency
+          AND waiting.state = 'sent'
+          AND waiting.moved_at < clock_timestamp() - make_interval(secs => %(unread_s)s)
+        ORDER BY waiting.index
+        LIMIT 1
+        FOR UPDATE OF waiting SKIP LOCKED
+    )
+    RETURNING id
+), next AS (
+    SELECT id, code, title, estimated_input_tokens FROM free
+    UNION ALL
+    SELECT item.id, item.code, item.title, item.estimated_input_tokens
+    FROM unread JOIN runs_runitem item ON item.lane_id = unread.id AND item.status = 'PENDING'
 ), taken AS (
     UPDATE runs_runitem SET lane_id = lane.id FROM next, lane WHERE runs_runitem.id = next.id
 )

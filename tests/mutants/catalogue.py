@@ -855,6 +855,36 @@ LIMITER = (
         "test_a_users_run_goes_on_beside_many_urgent_ones_of_another",
     ),
     _mutant(
+        "shares: a run's last messages do not hold up its end",
+        SQL,
+        "          AND waiting.state = 'sent'\n          AND waiting.moved_at <",
+        "          AND false\n          AND waiting.moved_at <",
+        f"{LANES}test_a_lane_without_a_free_epic_takes_one_whose_message_nobody_reads",
+    ),
+    _mutant(
+        "turns: one client leaves places",
+        "batchgen/web/turns.py",
+        " and self._at_work[client] < self._most_of_one",
+        "",
+        "tests/unit/test_turns.py::test_one_client_leaves_a_place",
+    ),
+    _mutant(
+        "turns: clients that wait go in turns",
+        "batchgen/web/turns.py",
+        "        first, *others = self._waiting.pop(called)\n        if others:\n",
+        "        first, *others = self._waiting[called]\n        if not others:\n"
+        "            del self._waiting[called]\n        else:\n",
+        "tests/unit/test_turns.py::test_clients_that_wait_go_in_turns",
+    ),
+    _mutant(
+        "turns: who hangs up keeps its turn while its thread works",
+        "batchgen/asgi.py",
+        "                await asyncio.wait([answering])\n",
+        "",
+        "tests/integration/api/test_asgi.py::"
+        "test_requests_of_one_user_leave_places_for_others_also_when_their_clients_hang_up",
+    ),
+    _mutant(
         "quotas: who counts holds the user",
         "epics/quotas.py",
         "    if not User.objects.select_for_update(no_key=True).filter(pk=user.pk)",
@@ -1266,6 +1296,14 @@ SESSIONS = (
         "        renew(engine_pool())\n",
         "",
         f"{READ_ONLY}test_the_engine_waits_for_a_server_that_takes_writes",
+    ),
+    _mutant(
+        "a pool's dead connections are passed over",
+        "batchgen/db/postgresql/base.py",
+        "            if not self.pool or _answers(connection):\n",
+        "            if connection:\n",
+        "tests/integration/postgresql/test_dead_connections.py::"
+        "test_a_pool_of_dead_connections_answers_at_the_first_request",
     ),
     _mutant(
         "ready only where writes are taken",

@@ -38,6 +38,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
             own = {"options": startup_options(session, parameters.get("options", ""))}
         return {**parameters, **own}
 
+    def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection:
+        """The pool's next connection that answers.
+
+        A server that restarts leaves the pool full of dead ones. The pool's own check waits a
+        second after the first of them and twice as long after each other, so that from the third
+        on whoever asks is refused.
+
+        Raises:
+            psycopg.OperationalError: none came in time.
+        """
+        while True:
+            connection: psycopg.Connection = super().get_new_connection(conn_params)
+            if not self.pool or _answers(connection):
+                return connection
+            self.pool.putconn(connection)
+
     def _configure_connection(self, connection: psycopg.Connection) -> bool:
         """What Django asks of each new connection; True where it left a transaction open.
 
@@ -77,6 +93,15 @@ class _Errors(DatabaseErrorWrapper):
             self.wrapper.renew()
             raise OperationalError(*exc_value.args).with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)
+
+
+def _answers(connection: psycopg.Connection) -> bool:
+    try:
+        ConnectionPool.check_connection(connection)
+    except psycopg.Error:
+        connection.close()
+        return False
+    return True
 
 
 def renew(pool: ConnectionPool[Any]) -> None:

@@ -48,7 +48,8 @@ def database(url: str, *, pooled: bool, pool_size: int) -> dict[str, Any]:
         "HOST": given.pop("host", ""),
         "PORT": given.pop("port", ""),
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
+        # The backend looks whether a connection answers; the pool's own look waits in between.
+        "CONN_HEALTH_CHECKS": False,
         "DISABLE_SERVER_SIDE_CURSORS": pooled,
         "SESSION": session,
         "POOLED": pooled,

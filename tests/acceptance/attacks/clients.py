@@ -1,33 +1,29 @@
-"""Clients that mean no good."""
+"""Clients that mean no good, of a web process that a test started."""
 
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from urllib.parse import urlsplit
 
 import psutil
 from django.contrib.auth.models import User
 
+from benchmarks import attackers
 from tests.acceptance.live.web import Web
 
 
-@contextmanager
-def opened(web: Web, *texts: str) -> Iterator[list[socket.socket]]:
+def opened(web: Web, *texts: str) -> AbstractContextManager[list[socket.socket]]:
     """A connection for each text, which it says; none reads more than a little by itself."""
-    with ExitStack() as stack:
-        yield [stack.enter_context(_opened(web, text)) for text in texts]
+    return attackers.opened(web.url, *texts)
 
 
 def asking(web: Web, path: str, user: User | None = None) -> str:
     """A whole head, signed in."""
-    sign_in = f"Authorization: Bearer {web.token(user)}"
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{sign_in}\r\n\r\n"
+    return attackers.asking(path, web.token(user))
 
 
 def begun(clients: list[socket.socket]) -> None:
     """Wait until each has the beginning of its answer."""
-    for client in clients:
-        assert client.recv(12) == b"HTTP/1.1 200"
+    assert set(attackers.begun(clients)) == {200}
 
 
 def connections(web: Web) -> int:
@@ -35,13 +31,3 @@ def connections(web: Web) -> int:
     port = urlsplit(web.url).port
     found = psutil.Process(web.running.process.pid).net_connections("tcp")
     return sum(each.laddr.port == port and each.status != "LISTEN" for each in found)
-
-
-def _opened(web: Web, text: str) -> socket.socket:
-    address = urlsplit(web.url)
-    client = socket.socket()
-    client.settimeout(20)
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.connect((address.hostname, address.port))
-    client.sendall(text.encode())
-    return client

@@ -91,7 +91,7 @@ def _step(scene: Scene, planned: PlannedStep, say: Say) -> None:
         if following and following.lift_first:
             time.sleep(fault.ahead_s)
     time.sleep(planned.hold_s)
-    for fault in sorted(faults, key=lambda fault: not fault.lift_first):
+    for fault in sorted(faults, key=lambda fault: (not fault.lift_first, fault.lift_last)):
         fault.lift(scene)
     scene.replace_the_dead()
     runnable = scene.is_runnable()

@@ -37,6 +37,8 @@ class Fault:
     allowed_s: float = 2.0
     #: Services come back before workers are restarted.
     lift_first: ClassVar[bool] = False
+    #: What lifts it waits for a run to end, which takes workers.
+    lift_last: ClassVar[bool] = False
     #: Those with a lower one are injected before: a worker gets its wrong clock, the provider
     #: refuses its calls, and then Redis forgets that.
     rank: ClassVar[int] = 1
@@ -314,6 +316,7 @@ class CancelRetry(Fault):
 
     target = "control"
     hold_s = (0.2, 1.0)
+    lift_last = True
 
     def inject(self, scene: Scene) -> None:
         scene.go_on()

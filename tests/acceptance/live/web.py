@@ -46,9 +46,12 @@ class Web:
     def call(self, method: str, path: str, *, user: User | None = None, **options: Any) -> Any:
         """One request, signed in; any answer."""
         headers = {"Authorization": f"Bearer {self.token(user)}", **options.pop("headers", {})}
-        url = f"{self.url}/api/v1{path}"
+        return self.plain(method, path, headers=headers, **options)
+
+    def plain(self, method: str, path: str, **options: Any) -> Any:
+        """One request as it is given; any answer."""
         with httpx2.Client(trust_env=False, timeout=10) as client:
-            return client.request(method, url, headers=headers, **options)
+            return client.request(method, f"{self.url}/api/v1{path}", **options)
 
 
 def web_start(supervisor: Supervisor, user: User, *, redis_url: str = "", **settings: str) -> Web:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -182,6 +183,51 @@ def test_the_last_epic_leaves_its_lane_idle() -> None:
     moved = world.finish(step)
     assert moved
     assert (moved["state"], moved["item_id"]) == ("idle", None)
+
+
+def _sent_before(seconds: float) -> None:
+    Lane.objects.filter(state=LaneState.SENT).update(moved_at=now() - timedelta(seconds=seconds))
+
+
+def test_a_lane_without_a_free_epic_takes_one_whose_message_nobody_reads() -> None:
+    world = World.make(epics=3, lanes=3)
+    _, unread, _ = world.fences()
+    step = world.claim()
+    assert step is not None
+    _sent_before(5)
+    moved = world.finish(step)
+    assert moved is not None
+    assert (moved["state"], moved["item_id"]) == (LaneState.SENT, unread.item_id)
+    assert world.claim(unread) is None, "its message is late"
+    assert Lane.objects.get(id=unread.lane_id).state == LaneState.IDLE
+    while step := world.claim() if world.fences() else None:
+        world.finish(step)
+    assert set(RunItem.objects.values_list("status", flat=True)) == {ItemStatus.COMPLETED}
+    assert_counted(world.run)
+
+
+def test_a_message_that_was_just_sent_is_left_to_its_reader() -> None:
+    world = World.make(epics=2, lanes=2)
+    first, second = world.fences()
+    step = world.claim(first)
+    assert step is not None
+    moved = world.finish(step)
+    assert moved is not None
+    assert moved["state"] == LaneState.IDLE
+    assert world.claim(second) is not None
+
+
+def test_of_a_claim_and_a_lane_that_takes_the_epic_one_gets_it() -> None:
+    for _ in range(10):
+        world = World.make(epics=2, lanes=2)
+        first, second = world.fences()
+        step = world.claim(first)
+        assert step is not None
+        _sent_before(5)
+        moved, claimed = race(partial(world.finish, step), partial(world.claim, second))
+        assert isinstance(moved, dict)
+        assert (moved["state"] == LaneState.SENT) == (claimed is None)
+        Run.objects.all().delete()
 
 
 def test_an_attempt_whose_lane_was_taken_back_stores_nothing_but_its_spend() -> None:
