@@ -540,6 +540,13 @@ RECOVERY = (
         f"{ATTEMPTS}test_a_repair_does_not_start_in_a_paused_run_and_its_answer_is_kept",
     ),
     _mutant(
+        "answers are kept by the key of their request",
+        "workers/caller.py",
+        '"key": before.key',
+        '"key": request.key',
+        f"{ATTEMPTS}test_answers_are_kept_by_the_key_of_their_request",
+    ),
+    _mutant(
         "a lane's links keep no result",
         "workers/tasks.py",
         "name=TASK_NAME, ignore_result=True",

@@ -25,6 +25,7 @@ from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
 from tests.integration.engine.world import World, assert_counted, attempt_make, halt
 from tests.threads import elsewhere
+from tests.unit.content.story_samples import WEAK
 from workers.attempt import ANSWERS, Attempt
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -346,6 +347,30 @@ def test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too(
     assert_counted(world.run)
     (progress,) = map(RunProgress.of, runs_with_figures(Run.objects.all()))
     assert progress.unknown_calls == 2
+
+
+def test_answers_are_kept_by_the_key_of_their_request(
+    client: ProviderClient, simulator: Simulator
+) -> None:
+    """The second attempt's only call is a repair, and what it is told answers no other request."""
+    world = World.make(epics=1, lanes=1)
+    bodies = [json.dumps({"content": text}) for text in ("no JSON", WEAK)]
+    actions = [{"type": "error", "status": 200, "body": body} for body in bodies]
+    simulator.faults([{"match": {"epic": "E1"}, "times": 1, "action": a} for a in actions])
+    for calls in (1, 2):
+        attempt = _attempt(world, client)
+        halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
+        attempt.run()
+        assert len(simulator.stats()["calls"]) == calls
+        run_move(
+            run_id=world.run.id, to=RunStatus.RUNNING, kind=RunAction.Kind.RESUME, message="On."
+        )
+    _attempt(world, client).run()
+    kept = ProviderCall.objects.order_by("started_at").values_list("response", flat=True)
+    assert [answer and answer["key"] for answer in kept] == ["generate", "repair", None]
+    assert len(simulator.stats()["calls"]) == 3
+    assert RunItem.objects.get().status == ItemStatus.COMPLETED
+    assert_counted(world.run)
 
 
 def test_an_overtaken_attempt_books_what_it_spent_and_stores_nothing(
