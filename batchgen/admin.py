@@ -1,9 +1,9 @@
-"""The admin's sign-in, and what the admin must not show."""
+"""The admin's sign-in form, and models that it does not show."""
 
 from django.contrib import admin
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from batchgen.accounts.sign_in import SignInForm
+from batchgen.accounts.login_throttle import SignInForm
 
 admin.site.login_form = SignInForm
 # The library shows whole tokens.

@@ -1,4 +1,4 @@
-"""What uvicorn serves."""
+"""The ASGI application that uvicorn serves."""
 
 import asyncio
 import gc
@@ -21,9 +21,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 django.setup(set_prefix=False)
 
 from batchgen.cross_checks import log_warnings  # noqa: E402 - these need Django to be set up
-from batchgen.db.postgresql.fit import Unfit, refuse_unfit  # noqa: E402 - as above
+from batchgen.db.postgresql.compatibility import IncompatibleServer, check_compatibility  # noqa: E402 - as above
 from batchgen.db.sql import limit_statements  # noqa: E402 - as above
-from batchgen.http.middleware import BodyLimit  # noqa: E402 - as above
+from batchgen.http.body_limit import BodyLimit  # noqa: E402 - as above
 from batchgen.http.proxies import Proxies  # noqa: E402 - as above
 from batchgen.web.turns import Clients, turns  # noqa: E402 - as above
 from runs.live.asgi import EventStreams  # noqa: E402 - as above
@@ -95,8 +95,8 @@ class Handler(ASGIHandler):
 log_warnings()
 limit_statements(seconds=settings.WEB_STATEMENT_TIMEOUT_S)
 try:
-    refuse_unfit()
-except Unfit as error:
+    check_compatibility()
+except IncompatibleServer as error:
     sys.exit(str(error))
 application = Proxies(EventStreams(BodyLimit(Handler())))
 

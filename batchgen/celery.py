@@ -34,7 +34,7 @@ def adapt_flower(**_: object) -> None:
     """Flower asks for the application's modules at its start, and then is as we want it."""
     if views := sys.modules.get("flower.views"):
         # It needs the settings, which wait for this module.
-        from batchgen.flower import Broker, close_the_door  # noqa: PLC0415  # see above
+        from batchgen.flower import Broker, require_sign_in  # noqa: PLC0415  # see above
 
         views.Broker = Broker  # type: ignore[attr-defined]  # of a module by name
-        close_the_door()
+        require_sign_in()

@@ -1,4 +1,4 @@
-"""Settings that are right alone and wrong together.
+"""Checks of settings that are valid alone and contradict each other.
 
 What would break promises stops the start of every program, whichever reads the settings. What is
 only unwise is told: by Django's checks, and in the log of web, worker and beat.

@@ -1,4 +1,4 @@
-"""Flower as batchgen runs it: behind a sign-in, for known hosts, with our own way to the broker.
+"""Flower behind a sign-in, for known hosts, connected as REDIS_URL says.
 
 Flower reads the broker's URL by rules of its own: no certificate of an authority named in it, one
 Sentinel of several, no database of a Unix socket. Whoever reaches it may stop workers and send
@@ -17,7 +17,7 @@ from flower.app import Flower
 from flower.options import options
 from tornado.web import RequestHandler
 
-from batchgen.http.hosts import is_inside
+from batchgen.http.hosts import is_internal_host
 from batchgen.redis import client as redis
 from batchgen.redis.broker import Channel
 
@@ -26,7 +26,7 @@ _find_handler, _start_http_server = Flower.find_handler, Flower.start_http_serve
 _PROBE = "/healthcheck"
 
 
-def close_the_door() -> None:
+def require_sign_in() -> None:
     """Have Flower ask every request for its host and its sign-in; it does not start without one.
 
     Celery's other programs load Flower too, and never serve it.
@@ -47,7 +47,7 @@ def start_http_server(self: Any) -> Any:
 def find_handler(self: Any, request: Any, **kwargs: Any) -> Any:
     """Flower's own for whoever may ask; static files and metrics are asked for as all else."""
     probed = request.path == f"{_prefix()}{_PROBE}"
-    if not probed and not is_inside(request.headers.get("Host", "")):
+    if not probed and not is_internal_host(request.headers.get("Host", "")):
         return self.get_handler_delegate(request, Refusal, {"status": 400})
     if not probed and options.basic_auth and not is_signed_in(request):
         return self.get_handler_delegate(request, Refusal, {"status": 401})

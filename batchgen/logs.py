@@ -1,4 +1,4 @@
-"""Log lines that say what they belong to: a request, a run, an epic.
+"""Log records with context: request, run and epic ids.
 
 Whoever knows an id sets it for all that happens inside (`log_context`, `log_bind`); every line from
 there on carries it, whichever module writes it. Production writes a JSON object a line, development

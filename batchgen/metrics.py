@@ -1,8 +1,8 @@
-"""What Prometheus reads of a process. Labels name kinds, never people, projects or runs.
+"""Prometheus metrics of batchgen itself. Labels name kinds, never people, projects or runs.
 
 Each process tells of itself: web at /metrics (`runs.reads.exposition`), a worker on a port of its
 own (BATCHGEN_WORKER_METRICS_PORT). Runs keep theirs in `runs.run_metrics`, workers in
-`workers.worker_metrics`.
+`workers.worker_metrics`, providers in `providers.call_metrics`.
 """
 
 from prometheus_client import Counter, Histogram

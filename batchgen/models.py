@@ -1,4 +1,4 @@
-"""What the API itself has to remember between requests. Redis may be lost; these may not."""
+"""Tables of the API itself: idempotency keys, failed sign-ins, ended sign-ins, the installation."""
 
 from django.conf import settings
 from django.db import models
@@ -34,7 +34,7 @@ class IdempotencyKey(models.Model):
 
 
 class SignInTries(models.Model):
-    """How often somebody tried to sign in; `batchgen.accounts.sign_in` tells what the key is."""
+    """How often somebody tried to sign in; for the key see `batchgen.accounts.login_throttle`."""
 
     key = models.CharField(max_length=64, primary_key=True)
     count = models.PositiveIntegerField(default=0)

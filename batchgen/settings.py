@@ -51,7 +51,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "batchgen.http.middleware.BodyLimitMiddleware",
+    "batchgen.http.body_limit.BodyLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -98,7 +98,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-AUTHENTICATION_BACKENDS = ["batchgen.accounts.sign_in.ThrottledBackend"]
+AUTHENTICATION_BACKENDS = ["batchgen.accounts.login_throttle.ThrottledBackend"]
 #: Wrong tries of one name from one address before sign-in is refused, until the window is over;
 #: ten times as many of a name from everywhere, and from an address for all names.
 SIGN_IN_TRIES = env.integer("BATCHGEN_SIGN_IN_TRIES", 10, least=1)
@@ -192,8 +192,8 @@ WORKER_CONCURRENCY = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, mos
 CELERY_BROKER_URL = "redis://"
 CELERY_BROKER_TRANSPORT = "batchgen.redis.broker:Transport"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
-    # Kombu's own books of unacknowledged messages lose some at every kill and give others back
-    # after minutes. The lease and the reconciler are sooner and exact, so the books are spared.
+    # Kombu's index of unacknowledged messages loses some at every kill and gives others back after
+    # minutes. The lease and the reconciler are faster and exact, so it is off.
     "ack_emulation": False,
     "priority_steps": [0, 3, 6, 9],
     "queue_order_strategy": "priority",
@@ -289,7 +289,7 @@ LONGEST_WAIT_S = env.number("BATCHGEN_LONGEST_WAIT_S", 3600, least=1, most=86_40
 #: What a bucket holds, in seconds of its refill.
 LIMIT_BURST_S = env.number("BATCHGEN_LIMIT_BURST_S", 1, least=0.1, most=60)
 
-#: What a set of stories must score, of 100, lest the model is asked once to write it again; a
+#: What a set of stories must score, of 100, or the model is asked once to write it again; a
 #: defect of high severity asks for that too. 0 leaves only those.
 QUALITY_BAR = env.integer("BATCHGEN_QUALITY_BAR", 85, least=0, most=100)
 

@@ -1,4 +1,4 @@
-"""Every address of the web process."""
+"""The URLs of the web process."""
 
 from django.contrib import admin
 from django.urls import include, path, register_converter

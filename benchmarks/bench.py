@@ -15,7 +15,7 @@ from django.db import connection
 
 from batchgen.local import stack
 from batchgen.local.child import Child, logged
-from batchgen.local.place import scratch
+from batchgen.local.local_dir import scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from batchgen.redis import client as redis

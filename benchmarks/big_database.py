@@ -20,7 +20,7 @@ from statistics import median
 import httpx2
 
 from batchgen.local import stack
-from batchgen.local.place import free_port, scratch
+from batchgen.local.local_dir import free_port, scratch
 from benchmarks import runs
 from benchmarks.api_clients import Task
 from benchmarks.backlogs import project_create

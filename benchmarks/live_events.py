@@ -21,7 +21,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from batchgen.db.ids import new_id
 from batchgen.local import stack
 from batchgen.local.child import Child, logged
-from batchgen.local.place import free_port, scratch
+from batchgen.local.local_dir import free_port, scratch
 from batchgen.redis import client as redis
 from benchmarks import runs
 from benchmarks.backlogs import project_create

@@ -25,7 +25,7 @@ class _Round:
     calls: int
     #: From the first call's start to the last one's end, on the provider's clock.
     makespan_s: float
-    #: From the request to start the run until its end is on the books.
+    #: From the request to start the run until its end is stored.
     whole_s: float
     cpu_ms: dict[str, float]
     rss_mib: float

@@ -58,7 +58,7 @@ def _memory_worker(bench: Bench) -> Iterator[dict[str, Tree]]:
 @contextmanager
 def _simulator_worker(bench: Bench) -> Iterator[dict[str, Tree]]:
     with simulated_provider(bench, latency_ms=0) as provider:
-        provider.configure(calls_kept=1000)  # its book of calls is meant to grow
+        provider.configure(calls_kept=1000)  # its call log is meant to grow
         with bench.worker(threads=_LANES, provider_url=provider.url) as worker:
             yield {"worker": worker, **bench.servers(), "simulator": provider.tree}
 

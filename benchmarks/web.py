@@ -7,7 +7,7 @@ import httpx2
 from django.contrib.auth.models import User
 
 from batchgen.local import stack
-from batchgen.local.place import free_port
+from batchgen.local.local_dir import free_port
 from benchmarks.bench import Bench
 
 _USER, _PASSWORD = "bench", "bench-only"

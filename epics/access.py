@@ -1,4 +1,4 @@
-"""Who may see and do what: members have a role in a project, staff own every one.
+"""Permissions: members have a role in a project; staff own every project.
 
 Open event streams are held to the same rule by a statement of their own, for all at once:
 `live_held` in runs/live/queries.sql.

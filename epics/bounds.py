@@ -1,4 +1,4 @@
-"""How large a backlog may be, and what its texts may contain.
+"""Limits of a backlog: how many rows, how long the texts, which characters.
 
 A text goes into prompts, and a prompt has to fit: 20,000 characters are about 5,000 tokens.
 """

@@ -1,5 +1,5 @@
-"""Languages by the names that people give them. A language stands in the part of a prompt that a
-model obeys, so it is one of a list and no free text."""
+"""The languages that stories can be written in: a closed list, because the name goes into the part
+of the prompt that a model obeys."""
 
 import re
 from functools import cache

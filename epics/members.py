@@ -1,4 +1,4 @@
-"""Who is a member of a project. Each service is one transaction.
+"""Membership and invitations. Each service is one transaction.
 
 All of them take the project's row first, so that two owners who remove each other at the same
 moment cannot leave the project without one. An owner who was deactivated, or has not accepted yet,

@@ -1,5 +1,5 @@
-"""What one user may have at most. Whoever counts holds the user's row, so that of several who
-create at the same moment the last ones find what the first ones made.
+"""Quotas: how many projects and how much storage one user may have. The user's row is locked while
+counting, so that of several who create at the same moment the last ones count what the first made.
 
 Staff has the same limits; what no person does (a command without a user) has none.
 """
@@ -25,8 +25,10 @@ class Quota:
     setting: str
 
     def check(self, *, used: int, more: int) -> None:
-        """Raises:
-        QuotaReached: `more` does not fit beside what is `used`.
+        """Check that `more` fits beside what is `used`.
+
+        Raises:
+            QuotaReached: it does not.
         """
         limit: int = getattr(settings, self.setting)
         if used + more > limit:

@@ -14,19 +14,19 @@ from django.db.models.functions import Now
 
 from batchgen.errors import NotFound, ValidationFailed
 from epics import bounds
-from epics.files.document_misfits import dependency_cycle
+from epics.files.document_consistency import dependency_cycle
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.quotas import projects_check
 from epics.registry import deletion_check, deletion_tell
 from epics.writes import (
     Changes,
+    apply_changes,
     claim_version,
     mark_outdated,
-    next_place,
+    next_order_and_code,
     project_insert,
     project_lock,
     refuse_taken_code,
-    row_apply,
     row_create,
 )
 
@@ -60,10 +60,12 @@ def project_create(*, user: User, fields: Changes) -> Project:
 
 @transaction.atomic
 def project_update(*, project_id: UUID, changes: Changes, version: int | None = None) -> None:
-    """Raises:
-    VersionConflict, NotFound: as `claim_version`.
+    """Change a project; where its prompt texts changed, the stories of its epics are outdated.
+
+    Raises:
+        VersionConflict, NotFound: as `claim_version`.
     """
-    changed = row_apply(claim_version(Project, project_id, version), changes)
+    changed = apply_changes(claim_version(Project, project_id, version), changes)
     if changed & set(PROJECT_PROMPT):
         mark_outdated(Epic.objects.filter(project_id=project_id))
 
@@ -96,7 +98,7 @@ def card_create(*, project_id: UUID, fields: Changes) -> Card:
         ValidationFailed: the code is taken, or the project is full.
     """
     project_lock(project_id)
-    place = next_place(Card, project_id, "C", bounds.MAX_CARDS)
+    place = next_order_and_code(Card, project_id, "C", bounds.MAX_CARDS)
     return row_create(Card(project_id=project_id, **place | fields))
 
 
@@ -111,7 +113,7 @@ def card_update(*, card_id: UUID, changes: Changes, version: int | None = None) 
         project_lock(_project_of(Card, card_id))
     card = claim_version(Card, card_id, version)
     refuse_taken_code(card, changes)
-    if row_apply(card, changes) & set(CARD_PROMPT):
+    if apply_changes(card, changes) & set(CARD_PROMPT):
         mark_outdated(Epic.objects.filter(epic_cards__card=card_id))
 
 
@@ -130,7 +132,7 @@ def epic_create(*, project_id: UUID, fields: Changes, card_codes: list[str]) -> 
         ValidationFailed: also for an unknown card, an unknown dependency or a cycle of them.
     """
     project_lock(project_id)
-    place = next_place(Epic, project_id, "E", bounds.MAX_EPICS)
+    place = next_order_and_code(Epic, project_id, "E", bounds.MAX_EPICS)
     epic = row_create(Epic(project_id=project_id, **place | fields))
     _check_dependencies(epic)
     _place_cards(epic, card_codes)
@@ -155,7 +157,7 @@ def epic_update(
     epic = claim_version(Epic, epic_id, version)
     refuse_taken_code(epic, changes)
     old_code = epic.code
-    changed = row_apply(epic, changes)
+    changed = apply_changes(epic, changes)
     if "code" in changed:
         _rewrite_dependents(epic.project_id, old_code, "array_replace", Value(epic.code))
         epic.refresh_from_db(fields=["dependencies"])
@@ -186,13 +188,13 @@ def story_update(*, story_id: UUID, changes: Changes, version: int | None = None
         VersionConflict, NotFound: as `claim_version`.
     """
     story = claim_version(Story, story_id, version)
-    changed = row_apply(story, changes)
+    changed = apply_changes(story, changes)
     if not changed:
         return
     edited: Changes = {"edited_at": Now()}
     if changed & set(STORY_JUDGED):
         edited |= {"quality_score": None, "defects": []}
-    row_apply(story, edited)
+    apply_changes(story, edited)
 
 
 @transaction.atomic

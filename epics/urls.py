@@ -1,4 +1,4 @@
-"""Under /api/v1/."""
+"""The backlog's URLs, under /api/v1/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""How rows of the backlog are written: versions, places, codes. The services' own tools."""
+"""Helpers of the services: optimistic locking, the next free code and order, outdated stories."""
 
 from typing import Any, TypeVar
 from uuid import UUID
@@ -37,7 +37,7 @@ def claim_version(model: type[T], pk: UUID, version: int | None) -> T:
     return rows.get()
 
 
-def row_apply(row: models.Model, changes: Changes) -> set[str]:
+def apply_changes(row: models.Model, changes: Changes) -> set[str]:
     """Store the changes that are any, and return their names."""
     changed = {name for name, value in changes.items() if getattr(row, name) != value}
     for name in changed:
@@ -59,7 +59,7 @@ def project_lock(project_id: UUID) -> None:
         raise NotFound
 
 
-def next_place(model: type[Coded], project_id: UUID, letter: str, most: int) -> Changes:
+def next_order_and_code(model: type[Coded], project_id: UUID, letter: str, most: int) -> Changes:
     """The order and a free code for a new last row. The project must be locked."""
     rows = model._default_manager.filter(project_id=project_id)
     if rows.count() >= most:
@@ -85,9 +85,10 @@ def row_create(row: Coded) -> Coded:
 
 
 def refuse_taken_code(row: Coded, changes: Changes) -> None:
-    """Raises:
-    ValidationFailed: another row of the project, which must be locked, has the new code, in
-        whatever case.
+    """Check that a new code is free in the project, in any case; the project must be locked.
+
+    Raises:
+        ValidationFailed: another row has it.
     """
     code = changes.get("code")
     others = (

@@ -1,4 +1,4 @@
-"""Does somebody do the work, and by what clock?"""
+"""Doctor checks of runs: live workers, and clocks that differ from PostgreSQL's."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""/readyz: can this installation take work, and will somebody do it?"""
+"""/readyz: can this installation take work, and is a worker alive to do it?"""
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -19,7 +19,7 @@ from runs.reads.selectors import workers_alive
 
 
 def check_worker() -> None:
-    """Raises an error where no worker holds a lease."""
+    """Look for a live worker; an exception means that none holds a lease."""
     if not workers_alive().exists():
         raise RuntimeError("no worker is alive")
 

@@ -1,4 +1,4 @@
-"""How urgent a run is, and its epics among themselves, where nobody said so. Pure."""
+"""Computed priority: how urgent a run is, and which of its epics goes first. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

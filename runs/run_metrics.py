@@ -1,4 +1,4 @@
-"""How runs fare: counted where it happens."""
+"""Prometheus metrics of runs."""
 
 from prometheus_client import Histogram
 

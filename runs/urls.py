@@ -1,4 +1,4 @@
-"""Under /api/v1/."""
+"""The URLs of runs, gates and the queue, under /api/v1/."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Runs the simulator on a socket until it is told to stop."""
+"""The simulator's server loop."""
 
 import asyncio
 import gc

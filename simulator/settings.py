@@ -1,4 +1,4 @@
-"""What the simulator can be told: at start by flags, while it runs by `POST /_sim/config`."""
+"""Settings: from flags at start, and from `POST /_sim/config` while it runs."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace

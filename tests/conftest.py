@@ -21,7 +21,7 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 
 from batchgen import env
 from batchgen.local import stack
-from batchgen.local.place import scratch
+from batchgen.local.local_dir import scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from tests.pgbouncer import console, pgbouncer

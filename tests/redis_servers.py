@@ -16,7 +16,7 @@ from typing import Any
 import redis
 
 from batchgen.local.child import Child, Running
-from batchgen.local.place import free_port
+from batchgen.local.local_dir import free_port
 from batchgen.local.redis import program
 from batchgen.local.supervisor import Supervisor
 from batchgen.redis.client import connection_pool

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from batchgen.local.place import free_port
+from batchgen.local.local_dir import free_port
 from tests.certificates import Certificates
 
 

@@ -14,9 +14,9 @@ from django.db import Error as DjangoDatabaseError
 from prometheus_client import start_http_server
 from redis import RedisError
 
-from batchgen.db.postgresql.fit import Unfit, refuse_unfit
+from batchgen.db.postgresql.compatibility import IncompatibleServer, check_compatibility
 from batchgen.http.health import migrations_missing
-from batchgen.http.hosts import is_inside
+from batchgen.http.hosts import is_internal_host
 from batchgen.redis import client as redis
 from providers.registry import account_of
 from workers import process
@@ -47,8 +47,8 @@ def start(sender: Any = None, **_: object) -> None:
         connect=lambda name: account_of(name).connect(max_connections=connections),
     )
     try:
-        refuse_unfit()
-    except Unfit as error:
+        check_compatibility()
+    except IncompatibleServer as error:
         sys.exit(str(error))
     while not _started(worker):
         time.sleep(_START_AGAIN_S)
@@ -122,7 +122,7 @@ def _for_known_hosts(metrics: Any) -> Any:
     """The WSGI application, for whoever asks from inside."""
 
     def answer(environ: dict[str, Any], start_response: Any) -> Any:
-        if is_inside(environ.get("HTTP_HOST", "")):
+        if is_internal_host(environ.get("HTTP_HOST", "")):
             return metrics(environ, start_response)
         start_response("400 Bad Request", [("Content-Type", "text/plain")])
         return [b"This host is not known here.\n"]

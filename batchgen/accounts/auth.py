@@ -1,4 +1,4 @@
-"""Sign-in for programs: tokens for a name and a password, new ones for an old one, and the end."""
+"""Sign-in over REST: issue, refresh and revoke tokens."""
 
 from typing import Any
 

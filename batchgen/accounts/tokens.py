@@ -1,4 +1,4 @@
-"""Tokens for programs: a short-lived access token, and a refresh token that is good once.
+"""JWTs for programs: short-lived access tokens, and refresh tokens that can be used once.
 
 All tokens that come from one sign-in are a family, which a claim in each of them names. A refresh
 token that comes a second time is in two hands, so its family ends with all that is in it: whoever
@@ -43,8 +43,10 @@ class BearerAuthentication(JWTAuthentication):
         return super().get_raw_token(b" ".join([scheme.capitalize(), *rest]))
 
     def get_user(self, validated_token: tokens.Token) -> Any:
-        """Raises:
-        InvalidToken: the sign-in that the token is from was ended, or the user may not any more.
+        """The token's user.
+
+        Raises:
+            InvalidToken: the sign-in was ended, or the user is deleted or inactive.
         """
         return _user_of(validated_token, otherwise=_ENDED)
 
@@ -129,9 +131,11 @@ def _user_of(token: tokens.Token, *, otherwise: str) -> User:
 
 
 def _spend(token: RefreshToken) -> None:
-    """Raises:
-    InvalidToken: it was spent before. If that is longer ago than two tabs take, its family ends,
-        which outlasts this error.
+    """Blacklist a refresh token that is being used.
+
+    Raises:
+        InvalidToken: it was used before. If that is longer ago than GRACE_S, all tokens of its
+            sign-in end too; that is committed before the error is raised.
     """
     with transaction.atomic():
         spent: Any = token.blacklist()  # get_or_create's pair, whatever its annotation says

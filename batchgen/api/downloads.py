@@ -1,4 +1,5 @@
-"""Files made on request: written to a spool first, so that no slow client holds the database."""
+"""Generated files are written to a temporary file first, so a slow client holds no database
+connection."""
 
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Any error becomes the contract's envelope; what people need not know stays in the log."""
+"""Exception handler: any error becomes the contract's envelope; internals go to the log only."""
 
 import logging
 import re

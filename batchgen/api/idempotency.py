@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a POST that is sent again does its work once and gets its first answer."""
+"""`Idempotency-Key`: a repeated POST does its work once and gets the first answer again."""
 
 import hashlib
 import json

@@ -1,5 +1,5 @@
-"""What clients send, taken as JSON means it: no other type is turned into the one that is asked
-for, and no other key is passed over. So the OpenAPI document can say exactly what is accepted."""
+"""Serializer fields for input, strict: no type coercion, and unknown keys are refused. So the
+OpenAPI document can say exactly what is accepted."""
 
 import re
 from heapq import nsmallest

@@ -1,4 +1,4 @@
-"""Which of its forms an answer takes, and what reads a body, as HTTP (RFC 9110) means it.
+"""Content negotiation as HTTP (RFC 9110) defines it.
 
 REST framework's own choice knows no weights: `;q=0` asks for a type instead of refusing it.
 """

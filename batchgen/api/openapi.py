@@ -1,4 +1,4 @@
-"""The OpenAPI document tells what is sent: envelopes, pages, errors, and exact inputs."""
+"""The OpenAPI document: envelopes, pages, errors, and exact inputs."""
 
 import json
 from functools import cache

@@ -1,4 +1,4 @@
-"""The errors in the OpenAPI document: for each its status, its code and an example."""
+"""The error responses of the OpenAPI document, each with status, code and an example."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The operations that are no REST framework views, for the OpenAPI document."""
+"""OpenAPI operations that are not REST framework views, such as the health checks."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What every endpoint shares: the envelope, the parser, pages, and how an operation is declared."""
+"""What all endpoints share: the envelope, the parser, pages, and the `operation` decorator."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -21,12 +21,7 @@ from batchgen.api.openapi_errors import ERRORS
 from batchgen.api.output import shown_all
 from batchgen.api.paging import DEFAULT_LIMIT, MAX_LIMIT, page_of
 from batchgen.api.strict_json import MAX_VALUES, JSONRefused, strict_loads
-from batchgen.errors import (
-    BatchgenError,
-    IdempotencyConflict,
-    PayloadTooLarge,
-    ValidationFailed,
-)
+from batchgen.errors import BatchgenError, IdempotencyConflict, PayloadTooLarge, ValidationFailed
 
 #: Of any body but a whole backlog; the longest list that a body can have takes half of it.
 MAX_JSON_BYTES = 2_000_000
@@ -85,9 +80,12 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Raises:
-        PayloadTooLarge: a body without a true Content-Length turned out too large.
-        ValidationFailed: not JSON as batchgen takes it.
+        """The body as Python values.
+
+        Raises:
+            PayloadTooLarge: a body without a true Content-Length turned out too large.
+            ValidationFailed: not JSON as `strict_json` accepts it.
+            UnsupportedMediaType: compressed, or in another charset than UTF-8.
         """
         _check_coding(parser_context)
         charset = str((parser_context or {}).get("encoding") or "utf-8").lower()

@@ -1,4 +1,4 @@
-"""What serializers show, at a fifth of the time that they need for it themselves.
+"""Fast output of serializers: about a fifth of their own time.
 
 A serializer puts its fields together anew for every object, and asks of each value of each row how
 to get at it. Here that is worked out once for a class. A serializer stays the one description of

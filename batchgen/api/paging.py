@@ -1,4 +1,4 @@
-"""Cursor pagination by key: a page costs the same wherever it stands, and rows that come or go
+"""Cursor pagination by key: each page costs the same, and rows that are inserted or deleted
 meanwhile are neither repeated nor skipped."""
 
 import base64

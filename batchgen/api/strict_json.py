@@ -1,4 +1,4 @@
-"""JSON as batchgen takes it: what others would read differently, or could not store, is refused."""
+"""Strict JSON: what other parsers read differently, or PostgreSQL cannot store, is refused."""
 
 import json
 import math

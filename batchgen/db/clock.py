@@ -1,4 +1,4 @@
-"""The one clock for what processes compare: PostgreSQL's. A host's own may be wrong by an hour.
+"""PostgreSQL's clock is the one that processes compare by; a host's own may be wrong by an hour.
 
 Statements say `Now()`, and pass seconds where Python needs a difference. Where Python needs the
 time itself, `database_now` has it. What only measures how long something takes uses

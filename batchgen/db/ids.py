@@ -1,4 +1,4 @@
-"""Primary keys: UUIDs that grow with time, so that new rows land side by side in their index."""
+"""Primary keys: UUIDs (version 7) that grow with time, so new rows are neighbours in the index."""
 
 from uuid import UUID
 

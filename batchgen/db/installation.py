@@ -1,4 +1,4 @@
-"""Which installation this is: an id in its database, the same for all of its processes."""
+"""The installation's id: stored in the database, the same for all of its processes."""
 
 from functools import cache
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Named SQL, for what the ORM cannot say plainly or says at twice the cost.
+"""Named SQL statements, for what the ORM cannot express or does at twice the cost.
 
 A `.sql` file holds blocks that open with a line `-- name --` and a comment of one or more lines
 with the block's purpose. `Queries` loads them; `Queries.fetch` runs one as its own transaction

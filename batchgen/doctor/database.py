@@ -1,4 +1,4 @@
-"""PostgreSQL: does it let us in, is it fit, and may we do there what we must?"""
+"""Doctor checks of PostgreSQL: connection, version, pooler, TLS, write access, session settings."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 
-from batchgen.db.postgresql import fit
+from batchgen.db.postgresql import compatibility
 from batchgen.db.postgresql.session import OF_SESSIONS, RELIED_ON
 from batchgen.doctor.registry import Finding, NotChecked, check, error, ok, warning
 
@@ -26,7 +26,7 @@ def connected() -> psycopg.Connection:
         NotChecked: it is.
     """
     try:
-        return fit.connect()
+        return compatibility.connect()
     except psycopg.Error as failure:
         raise NotChecked("PostgreSQL lets nobody in.") from failure
 
@@ -35,15 +35,15 @@ def connected() -> psycopg.Connection:
 def database_server() -> Iterator[Finding]:
     """It lets us in, is new enough and speaks Unicode."""
     try:
-        opened = fit.connect()
+        opened = compatibility.connect()
     except psycopg.Error as failure:
         yield _unreachable(failure)
         return
     with opened:
         try:
-            yield ok("DATABASE_VERSION", f"{fit.version(opened)} answers.")
-        except fit.Unfit as unfit:
-            yield error("DATABASE_VERSION", str(unfit), "Upgrade the server.")
+            yield ok("DATABASE_VERSION", f"{compatibility.version(opened)} answers.")
+        except compatibility.IncompatibleServer as incompatible:
+            yield error("DATABASE_VERSION", str(incompatible), "Upgrade the server.")
         encoding = opened.info.parameter_status("server_encoding")
         if encoding != "UTF8":
             yield error(
@@ -54,7 +54,7 @@ def database_server() -> Iterator[Finding]:
 
 
 def _unreachable(failure: psycopg.Error) -> Finding:
-    if fit.refuses_options(failure):
+    if compatibility.refuses_options(failure):
         return error("DATABASE_POOLER", f"A pooler answers: {failure}", _POOLER_TODO)
     return error(
         "DATABASE_UNREACHABLE",
@@ -68,8 +68,8 @@ def database_pooler() -> Iterator[Finding]:
     """Where sessions are shared, the setting says so; and only there."""
     with connected() as connection:
         direct = settings.DATABASES["default"]["POOLED"] is False
-        shared = fit.shares_sessions(connection, fit.connect)
-        if direct and (fit.swallows_options(connection) or shared):
+        shared = compatibility.shares_sessions(connection, compatibility.connect)
+        if direct and (compatibility.swallows_options(connection) or shared):
             yield error(
                 "DATABASE_POOLER",
                 "A connection pooler stands before PostgreSQL, and batchgen was not told.",

@@ -1,4 +1,4 @@
-"""Redis: does it let us in, safely, and is it one that batchgen can work with?"""
+"""Doctor checks of Redis: connection, version, TLS, Sentinels, role, memory, persistence."""
 
 import ipaddress
 from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ def _unreachable(failure: RedisError) -> Finding:
 
 
 @check("redis")
-def redis_way() -> Iterator[Finding]:
+def redis_transport() -> Iterator[Finding]:
     """Nobody on the way there listens."""
     to = redis.address()
     far = [host for host, _ in to.hosts if not _is_near(host)]

@@ -1,4 +1,4 @@
-"""What the user of REDIS_URL may do in Redis: what batchgen needs, and no more."""
+"""Doctor checks of the Redis user: what batchgen needs is allowed, and nothing dangerous is."""
 
 from collections.abc import Iterator
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""What `manage.py doctor` asks: small checks, each of which says what it found and what to do.
+"""The registry of doctor checks: small functions that each say what they found and what to do.
 
 A check is a function that yields findings. It registers itself:
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's schema: is all there that migrations make, and may this role use it?"""
+"""Doctor checks of the database schema: migrations, privileges, extensions."""
 
 from collections.abc import Iterator
 

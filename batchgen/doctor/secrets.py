@@ -1,4 +1,4 @@
-"""Texts of servers and libraries, without what must not be shown."""
+"""Redact secrets in error texts of servers and libraries."""
 
 from typing import Any
 from urllib.parse import quote, unquote

@@ -1,4 +1,4 @@
-"""The settings, as Django's own checks see them."""
+"""Django's system checks, as doctor findings."""
 
 from collections.abc import Iterator
 

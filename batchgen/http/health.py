@@ -1,4 +1,4 @@
-"""Is the process up, and is what it needs there? Each check is bounded in time."""
+"""Health checks: is the process up, and are its dependencies? Each check has a timeout."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,7 +33,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 
 def check_database() -> None:
-    """Raises an error where the database does not answer, or takes no writes."""
+    """Query PostgreSQL; an exception means that it is away or takes no writes."""
     with connection.cursor() as cursor:
         cursor.execute("SHOW transaction_read_only")
         if cursor.fetchone() == ("on",):
@@ -54,18 +54,18 @@ def migrations_missing() -> list[str]:
 
 
 def check_migrations() -> None:
-    """Raises an error where migrations are missing."""
+    """Look for unapplied migrations; an exception means that there are some."""
     if migrations_missing():
         raise RuntimeError("there are migrations to apply")
 
 
 def check_redis() -> None:
-    """Raises an error where Redis does not answer."""
+    """Ping Redis; an exception means that it is away."""
     redis.client().ping()
 
 
 def check_prefix() -> None:
-    """Raises an error where another installation has our prefix in Redis."""
+    """Claim our key prefix; an exception means that another installation has it."""
     # What is away has a check of its own.
     with suppress(RedisError, psycopg.Error):
         redis.claim_prefix()

@@ -1,4 +1,4 @@
-"""Whether a Host header is of somebody inside: for Flower, a worker's port and open metrics.
+"""Whether a Host header names an internal host: for Flower, a worker's port and open metrics.
 
 A page of a stranger can have its own name resolve to 127.0.0.1 and then read what answers there
 (DNS rebinding). Such a name is one of the public DNS, so it has a dot and is no address.
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 
-def is_inside(host: str) -> bool:
+def is_internal_host(host: str) -> bool:
     """An address, a name without a dot as compose and clusters give, one that is allowed, or none,
     which no browser sends."""
     if not host:

@@ -1,4 +1,4 @@
-"""What runs the process asks it by its address: /healthz, /readyz and /metrics."""
+"""Probes by IP address: /healthz, /readyz and /metrics skip the checks of Host and TLS."""
 
 from collections.abc import Callable
 

@@ -1,5 +1,5 @@
-"""Who asks, and how, where proxies stand between: by the word of those that are trusted
-(BATCHGEN_TRUSTED_PROXIES), and of nobody else, for anybody can send their headers."""
+"""Client address and scheme behind reverse proxies: `X-Forwarded-…` is believed only from
+BATCHGEN_TRUSTED_PROXIES, because anybody can send it."""
 
 import logging
 import re
@@ -75,10 +75,10 @@ class Proxies:
 def client_address(request: HttpRequest | None) -> str:
     """Who asks, as far as an address tells: of IPv6 the network. Behind proxies that are trusted
     it is the client's own."""
-    return household(address_of(request.META.get("REMOTE_ADDR", "")) if request else None)
+    return client_network(address_of(request.META.get("REMOTE_ADDR", "")) if request else None)
 
 
-def came_by_proxy(request: HttpRequest) -> bool:
+def is_proxied(request: HttpRequest) -> bool:
     """Whether the request has the marks of a proxy; one that adds no header is known where it is
     trusted."""
     if getattr(request, "scope", {}).get(_PROXIED):
@@ -98,7 +98,7 @@ def address_of(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def household(address: Address | None) -> str:
+def client_network(address: Address | None) -> str:
     """Who asks, as far as an address tells: of IPv6 the network."""
     if address is None or address.version == 4:
         return str(address or "")

@@ -1,4 +1,4 @@
-"""One log line and one measurement a request, and an id that ties all of its lines together."""
+"""One access log line and one latency measurement a request, and a request id for all its lines."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Headers that tell browsers how little an answer may do."""
+"""Security headers, such as the content security policy."""
 
 from collections.abc import Callable
 

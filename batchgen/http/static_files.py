@@ -1,4 +1,4 @@
-"""Where browsers find the static files."""
+"""Static file storage, with URLs below the path that batchgen is served at."""
 
 from django.urls import get_script_prefix
 from whitenoise.storage import CompressedStaticFilesStorage

@@ -1,4 +1,4 @@
-"""So many requests a minute of one user, or signed out, of one address.
+"""Rate limits of the API: requests a minute of one user or, signed out, of one address.
 
 Counted in Redis, over all web processes. While Redis is away nobody is held up: this limit keeps
 a client that runs wild from the others' time; guessing passwords is limited in `sign_in`.

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from batchgen import env
 from batchgen.local import stack
 from batchgen.local.child import Child, ChildFailedError
-from batchgen.local.place import (
+from batchgen.local.local_dir import (
     LOCAL,
     LocalError,
     clean,

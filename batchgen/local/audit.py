@@ -1,4 +1,4 @@
-"""`python -m batchgen.local.audit`: known vulnerabilities of what production installs.
+"""`python -m batchgen.local.audit`: known vulnerabilities of the pinned dependencies.
 
 pip-audit takes a package that the index does not tell of for one without a fault; so where the
 index cannot be reached, or is a mirror without vulnerabilities, this says that nothing was audited.
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Any
 
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 
 _TIMEOUT_S = 180
 _SKIPPED = "Not audited: the index of known vulnerabilities cannot be reached from here."

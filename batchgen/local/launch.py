@@ -1,4 +1,4 @@
-"""Become another program whose life is tied to the process that asked for it.
+"""Exec another program so that it dies with the process that started it.
 
 Run as a script, never imported: `python -I launch.py PARENT SIGNAL UID GID PROGRAM ARGUMENT…`.
 On Linux the kernel sends SIGNAL to the program when PARENT dies, however it dies. The request is

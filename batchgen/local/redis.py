@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from batchgen.local.child import Child, Running
-from batchgen.local.place import free_port
+from batchgen.local.local_dir import free_port
 from batchgen.redis.client import connection_pool
 from batchgen.redis.url import parse
 

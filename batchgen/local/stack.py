@@ -1,4 +1,4 @@
-"""The parts of the local stack, as children of a supervisor that share one environment."""
+"""The local stack's processes: servers, web, workers, beat, Flower, in one environment."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ import psycopg
 
 from batchgen import env
 from batchgen.local.child import Child, ChildFailedError, Running, answers, logged
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 from batchgen.local.postgres import Postgres
 from batchgen.local.redis import Redis
 from batchgen.local.supervisor import Supervisor

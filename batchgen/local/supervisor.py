@@ -1,4 +1,4 @@
-"""Start child processes in order, watch them, and stop them in the reverse order.
+"""A supervisor: starts child processes in order, watches them, stops them in reverse order.
 
 A child's end is noticed within a twentieth of a second.
 """

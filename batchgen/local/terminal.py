@@ -1,4 +1,4 @@
-"""Where the lines of the children go: the terminal with coloured names, or one file a child."""
+"""Sinks for the children's output: the terminal with coloured names, or a log file for each."""
 
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""Where Redis is and who we are there: what a REDIS_URL says, as every client takes it."""
+"""A parsed REDIS_URL: hosts, credentials, TLS, as every client takes them."""
 
 import ssl
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Kombu's Redis transport, which connects as REDIS_URL says, with some of its habits mended."""
+"""Kombu's Redis transport, connected as REDIS_URL says, with fixes for lost and broken messages."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""What a message in the broker must be before Celery sees it.
+"""Validation of broker messages, before Celery sees them.
 
 Whoever can write into Redis can put anything there. What Celery 5.6 and kombu 5.7 do with some of
 it ends the worker, or costs one of its places for good; so what is not as batchgen's own programs
@@ -42,7 +42,7 @@ _COMMAND: dict[str, tuple[type, ...]] = {
 }
 
 
-class Broken(Exception):
+class InvalidMessage(Exception):
     """A message that nothing of batchgen sends; `kind` is for the metric, the text for the log."""
 
     def __init__(self, kind: str, why: str) -> None:
@@ -52,10 +52,10 @@ class Broken(Exception):
 
 def drop(queue: str, error: Exception) -> None:
     """Log and count a message that is not handled."""
-    kind = error.kind if isinstance(error, Broken) else "failed"
+    kind = error.kind if isinstance(error, InvalidMessage) else "failed"
     MESSAGES_DROPPED.labels(kind).inc()
-    told = str(error) if isinstance(error, Broken) else repr(error)
-    trace = None if isinstance(error, Broken) else error
+    told = str(error) if isinstance(error, InvalidMessage) else repr(error)
+    trace = None if isinstance(error, InvalidMessage) else error
     log.error(
         "dropped a broken message of %s (%s): %.*s", queue, kind, _SHOWN, told, exc_info=trace
     )
@@ -65,9 +65,9 @@ def is_readable(queue: str, raw: bytes) -> bool:
     """Whether it is JSON of a bearable size; else it was dropped."""
     try:
         if len(raw) > LARGEST_BYTES:
-            raise Broken("size", f"it has {len(raw)} bytes")
+            raise InvalidMessage("size", f"it has {len(raw)} bytes")
         _json(raw)
-    except Broken as error:
+    except InvalidMessage as error:
         drop(queue, error)
         return False
     return True
@@ -77,7 +77,7 @@ def check_envelope(raw: Any) -> None:
     """What kombu makes a message of.
 
     Raises:
-        Broken: it is no such thing, or one that is packed or written in another way than ours.
+        InvalidMessage: not an envelope, or not encoded as our own programs encode it.
     """
     _require(isinstance(raw, dict), "envelope", "it is no object")
     properties, headers = raw.get("properties"), raw.get("headers")
@@ -103,12 +103,12 @@ def check_content(queue: str, message: Any) -> None:
     """What the message says, by the queue that it came in.
 
     Raises:
-        Broken: no worker could do it.
+        InvalidMessage: no worker could do it.
     """
     try:
         payload = message.payload  # is kept, so that it is decoded once
     except Exception as error:  # of any decoder
-        raise Broken("content", f"its body cannot be read: {error}") from error
+        raise InvalidMessage("content", f"its body cannot be read: {error}") from error
     if queue == settings.CELERY_TASK_DEFAULT_QUEUE:
         _check_task(message.headers, payload)
     elif queue.endswith(".pidbox") and not queue.endswith(".reply.celery.pidbox"):
@@ -137,7 +137,7 @@ def _check_task(headers: dict[str, Any], payload: Any) -> None:
     try:
         task.__header__(*payload[0], **payload[1])
     except TypeError as error:
-        raise Broken("arguments", str(error)) from error
+        raise InvalidMessage("arguments", str(error)) from error
 
 
 def _check_command(headers: dict[str, Any], payload: Any) -> None:
@@ -159,9 +159,9 @@ def _json(raw: bytes) -> None:
     try:
         loads(bytes_to_str(raw))
     except Exception as error:  # of any decoder, and of Python where it is too deep
-        raise Broken("unreadable", f"it is no JSON: {error}") from error
+        raise InvalidMessage("unreadable", f"it is no JSON: {error}") from error
 
 
 def _require(holds: bool, kind: str, why: str) -> None:
     if not holds:
-        raise Broken(kind, why)
+        raise InvalidMessage(kind, why)

@@ -1,4 +1,4 @@
-"""One Redis connection pool a process, and the names of batchgen's own keys."""
+"""One Redis connection pool for each process, and the prefix of batchgen's keys."""
 
 from collections.abc import Callable
 from functools import cache, lru_cache

@@ -1,4 +1,4 @@
-"""REDIS_URL, read once and by one rule for everything that connects.
+"""The parser of REDIS_URL, for every client that connects.
 
 redis-py, kombu and Flower each read such URLs in a way of their own: one sends the password in
 clear text where the others speak TLS. None of them sees the URL; they get what is read here.

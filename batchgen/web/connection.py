@@ -1,4 +1,4 @@
-"""One connection, with limits on what its client may make it cost.
+"""uvicorn's HTTP connection with limits: head size, deadlines, number of connections.
 
 By itself uvicorn reads heads of any length and waits for them for ever, keeps any number of
 connections, and writes to clients that do not read until they are gone.
@@ -22,7 +22,7 @@ from batchgen.errors import (
     Unavailable,
     ValidationFailed,
 )
-from batchgen.web.crowd import Crowd, address_to_count
+from batchgen.web.open_connections import OpenConnections, address_to_count
 
 #: What the parser gets at once, in bytes: by so much a head may be longer than it should.
 _SLICE_BYTES = 4096
@@ -33,7 +33,7 @@ _MOST_PIPELINED = 16
 _UNSENT_BYTES = 131_072
 #: Of the scope's extensions: {"abort": ends the connection now}.
 ABORT = "batchgen.abort"
-_crowd = Crowd()
+_open_connections = OpenConnections()
 
 
 class Connection(HttpToolsProtocol):
@@ -64,13 +64,13 @@ class Connection(HttpToolsProtocol):
         if line is not None and line.family != socket.AF_UNIX:
             with suppress(OSError, AttributeError):  # where the system knows of no such option
                 line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-        if _crowd.enter(self):
+        if _open_connections.admit(self):
             self._wait_for_head(settings.HEAD_TIMEOUT_S)
         else:
             self._refuse(Unavailable("This server has as many connections as it takes."))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        _crowd.leave(self)
+        _open_connections.remove(self)
         self._stop(self._head_timer)
         self._stop(self._write_timer)
         super().connection_lost(exc)
@@ -112,7 +112,7 @@ class Connection(HttpToolsProtocol):
         # For an answer that ends in the middle: `close` would wait for the client to read.
         self.scope["extensions"] = {ABORT: {"abort": self.transport.abort}}
         super().on_headers_complete()
-        _crowd.works(self)
+        _open_connections.mark_busy(self)
         self._head_timer = self._stop(self._head_timer)
         if len(self.pipeline) > _MOST_PIPELINED:
             self.transport.abort()
@@ -133,12 +133,12 @@ class Connection(HttpToolsProtocol):
         if self.transport.get_write_buffer_size():
             self._wait_for_reader()
         if not goes_on and not self.transport.is_closing():
-            _crowd.waits(self)
+            _open_connections.mark_idle(self)
             self._wait_for_head(self.timeout_keep_alive + settings.HEAD_TIMEOUT_S)
 
     # As the crowd calls it.
 
-    def give_way(self) -> None:
+    def evict(self) -> None:
         """Close it for another one."""
         self.transport.abort()
 

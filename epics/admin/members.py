@@ -31,8 +31,10 @@ _OWNER = Membership.Role.OWNER
 
 
 def _refuse(leaving: "QuerySet[Membership]", field: str | None = None) -> None:
-    """Raises:
-    ValidationError: projects would be left without an owner.
+    """Check that each project keeps an owner when these members leave.
+
+    Raises:
+        ValidationError: some would be left without one.
     """
     if message := owner_missed(leaving):
         raise forms.ValidationError({field: message} if field else message)

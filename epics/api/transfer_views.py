@@ -1,4 +1,4 @@
-"""A whole backlog in and out over REST."""
+"""Import and export of a whole backlog over REST."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -27,7 +27,7 @@ from epics.api.serializers import ImportCounts, ImportOutput
 from epics.files.backlog_document import Backlog
 from epics.files.backlog_export import FORMATS, export_name
 from epics.files.backlog_import import backlog_import
-from epics.files.document_misfits import code_warnings
+from epics.files.document_consistency import code_warnings
 
 #: U+FEFF: what is UTF-8 says so.
 BYTE_ORDER_MARK = "\ufeff"

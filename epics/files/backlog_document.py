@@ -11,6 +11,7 @@ from batchgen.api.inputs import MAX_PROBLEMS
 from batchgen.api.strict_json import path_text
 from batchgen.errors import ValidationFailed
 from epics import bounds
+from epics.files.document_consistency import Problem, inconsistencies
 from epics.files.document_fields import (
     Code,
     Criteria,
@@ -31,7 +32,6 @@ from epics.files.document_fields import (
     Title,
     few,
 )
-from epics.files.document_misfits import Problem, document_misfits
 
 #: Nobody wants to know how many more there are.
 _MOST_COUNTED = 1_000
@@ -148,7 +148,7 @@ def backlog_parse(document: object) -> Backlog:
     cards = _entries_valid(document, "cards", BacklogCard, problems)
     epics = _entries_valid(document, "epics", BacklogEpic, problems)
     if isinstance(document, dict):
-        problems += islice(document_misfits(document), _MOST_COUNTED)
+        problems += islice(inconsistencies(document), _MOST_COUNTED)
     if problems or frame is None:
         raise _refusal(problems[:_MOST_COUNTED])
     return Backlog.model_construct(

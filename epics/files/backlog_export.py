@@ -1,4 +1,4 @@
-"""A backlog out, in the four formats. Two queries and one epic at a time, whatever its size."""
+"""Export of a backlog in four formats: two queries, and one epic in memory at a time."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A whole backlog in, or nothing of it."""
+"""Import of a backlog, all or nothing."""
 
 from collections.abc import Iterable
 from typing import Any

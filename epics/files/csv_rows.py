@@ -1,4 +1,4 @@
-"""CSV that no spreadsheet takes for a formula, and Jira's own text."""
+"""CSV cells that no spreadsheet runs as a formula, and Jira's wiki text."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Texts, codes and numbers of a backlog's document: how each is checked, and within what limits."""
+"""Pydantic types of a backlog document: texts, codes and numbers with their limits."""
 
 import unicodedata
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The text of a file that a person saved with whatever program."""
+"""Decode text files, whatever encoding they were saved in."""
 
 import codecs
 
@@ -20,24 +20,24 @@ _NOT_TEXT = (
 _SAMPLE_BYTES = 4096
 
 
-class NotText(Exception):
+class UndecodableFile(Exception):
     """The bytes are no text; the sentence says what they are and what to do."""
 
 
-def text_of(raw: bytes) -> str:
+def decode_text(raw: bytes) -> str:
     """The text in UTF-8 or UTF-16, with or without a byte order mark, else in Windows-1252.
 
     Raises:
-        NotText: another kind of file, or broken.
+        UndecodableFile: another kind of file, or broken.
     """
     for mark, sentence in _NOT_TEXT:
         if raw.startswith(mark):
-            raise NotText(sentence)
+            raise UndecodableFile(sentence)
     marked = next((encoding for mark, encoding in _MARKS if raw.startswith(mark)), None)
     try:
         return raw.decode(marked) if marked else _unmarked(raw)
     except UnicodeDecodeError as error:
-        raise NotText(
+        raise UndecodableFile(
             f"Byte {error.start + 1} is not {error.encoding}. Save it with the encoding UTF-8."
         ) from error
 

@@ -1,4 +1,4 @@
-"""Text for Markdown that shows as it was written."""
+"""Escape text for Markdown."""
 
 import re
 

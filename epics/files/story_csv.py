@@ -1,4 +1,4 @@
-"""Stories out of CSV, as spreadsheets and trackers of any country write it."""
+"""Read stories from CSV, as spreadsheets and trackers of any locale write it."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Stories out of files: text, CSV, or a project's JSON."""
+"""Read stories from a file: text, CSV, or a project's JSON."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from batchgen.api.strict_json import JSONRefused, strict_loads
 from batchgen.errors import ValidationFailed
 from epics.files import story_csv, story_lines
 from epics.files.backlog_document import Backlog, backlog_parse
-from epics.files.file_text import NotText, text_of
+from epics.files.file_text import UndecodableFile, decode_text
 from epics.files.story_csv import CSVRefused
 from quality.defects import StoryText
 
@@ -37,7 +37,7 @@ def stories_read(path: Path) -> StoryFile:
         found = _READERS.get(path.suffix.lower(), _from_text)(raw)
     except OSError as error:
         raise StoriesRefused(f"{path} cannot be read: {error.strerror}.") from error
-    except (NotText, CSVRefused) as error:
+    except (UndecodableFile, CSVRefused) as error:
         raise StoriesRefused(f"{path}: {error}") from error
     if not found.stories:
         raise StoriesRefused(f"{path} holds no stories.")
@@ -45,7 +45,7 @@ def stories_read(path: Path) -> StoryFile:
 
 
 def _from_text(raw: bytes) -> StoryFile:
-    found = story_lines.stories_of(text_of(raw))
+    found = story_lines.stories_of(decode_text(raw))
     return StoryFile(
         stories=tuple([story for _, story in found]),
         places=tuple([f"line {number}" for number, _ in found]),
@@ -53,7 +53,7 @@ def _from_text(raw: bytes) -> StoryFile:
 
 
 def _from_csv(raw: bytes) -> StoryFile:
-    found = story_csv.stories_of(text_of(raw))
+    found = story_csv.stories_of(decode_text(raw))
     return StoryFile(
         stories=tuple([story for _, story in found]),
         places=tuple([f"row {number}" for number, _ in found]),

@@ -1,4 +1,4 @@
-"""Stories out of text: one a line, a bullet or a paragraph, as people write them down."""
+"""Read stories from plain text: one a line, a bullet or a paragraph."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Stories linted and reported: for the API, the command, and a project's duplicates."""
+"""Lint reports of stories: for the API, the command, and a project's duplicates."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Whose the projects are that a command creates."""
+"""The owner of projects that a command creates."""
 
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError

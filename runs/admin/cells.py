@@ -1,4 +1,4 @@
-"""What cells of the admin's tables say."""
+"""Formatting of cells in the admin's tables."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Pages of the admin that only show."""
+"""Base class of read-only admin pages."""
 
 from django.db.models import Model
 from django.http import HttpRequest

@@ -76,7 +76,7 @@ def reconcile(
     """One round, unless another process is in the middle of one.
 
     Args:
-        orphans: claims that the calling worker holds by the books but does not run.
+        orphans: claims that PostgreSQL says the calling worker holds, and that it does not run.
         judge: a lease that ran out means that its worker is dead.
         detector: who looks for messages that the broker lost; the same one in every round.
 

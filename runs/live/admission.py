@@ -1,4 +1,4 @@
-"""How many streams this process holds open, and whose."""
+"""Limits of open event streams: per process and per user."""
 
 import threading
 from collections import Counter

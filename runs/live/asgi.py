@@ -1,4 +1,4 @@
-"""Serves event streams around Django.
+"""ASGI application for event streams, around Django's.
 
 A view that grants a stream hands it over. Django then ends the request as any other, gives its
 thread and its database connections back, and what follows costs a queue and a socket.

@@ -1,4 +1,4 @@
-"""Whether an error is everybody's, because a server is away, or that of the one it came to."""
+"""Whether an error means that a server is away, or concerns one run or client only."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Whether open streams are still allowed, asked for all of a process in one statement."""
+"""Permission checks of open streams: one statement for all of a process."""
 
 import logging
 from collections.abc import Sequence

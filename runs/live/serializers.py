@@ -1,4 +1,4 @@
-"""The events' JSON, for the OpenAPI document: messages as a client parses them."""
+"""OpenAPI schemas of the events, as a client parses them."""
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
 from typing import Any

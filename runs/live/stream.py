@@ -1,4 +1,4 @@
-"""A run's stream in Redis: ids for its events, and replay for those who come back.
+"""A run's Redis stream: event ids, publication, and replay after a reconnect.
 
 It may be lost at any moment. Whoever then asks for an id that is gone is told to read the run
 again. Every function raises `redis.RedisError` when Redis is away.

@@ -1,4 +1,4 @@
-"""One client's queue between the thread that follows the runs and the loop that serves clients."""
+"""One client's queue, between the follower's thread and the event loop."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""Stream tickets, for a browser on another origin: its EventSource can send no header.
+"""Stream tickets: single-use tokens for browsers, whose EventSource can send no header.
 
 Good once, for a short time, for one user and one run, and while the password is the one that it was
 got with. Redis knows a ticket's hash only.
@@ -91,15 +91,17 @@ class TicketAuthentication(BaseAuthentication):
     """Signs in who brings a ticket for the run in the address."""
 
     def authenticate(self, request: Request) -> tuple[User, Ticket] | None:
-        """Raises:
-        AuthenticationFailed: the ticket is unknown, used, too old or for another run.
+        """The user and the ticket that the query string names; None without one.
+
+        Raises:
+            AuthenticationFailed: the ticket is unknown, used, expired or for another run.
         """
         ticket = request.query_params.get(PARAMETER)
         if not ticket:
             return None
         redeemed = _redeem(ticket, request.parser_context["kwargs"]["run_id"])
         if redeemed is None:
-            raise AuthenticationFailed("This ticket is not good (any more). Ask for a new one.")
+            raise AuthenticationFailed("Invalid or expired stream ticket. Ask for a new one.")
         return redeemed
 
     def authenticate_header(self, request: Request) -> str:

@@ -1,4 +1,4 @@
-"""Live events over HTTP: who may follow a run, from where on, and with what sign-in."""
+"""Event stream endpoints: authentication, the starting position, and stream tickets."""
 
 import time
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a run brought, as tables for the terminal."""
+"""A run's results, as tables for the terminal."""
 
 from django.db.models import Case, Value, When
 from rich.console import Console

@@ -1,4 +1,4 @@
-"""Hosts whose clock differs from PostgreSQL's.
+"""Hosts whose clocks differ from PostgreSQL's.
 
 No run is hurt by one, as nothing compares a host's time; its logs lie, and tokens and certificates
 are judged by it. So it is told of, and takes nobody out of service.

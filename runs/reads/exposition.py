@@ -1,4 +1,4 @@
-"""/metrics of the web process: its own counts, and what stands in the books and the broker."""
+"""/metrics of the web process: its own counts, and gauges read from PostgreSQL and the broker."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,8 +15,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis import RedisError
 
-from batchgen.http.hosts import is_inside
-from batchgen.http.proxies import address_of, came_by_proxy
+from batchgen.http.hosts import is_internal_host
+from batchgen.http.proxies import address_of, is_proxied
 from runs.engine.dispatch import queue_depths
 from runs.models import Lane, Run
 from runs.reads.selectors import workers_alive
@@ -42,12 +42,12 @@ def _may_read(request: HttpRequest) -> bool:
         given = request.headers.get("Authorization", "").split(maxsplit=1)
         return len(given) == 2 and constant_time_compare(given[1], settings.METRICS_TOKEN)
     address = address_of(request.META.get("REMOTE_ADDR", ""))
-    inside = address is not None and not address.is_global and not came_by_proxy(request)
-    return inside and is_inside(request.META.get("HTTP_HOST", ""))
+    inside = address is not None and not address.is_global and not is_proxied(request)
+    return inside and is_internal_host(request.META.get("HTTP_HOST", ""))
 
 
 class RunsCollector(Collector):
-    """What stands in the books now. A service that is away is `batchgen_up` 0, and no error."""
+    """Gauges of this moment. A server that is away is `batchgen_up` 0, and no error."""
 
     def describe(self) -> list[Metric]:
         """Nothing: so that registering asks nobody."""

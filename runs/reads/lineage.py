@@ -1,4 +1,4 @@
-"""A run with those that it retries and its own retries, read as one."""
+"""A run together with its retries and what it retries, read as one."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""A run's log: lines that people read, in the order in which they were committed."""
+"""Reads of a run's log, in commit order."""
 
 from collections.abc import Iterable
 from uuid import UUID

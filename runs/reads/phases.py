@@ -1,4 +1,4 @@
-"""What a run is doing, told from what its lanes and epics are doing. Pure.
+"""The phase of a run, derived from the states of its lanes and epics. Pure.
 
 A phase is kept nowhere: as it is told from the rows, it is true of them.
 """

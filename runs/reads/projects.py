@@ -21,8 +21,10 @@ def active_run_id() -> Subquery:
 
 
 def open_run_refuse(project_id: UUID) -> None:
-    """Raises:
-    RunAlreadyActive: a run is active, or its last calls are still being finished.
+    """Keep a project with an open run from being deleted.
+
+    Raises:
+        RunAlreadyActive: a run is active, or its last calls are still being finished.
     """
     open_runs = Run.objects.filter(project=project_id, completed_at__isnull=True)
     run_id = open_runs.order_by("created_at").values_list("pk", flat=True).first()

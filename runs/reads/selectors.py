@@ -21,7 +21,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Extract, JSONObject, Now
 
-from batchgen.db.prepared import Prepared
+from batchgen.db.compiled_query import CompiledQuery
 from batchgen.errors import NotFound
 from epics.access import (
     Role,
@@ -198,10 +198,10 @@ def _runs_to_list() -> "QuerySet[Run]":
 
 
 @cache
-def _run_to_read() -> Prepared[Run]:
+def _run_to_read() -> CompiledQuery[Run]:
     """One of them, with its project."""
     runs = _runs_to_list().select_related("project")
-    return Prepared(runs.filter(pk=_ANY_RUN), given=_ANY_RUN)
+    return CompiledQuery(runs.filter(pk=_ANY_RUN), given=_ANY_RUN)
 
 
 def run_items(*, run: Run) -> "QuerySet[RunItem]":

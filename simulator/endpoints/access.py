@@ -1,4 +1,4 @@
-"""Who may call, and in which version of the protocol."""
+"""Authentication and the `anthropic-version` header."""
 
 from simulator.http.connection import Request
 from simulator.protocol.errors import ApiError

@@ -1,4 +1,4 @@
-"""The small endpoints: the list of models, one model, and `count_tokens`."""
+"""`/v1/models`, one model, and `count_tokens`."""
 
 import time
 from typing import Any

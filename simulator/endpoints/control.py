@@ -1,4 +1,4 @@
-"""`/_sim/…`: settings, faults, reset and the book of calls, for tests and operators."""
+"""`/_sim/…`: settings, faults, reset and the call log, for tests and operators."""
 
 import json
 from dataclasses import asdict

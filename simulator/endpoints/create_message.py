@@ -52,7 +52,7 @@ def create_message(provider: Provider, exchange: Exchange) -> None:
 
 
 class MessageCall:
-    """One call. It is in the book from the first moment, also when it is refused."""
+    """One call. It is logged from the first moment, also when it is refused."""
 
     def __init__(self, provider: Provider, exchange: Exchange) -> None:
         self._provider = provider

@@ -1,4 +1,4 @@
-"""How an answer reaches the client: whole, as a stream, in drips, or only in part."""
+"""Delivery of an answer: whole, streamed, slowly, or cut off."""
 
 import time
 from collections.abc import Sequence

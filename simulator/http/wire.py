@@ -1,4 +1,4 @@
-"""Answers as bytes: status line, headers, JSON bodies, chunks, server-sent events."""
+"""HTTP responses as bytes: status line, headers, JSON bodies, chunks, server-sent events."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The provider's errors: status, type, message and code, as its clients know them."""
+"""Error responses of the provider: status, type, message and code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

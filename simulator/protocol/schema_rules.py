@@ -1,4 +1,4 @@
-"""Which JSON schemas the provider takes for structured output."""
+"""Which JSON schemas are accepted for structured output."""
 
 import json
 from collections.abc import Iterator, Mapping

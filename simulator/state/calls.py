@@ -1,4 +1,4 @@
-"""The book of calls: every `POST /v1/messages`, from its arrival to its end."""
+"""The call log: every `POST /v1/messages`, from its arrival to its end."""
 
 import time
 from collections import Counter, deque
@@ -84,7 +84,7 @@ class CallLog:
     def begin(
         self, *, marker: str | None, epic: str | None, model: str | None, retry_count: int
     ) -> Call:
-        """Book a call that has just arrived."""
+        """Log a call that has just arrived."""
         call = Call(self._begun, marker, epic, model)
         call.retry_count = retry_count
         self._sdk_retries += retry_count > 0
@@ -95,7 +95,7 @@ class CallLog:
         return call
 
     def finish(self, call: Call, status: int | str, stop_reason: str | None = None) -> None:
-        """Book the end of a call, once; a second end changes nothing."""
+        """Log the end of a call, once; a second end changes nothing."""
         if call.end is not None:
             return
         call.end = time.time()

@@ -67,7 +67,7 @@ class Action:
 
     @property
     def name(self) -> str:
-        """How the fault is called in the book of calls."""
+        """The name of the fault in the call log."""
         parts = [self.type]
         if self.type == "error":
             parts += [str(self.status), *([self.kind] if self.kind else [])]

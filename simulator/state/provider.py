@@ -1,4 +1,4 @@
-"""The provider's state: settings, buckets, cache, faults and the book of calls."""
+"""The provider's state: settings, buckets, cache, faults and the call log."""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What people want, read out of a brief's cards."""
+"""Extract needs (who wants what) from a brief's cards."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

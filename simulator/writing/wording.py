@@ -1,4 +1,4 @@
-"""English for stories: clauses cut to one want, articles, personas. Pure text, no state."""
+"""English helpers for stories: clauses, articles, personas. Pure."""
 
 import re
 

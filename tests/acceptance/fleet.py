@@ -12,7 +12,7 @@ from django.db import connection
 from django.utils.timezone import now
 
 from batchgen.local.child import Child, Running
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 from batchgen.local.supervisor import Supervisor
 from runs.models import Run, Worker
 
@@ -59,7 +59,7 @@ class Fleet:
     command: str = "celery"
 
     def start(self, name: str = "w1", *, concurrency: int = 20) -> Running:
-        """Start a worker and wait until it is on the books."""
+        """Start a worker and wait until it is registered."""
         begun = now()
         options = f"-P threads -c {concurrency} -n {name}@test --without-gossip"
         argv = [sys.executable, "-m", self.command, "-A", "batchgen", "worker", *options.split()]

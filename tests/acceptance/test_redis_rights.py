@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
-from batchgen.local.place import free_port, scratch
+from batchgen.local.local_dir import free_port, scratch
 from batchgen.local.redis import RIGHTS
 from batchgen.local.supervisor import Supervisor
 from batchgen.redis import client as redis

@@ -16,7 +16,7 @@ from django.utils.timezone import now
 
 from batchgen.local import stack
 from batchgen.local.child import Child, logged
-from batchgen.local.place import ROOT, free_port
+from batchgen.local.local_dir import ROOT, free_port
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from runs.engine.start import RunOptions, run_start

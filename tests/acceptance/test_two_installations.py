@@ -15,7 +15,7 @@ import pytest
 
 from batchgen.local import stack
 from batchgen.local.child import Child, ChildFailedError, Running
-from batchgen.local.place import ROOT, free_port
+from batchgen.local.local_dir import ROOT, free_port
 from batchgen.local.redis import Redis
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
@@ -152,7 +152,7 @@ def test_a_prefix_that_another_installation_has_is_refused(
     for start, code in ((second.serve, 3), (second.work, 1)):
         with pytest.raises(ChildFailedError, match=rf"code {code}(.|\n)*shared:installation"):
             start()
-    assert not second.query("SELECT FROM runs_worker"), "it was never on the books"
+    assert not second.query("SELECT FROM runs_worker"), "it was never registered"
     redis.client().delete("shared:installation")
     second.serve()
 

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from batchgen.local.child import ChildFailedError
-from batchgen.local.place import free_port
+from batchgen.local.local_dir import free_port
 from runs.engine.start import RunOptions, run_start
 from tests.acceptance.fleet import Fleet, wait_until_ended
 from tests.conftest import Simulator

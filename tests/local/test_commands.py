@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.local import place
+from batchgen.local import local_dir
 from batchgen.local.__main__ import main
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 from tests.local.processes import eventually, is_alive
 
 _RUN = [sys.executable, "-m", "batchgen.local", "run", "--"]
@@ -21,7 +21,7 @@ _RUN = [sys.executable, "-m", "batchgen.local", "run", "--"]
 
 @pytest.fixture
 def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(place, "LOCAL", tmp_path / ".local")
+    monkeypatch.setattr(local_dir, "LOCAL", tmp_path / ".local")
     return tmp_path / ".local"
 
 
@@ -52,7 +52,7 @@ def test_a_busy_flower_port_names_its_own_setting(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("BATCHGEN_PORT", str(place.free_port()))
+    monkeypatch.setenv("BATCHGEN_PORT", str(local_dir.free_port()))
     monkeypatch.setenv("BATCHGEN_FLOWER_PORT", str(busy_port))
     assert main(["up"]) == 1
     assert "Set BATCHGEN_FLOWER_PORT" in capsys.readouterr().out
@@ -62,7 +62,7 @@ def test_a_busy_flower_port_names_its_own_setting(
 def test_one_command_at_a_time_in_a_clone(
     command: str, holder: str, local: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with place.locked(f"make {holder}"):
+    with local_dir.locked(f"make {holder}"):
         assert main([command]) == 1
     told = capsys.readouterr().out
     assert f"`make {holder}` (process {os.getpid()}) is running in this clone." in told
@@ -77,9 +77,9 @@ def test_a_bad_value_names_the_variable(
 
 
 def test_kept_secrets_are_made_once_for_the_owner(local: Path) -> None:
-    with place.locked("make up"):
-        text, fresh = place.kept_secret("password")
-        again = place.kept_secret("password")
+    with local_dir.locked("make up"):
+        text, fresh = local_dir.kept_secret("password")
+        again = local_dir.kept_secret("password")
     assert fresh
     assert again == (text, False)
     assert stat.S_IMODE((local / "password").stat().st_mode) == 0o600

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 
 COMPOSE = ROOT / "docker-compose.yml"
 OURS = re.compile(r"^(BATCHGEN|ANTHROPIC|DATABASE|REDIS)_")

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from batchgen.local.child import Running
-from batchgen.local.place import scratch
+from batchgen.local.local_dir import scratch
 from batchgen.local.postgres import Postgres
 from batchgen.local.redis import Redis
 from batchgen.local.supervisor import Supervisor

@@ -13,7 +13,7 @@ import pytest
 
 from batchgen.local import supervisor as module
 from batchgen.local.child import Child, ChildFailedError, Running, answers, logged
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 from batchgen.local.supervisor import StopRequestedError, Supervisor
 from tests.local.processes import eventually, is_alive
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from batchgen.local.place import ROOT, free_port
+from batchgen.local.local_dir import ROOT, free_port
 from tests.local.processes import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from batchgen.local import stack
-from batchgen.local.place import ROOT, scratch
+from batchgen.local.local_dir import ROOT, scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from tests.mutants.catalogue import MUTANTS, Mutant

@@ -981,7 +981,7 @@ CLOCKS = (
     ),
     _mutant(
         "clocks: a sign-in's window is the database's",
-        "batchgen/accounts/sign_in.py",
+        "batchgen/accounts/login_throttle.py",
         "        ends = Now() + window\n",
         f"        ends = {_HOST} + window\n",
         f"{WRONG_CLOCKS}test_wrong_tries_count_for_their_window",
@@ -1213,8 +1213,8 @@ BROKEN = (
     _mutant(
         "metrics: no page whose name leads here reads them",
         "runs/reads/exposition.py",
-        "    return inside and is_inside(",
-        "    return inside or is_inside(",
+        "    return inside and is_internal_host(",
+        "    return inside or is_internal_host(",
         "tests/integration/api/test_behind_proxies.py::"
         "test_a_page_whose_name_leads_here_reads_no_metrics",
     ),
@@ -1321,7 +1321,7 @@ SESSIONS = (
     ),
     _mutant(
         "a pooler is known by its connections",
-        "batchgen/db/postgresql/fit.py",
+        "batchgen/db/postgresql/compatibility.py",
         "    if _server(connection) == connection.info.backend_pid:\n",
         "    if _server(connection):\n",
         f"{START}test_a_pooler_that_passes_everything_on_is_known_by_its_connections",
@@ -1432,8 +1432,8 @@ CONNECTIONS = (
     ),
     _mutant(
         "connections: those at work do not give way",
-        "batchgen/web/crowd.py",
-        '        """A request of it has begun."""\n        self._waiting.pop(member, None)\n',
+        "batchgen/web/open_connections.py",
+        '        """A request of it has begun."""\n        self._idle.pop(connection, None)\n',
         '        """A request of it has begun."""\n',
         f"{_ON_CONNECTIONS}test_those_who_wait_give_way_and_those_at_work_do_not",
     ),
@@ -1487,14 +1487,14 @@ RIGHTS = (
     ),
     _mutant(
         "rights: an address alone locks nobody out",
-        "batchgen/accounts/sign_in.py",
+        "batchgen/accounts/login_throttle.py",
         " if key != of_address]:",
         "]:",
         f"{_SIGN_IN}test_a_right_password_is_not_refused_for_its_address",
     ),
     _mutant(
         "rights: an address with too many wrong tries gets one look at a time",
-        "batchgen/accounts/sign_in.py",
+        "batchgen/accounts/login_throttle.py",
         "        if address in _looked_at:\n",
         "        if False:\n",
         f"{_SIGN_IN}test_passwords_of_an_address_with_too_many_are_looked_at_one_at_a_time",

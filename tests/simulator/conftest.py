@@ -97,7 +97,7 @@ class Simulator:
         self.post("/_sim/faults", [{"match": match, "times": times, "action": action}])
 
     def calls(self) -> list[dict[str, Any]]:
-        """The book of calls."""
+        """The call log."""
         calls: list[dict[str, Any]] = self.get("/_sim/stats")["calls"]
         return calls
 

@@ -1,4 +1,4 @@
-"""The book of calls: complete, prompt, and bounded."""
+"""The call log: complete, prompt, and bounded."""
 
 import threading
 import time

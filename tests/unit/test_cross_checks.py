@@ -12,7 +12,7 @@ from django.core.checks import run_checks
 from django.test import override_settings
 
 from batchgen import cross_checks, settings
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 
 GOOD = vars(settings)
 KEY = "0123456789abcdefghijklmnopqrstuvwxyz-0123456789-abcdef"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 
 ROOMS = ("batchgen", "epics", "runs", "workers")
 #: What tells the host's time, by its full name. (`time.monotonic` and its like measure only.)

@@ -11,7 +11,7 @@ from django.test import RequestFactory
 from pytest_django.fixtures import Settings
 
 from batchgen import env
-from batchgen.http.proxies import Proxies, address_of, came_by_proxy
+from batchgen.http.proxies import Proxies, address_of, is_proxied
 
 STRANGER, PROXY, OUTER, CLIENT = "198.51.100.7", "10.0.0.2", "10.1.0.9", "203.0.113.5"
 
@@ -236,7 +236,7 @@ def test_what_is_no_root_path_stops_the_start(text: str, monkeypatch: pytest.Mon
     ],
 )
 def test_proxies_are_known_by_their_headers(header: str) -> None:
-    assert came_by_proxy(RequestFactory().get("/", headers={header: "x"}))
+    assert is_proxied(RequestFactory().get("/", headers={header: "x"}))
 
 
 def test_who_asks_directly_has_no_such_headers() -> None:
@@ -247,7 +247,7 @@ def test_who_asks_directly_has_no_such_headers() -> None:
         "x-prometheus-scrape-timeout-seconds": "10",
         "x-request-id": "1",
     }
-    assert not came_by_proxy(RequestFactory().get("/", headers=headers))
+    assert not is_proxied(RequestFactory().get("/", headers=headers))
 
 
 @pytest.mark.parametrize(

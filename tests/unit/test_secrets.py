@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from batchgen import env
 from batchgen.local import stack
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 
 Patch = pytest.MonkeyPatch
 

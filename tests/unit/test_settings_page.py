@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import yaml
 
 from batchgen import env
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 
 PAGE = (ROOT / "docs" / "settings.md").read_text()
 COMPOSE = (ROOT / "docker-compose.yml").read_text()

@@ -2,6 +2,6 @@
 change, directly or through a transaction pooler.
 
 `url` reads DATABASE_URL, `session` says what every connection relies on, `base` is the backend
-that Django is given, `pooled` what replaces a session behind a pooler, `fit` what is refused at
-the start.
+that Django is given, `pooled` what replaces a session behind a pooler, `compatibility` which
+servers are refused at the start.
 """

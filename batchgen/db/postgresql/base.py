@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool
 from batchgen.db.postgresql import pooled
 from batchgen.db.postgresql.session import session_settings, startup_options
 
-#: A pool is not renewed more often, lest a server that stays read-only be stormed.
+#: A pool is not renewed more often, so that a server that stays read-only is not flooded.
 _RENEW_S = 1.0
 _renewed_at: dict[ConnectionPool[Any], float] = {}
 

@@ -1,4 +1,4 @@
-"""Behind a transaction pooler, where a session is many sessions, each shared with others.
+"""Sessions behind a transaction pooler, where a server connection is shared between clients.
 
 What is SET stays in the pooler's connection, for whoever has it next; so each transaction begins
 with its own settings, which end with it. They travel in one message with its first statement: no

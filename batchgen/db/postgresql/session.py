@@ -1,4 +1,4 @@
-"""What every session of batchgen relies on, whatever the server, the database or the role say.
+"""Session settings that batchgen relies on, whatever server, database or role default to.
 
 An ALTER ROLE … SET reaches all of a program's connections. How values are written as texts, how
 transactions see each other and when the server gives up are not for it to choose. What it may

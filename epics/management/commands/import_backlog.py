@@ -1,4 +1,4 @@
-"""Backlogs from files."""
+"""`manage.py import_backlog`: import projects from JSON files."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from batchgen.api.strict_json import JSONRefused, strict_loads
 from batchgen.errors import QuotaReached, ValidationFailed
 from epics.files.backlog_import import backlog_import
-from epics.files.document_misfits import code_warnings
+from epics.files.document_consistency import code_warnings
 from epics.management.owner import owner_of
 
 

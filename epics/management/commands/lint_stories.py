@@ -1,4 +1,4 @@
-"""What is wrong with the stories of a file."""
+"""`manage.py lint_stories`: lint the stories of a file."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The sample backlog that comes with batchgen."""
+"""`manage.py load_sample`: import the sample backlog that comes with batchgen."""
 
 from pathlib import Path
 from typing import Any

@@ -12,7 +12,7 @@ import pytest
 
 from batchgen.celery import app
 from batchgen.local.child import Running
-from batchgen.local.place import free_port
+from batchgen.local.local_dir import free_port
 from batchgen.redis import client as redis
 from runs.engine.dispatch import TASK_NAME, messages_waiting
 from runs.engine.start import RunOptions, run_start

@@ -15,7 +15,7 @@ import django
 from django.core.management import call_command
 
 from batchgen.local import stack
-from batchgen.local.place import free_port, scratch
+from batchgen.local.local_dir import free_port, scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 from tests.acceptance.contract.rows import Rows, Words
 
 #: How often a parameter gets one of its words instead of anything that its schema allows.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchgen.local import stack
-from batchgen.local.place import free_port
+from batchgen.local.local_dir import free_port
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from tests.acceptance.contract.__main__ import WEB

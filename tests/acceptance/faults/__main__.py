@@ -1,4 +1,4 @@
-"""`python -m tests.acceptance.faults [SCENARIO …] [--seed N]`: break things, and check the books.
+"""`python -m tests.acceptance.faults [SCENARIO …] [--seed N]`: break things, check invariants.
 
 The seed is printed. The same seed gives the same schedule: the same faults, together with the
 same ones, at the same distances. What the processes do in between is up to the machine.

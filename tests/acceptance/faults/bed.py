@@ -19,7 +19,7 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from batchgen.local import stack
 from batchgen.local.child import Child, Running
-from batchgen.local.place import scratch
+from batchgen.local.local_dir import scratch
 from batchgen.local.postgres import Postgres
 from batchgen.local.redis import Redis
 from batchgen.local.terminal import LogFiles, Sink
@@ -110,7 +110,7 @@ class Server:
 
 @dataclass(kw_only=True)
 class WorkerProcess:
-    """A worker that was started, and its row in the books."""
+    """A worker that was started, and its row."""
 
     name: str
     id: UUID
@@ -182,7 +182,7 @@ class Bed:
         return f"w{self._names}"
 
     def start_worker(self, name: str = "", *, clock_step_s: float = 0) -> WorkerProcess:
-        """Start a worker and wait until it is on the books."""
+        """Start a worker and wait until it is registered."""
         from runs.models import Worker
 
         name = name or self.new_name()
@@ -198,7 +198,7 @@ class Bed:
             assert process.code() is None, f"{name} ended with {process.code()}"
             return mine.exists()
 
-        wait_for(is_ready, f"{name} is on the books", timeout_s=_PATIENCE_S)
+        wait_for(is_ready, f"{name} is registered", timeout_s=_PATIENCE_S)
         worker = WorkerProcess(
             name=name, id=mine.get().id, process=process, clock_step_s=clock_step_s
         )

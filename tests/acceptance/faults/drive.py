@@ -1,4 +1,4 @@
-"""Drives the program through a schedule, and lets the books be checked."""
+"""Drives the program through a schedule, and has the invariants checked."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.acceptance.faults.bed import Bed, wait_for
-from tests.acceptance.faults.books import Books, books_of
+from tests.acceptance.faults.invariants import Observed, observe
 from tests.acceptance.faults.journal import Journal, Step
 from tests.acceptance.faults.monitor import watched
 from tests.acceptance.faults.scene import Scene
@@ -33,8 +33,8 @@ class Load:
     at_most_s: float = 3600.0
 
 
-def drive(bed: Bed, load: Load, steps: Sequence[PlannedStep], *, seed: int, say: Say) -> Books:
-    """Start a run, let everything go wrong, wait for the end; what the books say then.
+def drive(bed: Bed, load: Load, steps: Sequence[PlannedStep], *, seed: int, say: Say) -> Observed:
+    """Start a run, let everything go wrong, wait for the end; what the invariants say then.
 
     Raises:
         Stalled: the program came to nothing.
@@ -47,7 +47,7 @@ def drive(bed: Bed, load: Load, steps: Sequence[PlannedStep], *, seed: int, say:
             _step(scene, planned, say)
         bed.provider.config(latency_ms=min(load.latency_ms, 300), jitter_ms=100)
         scene.await_ends(timeout_s=_END_S, look=Watchdog(scene).look)
-    return books_of(scene)
+    return observe(scene)
 
 
 def scene_make(bed: Bed, load: Load, *, seed: int, poison: str = "") -> Scene:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 
 _ANSWER_S = 60.0
 

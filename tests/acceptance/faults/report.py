@@ -5,32 +5,32 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from tests.acceptance.faults.books import Books, SeenCall
+from tests.acceptance.faults.invariants import Observed, SeenCall
 from tests.acceptance.faults.journal import Step
 
 COLUMNS = ("fault", "times", "epics", "lost", "doubled", "extra calls", "recovery s")
 
 
-def rows(books: Books) -> list[tuple[str, ...]]:
+def rows(observed: Observed) -> list[tuple[str, ...]]:
     """A row for each kind of fault, and one for all.
 
     An epic, and an extra call, belongs to every fault during which one of its calls was under way:
     where faults went on together, to each of them.
     """
-    journal = books.journal
+    journal = observed.journal
     made = []
     for kind, times in sorted(journal.times().items()):
         steps = [step for step in journal.steps if kind in step.kinds]
-        recoveries = [s for step in steps if (s := books.recovery_s(step)) is not None]
-        epics = {marker for marker, calls in books.calls.items() if _touched(steps, calls)}
-        extra = sum(_during(steps, call) for call in books.extra)
+        recoveries = [s for step in steps if (s := observed.recovery_s(step)) is not None]
+        epics = {marker for marker, calls in observed.calls.items() if _touched(steps, calls)}
+        extra = sum(_during(steps, call) for call in observed.extra)
         made.append(
             (
                 kind,
                 str(times),
                 str(len(epics)),
-                str(len(epics & books.lost)),
-                str(len(epics & books.doubled)),
+                str(len(epics & observed.lost)),
+                str(len(epics & observed.doubled)),
                 str(extra),
                 f"{median(recoveries):.1f} (≤ {max(recoveries):.1f})" if recoveries else "-",
             )
@@ -38,39 +38,39 @@ def rows(books: Books) -> list[tuple[str, ...]]:
     total = (
         "all",
         str(sum(journal.times().values())),
-        str(len(books.calls)),
-        str(len(books.lost)),
-        str(len(books.doubled)),
-        f"{len(books.extra)} of {journal.in_flight_at_losses()} in flight",
+        str(len(observed.calls)),
+        str(len(observed.lost)),
+        str(len(observed.doubled)),
+        f"{len(observed.extra)} of {journal.in_flight_at_losses()} in flight",
         "",
     )
     return [*made, total]
 
 
-def show(books: Books, console: Console, *, title: str) -> None:
+def show(observed: Observed, console: Console, *, title: str) -> None:
     """Print the table, what the run came to, and what did not hold."""
     table = Table(title=title)
     for name in COLUMNS:
         table.add_column(name, justify="left" if name == "fault" else "right")
-    for row in rows(books):
+    for row in rows(observed):
         table.add_row(*row)
     console.print(table)
-    console.print(summary(books))
-    for violation in books.violations:
+    console.print(summary(observed))
+    for violation in observed.violations:
         console.print(f"VIOLATED {violation}", style="red", markup=False)
 
 
-def summary(books: Books) -> str:
+def summary(observed: Observed) -> str:
     """One paragraph of figures."""
-    calls = sum(map(len, books.calls.values()))
-    faulty = sum(call.fault is not None for mine in books.calls.values() for call in mine)
+    calls = sum(map(len, observed.calls.values()))
+    faulty = sum(call.fault is not None for mine in observed.calls.values() for call in mine)
     statuses = dict.fromkeys(("COMPLETED", "FAILED", "SKIPPED", "CANCELLED", "PENDING"), 0)
-    for epic in books.epics:
+    for epic in observed.epics:
         statuses[epic.status] = statuses.get(epic.status, 0) + 1
     told = ", ".join(f"{number} {name}" for name, number in statuses.items() if number)
-    journal = books.journal
+    journal = observed.journal
     return (
-        f"{len(books.runs)} runs in {books.seconds:.0f} s: {told} (PENDING ones are those that a "
+        f"{len(observed.runs)} runs in {observed.seconds:.0f} s: {told} (PENDING ones are those that a "
         f"cancel left to its retry). {calls} calls, {faulty} of them failed by the provider; "
         f"{len(journal.losses)} kills and {len(journal.freezes)} freezes with "
         f"{journal.in_flight_at_losses()} calls in flight; {len(journal.controls)} pauses and "

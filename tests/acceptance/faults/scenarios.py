@@ -15,8 +15,8 @@ from runs.closures import closure_write
 from runs.models import PacingProfile, RunItem
 from runs.states import Pacing
 from tests.acceptance.faults.bed import Bed
-from tests.acceptance.faults.books import LATE_S, Books, books_of
 from tests.acceptance.faults.drive import Load, drive, scene_make
+from tests.acceptance.faults.invariants import LATE_S, Observed, observe
 from tests.acceptance.faults.journal import Control
 from tests.acceptance.faults.kinds import rule
 from tests.acceptance.faults.report import show
@@ -71,12 +71,12 @@ def _mixed(bed: Bed, asked: Asked, load: Load, console: Console) -> list[str]:
         console.print(line, style="dim", markup=False, highlight=False)
 
     try:
-        books = drive(bed, load, steps, seed=asked.seed, say=say)
+        observed = drive(bed, load, steps, seed=asked.seed, say=say)
     except Stalled as stall:
         console.print(stall.picture)
         return [str(stall)]
-    show(books, console, title=f"{asked.faults} faults, seed {asked.seed}")
-    return books.violations
+    show(observed, console, title=f"{asked.faults} faults, seed {asked.seed}")
+    return observed.violations
 
 
 def controls(bed: Bed, asked: Asked, console: Console) -> list[str]:
@@ -120,9 +120,9 @@ def _controls(bed: Bed, asked: Asked, load: Load, console: Console, *, number: i
             scene.retry()
     scene.control("cancel")
     scene.await_ends(timeout_s=_END_S, look=Watchdog(scene).look)
-    books = books_of(scene, complete=False)
-    _tell_controls(books, made, console, in_flight=in_flight, exact=exact)
-    return books.violations
+    observed = observe(scene, complete=False)
+    _tell_controls(observed, made, console, in_flight=in_flight, exact=exact)
+    return observed.violations
 
 
 def _ended(scene: Scene) -> int:
@@ -131,10 +131,10 @@ def _ended(scene: Scene) -> int:
 
 
 def _tell_controls(
-    books: Books, made: list[Control], console: Console, *, in_flight: int, exact: int
+    observed: Observed, made: list[Control], console: Console, *, in_flight: int, exact: int
 ) -> None:
     answers_ms = sorted((control.answered - control.asked) * 1000 for control in made)
-    starts = sorted(call.begun for calls in books.calls.values() for call in calls)
+    starts = sorted(call.begun for calls in observed.calls.values() for call in calls)
     late_ms = [
         (begun - control.answered) * 1000
         for control in made
@@ -149,11 +149,11 @@ def _tell_controls(
         f"equal requests at once. {len(late_ms)} of those calls began after the answer, the last "
         f"{max(late_ms, default=0):.0f} ms after it ({LATE_S * 1000:.0f} ms are allowed)."
     )
-    _tell_violations(books, console)
+    _tell_violations(observed, console)
 
 
-def _tell_violations(books: Books, console: Console) -> None:
-    for violation in books.violations:
+def _tell_violations(observed: Observed, console: Console) -> None:
+    for violation in observed.violations:
         console.print(f"VIOLATED {violation}", style="red", markup=False)
 
 
@@ -178,10 +178,10 @@ def _lanes(bed: Bed, asked: Asked, console: Console, *, rounds: int) -> list[str
     except Stalled as stall:
         console.print(stall.picture)
         return [str(stall)]
-    books = books_of(scene)
-    console.print(f"{len(scene.journal.limits)} changes of lanes, {len(books.runs)} runs ended.")
-    _tell_violations(books, console)
-    return books.violations
+    observed = observe(scene)
+    console.print(f"{len(scene.journal.limits)} changes of lanes, {len(observed.runs)} runs ended.")
+    _tell_violations(observed, console)
+    return observed.violations
 
 
 def _lanes_round(scene: Scene, random: Random, pacing: Pacing) -> None:
@@ -224,23 +224,23 @@ def poison(bed: Bed, asked: Asked, console: Console) -> list[str]:
     load = Load(epics=40, lanes=8, latency_ms=250, workers=1)
     scene = scene_make(bed, load, seed=asked.seed, poison=_POISON)
     scene.await_ends(timeout_s=_END_S, look=Watchdog(scene).look)
-    books = books_of(scene)
-    _check_poison(scene, books)
-    deaths = len(books.journal.losses)
-    failed = [epic.code for epic in books.epics if epic.status == "FAILED"]
+    observed = observe(scene)
+    _check_poison(scene, observed)
+    deaths = len(observed.journal.losses)
+    failed = [epic.code for epic in observed.epics if epic.status == "FAILED"]
     console.print(f"{_POISON} killed {deaths} workers. Failed: {', '.join(failed)}.")
-    _tell_violations(books, console)
-    return books.violations
+    _tell_violations(observed, console)
+    return observed.violations
 
 
-def _check_poison(scene: Scene, books: Books) -> None:
-    failed = {epic.code: epic for epic in books.epics if epic.status == "FAILED"}
+def _check_poison(scene: Scene, observed: Observed) -> None:
+    failed = {epic.code: epic for epic in observed.epics if epic.status == "FAILED"}
     if set(failed) != {_POISON}:
         scene.journal.violate("F9", f"failed: {sorted(failed)}, poisonous is {_POISON} alone")
     elif (failed[_POISON].error_code, failed[_POISON].crashes) != ("POISON", 3):
         scene.journal.violate("F9", f"{failed[_POISON].error_code}, {failed[_POISON].crashes}")
-    if len(books.journal.losses) != 3:
-        scene.journal.violate("F9", f"{len(books.journal.losses)} workers died of it")
+    if len(observed.journal.losses) != 3:
+        scene.journal.violate("F9", f"{len(observed.journal.losses)} workers died of it")
 
 
 Scenario = Callable[[Bed, Asked, Console], list[str]]

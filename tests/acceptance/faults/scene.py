@@ -95,7 +95,7 @@ class Scene:
         return worker
 
     def held(self, worker: WorkerProcess) -> int:
-        """Lanes that the books say the worker runs: the calls that it had begun, or was to."""
+        """Lanes that the database says the worker runs: the calls that it had begun, or was to."""
         return self.patiently(
             lambda: Lane.objects.filter(worker=worker.id, state=LaneState.RUNNING).count()
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 
 #: Passes all kinds of targets in half a minute.
 _SEED = os.environ.get("FAULTS_SEED", "3019")

@@ -60,7 +60,7 @@ AFTER = {
     "after-finish": "workers.attempt.lane_finish",
     "after-publish": "runs.engine.dispatch.send",
 }
-#: The message is out of the queue and on nobody's books.
+#: The message is out of the queue and on nobody's observed.
 AFTER_BRPOP = "after-brpop"
 IN_CALL = "in-call"
 #: Files that change what is sent while they exist.

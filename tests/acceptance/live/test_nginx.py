@@ -17,7 +17,7 @@ import pytest
 from django.conf import settings
 
 from batchgen.local.child import Child, Running
-from batchgen.local.place import ROOT, free_port
+from batchgen.local.local_dir import ROOT, free_port
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from runs.models import Run

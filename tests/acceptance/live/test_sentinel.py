@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 
-from batchgen.local.place import scratch
+from batchgen.local.local_dir import scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from runs.models import ProviderCall, Run, RunItem

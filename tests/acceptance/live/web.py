@@ -10,7 +10,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from batchgen.local import stack
 from batchgen.local.child import Running
-from batchgen.local.place import free_port
+from batchgen.local.local_dir import free_port
 from batchgen.local.supervisor import Supervisor
 from runs.models import Run
 from tests.acceptance.fleet import database_url

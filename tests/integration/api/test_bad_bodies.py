@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from batchgen.api.strict_json import JSONRefused, strict_loads
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 from epics.models import Project
 from runs.engine.start import RunOptions, run_start
 from tests.factories import backlog_document, client_of, project_make, user_make

@@ -15,7 +15,7 @@ from django.urls import set_script_prefix
 from pytest_django.fixtures import Settings
 
 from batchgen.asgi import Handler
-from batchgen.http.middleware import BodyLimit
+from batchgen.http.body_limit import BodyLimit
 from batchgen.http.proxies import Proxies
 from tests.factories import project_make, user_make
 

@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from batchgen.http.security_headers import DATA_POLICY, PAGES_POLICY
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 from tests.factories import client_of, user_make
 
 pytestmark = pytest.mark.django_db

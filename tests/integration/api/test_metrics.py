@@ -1,4 +1,4 @@
-"""/metrics tells of the process, the books and the queue; nobody outside sees it."""
+"""/metrics tells of the process, the database and the queue; nobody outside sees it."""
 
 from collections import defaultdict
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from rest_framework_simplejwt.tokens import AccessToken
 
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 from tests.factories import user_make
 from tests.integration.engine.world import World
 

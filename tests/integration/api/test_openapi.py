@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from jsonschema import Draft202012Validator, ValidationError  # type: ignore[import-untyped]  # it ships no types
 
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 from tests.factories import client_of
 from tests.integration.api.test_permissions import table
 

@@ -13,7 +13,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.timezone import now
 
 from batchgen.accounts.tokens import RefreshToken
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 from epics.models import Membership, Project
 from runs.engine.open_targets import all_close
 from runs.engine.start import RunOptions, run_start

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from batchgen.local import stack
-from batchgen.local.place import ROOT, free_port
+from batchgen.local.local_dir import ROOT, free_port
 from batchgen.local.postgres import Postgres
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from batchgen.doctor.redis import redis_way
-from batchgen.local.place import free_port, scratch
+from batchgen.doctor.redis import redis_transport
+from batchgen.local.local_dir import free_port, scratch
 from batchgen.local.redis import RIGHTS
 from batchgen.local.supervisor import Supervisor
 from batchgen.redis import client as redis
@@ -102,7 +102,7 @@ def test_tls_that_fails_or_checks_nothing(serve: Serve, diagnosis: Diagnosis, ho
 )
 def test_who_may_listen_on_the_way(settings: Any, host: str, code: str) -> None:
     settings.REDIS_URL = f"redis://{host}/0"
-    assert [found.code for found in redis_way()] == [code]
+    assert [found.code for found in redis_transport()] == [code]
 
 
 def test_a_replica_and_a_cluster(serve: Serve, diagnosis: Diagnosis) -> None:

@@ -66,7 +66,7 @@ def project_make(*, epics: int = 3, name: str = "Library") -> Project:
 
 
 def worker_make(name: str = "w1@test", *, lease_s: float = 60) -> Worker:
-    """A worker on the books."""
+    """A registered worker."""
     return Worker.objects.create(
         name=name, concurrency=10, lease_until=now() + timedelta(seconds=lease_s)
     )

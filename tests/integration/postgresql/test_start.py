@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from django.db import connections
 
-from batchgen.db.postgresql import fit
+from batchgen.db.postgresql import compatibility
 from batchgen.local import stack
 from batchgen.local.child import Child, logged
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 from batchgen.local.supervisor import Supervisor
 from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
@@ -58,9 +58,13 @@ def test_a_transaction_pooler_that_nobody_told_of_is_refused_in_words(
 def test_an_old_server_is_refused_in_words(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit, "LEAST_VERSION", 990000)  # no server of that age can be had here
-    with pytest.raises(fit.Unfit, match=r"too old: batchgen needs PostgreSQL 15 or newer"):
-        fit.refuse_unfit()
+    monkeypatch.setattr(
+        compatibility, "LEAST_VERSION", 990000
+    )  # no server of that age can be had here
+    with pytest.raises(
+        compatibility.IncompatibleServer, match=r"too old: batchgen needs PostgreSQL 15 or newer"
+    ):
+        compatibility.check_compatibility()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,7 @@ def test_a_pooler_that_passes_everything_on_is_known_by_its_connections(
         return psycopg.connect(url, autocommit=True, cursor_factory=psycopg.ClientCursor)
 
     with again() as connection:
-        assert fit.shares_sessions(connection, again) is expected
+        assert compatibility.shares_sessions(connection, again) is expected
 
 
 def test_a_server_without_a_pooler(transactional_db: None) -> None:
@@ -83,12 +87,12 @@ def test_a_server_without_a_pooler(transactional_db: None) -> None:
         return psycopg.connect(server(), autocommit=True)
 
     with again() as connection:
-        assert not fit.shares_sessions(connection, again)
+        assert not compatibility.shares_sessions(connection, again)
 
 
 def test_a_server_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connections["default"].settings_dict, "HOST", "/nowhere")
-    fit.refuse_unfit()
+    compatibility.check_compatibility()
 
 
 def test_before_the_migrations_a_worker_says_so_and_waits(

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from batchgen.local.place import ROOT
+from batchgen.local.local_dir import ROOT
 
 _PASSWORD = "s3cret-that-nobody-hears"
 #: Each opens Redis as a process of ours does, and prints nothing that matters.

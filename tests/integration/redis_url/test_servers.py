@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis.exceptions import RedisError
 
-from batchgen.local.place import free_port, scratch
+from batchgen.local.local_dir import free_port, scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.redis.client import connection_pool
 from batchgen.redis.url import parse

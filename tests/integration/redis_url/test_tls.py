@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from batchgen.local.place import free_port
+from batchgen.local.local_dir import free_port
 from batchgen.local.supervisor import Supervisor
 from tests.certificates import certificates
 from tests.integration.redis_url.conftest import Use

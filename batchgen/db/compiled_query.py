@@ -1,4 +1,4 @@
-"""A queryset whose SQL is made once, for one object that is read again and again.
+"""A queryset compiled to SQL once, for an object that is read again and again.
 
 Putting together the SQL of a queryset with annotations takes longer than all the rest of a read.
 Rows become objects as they always do: by Django's compiler, with each field's own converters.
@@ -15,7 +15,7 @@ from django.db.models.sql.compiler import SQLCompiler
 ModelT = TypeVar("ModelT", bound=Model)
 
 
-class Prepared(Generic[ModelT]):
+class CompiledQuery(Generic[ModelT]):
     """Reads a queryset with another value in the place of a given one; safe from any thread."""
 
     def __init__(self, queryset: "QuerySet[ModelT]", *, given: object) -> None:

@@ -1,4 +1,4 @@
-"""What the database and the provider's own book of calls say after a schedule (I1 to I11, I13)."""
+"""What the database and the provider's own call log say after a schedule (I1 to I11, I13)."""
 
 import time
 from collections import Counter, defaultdict
@@ -44,7 +44,7 @@ class SeenCall:
 
 
 @dataclass(kw_only=True)
-class Books:
+class Observed:
     """Everything that is known after a schedule."""
 
     journal: Journal
@@ -74,7 +74,7 @@ class Books:
         return sorted((c for calls in self.calls.values() for c in calls), key=lambda c: c.begun)
 
 
-def books_of(scene: Scene, *, complete: bool = True) -> Books:
+def observe(scene: Scene, *, complete: bool = True) -> Observed:
     """Check every invariant; what does not hold is in the journal's violations.
 
     Args:
@@ -93,7 +93,7 @@ def books_of(scene: Scene, *, complete: bool = True) -> Books:
     _check_calls(journal, calls, extra)
     _check_concurrency(scene, runs, calls, {str(epic.id): epic.run_id for epic in epics})
     _check_controls(journal, calls, {str(epic.id): epic.run_id for epic in epics})
-    books = Books(
+    observed = Observed(
         journal=journal,
         lanes=scene.lanes,
         runs=runs,
@@ -104,8 +104,8 @@ def books_of(scene: Scene, *, complete: bool = True) -> Books:
         extra=extra,
         seconds=time.monotonic() - journal.begun,
     )
-    _check_recovery(books)
-    return books
+    _check_recovery(observed)
+    return observed
 
 
 def _seen(calls: Iterable[dict[str, Any]]) -> dict[str, list[SeenCall]]:
@@ -225,7 +225,7 @@ def _check_calls(journal: Journal, calls: dict[str, list[SeenCall]], extra: list
     )
     for marker, mine in calls.items():
         if len(mine) > intents[marker]:
-            journal.violate("I4", f"{marker}: {len(mine)} calls, {intents[marker]} on the books")
+            journal.violate("I4", f"{marker}: {len(mine)} calls, {intents[marker]} recorded")
         counted = [call for call in mine if call.status != 429]
         if len(counted) > _MOST_CALLS:
             journal.violate("I4", f"{marker}: {len(counted)} calls, the cap is {_MOST_CALLS}")
@@ -298,18 +298,18 @@ def recovery_s(step: Step, calls: list[SeenCall], *, lanes: int) -> float | None
     return min(starts) - free if starts else None
 
 
-def _check_recovery(books: Books) -> None:
+def _check_recovery(observed: Observed) -> None:
     """I8."""
-    journal = books.journal
+    journal = observed.journal
     for step in journal.steps:
         kinds = " & ".join(step.kinds)
         if step.allowed_s is not None:
-            took_s = books.recovery_s(step)
+            took_s = observed.recovery_s(step)
             if took_s is None or took_s > step.allowed_s:
                 told = "never" if took_s is None else f"{took_s:.1f} s"
                 journal.violate("I8", f"{kinds}: {told}, allowed {step.allowed_s:g} s")
         if step.no_pause_s is not None and step.allowed_s is not None:
-            starts = [c.begun for c in books._all_calls() if step.holds(c.begun, c.begun)]
+            starts = [c.begun for c in observed._all_calls() if step.holds(c.begun, c.begun)]
             edges = [step.begun, *starts, step.ended]
             longest = max(b - a for a, b in pairwise(edges))
             if longest > step.no_pause_s:

@@ -1,4 +1,4 @@
-"""What is refused at the start: a server, or something before it, that would fail later on.
+"""Which PostgreSQL servers and poolers are refused at start, because they would fail later.
 
 A server that is away is no reason: it is waited for.
 """
@@ -24,15 +24,15 @@ _POOLER = (
 )
 
 
-class Unfit(Exception):
+class IncompatibleServer(Exception):
     """batchgen cannot work there; the message says why and what to do."""
 
 
-def refuse_unfit() -> None:
+def check_compatibility() -> None:
     """Look at what DATABASE_URL leads to, where it answers.
 
     Raises:
-        Unfit: it is too old, or a transaction pooler that was not told of.
+        IncompatibleServer: it is too old, or a transaction pooler that was not told of.
     """
     try:
         with connect() as connection:
@@ -40,10 +40,10 @@ def refuse_unfit() -> None:
             if not settings.DATABASE_POOLED and (
                 swallows_options(connection) or shares_sessions(connection, connect)
             ):
-                raise Unfit(_POOLER)
+                raise IncompatibleServer(_POOLER)
     except psycopg.Error as error:
         if refuses_options(error):
-            raise Unfit(_POOLER) from error
+            raise IncompatibleServer(_POOLER) from error
         log.warning("PostgreSQL could not be looked at: %s", error)
 
 
@@ -61,12 +61,12 @@ def version(connection: psycopg.Connection) -> str:
     """The server's, for people.
 
     Raises:
-        Unfit: it is too old.
+        IncompatibleServer: it is too old.
     """
     number = connection.info.server_version
     shown = f"PostgreSQL {number // 10000}.{number % 10000}"
     if number < LEAST_VERSION:
-        raise Unfit(f"{shown} is too old: batchgen needs PostgreSQL 15 or newer.")
+        raise IncompatibleServer(f"{shown} is too old: batchgen needs PostgreSQL 15 or newer.")
     return shown
 
 

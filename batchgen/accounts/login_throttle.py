@@ -1,4 +1,4 @@
-"""Sign-in takes patience: tries are counted in PostgreSQL, for the API and the admin alike.
+"""Login throttling: failed sign-ins are counted in PostgreSQL, for the API and the admin alike.
 
 A try counts before the password is looked at, so that many at the same time count as many, and
 is taken back when it was right. Counted are the pair of name and address, which a guesser meets
@@ -52,8 +52,10 @@ class ThrottledBackend(ModelBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> User | None:
-        """Raises:
-        Throttled: there were too many wrong tries lately.
+        """The user, if the password is right; None if not.
+
+        Raises:
+            Throttled: too many wrong tries of late.
         """
         address = client_address(request)
         keys = _keys(username or "", address)

@@ -1,4 +1,4 @@
-"""Bodies that are too large are refused before they are stored or parsed."""
+"""Request bodies that are too large or too slow are refused before they are stored or parsed."""
 
 import asyncio
 import json

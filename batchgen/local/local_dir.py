@@ -1,4 +1,4 @@
-"""`.local/`: what a clone keeps between runs, for one command at a time."""
+"""`.local/`: the state of a clone's own servers, locked by one command at a time."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""What must fit together in a backlog's document: codes, references, dependencies."""
+"""Consistency of a backlog document: unique codes, known references, no dependency cycles."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def dependency_cycle(dependencies: dict[str, list[str]]) -> str | None:
     return None
 
 
-def document_misfits(document: dict[str, Any]) -> Iterator[Problem]:
+def inconsistencies(document: dict[str, Any]) -> Iterator[Problem]:
     """What does not fit together. The shape may be wrong too, so nothing is taken for granted."""
     cards = list(_entries(document, "cards"))
     epics = list(_entries(document, "epics"))
