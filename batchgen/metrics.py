@@ -2,7 +2,7 @@
 
 Each process tells of itself: web at /metrics (`runs.reads.exposition`), a worker on a port of its
 own (BATCHGEN_WORKER_METRICS_PORT). Runs keep theirs in `runs.run_metrics`, workers in
-`workers.worker_metrics`, providers in `providers.call_metrics`.
+`workers.worker_metrics`.
 """
 
 from prometheus_client import Counter, Histogram

@@ -70,8 +70,9 @@ def summary(observed: Observed) -> str:
     told = ", ".join(f"{number} {name}" for name, number in statuses.items() if number)
     journal = observed.journal
     return (
-        f"{len(observed.runs)} runs in {observed.seconds:.0f} s: {told} (PENDING ones are those that a "
-        f"cancel left to its retry). {calls} calls, {faulty} of them failed by the provider; "
+        f"{len(observed.runs)} runs in {observed.seconds:.0f} s: {told} (PENDING ones are those "
+        f"that a cancel left to its retry). {calls} calls, {faulty} of them failed by the "
+        "provider; "
         f"{len(journal.losses)} kills and {len(journal.freezes)} freezes with "
         f"{journal.in_flight_at_losses()} calls in flight; {len(journal.controls)} pauses and "
         "cancels."
