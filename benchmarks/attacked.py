@@ -20,7 +20,7 @@ from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import AccessToken
 
 from batchgen.local import stack
-from batchgen.local.place import free_port, scratch
+from batchgen.local.local_dir import free_port, scratch
 from benchmarks import attackers, runs
 from benchmarks.api_clients import Task
 from benchmarks.backlogs import project_create

@@ -254,7 +254,7 @@ def lanes_reclaim(*, orphans: Iterable[str] = (), judge: bool = True) -> list[di
     """Take epics back from workers that are gone; a row for each lane.
 
     Args:
-        orphans: `lane.fencing_token` of claims that PostgreSQL says the calling worker holds but does
+        orphans: `lane.fencing_token` of claims that the calling worker holds in PostgreSQL and does
             not run.
         judge: a lease that ran out means that its worker is dead.
     """

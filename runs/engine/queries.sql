@@ -842,7 +842,7 @@ WHERE run.completed_at IS NULL
 
 -- worker_beat --
 -- Renew a worker's lease, write down how far its attempts are where that changed, and tell it
--- which lanes are its own by the books, and for how long.
+-- which lanes it runs as PostgreSQL sees it, and for how long.
 WITH beat AS (
     UPDATE runs_worker
     SET heartbeat_at = clock_timestamp(), stopped_at = NULL,
