@@ -7,9 +7,10 @@ lease and reports progress, the other runs the reconciler.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -32,7 +33,7 @@ from runs.engine.reconciler import LostMessageDetector, Round
 from runs.models import Worker
 from workers.attempt import Attempt, attempt_begin
 from workers.clients import Clients
-from workers.permits import FirstCall, Permits
+from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CLAIMED, CallTimes, Reached
 from workers.slots import Slots
 
@@ -137,17 +138,10 @@ class WorkerProcess:
     def _work(self, fence: Fence, first: FirstCall, due_at: float | None) -> None:
         # A claimed epic's call must begin at once: a pause counts on it.
         client = self._clients.of(first.provider)
-        if due_at is not None:
-            self._stopping.wait(min(due_at - database_now().timestamp(), settings.SLOT_WAIT_S))
-        if self._stopping.is_set():
-            raise Stopping
-        permit = self._permits.first(first, patience_s=settings.SLOT_WAIT_S)
+        permit = self._first_permit(first, due_at)
         if isinstance(permit, TryLater):
             lane_park(fence=fence, reason=permit.reason, wait_s=permit.seconds)
             return
-        if self._stopping.is_set():
-            permit.unused()
-            raise Stopping
         attempt = attempt_begin(
             fence=fence,
             worker_id=self.id,
@@ -159,13 +153,28 @@ class WorkerProcess:
         )
         if attempt is None:
             log.debug("late or doubled: lane %s.%s", fence.lane_id, fence.fencing_token)
-            return
-        self._attempts[fence.lane_id] = attempt
+        else:
+            self._run(attempt)
+
+    def _first_permit(self, first: FirstCall, due_at: float | None) -> Permit | TryLater:
+        if due_at is not None:
+            self._stopping.wait(min(due_at - database_now().timestamp(), settings.SLOT_WAIT_S))
+        if self._stopping.is_set():
+            raise Stopping
+        permit = self._permits.first(first, patience_s=settings.SLOT_WAIT_S)
+        if isinstance(permit, Permit) and self._stopping.is_set():
+            permit.unused()
+            raise Stopping
+        return permit
+
+    def _run(self, attempt: Attempt) -> None:
+        lane_id = attempt.fence.lane_id
+        self._attempts[lane_id] = attempt
         try:
             attempt.run()
         finally:
-            if self._attempts.get(fence.lane_id) is attempt:
-                del self._attempts[fence.lane_id]
+            if self._attempts.get(lane_id) is attempt:
+                del self._attempts[lane_id]
 
     def drain(self) -> None:
         """Take no new epics; those under way have the grace period to end, then are given back."""
@@ -190,6 +199,22 @@ class WorkerProcess:
     def heartbeat(self) -> None:
         """Renew the lease, report progress, and find lanes that nobody here runs."""
         mine = dict(self._attempts)
+        rows = self._renew_lease(mine)
+        self._note_heartbeat()
+        self._slots.users = QUERIES.fetch("users_at_work", {})[0]["users"]
+        held = {(row["lane_id"], row["fencing_token"]) for row in rows if not row["cancel"]}
+        for attempt in mine.values():
+            if (attempt.fence.lane_id, attempt.fence.fencing_token) not in held:
+                # To be cancelled, stale, or ending just now: then there is no call to abort.
+                attempt.abort()
+        self._orphans = [
+            message_id(row["lane_id"], row["fencing_token"])
+            for row in rows
+            if row["age_s"] > _ORPHAN_AFTER_S and row["lane_id"] not in self._attempts
+        ]
+
+    def _renew_lease(self, mine: Mapping[int, Attempt]) -> list[dict[str, Any]]:
+        """Renew it, and say how far each attempt is that got on; the lanes that this worker has."""
         reached = {attempt.fence: attempt.progress.reached() for attempt in mine.values()}
         news = [
             {**fence.params(), "item_id": str(fence.item_id), **asdict(now)}
@@ -205,19 +230,8 @@ class WorkerProcess:
                 "reached": Jsonb(news),
             },
         )
-        self._note_heartbeat()
-        self._slots.users = QUERIES.fetch("users_at_work", {})[0]["users"]
         self._reported = reached
-        held = {(row["lane_id"], row["fencing_token"]) for row in rows if not row["cancel"]}
-        for attempt in mine.values():
-            if (attempt.fence.lane_id, attempt.fence.fencing_token) not in held:
-                # To be cancelled, overtaken, or ending just now: then there is no call to abort.
-                attempt.abort()
-        self._orphans = [
-            message_id(row["lane_id"], row["fencing_token"])
-            for row in rows
-            if row["age_s"] > _ORPHAN_AFTER_S and row["lane_id"] not in self._attempts
-        ]
+        return rows
 
     def reconcile(self) -> Round:
         """One round of the reconciler, and what the limiter was not told yet."""

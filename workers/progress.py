@@ -27,25 +27,25 @@ _WEIGHT = 0.2
 _EXPECTED_PART = 0.9
 
 #: Calls that take about as long: their model, and `Request.alike`.
-Kind = tuple[str, str]
+CallGroup = tuple[str, str]
 
 
 class CallTimes:
-    """What this worker's calls took of late, by their kind; safe from any thread."""
+    """What this worker's calls took of late, by their group; safe from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seconds: dict[Kind, float] = {}
+        self._seconds: dict[CallGroup, float] = {}
 
-    def learn(self, kind: Kind, seconds: float) -> None:
+    def learn(self, group: CallGroup, seconds: float) -> None:
         """A call was answered after so long."""
         with self._lock:
-            before = self._seconds.get(kind, seconds)
-            self._seconds[kind] = before + _WEIGHT * (seconds - before)
+            before = self._seconds.get(group, seconds)
+            self._seconds[group] = before + _WEIGHT * (seconds - before)
 
-    def expected_s(self, kind: Kind) -> float | None:
+    def expected_s(self, group: CallGroup) -> float | None:
         """What the next one may take; None before the first."""
-        return self._seconds.get(kind)
+        return self._seconds.get(group)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,8 +80,8 @@ class Progress:
         self._stage_began = clock()
         #: Of the stages before this one.
         self._stage_ms: Mapping[str, int] = {}
-        #: Since when a call of which kind is under way.
-        self._call: tuple[Kind, float] | None = None
+        #: Since when a call of which group is under way.
+        self._call: tuple[CallGroup, float] | None = None
         #: How much of the stage its calls so far were.
         self._part = 0.0
 
@@ -92,16 +92,16 @@ class Progress:
         self._part = 0.0
 
     @contextmanager
-    def call(self, kind: Kind) -> Iterator[None]:
+    def call(self, group: CallGroup) -> Iterator[None]:
         """A call is under way. Where it is answered, its time counts for the next ones."""
         began = self._clock()
-        self._call = (kind, began)
+        self._call = (group, began)
         try:
             yield
         finally:
             self._part, _ = self._of_call()
             self._call = None
-        self._times.learn(kind, self._clock() - began)
+        self._times.learn(group, self._clock() - began)
 
     def reached(self) -> Reached:
         """How far it is now, with what the stages before this one took."""
@@ -132,9 +132,9 @@ class Progress:
         call = self._call
         if call is None:
             return self._part, None
-        kind, began = call
+        group, began = call
         elapsed_s = self._clock() - began
-        expected_s = self._times.expected_s(kind)
+        expected_s = self._times.expected_s(group)
         part = _part(elapsed_s, expected_s or TYPICAL_EPIC_MS / 1000)
         left_ms = round(elapsed_s * (1 / part - 1) * 1000) if expected_s and part else None
         return max(part, self._part), left_ms

@@ -319,11 +319,11 @@ FINISHING = (
         "a refused message sends no other",
         "workers/process.py",
         '            log.debug("late or doubled: lane %s.%s", fence.lane_id, fence.fencing_token)\n'
-        "            return\n",
+        "        else:\n",
         "            from runs.engine.dispatch import Link, send\n\n"
         "            send([Link(run_id=self.id, item_id=fence.item_id, lane_id=fence.lane_id,"
         ' fencing_token=fence.fencing_token + 1, priority="NORMAL", code="", title="")])\n'
-        "            return\n",
+        "        else:\n",
         f"{WORKER}test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none",
     ),
     _mutant(
@@ -336,8 +336,8 @@ FINISHING = (
     _mutant(
         "no epic is claimed before calls can be made",
         "workers/process.py",
-        "        client = self._clients.of(first.provider)\n        if due_at",
-        "        client = self._clients\n        if due_at",
+        "        client = self._clients.of(first.provider)\n",
+        "        client = self._clients\n",
         f"{WORKER}test_no_epic_is_claimed_before_calls_can_be_made",
     ),
 )

@@ -4,9 +4,9 @@ import pytest
 
 from content.pipeline import StageBegun
 from runs.states import ItemStage
-from workers.progress import CallTimes, Kind, Progress
+from workers.progress import CallGroup, CallTimes, Progress
 
-KIND: Kind = ("claude", "standard generate")
+GROUP: CallGroup = ("claude", "standard generate")
 
 
 class Clock:
@@ -50,10 +50,10 @@ def test_each_stage_begins_further_on(clock: Clock, times: CallTimes) -> None:
 
 
 def test_a_call_goes_on_evenly_and_never_stands_at_its_end(clock: Clock, times: CallTimes) -> None:
-    times.learn(KIND, 10.0)
+    times.learn(GROUP, 10.0)
     progress = Progress(times, clock)
     progress.enter(StageBegun(name="component-generation"))
-    with progress.call(KIND):
+    with progress.call(GROUP):
         expected = percents(progress, clock, step_s=1, steps=11)
         assert expected == sorted(set(expected))
         assert max(expected) - min(expected) > 60
@@ -69,7 +69,7 @@ def test_a_call_goes_on_evenly_and_never_stands_at_its_end(clock: Clock, times: 
 def test_a_second_call_of_a_stage_does_not_go_back(clock: Clock, times: CallTimes) -> None:
     progress = Progress(times, clock)
     progress.enter(StageBegun(name="component-generation"))
-    with progress.call(KIND):
+    with progress.call(GROUP):
         clock.now += 10
     before = progress.reached().stage_percent
     with progress.call(("claude", "standard enlarge")):
@@ -79,11 +79,11 @@ def test_a_second_call_of_a_stage_does_not_go_back(clock: Clock, times: CallTime
 def test_what_is_left_is_told_once_such_calls_are_known(clock: Clock, times: CallTimes) -> None:
     progress = Progress(times, clock)
     progress.enter(StageBegun(name="component-generation"))
-    with progress.call(KIND):
+    with progress.call(GROUP):
         clock.now += 8
         assert progress.reached().remaining_ms is None
-    assert times.expected_s(KIND) == 8
-    with progress.call(KIND):
+    assert times.expected_s(GROUP) == 8
+    with progress.call(GROUP):
         clock.now += 2
         early = progress.reached().remaining_ms
         clock.now += 4
@@ -102,20 +102,20 @@ def test_calls_that_were_not_answered_teach_nothing(clock: Clock, times: CallTim
     progress = Progress(times, clock)
 
     def fail() -> None:
-        with progress.call(KIND):
+        with progress.call(GROUP):
             clock.now += 300
             raise ConnectionError
 
     with pytest.raises(ConnectionError):
         fail()
-    assert times.expected_s(KIND) is None
+    assert times.expected_s(GROUP) is None
 
 
 def test_the_expected_time_follows_the_calls(times: CallTimes) -> None:
-    times.learn(KIND, 10)
+    times.learn(GROUP, 10)
     for _ in range(30):
-        times.learn(KIND, 20)
-    expected = times.expected_s(KIND)
+        times.learn(GROUP, 20)
+    expected = times.expected_s(GROUP)
     assert expected is not None
     assert 19 < expected < 20
     assert times.expected_s(("claude", "concise generate")) is None
