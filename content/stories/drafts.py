@@ -79,29 +79,33 @@ def _draft(epic_code: str, position: int, story: Story) -> StoryDraft:
 def cleaned(story: StoryDraft) -> StoryDraft:
     """The story as it is stored: each text on one line, criteria that say something once, nothing
     larger than the limits of a backlog. What had to be cut stands among its defects."""
+    whole = _tidied(story)
+    excess = tuple(_excess(whole))
+    return _shortened(whole, excess) if excess else whole
+
+
+def _tidied(story: StoryDraft) -> StoryDraft:
     notes = paragraphs(story.technical_notes) if story.technical_notes else ""
     criteria = map(one_line, story.acceptance_criteria)
-    distinct = tuple(dict.fromkeys(text for text in criteria if has_words(text)))
-    whole = replace(
+    return replace(
         story,
         title=one_line(story.title).rstrip("."),
         user_story=one_line(story.user_story),
         persona=one_line(story.persona),
-        acceptance_criteria=distinct,
+        acceptance_criteria=tuple(dict.fromkeys(text for text in criteria if has_words(text))),
         technical_notes=notes or None,
     )
-    excess = tuple(_excess(whole))
-    if not excess:
-        return whole
+
+
+def _shortened(story: StoryDraft, excess: tuple[StoryDefect, ...]) -> StoryDraft:
+    criteria = story.acceptance_criteria[: bounds.LIST_ENTRIES]
     return replace(
-        whole,
-        title=shortened(whole.title, bounds.TITLE_CHARS),
-        user_story=shortened(whole.user_story, bounds.TEXT_CHARS),
-        persona=shortened(whole.persona, bounds.NAME_CHARS),
-        acceptance_criteria=tuple(
-            [shortened(text, bounds.CRITERION_CHARS) for text in distinct[: bounds.LIST_ENTRIES]]
-        ),
-        technical_notes=shortened(notes, bounds.TEXT_CHARS) or None,
+        story,
+        title=shortened(story.title, bounds.TITLE_CHARS),
+        user_story=shortened(story.user_story, bounds.TEXT_CHARS),
+        persona=shortened(story.persona, bounds.NAME_CHARS),
+        acceptance_criteria=tuple([shortened(text, bounds.CRITERION_CHARS) for text in criteria]),
+        technical_notes=shortened(story.technical_notes or "", bounds.TEXT_CHARS) or None,
         defects=story.defects + excess,
     )
 

@@ -26,27 +26,46 @@ def post_process(
     Args:
         written: how many stories the answer had; those beyond MAX_STORIES_OF_EPIC are gone.
     """
-    distinct: dict[str, StoryDraft] = {}
-    for story in map(cleaned, stories):
-        key = comparable(story.user_story)
-        distinct[key] = _merged(distinct[key], story) if key in distinct else story
-    standing = [want_of(story.user_story) for story in kept]
-    needed = [story for story in distinct.values() if not _stands(story, standing)]
+    distinct = _distinct(stories)
+    needed = _needed(distinct, kept)
     best = _best(needed, most)
-    beyond = len(needed) - len(best) + written - len(stories)
-    counts = {
-        "duplicate {} merged": len(stories) - len(distinct),
-        "duplicate {} left out for an edited one": len(distinct) - len(needed),
-        f"{{}} left out, beyond the {most} that are wanted": beyond,
-    }
-    notes = tuple(
-        f"{count} {what.format('story was' if count == 1 else 'stories were')}"
-        for what, count in counts.items()
-        if count
+    notes = _left_out_notes(
+        merged=len(stories) - len(distinct),
+        needless=len(distinct) - len(needed),
+        beyond=len(needed) - len(best) + written - len(stories),
+        most=most,
     )
     if notes:
         best = list(renumber(epic_code, best))
     return tuple(best), notes + _cut_notes(best)
+
+
+def _distinct(stories: tuple[StoryDraft, ...]) -> list[StoryDraft]:
+    """Cleaned, and of those that say the same the first, with the others' criteria."""
+    found: dict[str, StoryDraft] = {}
+    for story in map(cleaned, stories):
+        key = comparable(story.user_story)
+        found[key] = _merged(found[key], story) if key in found else story
+    return list(found.values())
+
+
+def _needed(stories: list[StoryDraft], kept: tuple[KeptStory, ...]) -> list[StoryDraft]:
+    """Those that want something else than the kept ones."""
+    standing = [want_of(story.user_story) for story in kept]
+    return [story for story in stories if not _stands(story, standing)]
+
+
+def _left_out_notes(*, merged: int, needless: int, beyond: int, most: int) -> tuple[str, ...]:
+    counts = {
+        "duplicate {} merged": merged,
+        "duplicate {} left out for an edited one": needless,
+        f"{{}} left out, beyond the {most} that are wanted": beyond,
+    }
+    return tuple(
+        f"{count} {what.format('story was' if count == 1 else 'stories were')}"
+        for what, count in counts.items()
+        if count
+    )
 
 
 def _best(stories: list[StoryDraft], most: int) -> list[StoryDraft]:
