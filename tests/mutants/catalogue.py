@@ -1407,7 +1407,8 @@ ANSWERS = (
     _mutant(
         "answers: what is stored comes in again",
         "content/stories/drafts.py",
-        '        technical_notes=shortened(story.technical_notes or "", bounds.TEXT_CHARS) or None,\n',
+        '        technical_notes=shortened(story.technical_notes or "", bounds.TEXT_CHARS)'
+        " or None,\n",
         "",
         f"{_ENGINE}test_any_answer.py::test_what_is_stored_comes_in_again",
     ),
