@@ -1,19 +1,31 @@
 """A gate in Redis: one provider account and pool of models, for all workers.
 
-gate.lua decides; here is what goes into it and what comes out, as JSON.
+The script in lua/ decides; here is what goes into it and what comes out, as JSON with the names of
+limiter/values.py.
 """
 
 import json
-from dataclasses import astuple
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import redis
 
 from limiter.keys import CLOSED_MOST_S, gate_keys
-from limiter.values import Amounts, Ceilings, Grants, Report
+from limiter.values import (
+    DIMENSIONS,
+    Amounts,
+    Ceilings,
+    Grants,
+    PermitRequest,
+    Report,
+    Settlement,
+)
 
-_SOURCE = Path(__file__).with_suffix(".lua").read_text()
+#: The parts of the script, in their order.
+_PARTS = ("keys", "state", "buckets", "closing", "cache", "queues", "processes", "turns", "main")
+_LUA = Path(__file__).with_name("lua")
+_SOURCE = "\n".join((_LUA / f"{part}.lua").read_text() for part in _PARTS)
 #: So many requests of a run are told of with their sizes; no more of them are granted at once.
 _SIZED = 16
 
@@ -36,61 +48,81 @@ class Gate:
         Raises:
             redis.RedisError: Redis is away; nothing is granted.
         """
-        answer: Any = json.loads(
-            self._script(keys=self.keys, args=[json.dumps(self._said(report, now))])
-        )
+        said = json.dumps(_report_json(report, self._ceilings, now))
+        answer: Any = json.loads(self._script(keys=self.keys, args=[said]))
         return Grants(
-            granted=tuple((run, Amounts(*cost)) for run, cost in answer.get("granted", ())),
+            granted=tuple(
+                (grant["run"], Amounts(*map(grant["amounts"].get, DIMENSIONS)))
+                for grant in answer.get("granted", ())
+            ),
             now=float(answer["now"]),
-            wait_s=answer["wait"],
+            wait_s=answer["wait_s"],
             reason=answer["reason"],
-            queues_s=answer.get("queues", {}),
-            refusals=answer["closings"],
+            queues_s=answer["queues_s"],
+            refusals=answer["refusals"],
             fresh=answer["fresh"],
         )
 
-    def _said(self, report: Report, now: float | None) -> dict[str, object]:
-        ceilings = self._ceilings
-        return {
-            "now": now,
-            "process": report.process,
-            "lease": report.lease_s,
-            "burst": ceilings.burst_s,
-            "closed_most": CLOSED_MOST_S,
-            "slots": ceilings.slots,
-            "ceilings": {
-                "requests": ceilings.requests,
-                "input": ceilings.input_tokens,
-                "output": ceilings.output_tokens,
-            },
-            "held": report.held,
-            "lines": [
-                (
-                    run,
-                    wants[0].rank,
-                    len(wants),
-                    [
-                        (w.input_tokens, w.output_cap, w.size_key, w.cache_key)
-                        for w in wants[:_SIZED]
-                    ],
-                    wants[0].user,
-                    wants[0].weight,
-                )
-                for run, wants in report.waiting.items()
-            ],
-            "settled": [
-                (
-                    done.reservation.amounts,
-                    done.used,
-                    done.reservation.request.input_tokens,
-                    done.reservation.request.size_key,
-                    done.reservation.request.cache_key,
-                    done.reservation.at,
-                    done.learn,
-                )
-                for done in report.settlements
-            ],
-            "limits": {**report.limits, "age": report.limits_age_s} if report.limits else None,
-            "closed": report.closing and astuple(report.closing),
-            "overloaded": report.overloaded_at,
-        }
+
+def _report_json(report: Report, ceilings: Ceilings, now: float | None) -> dict[str, object]:
+    """What is None is left out."""
+    said: dict[str, object] = {
+        "process": report.process,
+        "lease_s": report.lease_s,
+        "burst_s": ceilings.burst_s,
+        "closed_most_s": CLOSED_MOST_S,
+        "slots": ceilings.slots,
+        "ceilings": _amounts_json(
+            Amounts(ceilings.requests, ceilings.input_tokens, ceilings.output_tokens)
+        ),
+        "held": report.held,
+        "waiting": [_waiting_json(requests) for requests in report.waiting.values()],
+        "settled": [_settlement_json(settlement) for settlement in report.settlements],
+        "overloaded_at": report.overloaded_at,
+    }
+    if now is not None:
+        said["now"] = now
+    if report.limits:
+        said["limits"] = {name: window._asdict() for name, window in report.limits.items()}
+        said["limits_age_s"] = report.limits_age_s
+    if report.closing:
+        said["closing"] = asdict(report.closing)
+    return said
+
+
+def _amounts_json(amounts: Amounts) -> dict[str, int]:
+    return dict(zip(DIMENSIONS, amounts, strict=True))
+
+
+def _waiting_json(requests: list[PermitRequest]) -> dict[str, object]:
+    """A run's requests that wait: how many, and the sizes of the first."""
+    first = requests[0]
+    return {
+        "run": first.run,
+        "rank": first.rank,
+        "user": first.user,
+        "weight": first.weight,
+        "count": len(requests),
+        "sizes": [
+            {
+                "input_tokens": request.input_tokens,
+                "output_cap": request.output_cap,
+                "size_key": request.size_key,
+                "cache_key": request.cache_key,
+            }
+            for request in requests[:_SIZED]
+        ],
+    }
+
+
+def _settlement_json(settlement: Settlement) -> dict[str, object]:
+    reservation = settlement.reservation
+    return {
+        "reserved": _amounts_json(reservation.amounts),
+        "used": _amounts_json(settlement.used),
+        "input_tokens": reservation.request.input_tokens,
+        "size_key": reservation.request.size_key,
+        "cache_key": reservation.request.cache_key,
+        "at": reservation.at,
+        "learn": settlement.learn,
+    }

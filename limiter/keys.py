@@ -1,12 +1,8 @@
-"""The keys of a gate in Redis; gate.lua says what stands in each."""
+"""The keys of a gate in Redis; lua/keys.lua says what stands in each."""
 
 from batchgen.redis import client as redis
 
-_PARTS = (
-    *("gate", "lines", "alive", "wants", "waited", "unaged", "warm", "warming"),
-    # Those of the queues of users and of their runs begin with it.
-    "queue",
-)
+_PARTS = ("state", "processes", "leases")
 #: Nobody closes a gate for longer; what is stored beyond that is no closing.
 CLOSED_MOST_S = 31 * 86_400.0
 
@@ -17,4 +13,4 @@ def gate_keys(name: str) -> list[str]:
     Raises:
         psycopg.Error: as `batchgen.redis.client.prefix`.
     """
-    return [redis.key(f"limit:{{{name}}}:{part}") for part in _PARTS]
+    return [redis.key(f"gate:{{{name}}}:{part}") for part in _PARTS]

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 
 from batchgen.redis import client as redis
+from limiter.keys import gate_keys
 from limiter.permit_queue import TryLater
 from providers.errors import RateLimited
 from providers.registry import limit_pool
@@ -70,7 +71,7 @@ def test_after_a_lost_redis_the_gate_is_closed_for_what_is_left(step_s: float) -
     redis.client().flushdb()
     permits = permits_make()
     waits_for(permits)
-    gate = redis.client().hgetall(redis.key(f"limit:{{{limit_pool(FIRST.model)}}}:gate"))
+    gate = redis.client().hgetall(gate_keys(limit_pool(FIRST.model))[0])
     seconds, micros = redis.client().time()
     left_s = float(gate[b"closed_until"]) - seconds - micros / 1e6
     assert gate[b"closed_reason"] == b"RATE_LIMITED"

@@ -6,10 +6,8 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from batchgen.redis import client as redis
-from limiter.gate import Gate
 from limiter.values import Ceilings, PermitRequest
-from tests.integration.limiter.world import Clock, Process, gates, request
+from tests.integration.limiter.world import Clock, Process, gates, queues_of, request
 
 #: 20 a second.
 REQUESTS = Ceilings(requests=1200)
@@ -80,8 +78,7 @@ def test_who_waits_for_the_cache_holds_no_other_user_up() -> None:
         process, other = Process(gate, clock), Process(gate, clock, "w2")
         warmed(process)
         other.get(*[request("a", cache_key="new", user="a") for _ in range(30)])
-        queue = redis.key(f"limit:{{{gate.name}}}:queue:turns")
-        assert redis.client().zscore(queue, "a") is None
+        assert "a" not in queues_of(gate)[""]["standing"]
         begun = clock.now
         process.join(*[request("b", user="b") for _ in range(30)])
         ask_on(clock, process, other, permits=40)
@@ -129,27 +126,6 @@ def test_what_is_told_of_a_queue_is_the_users_own() -> None:
         assert process.grants
         assert process.grants.queues_s["b"] <= 2 * 10 / 20
         assert process.grants.queues_s["a"] > 15
-
-
-class OlderGate(Gate):
-    """As workers of before there were users ask."""
-
-    def _said(self, report: object, now: float | None) -> dict[str, object]:
-        said = super()._said(report, now)  # type: ignore[arg-type]
-        lines = said["lines"]
-        assert isinstance(lines, list)
-        return {**said, "lines": [line[:4] for line in lines]}
-
-
-def test_a_worker_from_before_there_were_users_is_served() -> None:
-    with gates(REQUESTS) as (gate, clock):
-        process = Process(gate, clock)
-        warmed(process)
-        old = Process(OlderGate(redis.client(), gate.name, REQUESTS), clock, "old")
-        old.join(*[request("a", user="a") for _ in range(20)])
-        process.join(*[request("b", user="b") for _ in range(20)])
-        ask_on(clock, old, process, permits=60)
-        assert 20 <= len(old.permits) <= 40
 
 
 @dataclass(frozen=True, kw_only=True)

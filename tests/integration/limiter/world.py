@@ -1,8 +1,10 @@
 """A gate in the real Redis under a clock that the test moves, and processes that ask it."""
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import cast
 
 from batchgen.redis import client as redis
 from limiter.gate import Gate
@@ -99,6 +101,14 @@ class Process:
                     learn=learn and used is not None,
                 )
             )
+
+
+def queues_of(gate: Gate) -> dict[str, dict[str, dict[str, float]]]:
+    """The gate's queues as Redis has them; "" is that of users."""
+    queues: dict[str, dict[str, dict[str, float]]] = json.loads(
+        cast("bytes", redis.client().hget(gate.keys[0], "queues"))
+    )
+    return queues
 
 
 @contextmanager
