@@ -228,6 +228,19 @@ def test_what_no_epic_can_help_stops_the_run_and_burns_none(
     assert_counted(run)
 
 
+def test_the_permit_of_a_call_that_cannot_be_sent_goes_back() -> None:
+    world = World.make(epics=1, lanes=1)
+    with closing(
+        ProviderClient(api_key="k", base_url="http://[::1", timeout_s=5, max_connections=8)
+    ) as client:
+        attempt = _attempt(world, client)
+        attempt.run()
+    assert Run.objects.get().error_code == "PROVIDER_ADDRESS"
+    attempt._caller._permits.flush()
+    (limits,) = limits_read({world.run.model: limit_pool(world.run.model)})
+    assert limits.in_flight == 0
+
+
 @pytest.mark.parametrize("kind", ["too_long", "long_context"])
 def test_a_prompt_that_is_too_long_fails_its_epic_and_closes_no_gate(
     client: ProviderClient, simulator: Simulator, kind: str
