@@ -1,8 +1,6 @@
 """The backlog's JSON: what is shown of projects, cards, epics and stories, and what may be sent."""
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
-# ruff: noqa: N815 - a field's name is its key in the JSON
-
 from typing import Any
 
 from rest_framework import serializers

@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from runs.models import ProviderCall, RunItem
 from runs.reads.eta import duration_text
+from runs.reads.items import tokens_read
 from runs.reads.progress import RunProgress
 
 
@@ -15,10 +16,10 @@ def lines_cell(texts: Iterable[str]) -> SafeString | str:
 
 
 def tokens_cell(spent: RunProgress | RunItem | ProviderCall) -> str:
-    parts = (spent.input_tokens, spent.cache_read_tokens, spent.cache_write_tokens)
-    if spent.output_tokens is None or None in parts:
+    read = tokens_read(spent)
+    if spent.output_tokens is None or read is None:
         return "unknown"
-    known = f"{sum(filter(None, parts)):,} in, {spent.output_tokens:,} out"
+    known = f"{read:,} in, {spent.output_tokens:,} out"
     unknown = 0 if isinstance(spent, ProviderCall) else spent.unknown_calls
     return f"{known}, {unknown} calls unknown" if unknown else known
 

@@ -12,7 +12,7 @@ from epics.admin.backlog import ModelAdmin
 from runs.admin.cells import duration_cell, tokens_cell
 from runs.admin.read_only import ReadOnlyAdmin
 from runs.models import Lane, PacingProfile, ProviderCall, RunAction, RunItem, RunLog, Share, Worker
-from runs.reads.progress import duration_ms
+from runs.reads.items import duration_ms
 from runs.states import LaneState
 
 

@@ -1,8 +1,6 @@
 """What the API and live events show of an item of a run."""
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
-# ruff: noqa: N815 - a field's name is its key in the JSON
-
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -11,7 +9,7 @@ from rest_framework import serializers
 from batchgen.api.output import shown
 from runs.api.run_output import EmptyAsNull, RunOutput, UsageOutput
 from runs.models import RunItem
-from runs.reads.progress import duration_ms, remaining_ms, stage_percent, waiting_of
+from runs.reads.items import duration_ms, remaining_ms, stage_percent, waiting_of
 from runs.states import ItemStage, ItemStatus
 
 
@@ -27,7 +25,7 @@ class WaitingOutput(serializers.Serializer[Any]):
     untilAt = serializers.DateTimeField(source="until_at", allow_null=True)
 
 
-# A row of `runs.reads.selectors.items`.
+# A row of `runs.reads.items.run_items`.
 class RunEpicOutput(serializers.ModelSerializer[RunItem]):
     runEpicId = serializers.UUIDField(source="id")
     epicId = serializers.UUIDField(

@@ -1,8 +1,6 @@
 """The JSON of the queue page and of gates, in and out."""
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
-# ruff: noqa: N815 - a field's name is its key in the JSON
-
 from typing import Any
 
 from rest_framework import serializers

@@ -1,8 +1,6 @@
 """What may be sent to the endpoints of runs: bodies and query parameters."""
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
-# ruff: noqa: N815 - a field's name is its key in the JSON
-
 from typing import Any
 
 from rest_framework import serializers

@@ -1,8 +1,6 @@
 """What the API and live events show of a run: its JSON, its log, its trail."""
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
-# ruff: noqa: N815 - a field's name is its key in the JSON
-
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field

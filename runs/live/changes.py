@@ -25,9 +25,10 @@ from runs.api.run_output import RunLogOutput, run_json
 from runs.live.events import RESET, Event, Name
 from runs.live.picture import LINES
 from runs.models import Run, RunItem, RunLog
+from runs.reads.items import run_items
 from runs.reads.log import log_last, log_number, log_numbered
 from runs.reads.progress import RunProgress
-from runs.reads.selectors import run_items, run_read
+from runs.reads.selectors import run_read
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
 

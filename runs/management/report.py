@@ -9,7 +9,8 @@ from epics.models import Story
 from runs.management.watch import spent_text, tokens
 from runs.models import RunItem
 from runs.reads.eta import duration_text
-from runs.reads.progress import RunProgress, duration_ms
+from runs.reads.items import duration_ms, run_items
+from runs.reads.progress import RunProgress
 from runs.states import ItemStatus
 
 #: Rows of the table; of a larger run, those come first that did not go well.
@@ -26,10 +27,10 @@ _STYLE: dict[str, str] = {
 
 def report(console: Console, progress: RunProgress) -> None:
     """Print the epics, the totals and a few of the stories."""
-    epics = _epics(progress)
-    console.print(_table(epics))
-    if progress.total > len(epics):
-        console.print(Text(f"… and {progress.total - len(epics)} more epics."))
+    items = _items(progress)
+    console.print(_table(items))
+    if progress.total > len(items):
+        console.print(Text(f"… and {progress.total - len(items)} more epics."))
     run = progress.run
     spent = spent_text(progress)
     console.print(Text(f"{progress.phase_detail}; {spent}, {duration_text(progress.elapsed_ms)}."))
@@ -43,38 +44,36 @@ def plain(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _epics(progress: RunProgress) -> list[RunItem]:
-    epics = RunItem.objects.filter(run=progress.run)
+def _items(progress: RunProgress) -> list[RunItem]:
+    items = run_items(run=progress.run)
     if progress.total > _ROWS:
         well = When(status=ItemStatus.COMPLETED, then=Value(1))
-        epics = epics.order_by(Case(well, default=Value(0)), "order")
-    else:
-        epics = epics.order_by("order")
-    return list(epics[:_ROWS])
+        items = items.order_by(Case(well, default=Value(0)), "order")
+    return list(items[:_ROWS])
 
 
-def _table(epics: list[RunItem]) -> Table:
+def _table(items: list[RunItem]) -> Table:
     table = Table("Epic", "Status")
     for name in ("Stories", "Tokens", "Cost", "Time"):
         table.add_column(name, justify="right")
     table.add_column("Error", overflow="fold")
-    for epic in epics:
-        took_ms = duration_ms(epic)
+    for item in items:
+        took_ms = duration_ms(item)
         table.add_row(
-            Text(plain(str(epic))),
-            Text(epic.status, style=_STYLE.get(epic.status, "")),
-            str(epic.created),
-            f"{tokens(epic):,}",
-            f"${epic.cost_usd:.4f}",
+            Text(plain(str(item))),
+            Text(item.status, style=_STYLE.get(item.status, "")),
+            str(item.created),
+            f"{tokens(item):,}",
+            f"${item.cost_usd:.4f}",
             "" if took_ms is None else duration_text(took_ms),
-            Text(plain(f"{epic.error_code}: {epic.error}" if epic.error_code else "")),
+            Text(plain(f"{item.error_code}: {item.error}" if item.error_code else "")),
         )
     return table
 
 
 def _sample(console: Console, progress: RunProgress) -> None:
-    done = RunItem.objects.filter(run=progress.run, status=ItemStatus.COMPLETED)
-    for item in done.filter(created__gt=0).order_by("order")[:_SAMPLE_EPICS]:
+    done = run_items(run=progress.run).filter(status=ItemStatus.COMPLETED, created__gt=0)
+    for item in done[:_SAMPLE_EPICS]:
         console.print()
         console.print(Text(plain(str(item)), style="bold"))
         stories = Story.objects.filter(epic=item.target_id, run_id=progress.run.pk)

@@ -14,8 +14,9 @@ from rich.text import Text
 
 from runs.models import RunItem
 from runs.reads.eta import duration_text
+from runs.reads.items import items_generating, tokens_read
 from runs.reads.progress import RunProgress
-from runs.reads.selectors import epics_generating, run_read, workers_alive
+from runs.reads.selectors import run_read, workers_alive
 from runs.states import RunStatus
 
 #: Between two looks into PostgreSQL.
@@ -74,8 +75,7 @@ def spent_text(spent: RunProgress) -> str:
 
 def tokens(spent: RunProgress | RunItem) -> int:
     """All that was read and written."""
-    read = spent.input_tokens + spent.cache_read_tokens + spent.cache_write_tokens
-    return read + spent.output_tokens
+    return (tokens_read(spent) or 0) + spent.output_tokens
 
 
 def _figures_text(progress: RunProgress) -> str:
@@ -103,7 +103,7 @@ def _looks(run_id: UUID, *, until_paused: bool) -> Iterator[Look]:
 
 def _look(run_id: UUID) -> Look:
     progress = RunProgress.of(run_read(run_id=run_id))
-    current = () if progress.final else tuple(epics_generating(run_id=run_id)[:_EPICS_SHOWN])
+    current = () if progress.final else tuple(items_generating(run_id=run_id)[:_EPICS_SHOWN])
     return Look(progress=progress, current=current, notice=_notice(progress))
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from batchgen.db.clock import database_now
-from runs.models import Run, RunItem
+from runs.models import Run
 from runs.reads.eta import Mark, Remaining, remaining
 from runs.reads.phases import Doing, phase_of
-from runs.states import FINAL, ItemStatus, LaneState, RunPhase, RunStatus, WaitReason
+from runs.states import FINAL, RunPhase, RunStatus
 
 #: What a person may ask of a run that is not over.
 _CONTROLS: dict[str, tuple[str, ...]] = {
@@ -22,14 +22,6 @@ _CONTROLS: dict[str, tuple[str, ...]] = {
     RunStatus.RUNNING: ("pause", "cancel"),
     RunStatus.PAUSED: ("resume", "cancel"),
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Waiting:
-    """Why a pending epic does not start, and until when if that is known."""
-
-    reason: str
-    until_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,36 +201,6 @@ class RunProgress:
         if self.run.status == RunStatus.PAUSED:
             return f"{word} {place}"
         return f"{word}: {self.created} stories from {_epics(self.completed)} {place}"
-
-
-def stage_percent(item: RunItem) -> int:
-    """How far its attempt is, or came; 0 while it waits for one."""
-    return item.stage_percent if item.stage else 0
-
-
-def remaining_ms(item: RunItem) -> int | None:
-    """What is left of the attempt that is under way, as of its worker's last heartbeat."""
-    return item.remaining_ms if item.status == ItemStatus.GENERATING else None
-
-
-def waiting_of(item: RunItem) -> Waiting | None:
-    """Why the epic waits, where it is more than its turn that has not come."""
-    lane = item.lane
-    if item.status != ItemStatus.PENDING:
-        return None
-    if item.run.status == RunStatus.PAUSED:
-        return Waiting(reason=WaitReason.RUN_PAUSED)
-    if lane is not None and lane.state == LaneState.PARKED:
-        return Waiting(reason=lane.wait_reason, until_at=lane.wake_at)
-    return None
-
-
-def duration_ms(item: RunItem) -> int | None:
-    """From the epic's first claim to its end, waits in between and all; None before."""
-    if item.started_at is None or item.completed_at is None:
-        return None
-    elapsed = item.completed_at - item.started_at
-    return max(0, round(elapsed.total_seconds() * 1000))
 
 
 def _epics(count: int) -> str:

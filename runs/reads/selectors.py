@@ -204,18 +204,6 @@ def _run_to_read() -> CompiledQuery[Run]:
     return CompiledQuery(runs.filter(pk=_ANY_RUN), given=_ANY_RUN)
 
 
-def run_items(*, run: Run) -> "QuerySet[RunItem]":
-    """The run's epics in their order, with their lanes; each knows its run."""
-    return run.items.select_related("lane").order_by("order")
-
-
-def epics_generating(*, run_id: UUID) -> "QuerySet[RunItem]":
-    """What is being generated right now, the latest first."""
-    return RunItem.objects.filter(
-        status=ItemStatus.GENERATING, lane__run=run_id, lane__state=LaneState.RUNNING
-    ).order_by("-lane__moved_at")
-
-
 def active_runs(*, project: Project) -> "QuerySet[Run]":
     """The project's runs that are not final, the newest first."""
     return Run.objects.filter(project=project, status__in=ACTIVE).order_by("-created_at", "-id")

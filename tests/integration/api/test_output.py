@@ -20,10 +20,11 @@ from runs.api.run_output import EffectiveRunOutput, RunActionOutput, RunLogOutpu
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin
 from runs.models import RunAction, RunLog
+from runs.reads.items import run_items
 from runs.reads.lineage import run_effective
 from runs.reads.progress import RunProgress
 from runs.reads.queue import queue_status
-from runs.reads.selectors import run_items, run_read
+from runs.reads.selectors import run_read
 from tests.factories import project_make, user_make
 
 

@@ -15,7 +15,7 @@ from tests.integration.engine.world import World, project_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-_TABLES = ["run", "runepic", "lane", "runlog", "runaction", "providercall", "worker"]
+_TABLES = ["run", "runitem", "lane", "runlog", "runaction", "providercall", "worker"]
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_parts_of_a_run_open_and_stay_as_they_are(
 
 def test_a_search_finds_all_that_a_run_has(root: Client) -> None:
     run = ended(World.make(epics=2)).run
-    for table in ("runepic", "lane", "runlog", "providercall"):
+    for table in ("runitem", "lane", "runlog", "providercall"):
         response = root.get(reverse(f"admin:runs_{table}_changelist"), {"q": str(run.pk)})
         assert response.context["cl"].result_count >= 2
 

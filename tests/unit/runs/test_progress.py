@@ -4,7 +4,8 @@ import pytest
 
 from runs.models import Run, RunItem
 from runs.reads.eta import duration_text, expected_ms
-from runs.reads.progress import RunProgress, remaining_ms, stage_percent
+from runs.reads.items import remaining_ms, stage_percent
+from runs.reads.progress import RunProgress
 from runs.states import FINAL, TRANSITIONS, RunStatus
 
 

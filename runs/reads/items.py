@@ -1,0 +1,85 @@
+"""Items of a run, and what is shown of each: by the API, live events, the admin and the commands.
+
+`run_items` reads them; what a row does not say by itself (how far it is, why it waits) is computed
+by the functions here, and nowhere else.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from runs.models import Run, RunItem
+from runs.states import ItemStatus, LaneState, RunStatus, WaitReason
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """Why a pending item does not start, and until when if that is known."""
+
+    reason: str
+    until_at: datetime | None = None
+
+
+class Spent(Protocol):
+    """What counts tokens: an item, a run, a call. None: the provider did not say."""
+
+    @property
+    def input_tokens(self) -> int | None: ...
+    @property
+    def cache_read_tokens(self) -> int | None: ...
+    @property
+    def cache_write_tokens(self) -> int | None: ...
+    @property
+    def output_tokens(self) -> int | None: ...
+
+
+def run_items(*, run: Run) -> "QuerySet[RunItem]":
+    """The run's items in their order, with their lanes; each knows its run."""
+    return run.items.select_related("lane").order_by("order")
+
+
+def items_generating(*, run_id: UUID) -> "QuerySet[RunItem]":
+    """What is being generated right now, the latest first."""
+    return RunItem.objects.filter(
+        status=ItemStatus.GENERATING, lane__run=run_id, lane__state=LaneState.RUNNING
+    ).order_by("-lane__moved_at")
+
+
+def stage_percent(item: RunItem) -> int:
+    """How far its attempt is, or came; 0 while it waits for one."""
+    return item.stage_percent if item.stage else 0
+
+
+def remaining_ms(item: RunItem) -> int | None:
+    """What is left of the attempt that is under way, as of its worker's last heartbeat."""
+    return item.remaining_ms if item.status == ItemStatus.GENERATING else None
+
+
+def waiting_of(item: RunItem) -> Waiting | None:
+    """Why the item waits, where it is more than its turn that has not come."""
+    lane = item.lane
+    if item.status != ItemStatus.PENDING:
+        return None
+    if item.run.status == RunStatus.PAUSED:
+        return Waiting(reason=WaitReason.RUN_PAUSED)
+    if lane is not None and lane.state == LaneState.PARKED:
+        return Waiting(reason=lane.wait_reason, until_at=lane.wake_at)
+    return None
+
+
+def duration_ms(item: RunItem) -> int | None:
+    """From the item's first claim to its end, waits in between and all; None before."""
+    if item.started_at is None or item.completed_at is None:
+        return None
+    elapsed = item.completed_at - item.started_at
+    return max(0, round(elapsed.total_seconds() * 1000))
+
+
+def tokens_read(spent: Spent) -> int | None:
+    """All that the model was given, cached or not; None where the provider did not say."""
+    parts = (spent.input_tokens, spent.cache_read_tokens, spent.cache_write_tokens)
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
