@@ -1,4 +1,4 @@
-"""Permits for provider calls: an epic's size before it is claimed, and what a call's end means.
+"""Permits for provider calls: an item's size before it is claimed, and what a call's end means.
 
 The limiter deals in amounts; this module says what they are for our calls, and which errors
 close the gate or slow everybody down.
@@ -15,7 +15,6 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 
 from batchgen.redis import client as redis
-from content.stories.prompts.rendering import prompt_version
 from limiter.gate import Gate
 from limiter.permit_queue import PermitQueue, TryLater
 from limiter.values import DIMENSIONS, NOBODY, Amounts, Ceilings, PermitRequest, Reservation, Window
@@ -35,40 +34,36 @@ _CHARACTERS_PER_TOKEN = 3.6
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirstCall:
-    """What a message says of its epic's first call."""
+    """What a message says of its item's first call."""
 
     run: str
-    user: str = NOBODY
+    user: str
     #: As in `runs.models.Share`.
-    weight: int = 1
-    #: The same for calls whose prompts have the same project's texts.
-    context: str
+    weight: int
     priority: str
     #: Who is called: `Run.provider`.
     provider: str
     model: str
-    mode: str
-    persona_set: str
+    #: As in `limiter.values.PermitRequest`; calls of another purpose have other sizes.
+    size_key: str
+    cache_key: str
     input_tokens: int
     output_cap: int
 
     @classmethod
-    def of(cls, want: dict[str, Any]) -> "FirstCall":
+    def of(cls, said: dict[str, Any]) -> "FirstCall":
         """From a message."""
         return cls(
-            run=want["run"],
-            # Messages from before there were users say none.
-            user=str(want.get("user") or NOBODY),
-            weight=want.get("weight", 1),
-            context=want["context"],
-            priority=want["priority"],
-            # Messages from before it was chosen for each run say none.
-            provider=str(want.get("provider") or settings.PROVIDER_NAME),
-            model=want["model"],
-            mode=want["mode"],
-            persona_set=want["personaSet"],
-            input_tokens=want["inputTokens"],
-            output_cap=want["outputCap"],
+            run=said["run"],
+            user=NOBODY if said["user"] is None else str(said["user"]),
+            weight=said["weight"],
+            priority=said["priority"],
+            provider=said["provider"],
+            model=said["model"],
+            size_key=said["sizeKey"],
+            cache_key=said["cacheKey"],
+            input_tokens=said["inputTokens"],
+            output_cap=said["outputCap"],
         )
 
     def permit_request(self) -> PermitRequest:
@@ -76,7 +71,7 @@ class FirstCall:
         return self._permit_request("generate", self.input_tokens, self.output_cap)
 
     def next_permit_request(self, request: CompletionRequest) -> PermitRequest:
-        """A further call of the same epic, as the limiter knows it."""
+        """A further call of the same item, as the limiter knows it."""
         characters = len(request.user) + sum(len(block.text) for block in request.system)
         input_tokens = round(characters / _CHARACTERS_PER_TOKEN)
         return self._permit_request(request.purpose, input_tokens, request.max_tokens)
@@ -87,8 +82,8 @@ class FirstCall:
             user=self.user,
             weight=self.weight,
             rank=PRIORITY_RANK[self.priority],
-            size_key=f"{prompt_version(self.mode, self.persona_set)}:{purpose}",
-            cache_key=f"{self.context}:{self.mode}:{self.persona_set}",
+            size_key=f"{self.size_key}:{purpose}",
+            cache_key=self.cache_key,
             input_tokens=input_tokens,
             output_cap=output_cap,
         )
@@ -109,7 +104,7 @@ class Permits:
         self._queue(limit_pool(model)).touch()
 
     def first(self, call: FirstCall, *, patience_s: float) -> "Permit | TryLater":
-        """Wait for the permit of an epic's first call, at most about so long."""
+        """Wait for the permit of an item's first call, at most about so long."""
         return self._acquire(call, call.permit_request(), patience_s)
 
     def next(

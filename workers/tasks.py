@@ -34,7 +34,7 @@ def generate_epic(
     lane_id: int,
     fencing_token: int,
     *,
-    want: dict[str, Any],
+    first_call: dict[str, Any],
     due_at: float | None = None,
 ) -> None:
     """One link of a lane's chain: one epic."""
@@ -43,7 +43,9 @@ def generate_epic(
     requeued = (message.delivery_info or {}).get("priority") == LOWEST_PRIORITY
     with log_context(epic=item_id, lane=f"{lane_id}.{fencing_token}"):
         try:
-            process.current().work(fence, FirstCall.of(want), due_at=due_at, requeued=requeued)
+            process.current().work(
+                fence, FirstCall.of(first_call), due_at=due_at, requeued=requeued
+            )
         except FairShareReached:
             requeue_last(message)
         except Stopping as error:

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from batchgen.db.ids import new_id
+from content.stories.prompts.rendering import prompt_version
 from content.stories.values import (
     CardInput,
     EpicInput,
@@ -15,6 +16,11 @@ from content.stories.values import (
     StoryDraft,
 )
 from epics.languages import is_language
+
+
+def size_key(mode: str, persona_set: str) -> str:
+    """The same for calls whose sizes resemble each other, because their prompts do."""
+    return prompt_version(mode, persona_set)
 
 
 def read_input(row: Mapping[str, Any], *, item_id: str) -> GenerationInput:

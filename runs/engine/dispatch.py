@@ -18,6 +18,7 @@ from redis import RedisError
 from batchgen.celery import app
 from batchgen.redis import client as redis
 from batchgen.redis.broker_messages import LARGEST_BYTES
+from content.stories.kind import size_key
 from runs.states import MESSAGE_PRIORITY
 
 log = logging.getLogger(__name__)
@@ -61,18 +62,17 @@ class Link:
         return cls(**{name: row[name] for name in cls.__slots__})
 
     @property
-    def want(self) -> dict[str, object]:
-        """What the limiter has to know of the epic's call before the epic is claimed."""
+    def first_call(self) -> dict[str, object]:
+        """What the limiter has to know of the item's first call before the item is claimed."""
         return {
             "run": str(self.run_id),
             "user": self.user_id,
             "weight": self.weight,
-            "context": self.context_key,
             "priority": self.priority,
             "provider": self.provider,
             "model": self.model,
-            "mode": self.mode,
-            "personaSet": self.persona_set,
+            "sizeKey": size_key(self.mode, self.persona_set),
+            "cacheKey": f"{self.context_key}:{self.mode}:{self.persona_set}",
             "inputTokens": self.estimated_input_tokens,
             "outputCap": self.max_tokens,
         }
@@ -100,7 +100,7 @@ def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
             app.send_task(
                 TASK_NAME,
                 (str(link.item_id), link.lane_id, link.fencing_token),
-                {"want": link.want, "due_at": due_at},
+                {"first_call": link.first_call, "due_at": due_at},
                 task_id=link.message_id,
                 priority=MESSAGE_PRIORITY[link.priority],
                 argsrepr=f"{link.code}: {link.title} | run {link.run_id}",

@@ -18,12 +18,12 @@ from runs.engine.dispatch import TASK_NAME, messages_waiting
 from runs.engine.start import RunOptions, run_start
 from runs.states import RunStatus
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
-from tests.integration.engine.world import WANT, project_make
+from tests.integration.engine.world import FIRST_CALL, project_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ARGS = [str(uuid4()), 1, 1]
-KWARGS = {"want": WANT, "due_at": None}
+KWARGS = {"first_call": FIRST_CALL, "due_at": None}
 NO_EMBED = dict.fromkeys(("callbacks", "errbacks", "chain", "chord"))
 
 
@@ -99,9 +99,9 @@ DOCUMENTS: dict[str, Any] = {
     "too many arguments": envelope([[*ARGS, 5, 6], KWARGS, NO_EMBED]),
     "arguments that are an object": envelope({"a": 1}),
     "arguments that are none": envelope(None),
-    "arguments of wrong kinds": envelope([["no uuid", "x", []], {"want": 5}, NO_EMBED]),
+    "arguments of wrong kinds": envelope([["no uuid", "x", []], {"first_call": 5}, NO_EMBED]),
     "numbers out of range": envelope(
-        [[str(uuid4()), 10**30, -(10**30)], {"want": WANT, "due_at": 1e308}, NO_EMBED]
+        [[str(uuid4()), 10**30, -(10**30)], {"first_call": FIRST_CALL, "due_at": 1e308}, NO_EMBED]
     ),
     "a task to call afterwards": envelope(
         [ARGS, KWARGS, {**NO_EMBED, "callbacks": [{"task": "x"}]}]

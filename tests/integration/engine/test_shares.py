@@ -11,7 +11,7 @@ from runs.engine.controls import run_change
 from runs.engine.dispatch import Link
 from runs.engine.lanes import lanes_dispatch
 from runs.models import Lane, Run, Share
-from tests.integration.engine.world import FIRST, WANT, World
+from tests.integration.engine.world import World
 from workers.permits import FirstCall
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def heard(link: Link) -> tuple[str, int]:
     """The user and the weight that a message's reader tells the limiter."""
-    want = FirstCall.of(link.want).permit_request()
-    return want.user, want.weight
+    request = FirstCall.of(link.first_call).permit_request()
+    return request.user, request.weight
 
 
 def dispatched(world: World) -> Link:
@@ -48,11 +48,6 @@ def test_the_limiter_hears_whose_run_it_is_and_what_its_turns_weigh(
     assert heard(sent(world)) == (str(user.pk), 4)
     Run.objects.update(created_by=None)
     assert heard(sent(world)) == (NOBODY, 1)
-
-
-def test_a_message_of_before_there_were_users_is_nobodys() -> None:
-    assert "user" not in WANT
-    assert FIRST.permit_request().user == NOBODY
 
 
 @pytest.mark.parametrize("weight", [0, 11])

@@ -24,18 +24,19 @@ from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes
 
 #: What a message says of its epic's first call.
-WANT: dict[str, Any] = {
+FIRST_CALL: dict[str, Any] = {
     "run": "00000000-0000-0000-0000-000000000000",
-    "context": "0123456789abcdef",
+    "user": None,
+    "weight": 1,
     "priority": "NORMAL",
     "provider": "simulator",
     "model": "claude-sonnet-5-5",
-    "mode": "standard",
-    "personaSet": "core",
+    "sizeKey": "0123456789ab",
+    "cacheKey": "0123456789abcdef:standard:core",
     "inputTokens": 1200,
     "outputCap": 8000,
 }
-FIRST = FirstCall.of(WANT)
+FIRST = FirstCall.of(FIRST_CALL)
 SPEND = Spend(input_tokens=700, output_tokens=900, cost_usd=Decimal("0.0104"), request_id="req_1")
 
 
