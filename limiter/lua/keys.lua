@@ -57,7 +57,6 @@ local WARMING_S = 3           -- the first call with it has it ready by then, an
 local WARMING_POLL_S = 0.1
 
 -- Turns.
-local NOBODY = '-'            -- the user of runs that no person started
 local CREDIT = 10             -- turns that who was away may catch up with
 local SLACK = 5               -- turns by which who is here may be ahead of another process's
 local OFFER_S = 0.1           -- a turn that its process does not take goes to the next
