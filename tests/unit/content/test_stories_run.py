@@ -10,7 +10,6 @@ from content.errors import GenerationError, NothingToGenerate
 from content.pipeline import StageBegun, drive
 from content.stories.pipeline import steps
 from content.stories.requests import MAX_CALLS
-from providers.values import Usage
 from runs.states import ItemStage
 from tests.unit.content.story_samples import (
     GOOD,
@@ -105,13 +104,6 @@ def test_a_repair_of_form_and_one_of_quality_are_two_requests() -> None:
     _, provider = run(generation_input(), "not JSON", WEAK, GOOD)
     assert [request.key for request in provider.asked] == ["generate", "repair", "repair-quality"]
     assert provider.purposes == ["generate", "repair", "repair"]
-
-
-def test_usage_adds_up() -> None:
-    one = Usage(input_tokens=1, output_tokens=2, cache_read_tokens=3, cache_write_tokens=4)
-    assert one + one == Usage(
-        input_tokens=2, output_tokens=4, cache_read_tokens=6, cache_write_tokens=8
-    )
 
 
 def test_the_pipeline_is_deterministic() -> None:
