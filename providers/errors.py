@@ -54,7 +54,6 @@ class ProviderError(Exception):
     Attributes:
         code: stable, stored on the epic.
         effect: what happens next.
-        message: for people: what happened and what to do; never a key or a whole body.
         retry_after_s: what the provider asked for; a floor, never shortened.
         before_api: something before the API (a proxy, a gateway) answered, not the API.
         possibly_billed: the provider may have worked for us although nothing arrived.
@@ -63,6 +62,7 @@ class ProviderError(Exception):
 
     code: ClassVar[str]
     effect: ClassVar[Effect]
+    #: The message without what was answered; {key} and {base_url} are settings.
     text: ClassVar[str]
 
     def __init__(
@@ -77,19 +77,33 @@ class ProviderError(Exception):
         limits: RateLimits | None = None,
     ) -> None:
         """`detail` is what was said instead of a message, shortened and free of secrets."""
-        self.message = self.text
+        super().__init__()
+        self._said = ""
         if before_api:
             said = f': "{detail}".' if detail else ", without a word."
-            self.message += f" Something before the API answered HTTP {http_status}{said}"
+            self._said = f" Something before the API answered HTTP {http_status}{said}"
         elif detail:
-            self.message += f' The provider says: "{detail}"'
-        super().__init__(self.message)
+            self._said = f' The provider says: "{detail}"'
+        self._settings = {"key": "the provider's API key", "base_url": "the provider's base URL"}
         self.before_api = before_api
         self.retry_after_s = retry_after_s
         self.possibly_billed = possibly_billed
         self.http_status = http_status
         self.request_id = label(request_id) or None
         self.limits = limits
+
+    @property
+    def message(self) -> str:
+        """For people: what happened and what to do; never a key or a whole body."""
+        return self.text.format_map(self._settings) + self._said
+
+    def __str__(self) -> str:
+        return self.message
+
+    def naming(self, *, key: str, base_url: str) -> "ProviderError":
+        """This error, whose message calls the settings to check by these names."""
+        self._settings = {"key": key, "base_url": base_url}
+        return self
 
     def within(self, longest_s: float) -> "ProviderError":
         """This error, or a `WaitTooLong` where it would have somebody wait for longer."""
@@ -175,7 +189,7 @@ class ConnectionFailed(ProviderError):
     effect = Effect.RETRY
     text = (
         "The connection to the provider failed. If retries do not help, check the network,"
-        " the proxy and ANTHROPIC_BASE_URL."
+        " the proxy and {base_url}."
     )
 
 
@@ -186,7 +200,7 @@ class UnreadableAnswer(ProviderError):
     effect = Effect.RETRY
     text = (
         "The provider's answer was not a complete message. If retries do not help, check that"
-        " ANTHROPIC_BASE_URL leads to the Messages API and not to a proxy's own page."
+        " {base_url} leads to the provider's API and not to a proxy's own page."
     )
 
 
@@ -248,7 +262,7 @@ class BlockedBeforeApi(ProviderError):
     effect = Effect.PAUSE_RUN
     text = (
         "The call was refused on its way to the provider's API, which never saw it. Check the"
-        " proxy, firewall or gateway in between, what it wants to be given, and ANTHROPIC_BASE_URL,"
+        " proxy, firewall or gateway in between, what it wants to be given, and {base_url},"
         " then resume the run. If the log names one and the same epic each time, its texts may"
         " trip a filter: cancel that epic."
     )
@@ -272,7 +286,7 @@ class KeyRejected(ProviderError):
     effect = Effect.FAIL_RUN
     text = (
         "The provider rejected the API key, or the key may not use this model."
-        " Check ANTHROPIC_API_KEY and its permissions, then retry the run."
+        " Check {key} and its permissions, then retry the run."
     )
 
 
@@ -283,7 +297,7 @@ class ModelUnknown(ProviderError):
     effect = Effect.FAIL_RUN
     text = (
         "The provider does not know the model, or the address is wrong."
-        " Check BATCHGEN_MODEL and ANTHROPIC_BASE_URL."
+        " Check BATCHGEN_MODEL and {base_url}."
     )
 
 
@@ -294,7 +308,7 @@ class AddressWrong(ProviderError):
     effect = Effect.FAIL_RUN
     text = (
         "The provider's address does not lead to its API. Check the scheme, the host and"
-        " the path of ANTHROPIC_BASE_URL."
+        " the path of {base_url}."
     )
 
 

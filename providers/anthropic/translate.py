@@ -134,7 +134,7 @@ def translate(exc: Exception) -> ProviderError:
     """
     for classes, rule in _RULES:
         if isinstance(exc, classes):
-            return rule(exc)
+            return rule(exc).naming(key="ANTHROPIC_API_KEY", base_url="ANTHROPIC_BASE_URL")
     return errors.ClientBug()
 
 

@@ -86,4 +86,5 @@ def test_a_key_that_it_rejects_fails_the_run(chat: ChatServer) -> None:
     chat.script.append(401)
     run = _run(epics=2, lanes=1)
     assert (run.status, run.error_code) == ("FAILED", "KEY_REJECTED")
+    assert "Check the provider's API key and its permissions" in run.error  # no one else's setting
     assert len(chat.asked) == 1

@@ -588,6 +588,12 @@ LEAVES = [
 ]
 
 
+def test_an_error_names_the_settings_to_check() -> None:
+    assert "ANTHROPIC_BASE_URL" in translate(httpx2.ConnectError("no")).message
+    assert "the provider's base URL" in errors.ConnectionFailed().message
+    assert str(errors.KeyRejected()) == errors.KeyRejected().message
+
+
 @pytest.mark.parametrize("cls", LEAVES)
 def test_every_error_is_in_the_drawn_tree_with_its_code_and_effect(
     cls: type[ProviderError],
@@ -598,8 +604,8 @@ def test_every_error_is_in_the_drawn_tree_with_its_code_and_effect(
     assert f" {cls.code} " in line
     assert f" {cls.effect.value.replace('_', ' ')} " in line
     assert cls.code == cls.code.upper()
-    assert cls().message == cls.text
-    assert cls.text.endswith(".")
+    assert cls().message.endswith(".")
+    assert "{" not in cls().message
 
 
 def test_codes_are_unique_and_every_effect_has_an_error() -> None:
