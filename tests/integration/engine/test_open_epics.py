@@ -319,7 +319,7 @@ class TestMigration:
         MigrationExecutor(connection).migrate(list(targets))
 
     def test_forward_the_older_run_keeps_an_epic(self) -> None:
-        latest = MigrationExecutor(connection).loader.graph.leaf_nodes("runs")
+        latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
         project = project_make(epics=3)
         older = _start_all(project)
         step = World(run=older, worker=worker_make()).claim()
@@ -342,7 +342,7 @@ class TestMigration:
         )
 
     def test_backward_one_of_several_goes_on(self) -> None:
-        latest = MigrationExecutor(connection).loader.graph.leaf_nodes("runs")
+        latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
         project = project_make(epics=3)
         runs = [_start(project, code) for code in ("E1", "E2", "E3")]
         step = World(run=runs[1], worker=worker_make()).claim()
