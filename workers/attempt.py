@@ -24,7 +24,7 @@ from providers.provider import Provider
 from runs.engine import dispatch
 from runs.engine.dispatch import Link
 from runs.engine.lanes import Fence, Outcome, lane_finish, lane_give_back
-from runs.engine.transitions import run_begin, run_break, run_finalize, run_move
+from runs.engine.transitions import run_begin, run_break_circuit, run_finalize, run_move
 from runs.models import RunAction
 from runs.states import CallOutcome, ItemStatus, RunStatus
 from workers.caller import Caller
@@ -163,7 +163,7 @@ class Attempt:
         )
         epic_ended(decision.status, {})
         if decision.status is ItemStatus.FAILED:
-            run_break(run_id=self.claim.run_id, error_code=decision.code)
+            run_break_circuit(run_id=self.claim.run_id, error_code=decision.code)
 
     def _stop_run(self, decision: StopRun, call_error: ProviderError | None) -> None:
         fails = decision.to is RunStatus.FAILED

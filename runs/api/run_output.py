@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from batchgen.api.output import shown
-from runs.engine.transitions import Moved
+from runs.engine.transitions import Transition
 from runs.models import RunAction, RunLog
 from runs.reads.progress import RunProgress
 from runs.states import Mode, Pacing, PersonaSet, Priority, RunPhase, RunStatus, RunType
@@ -175,7 +175,7 @@ class RetryOutput(serializers.Serializer[Any]):
     retriedEpicCount = serializers.IntegerField(source="total_items")
 
 
-# What `runs.engine.transitions.Moved` shows.
+# What `runs.engine.transitions.Transition` shows.
 class ControlOutput(serializers.Serializer[Any]):
     batchId = serializers.UUIDField(source="run_id")
     previousStatus = serializers.SerializerMethodField()
@@ -188,11 +188,11 @@ class ControlOutput(serializers.Serializer[Any]):
     )
 
     @extend_schema_field(serializers.ChoiceField([status.lower() for status in RunStatus]))
-    def get_previousStatus(self, moved: Moved) -> str:  # noqa: N802  # get_ + the field's name
+    def get_previousStatus(self, moved: Transition) -> str:  # noqa: N802  # get_ + the field's name
         return moved.previous.lower()
 
     @extend_schema_field(serializers.ChoiceField(["running", "paused", "cancelled"]))
-    def get_newStatus(self, moved: Moved) -> str:  # noqa: N802  # as above
+    def get_newStatus(self, moved: Transition) -> str:  # noqa: N802  # as above
         return moved.status.lower()
 
 

@@ -13,7 +13,7 @@ from runs.engine.quotas import lanes_check
 from runs.engine.start import RunOptions, lanes_provide, run_start
 from runs.engine.trail import Actor, action_append, log_append
 from runs.engine.transitions import (
-    Moved,
+    Transition,
     epics_counted,
     run_dispatch,
     run_finalize,
@@ -32,7 +32,7 @@ _CONTROLS = {
 _TRIES = 5
 
 
-def run_control(*, run: Run, action: str, user: Actor) -> Moved:
+def run_control(*, run: Run, action: str, user: Actor) -> Transition:
     """pause, resume or cancel.
 
     Raises:

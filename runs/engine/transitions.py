@@ -56,7 +56,7 @@ def run_begin(*, run_id: UUID) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Moved:
+class Transition:
     """A run's move to another status."""
 
     run_id: UUID
@@ -82,7 +82,7 @@ def run_move(
     user: Actor | None = None,
     message: str,
     error_code: str = "",
-) -> Moved | None:
+) -> Transition | None:
     """Move a run on, log it and keep who did it; None when its status does not allow it.
 
     Where the run stands still afterwards, this waits for claims under way, so that `in_flight`
@@ -106,7 +106,7 @@ def run_move(
             return None
         # A statement of its own: it sees the claims that the one before waited for.
         in_flight, done = epics_counted(run_id=run_id)
-        moved = Moved(
+        moved = Transition(
             run_id=run_id,
             kind=kind,
             previous=RunStatus(row[0]),
@@ -139,7 +139,7 @@ def epics_counted(*, run_id: UUID) -> tuple[int, int]:
     return found["in_flight"], found["done"]
 
 
-def run_break(*, run_id: UUID, error_code: str) -> bool:
+def run_break_circuit(*, run_id: UUID, error_code: str) -> bool:
     """Pause the run if its last epics all failed alike and others are waiting for the same fate.
 
     After a resume one more such failure pauses it again; any other outcome starts the count anew.

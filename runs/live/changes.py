@@ -23,7 +23,7 @@ from batchgen.db.sql import Queries
 from runs.api.item_output import RunEpicOutput
 from runs.api.run_output import RunLogOutput, run_json
 from runs.live.events import RESET, Event, Name
-from runs.live.picture import LINES
+from runs.live.snapshot import LINES
 from runs.models import Run, RunItem, RunLog
 from runs.reads.items import run_items
 from runs.reads.log import log_last, log_number, log_numbered
@@ -75,7 +75,7 @@ class Cursor:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class Changes:
     """What a run looks like at one moment, and what is new since the cursor."""
 
     cursor: Cursor
@@ -91,7 +91,7 @@ def _is_bigint(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
-def probe(cursors: Mapping[UUID, Cursor]) -> set[UUID]:
+def changed_runs(cursors: Mapping[UUID, Cursor]) -> set[UUID]:
     """Of the runs those that are worth a look; one statement for all.
 
     Raises:
@@ -112,7 +112,7 @@ def probe(cursors: Mapping[UUID, Cursor]) -> set[UUID]:
     }
 
 
-def look(run_id: UUID, cursor: Cursor | None, *, whole: bool = False) -> Look:
+def changes_since(run_id: UUID, cursor: Cursor | None, *, whole: bool = False) -> Changes:
     """What is new since the cursor; without one (or one of another database) a `reset`.
 
     Args:
@@ -126,12 +126,12 @@ def look(run_id: UUID, cursor: Cursor | None, *, whole: bool = False) -> Look:
     with transaction.atomic():
         with connection.cursor() as database:
             database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        return _look(run_id, cursor, whole=whole)
+        return _changes_since(run_id, cursor, whole=whole)
 
 
-def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
+def _changes_since(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Changes:
     if cursor and cursor.ended:
-        return Look(
+        return Changes(
             cursor=cursor, events=(), snapshot=_snapshot(run_id, ended=True) if whole else ()
         )
     rows, horizon = _rows(run_id, cursor.horizon if cursor else None)
@@ -148,7 +148,7 @@ def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
         *(_epics(run_items(run=run).filter(pk__in=item_ids)) if item_ids else ()),
         *_run(run, ended=ended),
     ]
-    return Look(
+    return Changes(
         cursor=Cursor(
             horizon=horizon,
             seen=_seen(rows, horizon),
@@ -161,14 +161,14 @@ def _look(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Look:
     )
 
 
-def _begin(run_id: UUID, *, whole: bool) -> Look:
+def _begin(run_id: UUID, *, whole: bool) -> Changes:
     """A new stream: what an older one told, nobody knows any more."""
     run = run_read(run_id=run_id)
     last = log_last(run_id=run_id, limit=1)
     seq = last[0].seq or 0 if last else 0
     ended = _is_over(run)
     rows, horizon = _rows(run_id, None)
-    return Look(
+    return Changes(
         cursor=Cursor(horizon=horizon, seen=_seen(rows, horizon), seq=seq, ended=ended),
         events=[RESET, *([_event(Name.END, run_json(RunProgress.of(run)))] if ended else ())],
         snapshot=_snapshot(run_id, ended=ended) if whole else (),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from runs.live.changes import Cursor
 from runs.live.events import Event, Name, Position, frames
-from runs.live.picture import Picture
+from runs.live.snapshot import Snapshot
 from runs.live.subscriber import Batch, Subscriber, put_all
 
 #: Events of a run that are kept at hand.
@@ -29,7 +29,7 @@ class Followed:
     #: The latest events, without a gap up to `at`: most who come back were away for a moment.
     recent: deque[tuple[Position, Event]] = field(default_factory=lambda: deque(maxlen=_RECENT))
     #: The run at `at`, once somebody asked for all of it.
-    picture: Picture | None = None
+    snapshot: Snapshot | None = None
 
     @property
     def ended(self) -> bool:
@@ -38,7 +38,7 @@ class Followed:
     @property
     def wants_whole(self) -> bool:
         """Somebody is to be told of all of it, which is not at hand."""
-        return self.picture is None and any(each.after is None for each in self.joining)
+        return self.snapshot is None and any(each.after is None for each in self.joining)
 
     def note(self, events: Sequence[tuple[Position, Event]]) -> bytes:
         """Take what follows `at`; it as bytes."""
@@ -46,9 +46,9 @@ class Followed:
         self.recent.extend(events)
         if any(event.name == Name.RESET for _, event in events):
             # Another process began the stream anew: what happened before is not in it.
-            self.picture = None
-        if self.picture is not None:
-            self.picture.apply(event for _, event in events)
+            self.snapshot = None
+        if self.snapshot is not None:
+            self.snapshot.apply(event for _, event in events)
         return frames(events)
 
     def deliver(self, loop: asyncio.AbstractEventLoop, content: bytes) -> None:

@@ -27,7 +27,7 @@ from runs.live.changes import Cursor
 from runs.live.events import Event, Position, frame, frames, reset_frame
 from runs.live.followed import Followed
 from runs.live.outage import is_database_error, is_outage
-from runs.live.picture import Picture
+from runs.live.snapshot import Snapshot
 from runs.live.stream import Entry
 from runs.live.subscriber import Batch, Subscriber, put_all
 from runs.run_metrics import EVENT_LAG_S
@@ -196,7 +196,7 @@ class Follower:
             for run_id, followed in self._followed.items()
             if followed.cursor and not followed.ended
         }
-        changed = set[UUID]().union(*self._together(changes.probe, cursors))
+        changed = set[UUID]().union(*self._together(changes.changed_runs, cursors))
         return [
             followed
             for run_id, followed in self._followed.items()
@@ -207,7 +207,7 @@ class Follower:
         whole = followed.wants_whole
         self._news_at = time.monotonic()
         try:
-            found = changes.look(followed.run_id, followed.cursor, whole=whole)
+            found = changes.changes_since(followed.run_id, followed.cursor, whole=whole)
         except NotFound:
             stream.forget(followed.run_id)
             followed.end()
@@ -218,7 +218,7 @@ class Follower:
             EVENT_LAG_S.observe((database_now() - at).total_seconds())
         followed.cursor = found.cursor
         if whole:
-            followed.picture = Picture(found.snapshot)
+            followed.snapshot = Snapshot(found.snapshot)
 
     def _publish(self, followed: Followed, events: Sequence[Event], cursor: Cursor) -> bool:
         places = stream.publish(
@@ -238,15 +238,15 @@ class Follower:
         if last is None or (followed.at and last.at < followed.at):
             followed.at, followed.cursor = (last.at if last else None), None
             followed.recent.clear()
-            followed.picture = None
+            followed.snapshot = None
 
     def _open(self, followed: Followed) -> None:
         """Those who know nothing get the whole run; its last event says where it stands."""
         starting = [each for each in followed.joining if each.after is None]
-        if not starting or followed.at is None or followed.picture is None:
+        if not starting or followed.at is None or followed.snapshot is None:
             return
         followed.joining = [each for each in followed.joining if each.after is not None]
-        *before, last = followed.picture.events()
+        *before, last = followed.snapshot.events()
         content = b"".join(frame(event) for event in before) + frame(last, followed.at)
         batch = Batch(content=content, upto=followed.at, last=followed.ended)
         self._loop.call_soon_threadsafe(put_all, starting, batch)

@@ -13,7 +13,7 @@ _AFTER_CALLS = {ItemStage.POST_PROCESSING, ItemStage.STORAGE}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Doing:
+class RunActivity:
     """A run, its epics and its lanes at one moment."""
 
     status: str
@@ -31,7 +31,7 @@ class Doing:
     left: int
 
 
-def phase_of(doing: Doing) -> RunPhase:
+def phase_of(doing: RunActivity) -> RunPhase:
     """The phase, by what comes first of: the end, calls, their lanes, and nothing yet."""
     if doing.status == RunStatus.FAILED:
         return RunPhase.FAILED
@@ -47,7 +47,7 @@ def phase_of(doing: Doing) -> RunPhase:
     return RunPhase.GENERATING_STORIES
 
 
-def _generating(doing: Doing) -> RunPhase:
+def _generating(doing: RunActivity) -> RunPhase:
     if not doing.over and _BEFORE_CALLS.issuperset(doing.stages):
         return RunPhase.LOADING_CONTENT
     last = doing.draining or doing.left == doing.generating

@@ -13,7 +13,7 @@ from uuid import UUID
 from batchgen.db.clock import database_now
 from runs.models import Run
 from runs.reads.eta import Mark, Remaining, remaining
-from runs.reads.phases import Doing, phase_of
+from runs.reads.phases import RunActivity, phase_of
 from runs.states import FINAL, RunPhase, RunStatus
 
 #: What a person may ask of a run that is not over.
@@ -167,7 +167,7 @@ class RunProgress:
     def phase(self) -> RunPhase:
         """What it is doing."""
         return phase_of(
-            Doing(
+            RunActivity(
                 status=self.run.status,
                 ended=self.run.completed_at is not None,
                 draining=self.run.draining,

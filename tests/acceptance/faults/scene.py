@@ -16,7 +16,7 @@ from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
 from epics.models import Project
 from runs.engine.controls import run_change, run_control, run_retry
 from runs.engine.start import RunOptions, run_start
-from runs.engine.transitions import Moved
+from runs.engine.transitions import Transition
 from runs.models import Lane, Run, RunItem
 from runs.states import LaneState, Pacing, RunStatus
 from tests.acceptance.faults.bed import LEASE_S, Bed, NotInTime, WorkerProcess, wait_for
@@ -135,15 +135,15 @@ class Scene:
         answers = _at_once(
             [lambda: run_control(run=run, action=action, user=self.user)] * _EQUAL_REQUESTS
         )
-        moves = [answer for answer, _ in answers if isinstance(answer, Moved)]
-        others = [a for a, _ in answers if not isinstance(a, Moved | InvalidTransition)]
+        moves = [answer for answer, _ in answers if isinstance(answer, Transition)]
+        others = [a for a, _ in answers if not isinstance(a, Transition | InvalidTransition)]
         if others:
             self.journal.violate("I11", f"{action} failed: {others[0]!r}")
         if not moves:
             return None
         if len(moves) > 1:
             self.journal.violate("I11", f"{len(moves)} of {_EQUAL_REQUESTS} equal {action}s won")
-        answered = next(at for answer, at in answers if isinstance(answer, Moved))
+        answered = next(at for answer, at in answers if isinstance(answer, Transition))
         made = Control(
             run_id=run.id,
             action=action,

@@ -13,7 +13,7 @@ from batchgen.errors import InvalidTransition, RunAlreadyActive, ValidationFaile
 from runs.engine.controls import run_change, run_control, run_epic_cancel, run_retry
 from runs.engine.lanes import lane_give_back, lanes_reclaim
 from runs.engine.start import RunOptions, run_start
-from runs.engine.transitions import Moved, run_finalize
+from runs.engine.transitions import Transition, run_finalize
 from runs.models import Lane, Run, RunAction, RunItem, Worker
 from runs.states import ItemStatus, RunStatus
 from tests.integration.engine.world import World, assert_counted, project_make, worker_make
@@ -37,7 +37,7 @@ def test_of_50_equal_requests_at_once_exactly_one_wins(dana: User) -> None:
         world.claim(fence)
     for action, to in (("pause", "PAUSED"), ("resume", "RUNNING"), ("cancel", "CANCELLED")):
         results = race(*[partial(run_control, run=world.run, action=action, user=dana)] * 50)
-        (moved,) = [result for result in results if isinstance(result, Moved)]
+        (moved,) = [result for result in results if isinstance(result, Transition)]
         assert sum(isinstance(result, InvalidTransition) for result in results) == 49
         assert (moved.status, moved.in_flight) == (to, 3)
         assert RunAction.objects.filter(kind=action, actor="dana").count() == 1

@@ -11,7 +11,7 @@ from batchgen.db.ids import new_id
 from batchgen.errors import RunAlreadyActive, ValidationFailed
 from runs.engine.lanes import lanes_dispatch
 from runs.engine.start import RunOptions, run_start
-from runs.engine.transitions import run_begin, run_break, run_finalize
+from runs.engine.transitions import run_begin, run_break_circuit, run_finalize
 from runs.models import Run, RunItem, RunLog
 from runs.states import ACTIVE, FINAL, TRANSITIONS, ItemStatus, RunStatus, sources_of
 from tests.integration.engine.world import World, assert_counted, halt, project_make
@@ -175,7 +175,7 @@ def _fail(world: World, *codes: str) -> None:
         world.finish(step, status=ItemStatus.FAILED if code else ItemStatus.COMPLETED)
         if code:
             RunItem.objects.filter(id=step.fence.item_id).update(error_code=code)
-            run_break(run_id=world.run.id, error_code=code)
+            run_break_circuit(run_id=world.run.id, error_code=code)
 
 
 @pytest.mark.parametrize(

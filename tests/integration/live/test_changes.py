@@ -17,7 +17,7 @@ from runs.engine.controls import run_change, run_control
 from runs.engine.trail import log_append
 from runs.engine.transitions import run_finalize
 from runs.live import changes
-from runs.live.changes import Cursor, Look, look, probe
+from runs.live.changes import Changes, Cursor, changed_runs, changes_since
 from runs.models import Lane, Run, RunItem
 from runs.reads.log import log_number
 from runs.reads.progress import RunProgress
@@ -41,31 +41,31 @@ def other() -> Iterator[psycopg.Connection[Any]]:
 
 
 def begin(world: World) -> Cursor:
-    return look(world.run.id, None).cursor
+    return changes_since(world.run.id, None).cursor
 
 
-def again(world: World, cursor: Cursor) -> Look:
-    """The next look, which a probe must have called for."""
-    assert probe({world.run.id: cursor}) == {world.run.id}
-    return look(world.run.id, cursor)
+def again(world: World, cursor: Cursor) -> Changes:
+    """The next look, which a changed_runs must have called for."""
+    assert changed_runs({world.run.id: cursor}) == {world.run.id}
+    return changes_since(world.run.id, cursor)
 
 
-def names(found: Look) -> list[str]:
+def names(found: Changes) -> list[str]:
     return [event.name for event in found.events]
 
 
-def epics_in(found: Look) -> dict[str, str]:
+def epics_in(found: Changes) -> dict[str, str]:
     shown = [json.loads(event.data) for event in found.events if event.name == "epic"]
     return {epic["epicCode"]: epic["status"] for epic in shown}
 
 
 def assert_quiet(world: World, cursor: Cursor) -> None:
-    assert not probe({world.run.id: cursor})
-    assert not look(world.run.id, cursor).events
+    assert not changed_runs({world.run.id: cursor})
+    assert not changes_since(world.run.id, cursor).events
 
 
 def test_a_first_look_begins_anew(world: World) -> None:
-    found = look(world.run.id, None, whole=True)
+    found = changes_since(world.run.id, None, whole=True)
     assert names(found) == ["reset"]
     assert [event.name for event in found.snapshot] == ["log"] * 2 + ["epic"] * 6 + ["run"]
     assert_quiet(world, found.cursor)
@@ -164,7 +164,7 @@ def test_what_commits_late_is_not_missed(
     RunItem.objects.filter(id=second).update(stage="storage")
     found = again(world, cursor)
     assert len(epics_in(found)) == 1
-    quiet = look(world.run.id, found.cursor)
+    quiet = changes_since(world.run.id, found.cursor)
     assert not quiet.events
     other.commit()
     late = again(world, quiet.cursor)
@@ -175,7 +175,7 @@ def test_what_commits_late_is_not_missed(
 
 def test_a_database_that_was_replaced_begins_anew(world: World) -> None:
     cursor = replace(begin(world), horizon=2**40)
-    assert names(look(world.run.id, cursor)) == ["reset"]
+    assert names(changes_since(world.run.id, cursor)) == ["reset"]
 
 
 def test_the_end_is_told_once_and_last(world: World) -> None:
@@ -188,8 +188,8 @@ def test_the_end_is_told_once_and_last(world: World) -> None:
     found = again(world, cursor)
     assert names(found)[-2:] == ["run", "end"]
     assert found.cursor.ended
-    assert not look(world.run.id, found.cursor).events
-    assert names(look(world.run.id, None)) == ["reset", "end"]
+    assert not changes_since(world.run.id, found.cursor).events
+    assert names(changes_since(world.run.id, None)) == ["reset", "end"]
 
 
 def test_lines_that_were_written_as_the_run_ended_are_told_before_its_end(
@@ -201,10 +201,10 @@ def test_lines_that_were_written_as_the_run_ended_are_told_before_its_end(
     with monkeypatch.context() as between:
         # It committed right after the lines were numbered.
         between.setattr(changes, "log_number", lambda **_: None)
-        found = look(world.run.id, cursor, whole=True)
+        found = changes_since(world.run.id, cursor, whole=True)
         assert "end" not in names(found)
         assert "end" not in [event.name for event in found.snapshot]
-        assert names(look(world.run.id, None)) == ["reset"]
+        assert names(changes_since(world.run.id, None)) == ["reset"]
     assert names(again(world, found.cursor)) == ["log", "run", "end"]
 
 
@@ -221,9 +221,9 @@ def test_of_many_lines_the_rest_comes_next_and_the_end_after_them(world: World) 
 def test_a_run_that_is_gone_is_said_so(world: World) -> None:
     cursor = begin(world)
     Run.objects.filter(id=world.run.id).delete()
-    assert probe({world.run.id: cursor}) == {world.run.id}
+    assert changed_runs({world.run.id: cursor}) == {world.run.id}
     with pytest.raises(NotFound):
-        look(world.run.id, cursor)
+        changes_since(world.run.id, cursor)
 
 
 def test_a_cursor_survives_being_kept(world: World) -> None:

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from runs.live.changes import look
+from runs.live.changes import changes_since
 from runs.live.events import Name
 from runs.models import ProviderCall
 from runs.reads.eta import duration_text
@@ -50,7 +50,7 @@ def test_live_events_are_the_apis_json(world: World) -> None:
     run, items = _api(world)
     run.pop("epics")
     shown: dict[str, list[Any]] = {}
-    for event in look(world.run.pk, None, whole=True).snapshot:
+    for event in changes_since(world.run.pk, None, whole=True).snapshot:
         shown.setdefault(event.name, []).append(json.loads(event.data))
     assert [_still(each) for each in shown[Name.RUN]] == [run]
     assert shown[Name.EPIC] == items

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from runs.reads.phases import Doing, phase_of
+from runs.reads.phases import RunActivity, phase_of
 from runs.states import RunPhase
 
 
-def doing(**changes: Any) -> Doing:
+def doing(**changes: Any) -> RunActivity:
     """A run of four epics that two lanes generate."""
     before = {
         "status": "RUNNING",
@@ -20,7 +20,7 @@ def doing(**changes: Any) -> Doing:
         "over": 1,
         "left": 3,
     }
-    return Doing(**{**before, **changes})
+    return RunActivity(**{**before, **changes})
 
 
 _QUEUED = {"status": "QUEUED", "generating": 0, "stages": [], "over": 0, "left": 4}

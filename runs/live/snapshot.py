@@ -13,7 +13,7 @@ from runs.live.events import Event, Name
 LINES = 200
 
 
-class Picture:
+class Snapshot:
     """The state after the events so far."""
 
     def __init__(self, events: Iterable[Event]) -> None:
