@@ -87,7 +87,7 @@ def gate_status(name: str, *, slots: int, remembered: Closed | None) -> GateStat
     )
 
 
-def gate_set(name: str, *, seconds: float, reason: str) -> None:
+def closing_set(name: str, *, seconds: float, reason: str) -> None:
     """Close a gate for so long from now, or open it (0); nothing where Redis does not know it.
 
     Raises:

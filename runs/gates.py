@@ -16,7 +16,7 @@ from redis import RedisError
 
 from batchgen.errors import NotFound, Unavailable, ValidationFailed
 from limiter.keys import CLOSED_MOST_S
-from limiter.status import gate_set
+from limiter.status import closing_set
 from providers.registry import limit_pool
 from runs.closures import EPOCH, closed_gates, closures_of_accounts
 from runs.engine.queries import QUERIES
@@ -140,7 +140,7 @@ def _tell_runs(message: str, models: Iterable[str], *, level: str) -> None:
 
 def _tell_redis(gate: str, seconds: float, reason: str) -> None:
     try:
-        gate_set(gate, seconds=seconds, reason=reason)
+        closing_set(gate, seconds=seconds, reason=reason)
     except RedisError as away:
         log.warning("a gate's change is in PostgreSQL only: %s", away)
         raise Unavailable(_REDIS_AWAY) from away
