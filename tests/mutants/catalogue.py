@@ -31,6 +31,7 @@ SQL = "runs/engine/queries.sql"
 QUEUE = "tests/integration/runs_api/test_queue.py::"
 BY_HAND = "tests/integration/runs_api/test_gates.py::"
 LUA = "limiter/lua/"
+SECOND = "tests/acceptance/test_second_provider.py::"
 TRANSLATE = "providers/anthropic/translate.py"
 TRANSLATED = "tests/unit/provider/test_translate.py::"
 
@@ -919,6 +920,27 @@ LIMITER = (
         "  window = math.max(1, math.floor(held / 2))\n",
         "",
         f"{GATES}test_an_overloaded_provider_gets_half_as_many_calls_at_once_and_then_more",
+    ),
+    _mutant(
+        "limiter: what processes said counts anew where Redis lost it",
+        f"{LUA}processes.lua",
+        "if processes == 0 or (not record and redis.call('ZSCORE', LEASES, report.process)) then",
+        "if false then",
+        f"{GATES}test_whatever_key_redis_loses_calls_go_on",
+    ),
+    _mutant(
+        "providers: a run is answered by the one that it names",
+        "workers/process.py",
+        "self._clients.of(first.provider)\n",
+        "self._clients.of(settings.PROVIDER_NAME)\n",
+        f"{SECOND}test_a_run_is_answered_by_the_provider_that_it_names",
+    ),
+    _mutant(
+        "providers: a call counts against its own provider's limits",
+        "workers/permits.py",
+        "limit_pool(first.model, first.provider)",
+        "limit_pool(first.model)",
+        f"{SECOND}test_its_limits_close_and_pace_its_own_gate",
     ),
 )
 
