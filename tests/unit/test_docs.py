@@ -1,0 +1,53 @@
+"""docs/architecture.md and docs/glossary.md name files and names that there are."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[2]
+_ARCHITECTURE = (_ROOT / "docs" / "architecture.md").read_text()
+_GLOSSARY = (_ROOT / "docs" / "glossary.md").read_text()
+_PATH = re.compile(r"`((?:\w+/)+[\w.]*)`")
+_CODE = "\n".join(
+    path.read_text()
+    for room in ("batchgen", "content", "limiter", "providers", "runs", "workers")
+    for path in (_ROOT / room).rglob("*.py")
+)
+
+
+def _questions() -> list[str]:
+    table = _ARCHITECTURE.partition("## Where is …")[2].partition("\n## ")[0]
+    return [line for line in table.splitlines() if line.startswith(("| w", "| h"))]
+
+
+@pytest.mark.parametrize("path", sorted(set(_PATH.findall(_ARCHITECTURE + _GLOSSARY))))
+def test_every_file_that_is_named_exists(path: str) -> None:
+    if "NAME" in path or path.startswith(("runs_", "GET")):
+        return
+    found = [_ROOT / path, *_ROOT.glob(f"*/{path}"), *_ROOT.glob(f"*/*/{path}")]
+    assert any(each.exists() for each in found)
+
+
+def test_seven_questions_are_answered() -> None:
+    assert len(_questions()) == 7
+    assert all(_PATH.search(line) for line in _questions())
+
+
+def test_what_is_added_touches_three_files_at_most() -> None:
+    table = _ARCHITECTURE.partition("## How to add …")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in table.splitlines() if line.startswith("| a")]
+    assert len(rows) >= 6
+    assert all(len(_PATH.findall(changed)) <= 3 for _, _, _, changed, *_ in rows)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`([A-Za-z]\w+)(?:\.\w+)?` ?[|,]", _GLOSSARY)))
+)
+def test_every_name_in_the_glossary_exists(name: str) -> None:
+    assert re.search(rf"\b(?:class|def) {name}\b|^\s+{name} = ", _CODE, re.MULTILINE)
+
+
+def test_the_glossary_has_each_word_once() -> None:
+    words = re.findall(r"^\| ([^|]+) \|", _GLOSSARY, re.MULTILINE)[2:]
+    assert len(words) == len(set(words)) >= 30
