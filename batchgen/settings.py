@@ -274,7 +274,7 @@ LIVE_STREAMS = env.integer("BATCHGEN_LIVE_STREAMS", 800, least=1)
 
 ANTHROPIC_API_KEY = env.secret("ANTHROPIC_API_KEY", required=PRODUCTION)
 ANTHROPIC_BASE_URL = env.text("ANTHROPIC_BASE_URL")
-#: What pages, logs and runs say answers the calls: `anthropic` or `simulator`.
+#: Who answers the runs that start now, by its name in `providers.registry`.
 PROVIDER_NAME = env.choice("BATCHGEN_PROVIDER_NAME", "anthropic", ("anthropic", "simulator"))
 MODEL = env.text("BATCHGEN_MODEL", "claude-sonnet-5-5")
 PROVIDER_TIMEOUT_S = env.number("BATCHGEN_PROVIDER_TIMEOUT_S", 300, least=0.1, most=3600)
