@@ -350,7 +350,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStatus": "runs.states.RunStatus",
         "RunEpicStatus": "runs.states.ItemStatus",
-        "RunType": "runs.states.RunType",
+        "RunType": "content.run_types.RunType",
         "RunEpicStage": "runs.states.ItemStage",
         "RunPriority": "runs.states.Priority",
     },

@@ -99,13 +99,14 @@ CROSS JOIN LATERAL (
 -- runs --
 -- With 20 lanes each, and their actions. Every other small run of the large project retries the
 -- one before it; the first of them retries the first large run.
-INSERT INTO runs_run (id, type, status, mode, persona_set, pacing_profile, priority,
-                      priority_reasons, max_concurrency, skip_quality_check, keep_edited, provider,
+INSERT INTO runs_run (id, type, status, options, pacing_profile, priority,
+                      priority_reasons, max_concurrency, provider,
                       model, max_tokens, delay_ms, max_retries, retry_wait_ms, context_key,
                       total_items, draining, error_code, error, retried_from_id, created_by_id,
                       created_at, started_at, completed_at, version, project_id)
 SELECT id, 'GENERATE_ALL_STORIES', status,
-       'standard', 'core', 'adaptive', 'NORMAL', '[]', 20, false, true, 'simulator', %(model)s,
+       '{"mode": "standard", "persona_set": "core", "skip_quality_check": false,
+         "keep_edited": true}', 'adaptive', 'NORMAL', '[]', 20, 'simulator', %(model)s,
        8000, 0, 3, 1000, '', epics, false, '', '',
        CASE WHEN number = 501 THEN (SELECT id FROM run_plan WHERE number = 1)
             WHEN number > 501 AND number %% 2 = 0 THEN (SELECT id FROM run_plan before WHERE before.number = plan.number - 1)

@@ -29,7 +29,8 @@ from benchmarks.bench import ROOT, Bench, python
 from benchmarks.live_clients import Task
 from benchmarks.processes import Tree
 from benchmarks.rows import Rows, Value, side_by_side
-from runs.engine.lanes import Fence, Outcome, Spend, lane_claim, lane_finish
+from runs.engine.claims import lane_claim
+from runs.engine.lanes import Fence, Outcome, Spend, lane_finish
 from runs.models import Lane, Run, RunItem, Worker
 from runs.states import ItemStatus, LaneState
 
@@ -153,6 +154,7 @@ def _work(run: Run) -> Iterator[Any]:
             lane_id=lane.id,
             fencing_token=lane.fencing_token,
             item_id=RunItem.objects.get(lane=lane, status=ItemStatus.PENDING).id,
+            kind="stories",
         )
         for lane in Lane.objects.filter(run=run, state=LaneState.SENT)
     }
@@ -161,13 +163,15 @@ def _work(run: Run) -> Iterator[Any]:
         claimed = lane_claim(fence=fence, worker_id=worker.id, call_id=call_id)
         at = time.monotonic()
         assert claimed is not None
-        code = claimed["code"]
+        code = claimed.code
         yield f"{code} {ItemStatus.GENERATING}", at
-        done = Outcome(status=ItemStatus.COMPLETED, message=f"[{code}] Completed")
+        done = Outcome(
+            status=ItemStatus.COMPLETED, message=f"[{code}] Completed", result={"stories": []}
+        )
         moved = lane_finish(fence=fence, call_id=call_id, outcome=done, spend=Spend(), park_s=0)
         at = time.monotonic()
         assert moved is not None
-        names = ("lane_id", "fencing_token", "item_id")
+        names = ("lane_id", "fencing_token", "item_id", "kind")
         fences[lane_id] = Fence(**{name: moved[name] for name in names})
         yield f"{code} {ItemStatus.COMPLETED}", at
 

@@ -2,6 +2,7 @@
 
 GenerationError            the item FAILED
 ├── NothingToGenerate      NOTHING_TO_GENERATE  there is nothing to go by: SKIPPED
+│   └── TargetGone                              it was deleted after the run had begun
 ├── InvalidInput           VALIDATION           the target or the run's options cannot be used
 ├── Refused                REFUSED              the model declined to answer
 ├── OutputCut              OUTPUT_TRUNCATED     the answer did not fit, larger cap included
@@ -26,6 +27,10 @@ class NothingToGenerate(GenerationError):
     """The target says nothing that anything could be generated from."""
 
     code = "NOTHING_TO_GENERATE"
+
+
+class TargetGone(NothingToGenerate):
+    """The target was deleted after the run had begun."""
 
 
 class InvalidInput(GenerationError):

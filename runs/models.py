@@ -1,5 +1,7 @@
 """What a run is: itself, its items, its lanes, its log, its provider calls and its workers."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -7,6 +9,8 @@ from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from batchgen.db.ids import new_id
+from content.registry import kinds_of_items
+from content.run_types import RunType
 from epics.models import Project
 from runs.pacing import MOST_LANES
 from runs.states import (
@@ -16,12 +20,9 @@ from runs.states import (
     ItemStage,
     ItemStatus,
     LaneState,
-    Mode,
     Pacing,
-    PersonaSet,
     Priority,
     RunStatus,
-    RunType,
 )
 
 #: A user's turns for each one of another.
@@ -35,17 +36,14 @@ class Run(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
     type = models.CharField(max_length=30, choices=RunType)
     status = models.CharField(max_length=30, choices=RunStatus, default=RunStatus.QUEUED)
-    mode = models.CharField(max_length=20, choices=Mode, default=Mode.STANDARD)
-    persona_set = models.CharField(max_length=20, choices=PersonaSet, default=PersonaSet.CORE)
+    #: What was chosen of what its kind of content offers: `ContentKind.options`.
+    options = models.JSONField(default=dict, blank=True)
     pacing_profile = models.CharField(max_length=20, choices=Pacing, default=Pacing.NORMAL)
     priority = models.CharField(max_length=10, choices=Priority, default=Priority.NORMAL)
     #: Why the priority was chosen, where it was computed: [{factor, points, message}].
     priority_reasons = models.JSONField(default=list, blank=True)
     deadline = models.DateTimeField(null=True, blank=True)
     max_concurrency = models.PositiveIntegerField()
-    skip_quality_check = models.BooleanField(default=False)
-    #: Stories that a person edited stay, and those written around them take other codes.
-    keep_edited = models.BooleanField(default=True)
     provider = models.CharField(max_length=20)
     model = models.CharField(max_length=100)
     # The pacing profile's numbers as they were at the start.
@@ -344,6 +342,21 @@ class RunItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.title}"
+
+
+class RunEpicManager(models.Manager["RunEpic"]):
+    def get_queryset(self) -> "models.QuerySet[RunEpic]":
+        """Items of every kind whose targets are epics."""
+        return super().get_queryset().filter(kind__in=kinds_of_items("epic"))
+
+
+class RunEpic(RunItem):
+    """An item that is an epic: what the API's `epics` of a run are."""
+
+    objects: ClassVar[RunEpicManager] = RunEpicManager()
+
+    class Meta:
+        proxy = True
 
 
 class OpenTarget(models.Model):

@@ -6,11 +6,6 @@ The only place that says so: tests hold the SQL's literals and moves to it. No q
 from django.db.models import TextChoices
 
 
-class RunType(TextChoices):
-    GENERATE_STORIES = "GENERATE_STORIES"
-    GENERATE_ALL_STORIES = "GENERATE_ALL_STORIES"
-
-
 class RunStatus(TextChoices):
     QUEUED = "QUEUED"  # the first claimed epic moves it on
     RUNNING = "RUNNING"  # the last finished epic moves it on, or a person
@@ -75,18 +70,6 @@ class WaitReason(TextChoices):
     BACKOFF = "backoff"  # the call failed; the attempt is repeated
     STOPPED = "stopped"  # its worker stops, or its run stood still
     RUN_PAUSED = "run-paused"  # of an item, whatever its lane does
-
-
-class Mode(TextChoices):
-    CONCISE = "concise"
-    STANDARD = "standard"
-    COMPREHENSIVE = "comprehensive"
-
-
-class PersonaSet(TextChoices):
-    CORE = "core"
-    EXTENDED = "extended"
-    CARDS = "cards"
 
 
 class Pacing(TextChoices):

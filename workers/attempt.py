@@ -1,6 +1,6 @@
 """One attempt at one item: from the claim to its outcome.
 
-The claim (workers/claims.py) says what there is to do, the caller (workers/caller.py) makes the
+The claim (runs/engine/claims.py) says what there is to do, the caller (workers/caller.py) makes the
 calls that the kind's steps ask for, and `decide` (workers/decisions.py) says what an error leads
 to. An attempt brings them together and writes the outcome down.
 """
@@ -14,21 +14,22 @@ import psycopg
 from django.conf import settings
 
 from batchgen.db.clock import database_now
+from batchgen.db.ids import new_id
 from batchgen.logs import log_bind
+from content.errors import TargetGone
+from content.kind import Loaded
 from content.pipeline import Draft, drive
-from content.stories.kind import stored_rows
-from content.stories.pipeline import steps
-from content.stories.values import StoryDraft
+from content.registry import kind_named
 from providers.errors import ProviderError
 from providers.provider import Provider
 from runs.engine import dispatch
+from runs.engine.claims import LaneClaim, lane_claim
 from runs.engine.dispatch import Link
 from runs.engine.lanes import Fence, Outcome, lane_finish, lane_give_back
 from runs.engine.transitions import run_begin, run_break_circuit, run_finalize, run_move
 from runs.models import RunAction
 from runs.states import CallOutcome, ItemStatus, RunStatus
 from workers.caller import Caller
-from workers.claims import LaneClaim, claim_item
 from workers.decisions import Finish, GiveBack, StopRun, decide
 from workers.fair_semaphore import FairSemaphore
 from workers.permits import FirstCall, Permit, Permits
@@ -60,6 +61,7 @@ class Attempt:
         times: CallTimes,
     ) -> None:
         self.claim = claim
+        self._kind = kind_named(claim.fence.kind)
         self.progress = Progress(times)
         self._answering = ANSWERS.holder()
         self._caller = Caller(
@@ -104,16 +106,30 @@ class Attempt:
 
     def _generate(self) -> None:
         try:
+            inp = self._kind.read(self._loaded())
             draft = drive(
-                steps(self.claim.input), answer=self._caller.answer, on_stage=self.progress.enter
+                self._kind.steps(inp), answer=self._caller.answer, on_stage=self.progress.enter
             )
-            self._complete(draft)
+            self._complete(draft, self._kind.result(inp, draft.content))
         except (StaleAttempt, psycopg.OperationalError):
             raise
         except Exception as error:
             self._failed(error)
 
-    def _complete(self, draft: Draft[tuple[StoryDraft, ...]]) -> None:
+    def _loaded(self) -> Loaded:
+        claim = self.claim
+        if claim.input is None:
+            raise TargetGone(f"{claim.code} was deleted after the run had begun.")
+        return Loaded(
+            item_id=claim.item_id,
+            code=claim.code,
+            model=claim.model,
+            max_tokens=claim.max_tokens,
+            options=claim.options,
+            input=claim.input,
+        )
+
+    def _complete(self, draft: Draft[Any], result: Any) -> None:
         reached = self.progress.reached()
         notes = draft.notes
         if self._caller.unknown_calls:
@@ -122,12 +138,11 @@ class Attempt:
             Outcome(
                 status=ItemStatus.COMPLETED,
                 message="; ".join([f"[{self.claim.code}] Completed: {draft.summary}", *notes]),
-                stories=stored_rows(draft.content),
+                result=result,
                 stage_ms=reached.stage_ms,
                 skipped_stages=reached.skipped_stages,
                 notes=notes,
                 call_outcome=self._caller.outcome,
-                prompt_revision=self.claim.prompt_revision,
             )
         )
         epic_ended(ItemStatus.COMPLETED, reached.stage_ms)
@@ -236,7 +251,7 @@ def attempt_begin(
         times: of this worker's calls.
     """
     try:
-        claim = claim_item(fence=fence, worker_id=worker_id)
+        claim = lane_claim(fence=fence, worker_id=worker_id, call_id=new_id())
     except psycopg.Error:
         permit.unused()
         raise

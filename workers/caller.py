@@ -8,9 +8,9 @@ from content.pipeline import Request
 from providers.errors import CallAborted, ProviderError
 from providers.provider import Call, Provider
 from providers.values import Completion, StopReason, Usage
+from runs.engine.claims import LaneClaim
 from runs.engine.lanes import call_book, call_next
 from runs.states import CallOutcome
-from workers.claims import LaneClaim
 from workers.decisions import Closing, RunNotActive
 from workers.fair_semaphore import Holder
 from workers.permits import FirstCall, Permit, Permits

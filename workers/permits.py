@@ -44,6 +44,8 @@ class FirstCall:
     #: Who is called: `Run.provider`.
     provider: str
     model: str
+    #: Of what content the item is.
+    kind: str
     #: As in `limiter.values.PermitRequest`; calls of another purpose have other sizes.
     size_key: str
     cache_key: str
@@ -60,6 +62,7 @@ class FirstCall:
             priority=said["priority"],
             provider=said["provider"],
             model=said["model"],
+            kind=said["kind"],
             size_key=said["sizeKey"],
             cache_key=said["cacheKey"],
             input_tokens=said["inputTokens"],

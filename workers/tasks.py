@@ -37,15 +37,16 @@ def generate_epic(
     first_call: dict[str, Any],
     due_at: float | None = None,
 ) -> None:
-    """One link of a lane's chain: one epic."""
-    fence = Fence(lane_id=lane_id, fencing_token=fencing_token, item_id=UUID(item_id))
+    """One link of a lane's chain: one item."""
+    first = FirstCall.of(first_call)
+    fence = Fence(
+        lane_id=lane_id, fencing_token=fencing_token, item_id=UUID(item_id), kind=first.kind
+    )
     message = generate_epic.request
     requeued = (message.delivery_info or {}).get("priority") == LOWEST_PRIORITY
     with log_context(epic=item_id, lane=f"{lane_id}.{fencing_token}"):
         try:
-            process.current().work(
-                fence, FirstCall.of(first_call), due_at=due_at, requeued=requeued
-            )
+            process.current().work(fence, first, due_at=due_at, requeued=requeued)
         except FairShareReached:
             requeue_last(message)
         except Stopping as error:

@@ -1,11 +1,12 @@
 """Named SQL statements, for what the ORM cannot express or does at twice the cost.
 
 A `.sql` file holds blocks that open with a line `-- name --` and a comment of one or more lines
-with the block's purpose. `Queries` loads them; `Queries.fetch` runs one as its own transaction
-on this process's engine pool: prepared statements (behind a transaction pooler: none), no
-health-check round trip. A connection that
-turns out to be dead is replaced and the statement is sent once more, so a statement must be safe
-to run twice: each names the fencing token of the lane it belongs to.
+with the block's purpose. A block that opens with `-- name (part) --` stands where others say
+`@name@`; a text that somebody gives may do so, too. `Queries` loads them; `Queries.fetch` runs
+one as its own transaction on this process's engine pool: prepared statements (behind a transaction
+pooler: none), no health-check round trip. A connection that turns out to be dead is replaced and
+the statement is sent once more, so a statement must be safe to run twice: each names the fencing
+token of the lane it belongs to.
 """
 
 import logging
@@ -33,7 +34,10 @@ from batchgen.metrics import ROUND_TRIPS
 
 log = logging.getLogger(__name__)
 
-_NAME = re.compile(r"^-- (\w+) --$", re.MULTILINE)
+_BLOCK = re.compile(r"^-- (\w+)( \(part\))? --$", re.MULTILINE)
+_PART = re.compile(r"@(\w+)@")
+#: What a block is for, at its beginning.
+_PURPOSE = re.compile(r"\A(?:--.*\n)*")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 #: Errors after which the same statement may well succeed at once.
 _PASSING = (
@@ -59,17 +63,42 @@ Row = dict[str, Any]
 
 
 class Queries:
-    """The named blocks of one `.sql` file."""
+    """The named blocks of `.sql` files."""
 
-    def __init__(self, path: Path) -> None:
-        parts: list[str] = _NAME.split(path.read_text())
-        bodies = (part.strip() for part in parts[2::2])
-        self._sql: dict[str, str] = dict(zip(parts[1::2], bodies, strict=True))
-        self._numbered = {name: _numbered(sql) for name, sql in self._sql.items()}
-        self._trips = {name: ROUND_TRIPS.labels(name) for name in self._sql}
+    def __init__(self, *paths: Path) -> None:
+        texts = "".join(path.read_text() + "\n" for path in paths)
+        _, *blocks = _BLOCK.split(texts)
+        named = list(zip(blocks[::3], blocks[1::3], blocks[2::3], strict=True))
+        self._parts = {name: _PURPOSE.sub("", sql.strip()) for name, part, sql in named if part}
+        self._sql = {name: sql.strip() for name, part, sql in named if not part}
+        self._numbered: dict[str, tuple[str, list[str]]] = {}
+        self._trips: dict[str, Any] = {}
+        for name in self._sql:
+            self._put(name, self._sql[name], counted_as=name)
 
     def __getitem__(self, name: str) -> str:
         return self._sql[name]
+
+    def variant(self, name: str, word: str, parts: Mapping[str, str]) -> str:
+        """The name of a block that is made whole by these parts; made when first asked for.
+
+        Args:
+            word: tells it from other variants of the block.
+        """
+        variant = f"{name} of {word}"
+        if variant not in self._numbered:
+            self._put(variant, self._sql[name], counted_as=name, parts=parts)
+        return variant
+
+    def _put(
+        self, name: str, sql: str, *, counted_as: str, parts: Mapping[str, str] | None = None
+    ) -> None:
+        known = {**self._parts, **(parts or {})}
+        while any(part in known for part in _PART.findall(sql)):
+            sql = _PART.sub(lambda found: known.get(found[1], found[0]), sql)
+        self._sql[name] = sql
+        self._trips[name] = ROUND_TRIPS.labels(counted_as)
+        self._numbered[name] = _numbered(sql)
 
     def fetch(self, name: str, params: Mapping[str, object], *, patience_s: float = 0) -> list[Row]:
         """Run a block as one transaction and return its rows, each a dict by column name.

@@ -1,12 +1,21 @@
 """The kind "stories": user stories for one epic, as the engine asks for them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
 
 from batchgen.db.ids import new_id
+from content.kind import ContentKind, Loaded, Reason, Target
+from content.pipeline import Draft, Steps
+from content.run_types import RunType
+from content.stories.options import StoriesOptions
+from content.stories.pipeline import steps
+from content.stories.priority import epics_reasons
 from content.stories.prompts.rendering import prompt_version
+from content.stories.targets import epics_to_write
 from content.stories.values import (
     CardInput,
     EpicInput,
@@ -16,47 +25,77 @@ from content.stories.values import (
     StoryDraft,
 )
 from epics.languages import is_language
+from epics.models import Epic, Project
+
+_FOLDER = Path(__file__).parent
+Stories = tuple[StoryDraft, ...]
 
 
-def size_key(mode: str, persona_set: str) -> str:
-    """The same for calls whose sizes resemble each other, because their prompts do."""
-    return prompt_version(mode, persona_set)
+class StoriesKind(ContentKind[GenerationInput, Stories]):
+    """See the contract."""
+
+    name: ClassVar = "stories"
+    run_types: ClassVar = (RunType.GENERATE_STORIES, RunType.GENERATE_ALL_STORIES)
+    one_item: ClassVar = (RunType.GENERATE_STORIES,)
+    item_kind: ClassVar = "epic"
+    item_words: ClassVar = ("epic", "epics")
+    model: ClassVar = Epic
+    options: ClassVar = StoriesOptions
+    load_sql: ClassVar = (_FOLDER / "load.sql").read_text()
+    store_sql: ClassVar = (_FOLDER / "store.sql").read_text()
+
+    def targets(self, project: Project, ids: Sequence[UUID] | None) -> list[Target]:
+        return epics_to_write(project, ids)
+
+    def reasons(self, targets: Sequence[Target]) -> tuple[Reason, ...]:
+        return epics_reasons([target.facts for target in targets])
+
+    def options_text(self, options: Mapping[str, Any]) -> str:
+        return f"{options['mode']}, personas {options['persona_set']}"
+
+    def prompt_key(self, options: Mapping[str, Any]) -> str:
+        return prompt_version(options["mode"], options["persona_set"])
+
+    def read(self, loaded: Loaded) -> GenerationInput:
+        return GenerationInput(
+            run_epic_id=str(loaded.item_id),
+            project=_project(loaded.input["project"]),
+            epic=_epic(loaded.code, loaded.input["epic"]),
+            cards=tuple([_card(fields) for fields in loaded.input["cards"]]),
+            mode=loaded.options["mode"],
+            persona_set=loaded.options["persona_set"],
+            model=loaded.model,
+            max_tokens=loaded.max_tokens,
+            skip_quality_check=loaded.options["skip_quality_check"],
+            quality_bar=settings.QUALITY_BAR,
+            kept=tuple(
+                [KeptStory(title=title, user_story=story) for title, story in loaded.input["kept"]]
+            ),
+            prompt_revision=loaded.input["prompt_revision"],
+        )
+
+    def steps(self, inp: GenerationInput) -> Steps[Draft[Stories]]:
+        return steps(inp)
+
+    def result(self, inp: GenerationInput, content: Stories) -> dict[str, Any]:
+        return {
+            "stories": [_row(story) for story in content],
+            "prompt_revision": inp.prompt_revision,
+        }
 
 
-def read_input(row: Mapping[str, Any], *, item_id: str) -> GenerationInput:
-    """The pipeline's input from a claimed row. An epic that was deleted has no texts: skipped."""
-    return GenerationInput(
-        run_epic_id=item_id,
-        project=ProjectInput(
-            name=row["project_name"],
-            description=row["project_description"],
-            context=row["project_context"],
-            # One that was stored before languages came from a list is no text for a prompt.
-            language=row["project_language"] if is_language(row["project_language"]) else "",
-        ),
-        epic=EpicInput(
-            code=row["code"],
-            title=row["title"] or row["code"],
-            theme=row["theme"] or "",
-            description=row["description"] or "",
-            business_value=row["business_value"] or "",
-            acceptance_criteria=tuple(row["acceptance_criteria"] or ()),
-            dependencies=tuple(row["dependencies"] or ()),
-            effort=row["effort"] or "",
-            impact=row["impact"] or "",
-            priority=row["epic_priority"],
-        ),
-        cards=tuple([_card(fields) for fields in row["cards"]]),
-        mode=row["mode"],
-        persona_set=row["persona_set"],
-        model=row["model"],
-        max_tokens=row["max_tokens"],
-        skip_quality_check=row["skip_quality_check"],
-        quality_bar=settings.QUALITY_BAR,
-        kept=tuple(
-            [KeptStory(title=title, user_story=story) for title, story in row["kept"] or ()]
-        ),
-    )
+STORIES = StoriesKind()
+
+
+def _project(fields: Mapping[str, Any]) -> ProjectInput:
+    # A language that was stored before languages came from a list is no text for a prompt.
+    language = fields["language"] if is_language(fields["language"]) else ""
+    return ProjectInput(**{**fields, "language": language})
+
+
+def _epic(code: str, fields: Mapping[str, Any]) -> EpicInput:
+    lists = {name: tuple(fields[name]) for name in ("acceptance_criteria", "dependencies")}
+    return EpicInput(code=code, **{**fields, **lists, "title": fields["title"] or code})
 
 
 def _card(fields: list[Any]) -> CardInput:
@@ -71,21 +110,17 @@ def _card(fields: list[Any]) -> CardInput:
     )
 
 
-def stored_rows(stories: tuple[StoryDraft, ...]) -> list[dict[str, object]]:
-    """JSON, as the statement that ends an item stores it."""
-    return [
-        {
-            "id": str(new_id()),
-            "order": story.position,
-            "title": story.title,
-            "user_story": story.user_story,
-            "persona": story.persona,
-            "acceptance_criteria": story.acceptance_criteria,
-            "technical_notes": story.technical_notes,
-            "priority": story.priority,
-            "effort": story.effort,
-            "quality_score": story.quality_score,
-            "defects": [defect.as_json() for defect in story.defects],
-        }
-        for story in stories
-    ]
+def _row(story: StoryDraft) -> dict[str, object]:
+    return {
+        "id": str(new_id()),
+        "order": story.position,
+        "title": story.title,
+        "user_story": story.user_story,
+        "persona": story.persona,
+        "acceptance_criteria": story.acceptance_criteria,
+        "technical_notes": story.technical_notes,
+        "priority": story.priority,
+        "effort": story.effort,
+        "quality_score": story.quality_score,
+        "defects": [defect.as_json() for defect in story.defects],
+    }

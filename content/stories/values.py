@@ -78,6 +78,8 @@ class GenerationInput:
     #: Below this score, of 100, a set is written again once.
     quality_bar: int = DEFAULT_BAR
     kept: tuple[KeptStory, ...] = ()
+    #: `Epic.prompt_revision` as it was read; None counts as unchanged.
+    prompt_revision: int | None = None
 
     @property
     def story_range(self) -> tuple[int, int]:

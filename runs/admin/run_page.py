@@ -85,7 +85,7 @@ class RunAdmin(ReadOnlyAdmin):
         "duration",
         "created_at",
     )
-    list_filter = ("status", "type", "mode", "pacing_profile", "provider", "created_at")
+    list_filter = ("status", "type", "pacing_profile", "provider", "created_at")
     list_select_related = ("project",)
     search_fields = ("=id", "=project__id", "project__name", "project__code", "error_code")
     date_hierarchy = "created_at"
@@ -109,7 +109,7 @@ class RunAdmin(ReadOnlyAdmin):
             "As it was started",
             {
                 "fields": (
-                    ("mode", "persona_set", "skip_quality_check", "keep_edited"),
+                    "options",
                     ("pacing_profile", "max_concurrency", "priority"),
                     ("provider", "model", "max_tokens"),
                     ("created_by", "retried_from"),

@@ -31,7 +31,7 @@ from runs.engine.start import RunOptions, left_out_text, run_start
 from runs.models import Run
 from runs.reads import selectors
 from runs.reads.eta import duration_text
-from runs.reads.items import run_items
+from runs.reads.items import run_epics
 from runs.reads.progress import RunProgress
 
 
@@ -130,11 +130,11 @@ class RunEpicCancelView(APIView):
     def post(self, request: Request, run_id: UUID, run_epic_id: UUID) -> Response:
         run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
         valid(NothingInput, request.data)
-        item = run_items(run=run).filter(pk=run_epic_id).first()
+        item = run_epics(run=run).filter(pk=run_epic_id).first()
         if item is None:
             raise NotFound
         run_epic_cancel(item=item, user=signed_in(request))
-        return Response(shown(RunEpicOutput, run_items(run=run).get(pk=run_epic_id)))
+        return Response(shown(RunEpicOutput, run_epics(run=run).get(pk=run_epic_id)))
 
 
 def _left_out(run: Run) -> list[dict[str, Any]]:

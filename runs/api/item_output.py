@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from batchgen.api.output import shown
 from runs.api.run_output import EmptyAsNull, RunOutput, UsageOutput
-from runs.models import RunItem
+from runs.models import RunEpic
 from runs.reads.items import duration_ms, remaining_ms, stage_percent, waiting_of
 from runs.states import ItemStage, ItemStatus
 
@@ -25,8 +25,8 @@ class WaitingOutput(serializers.Serializer[Any]):
     untilAt = serializers.DateTimeField(source="until_at", allow_null=True)
 
 
-# A row of `runs.reads.items.run_items`.
-class RunEpicOutput(serializers.ModelSerializer[RunItem]):
+# A row of `runs.reads.items.run_epics`.
+class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
     runEpicId = serializers.UUIDField(source="id")
     epicId = serializers.UUIDField(
         source="target_id", allow_null=True, help_text="Null once the epic was deleted."
@@ -75,7 +75,7 @@ class RunEpicOutput(serializers.ModelSerializer[RunItem]):
     durationMs = serializers.SerializerMethodField()
 
     class Meta:
-        model = RunItem
+        model = RunEpic
         fields = (
             "runEpicId",
             "epicId",
@@ -103,21 +103,21 @@ class RunEpicOutput(serializers.ModelSerializer[RunItem]):
         read_only_fields = fields
 
     @extend_schema_field(serializers.ChoiceField(ItemStage.choices, allow_null=True))
-    def get_stage(self, item: RunItem) -> str | None:
+    def get_stage(self, item: RunEpic) -> str | None:
         return item.stage or None
 
-    def get_stagePercent(self, item: RunItem) -> int:  # noqa: N802  # get_ + the field's name
+    def get_stagePercent(self, item: RunEpic) -> int:  # noqa: N802  # get_ + the field's name
         return stage_percent(item)
 
-    def get_estimatedRemainingMs(self, item: RunItem) -> int | None:  # noqa: N802  # as above
+    def get_estimatedRemainingMs(self, item: RunEpic) -> int | None:  # noqa: N802  # as above
         return remaining_ms(item)
 
     @extend_schema_field(WaitingOutput(allow_null=True))
-    def get_waiting(self, item: RunItem) -> dict[str, Any] | None:
+    def get_waiting(self, item: RunEpic) -> dict[str, Any] | None:
         waiting = waiting_of(item)
         return shown(WaitingOutput, waiting) if waiting else None
 
-    def get_durationMs(self, item: RunItem) -> int | None:  # noqa: N802  # as above
+    def get_durationMs(self, item: RunEpic) -> int | None:  # noqa: N802  # as above
         return duration_ms(item)
 
 

@@ -15,9 +15,11 @@ from batchgen.api.inputs import (
     WholeNumber,
 )
 from batchgen.api.paging import order_choices
+from content.run_types import RunType
+from content.stories.options import Mode, PersonaSet
 from epics.bounds import MAX_EPICS
 from runs.pacing import MOST_LANES
-from runs.states import ItemStatus, Mode, Pacing, PersonaSet, Priority, RunStatus, RunType
+from runs.states import ItemStatus, Pacing, Priority, RunStatus
 
 
 class OptionsInput(StrictSerializer):
@@ -50,7 +52,7 @@ class RunInput(StrictSerializer):
         default=None,
         allow_null=True,
         max_length=MAX_EPICS,
-        source="epic_ids",
+        source="target_ids",
         help_text=(
             "Null: all epics of the project that are open in no other run. GENERATE_STORIES "
             "needs exactly one."
@@ -73,11 +75,13 @@ class RunInput(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         options = attrs.pop("options")
-        return {
-            **attrs,
+        chosen = {
+            "mode": attrs.pop("mode"),
+            "persona_set": attrs.pop("persona_set"),
             "skip_quality_check": options.get("skipQualityCheck", False),
             "keep_edited": options.get("keepEdited", True),
         }
+        return {**attrs, "options": chosen}
 
 
 class RunQuery(QuerySerializer):

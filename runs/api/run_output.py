@@ -7,10 +7,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from batchgen.api.output import shown
+from content.run_types import RunType
+from content.stories.options import Mode, PersonaSet
 from runs.engine.transitions import Transition
 from runs.models import RunAction, RunLog
 from runs.reads.progress import RunProgress
-from runs.states import Mode, Pacing, PersonaSet, Priority, RunPhase, RunStatus, RunType
+from runs.states import Pacing, Priority, RunPhase, RunStatus
 
 
 class EmptyAsNull(serializers.CharField):
@@ -71,8 +73,8 @@ class RunOutput(serializers.Serializer[Any]):
         ),
     )
     phaseDetail = serializers.CharField(source="phase_detail")
-    mode = serializers.ChoiceField(Mode.choices, source="run.mode")
-    personaSet = serializers.ChoiceField(PersonaSet.choices, source="run.persona_set")
+    mode = serializers.ChoiceField(Mode.choices)
+    personaSet = serializers.ChoiceField(PersonaSet.choices, source="persona_set")
     pacingProfile = serializers.ChoiceField(Pacing.choices, source="run.pacing_profile")
     priority = serializers.ChoiceField(Priority.choices, source="run.priority")
     priorityReasons = PriorityReasonOutput(

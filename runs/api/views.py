@@ -40,7 +40,7 @@ from runs.api.run_output import (
 )
 from runs.engine.controls import run_change
 from runs.reads import lineage, selectors
-from runs.reads.items import run_items
+from runs.reads.items import run_epics
 from runs.reads.log import log_after
 from runs.reads.progress import RunProgress
 from runs.reads.queue import queue_status
@@ -128,7 +128,7 @@ class RunProgressView(APIView):
         run = selectors.run_for(user=request.user, run_id=run_id)
         query_of(request)
         epics, page = page_of(
-            run_items(run=run), keys=_EPIC_KEYS, query=_many(request.query_params)
+            run_epics(run=run), keys=_EPIC_KEYS, query=_many(request.query_params)
         )
         output = {
             **run_json(RunProgress.of(run)),
@@ -153,7 +153,7 @@ class RunEpicsView(APIView):
             run_ids = lineage.run_lineage(run=run)
             epics = lineage.run_items_effective(run_ids=run_ids)
         else:
-            epics = run_items(run=run)
+            epics = run_epics(run=run)
         if "status" in query:
             epics = epics.filter(status=query["status"])
         return page_response(request, epics, keys=_EPIC_KEYS, serializer=RunEpicOutput)

@@ -132,7 +132,7 @@ def run_epic_cancel(*, item: RunItem, user: Actor) -> None:
 def _epic_cancel(item_id: UUID) -> None:
     with connection.cursor() as cursor:
         for _ in range(_TRIES):
-            cursor.execute(QUERIES["epic_cancel"], {"item_id": item_id})
+            cursor.execute(QUERIES["item_cancel"], {"item_id": item_id})
             if cursor.fetchone():
                 return
             _refuse_epic(RunItem.objects.select_related("run").get(id=item_id))
@@ -172,20 +172,17 @@ def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
         )
     statuses = [ItemStatus.FAILED] + [ItemStatus.PENDING] * include_pending
     items = RunItem.objects.filter(run=run, status__in=statuses).order_by("order")
-    epic_ids = [item.target_id for item in items if item.target_id]
-    if not epic_ids:
+    target_ids = [item.target_id for item in items if item.target_id]
+    if not target_ids:
         raise ValidationFailed("There are no epics to retry in this run.")
     options = RunOptions(
         type=run.type,
-        mode=run.mode,
-        persona_set=run.persona_set,
+        options=run.options,
         pacing_profile=run.pacing_profile,
         priority=run.priority,
-        epic_ids=epic_ids,
+        target_ids=target_ids,
         max_concurrency=run.max_concurrency,
-        skip_quality_check=run.skip_quality_check,
         deadline=run.deadline,
-        keep_edited=run.keep_edited,
     )
     with transaction.atomic():
         retry = run_start(project=run.project, user=user, options=options, retried_from=run)

@@ -18,7 +18,7 @@ from redis import RedisError
 from batchgen.celery import app
 from batchgen.redis import client as redis
 from batchgen.redis.broker_messages import LARGEST_BYTES
-from content.stories.kind import size_key
+from content.registry import kind_named
 from runs.states import MESSAGE_PRIORITY
 
 log = logging.getLogger(__name__)
@@ -49,8 +49,9 @@ class Link:
     priority: str
     provider: str
     model: str
-    mode: str
-    persona_set: str
+    #: Of what content, and what was chosen for it.
+    kind: str
+    options: dict[str, Any]
     max_tokens: int
     estimated_input_tokens: int
     code: str
@@ -63,7 +64,8 @@ class Link:
 
     @property
     def first_call(self) -> dict[str, object]:
-        """What the limiter has to know of the item's first call before the item is claimed."""
+        """What has to be known of the item's first call before the item is claimed."""
+        prompt_key = kind_named(self.kind).prompt_key(self.options)
         return {
             "run": str(self.run_id),
             "user": self.user_id,
@@ -71,8 +73,9 @@ class Link:
             "priority": self.priority,
             "provider": self.provider,
             "model": self.model,
-            "sizeKey": size_key(self.mode, self.persona_set),
-            "cacheKey": f"{self.context_key}:{self.mode}:{self.persona_set}",
+            "kind": self.kind,
+            "sizeKey": prompt_key,
+            "cacheKey": f"{self.context_key}:{prompt_key}",
             "inputTokens": self.estimated_input_tokens,
             "outputCap": self.max_tokens,
         }

@@ -1,4 +1,4 @@
-"""Lanes: how epics are handed out, finished, given back and taken back.
+"""Lanes: how items are handed out, finished, given back and taken back.
 
 Every function here is one transaction. `(lane_id, fencing_token)` is the fence that it names: where
 the lane has moved on, nothing happens and the answer says so.
@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from batchgen.db.ids import new_id
 from runs.engine.dispatch import Link
-from runs.engine.queries import QUERIES
+from runs.engine.queries import QUERIES, statement_for
 from runs.states import CallOutcome, ItemStage, ItemStatus
 
 #: A worker that missed so many heartbeats, and was started again, is not the one that runs.
@@ -29,7 +29,7 @@ _POISON_MESSAGE = (
     "Given up: the worker died each of the last times this epic was generated. "
     "Look at the worker's log for what its cards do to it, then retry."
 )
-_STARTED_MESSAGE = "Starting"
+_GONE_NOTE = "nothing is stored, because its target was deleted meanwhile"
 _LOST_MESSAGE = "Its worker is gone; the epic goes to another one."
 
 
@@ -40,6 +40,8 @@ class Fence:
     lane_id: int
     fencing_token: int
     item_id: UUID
+    #: Of what content the item is.
+    kind: str
 
     def params(self) -> dict[str, object]:
         """As the lane queries name them. (`asdict` copies deeply, at ten times the cost.)"""
@@ -83,7 +85,6 @@ class Outcome:
 
     status: ItemStatus
     message: str
-    stories: Sequence[dict[str, object]] = ()
     stage: str = ItemStage.STORAGE
     stage_ms: Mapping[str, int] = field(default_factory=dict)
     skipped_stages: Sequence[str] = ()
@@ -92,23 +93,8 @@ class Outcome:
     error: str = ""
     call_outcome: CallOutcome = CallOutcome.ANSWERED
     possibly_billed: bool = False
-    #: `Epic.prompt_revision` as the claim read it; None counts as unchanged.
-    prompt_revision: int | None = None
-
-
-def lane_claim(*, fence: Fence, worker_id: UUID, call_id: UUID) -> dict[str, Any] | None:
-    """Claim the fence's epic and write the call's intent; all that the attempt needs, or None."""
-    rows = QUERIES.fetch(
-        "lane_claim",
-        {
-            **fence.params(),
-            "worker_id": worker_id,
-            "call_id": call_id,
-            "stage": ItemStage.VALIDATION.value,
-            "started_message": _STARTED_MESSAGE,
-        },
-    )
-    return rows[0] if rows else None
+    #: Of a completed item, as its kind's `store_sql` takes it; JSON.
+    result: Any = None
 
 
 def lane_park(*, fence: Fence, reason: str, wait_s: float) -> bool:
@@ -125,26 +111,26 @@ def lane_park(*, fence: Fence, reason: str, wait_s: float) -> bool:
 def lane_finish(
     *, fence: Fence, call_id: UUID, outcome: Outcome, spend: Spend, park_s: float
 ) -> dict[str, Any] | None:
-    """End the epic, store its stories, move the lane on; the lane's new row, or None if overtaken.
+    """End the item, store what it made, move the lane on; the lane's new row, or None for a stale
+    attempt.
 
     Args:
-        park_s: how long the lane waits before its next epic; 0 sends it at once.
+        park_s: how long the lane waits before its next item; 0 sends it at once.
     """
     level = "error" if outcome.status == ItemStatus.FAILED else "info"
     rows = QUERIES.fetch(
-        "lane_finish",
+        statement_for(fence.kind, "lane_finish"),
         {
             **fence.params(),
             **spend.params(),
             "call_id": call_id,
             "status": outcome.status.value,
             "stage": outcome.stage,
-            "stories": Jsonb(outcome.stories),
-            "story_count": len(outcome.stories),
+            "result": Jsonb(outcome.result),
+            "gone_note": _GONE_NOTE,
             "stage_ms": Jsonb(dict(outcome.stage_ms)),
             "skipped_stages": Jsonb(outcome.skipped_stages),
             "notes": Jsonb(outcome.notes),
-            "prompt_revision": outcome.prompt_revision,
             "error_code": outcome.error_code,
             "error": outcome.error,
             "outcome": outcome.call_outcome.value,
@@ -176,7 +162,7 @@ def lane_give_back(
     possibly_billed: bool = False,
     rate_limit_streak: bool = False,
 ) -> bool:
-    """Put the epic back to PENDING and park its lane for `wait_s`; False if overtaken.
+    """Put the item back to PENDING and park its lane for `wait_s`; False for a stale attempt.
 
     Args:
         reason: why it waits, as in `Lane.wait_reason`.

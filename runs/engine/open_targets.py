@@ -12,7 +12,9 @@ from django.db import connection
 from django.db.models import Model
 
 from batchgen.errors import ItemAlreadyActive
-from epics.models import Epic, Project
+from content.kind import Target
+from content.registry import kinds_made_from
+from epics.models import Project
 from runs.engine.queries import QUERIES
 from runs.models import OpenTarget, RunItem
 from runs.states import ItemStatus
@@ -20,15 +22,13 @@ from runs.states import ItemStatus
 #: The name that PostgreSQL gave to what holds it.
 ONCE = "runs_opentarget_pkey"
 _CODES_NAMED = 5
-#: What is made of a model's rows.
-KINDS_OF: dict[type[Model], tuple[str, ...]] = {Epic: ("stories",)}
 
 
-def holders(project: Project, epics: Iterable[Epic]) -> dict[str, str]:
-    """{epic's code: run's id} of those of the project's epics that are open."""
-    rows = OpenTarget.objects.filter(run__project=project).values_list("target_id", "run")
-    runs: dict[UUID, UUID] = dict(rows)
-    return {epic.code: str(runs[epic.pk]) for epic in epics if epic.pk in runs}
+def holders(kind: str, project: Project, targets: Iterable[Target]) -> dict[str, str]:
+    """{target's code: run's id} of those of the project's targets that are open."""
+    open_targets = OpenTarget.objects.filter(kind=kind, run__project=project)
+    runs: dict[UUID, UUID] = dict(open_targets.values_list("target_id", "run"))
+    return {target.code: str(runs[target.id]) for target in targets if target.id in runs}
 
 
 def codes_text(codes: Sequence[str]) -> str:
@@ -69,6 +69,6 @@ def waiting_close(*, run_id: UUID) -> None:
 def targets_gone(model: type[Model], ids: Sequence[UUID]) -> None:
     """Forget targets that are about to be deleted, in the same transaction: an item of one of them
     makes nothing any more, and one that is being finished is waited for."""
-    kinds = KINDS_OF.get(model, ())
+    kinds = kinds_made_from(model)
     RunItem.objects.filter(kind__in=kinds, target_id__in=ids).update(target_id=None)
     OpenTarget.objects.filter(kind__in=kinds, target_id__in=ids).delete()

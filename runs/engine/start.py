@@ -1,8 +1,8 @@
-"""Starting a run: which epics it takes, in what order, and the rows that it begins with."""
+"""Starting a run: which items it takes, in what order, and the rows that it begins with."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -11,14 +11,15 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, Exists, OuterRef, Sum
-from django.db.models.functions import Coalesce, Length
 
 from batchgen.api.inputs import MAX_PROBLEMS
 from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
 from batchgen.errors import RunAlreadyActive, ValidationFailed
-from epics.models import Epic, Project, Story
+from content.kind import Reason, Target
+from content.registry import Kind, kind_started_by
+from content.run_types import RunType
+from epics.models import Project
 from epics.writes import project_lock
 from runs.engine.open_targets import ONCE, already_active, codes_text, holders
 from runs.engine.queries import QUERIES
@@ -27,14 +28,8 @@ from runs.engine.trail import ENGINE, Actor, action_append, log_append
 from runs.engine.transitions import run_dispatch
 from runs.models import Lane, PacingProfile, Run, RunAction, RunLog
 from runs.pacing import MOST_LANES
-from runs.priority import EpicFacts, Reason, epic_score, priority_of, run_reasons
-from runs.states import ACTIVE, Mode, Pacing, PersonaSet, Priority, RunType
-
-#: Rough size of a prompt's fixed part, and characters to a token, for the estimate of an epic.
-_PROMPT_CHARACTERS = 4000
-_CHARACTERS_PER_TOKEN = 3.6
-#: What is made of a run's epics.
-_KIND = "stories"
+from runs.priority import deadline_reasons, priority_of
+from runs.states import ACTIVE, Pacing, Priority
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,49 +37,52 @@ class RunOptions:
     """What the starter of a run chooses; see the contract for the meaning."""
 
     type: str = RunType.GENERATE_ALL_STORIES
-    mode: str = Mode.STANDARD
-    persona_set: str = PersonaSet.CORE
+    #: Of the type's kind, as its `options` are; what is missing is that class's default.
+    options: Mapping[str, object] = field(default_factory=dict)
     pacing_profile: str = Pacing.NORMAL
     priority: str | None = Priority.NORMAL
-    epic_ids: Sequence[UUID] | None = None
+    target_ids: Sequence[UUID] | None = None
     max_concurrency: int | None = None
-    skip_quality_check: bool = False
     deadline: datetime | None = None
-    #: Stories that a person edited are not replaced.
-    keep_edited: bool = True
 
 
 def run_start(
     *, project: Project, user: Actor | None, options: RunOptions, retried_from: Run | None = None
 ) -> Run:
-    """Create a run with its epics and lanes, and set it going.
+    """Create a run with its items and lanes, and set it going.
 
     The messages are sent after the commit; where the broker is away, the reconciler sends them.
 
-    Where all epics are asked for, those that are open in other runs are left out; the trail names
+    Where all targets are asked for, those that are open in other runs are left out; the trail names
     them.
 
     Raises:
-        ValidationFailed: no epics to process, or options that do not fit together.
+        ValidationFailed: nothing to process, or options that do not fit together.
         RunAlreadyActive: the project has an active run of this type.
-        ItemAlreadyActive: an epic that is named, or each there is, is open in another run.
-        QuotaReached: the user has too many runs, lanes or epics in them, or too much stored.
+        ItemAlreadyActive: a target that is named, or each there is, is open in another run.
+        QuotaReached: the user has too many runs, lanes or items in them, or too much stored.
         NotFound: the project was deleted just now.
     """
     with transaction.atomic():
-        # Nobody deletes the project, changes its epics or starts with them up to the commit.
+        # Nobody deletes the project, changes its targets or starts with them up to the commit.
         project_lock(project.pk)
-        epics = _epics_to_process(project, options)
-        left_out = holders(project, epics) if options.epic_ids is None else {}
-        epics = [epic for epic in epics if epic.code not in left_out]
-        if isinstance(user, User) and epics:
-            run_check(user, epics=len(epics), lanes=min(_lanes(options), len(epics)))
+        kind = kind_started_by(options.type)
+        targets = _targets(kind, project, options)
+        left_out = holders(kind.name, project, targets) if options.target_ids is None else {}
+        targets = [target for target in targets if target.code not in left_out]
+        if isinstance(user, User) and targets:
+            run_check(user, epics=len(targets), lanes=min(_lanes(options), len(targets)))
         run = _run_create(
-            project=project, user=user, options=options, epics=epics, retried_from=retried_from
+            kind,
+            project=project,
+            user=user,
+            options=options,
+            targets=targets,
+            retried_from=retried_from,
         )
-        if not epics:
+        if not targets:
             raise already_active(left_out)
-        _run_items_create(run, epics)
+        _run_items_create(kind, run, targets)
         lanes_provide(run=run, most=run.max_concurrency)
         origin = {"retriedFrom": str(retried_from.id)} if retried_from else {}
         others = {"leftOut": left_out} if left_out else {}
@@ -92,9 +90,9 @@ def run_start(
             run_id=run.id,
             kind=RunAction.Kind.START,
             user=user,
-            details={"epics": len(epics), **origin, **others},
+            details={"epics": len(targets), **origin, **others},
         )
-        log_append(run_id=run.id, message=_start_line(run, user))
+        log_append(run_id=run.id, message=_start_line(kind, run, user))
         if left_out:
             message = left_out_text(left_out)
             log_append(run_id=run.id, message=message, level=RunLog.Level.WARNING)
@@ -104,80 +102,55 @@ def run_start(
 
 
 def lanes_provide(*, run: Run, most: int) -> None:
-    """Make the lanes that the run can use, at most one for each of its epics; those that are there
-    already are as good. To be called again where `most`, or the number of its epics, grew."""
+    """Make the lanes that the run can use, at most one for each of its items; those that are there
+    already are as good. To be called again where `most`, or the number of its items, grew."""
     indexes = range(min(most, run.total_items))
     Lane.objects.bulk_create((Lane(run=run, index=i) for i in indexes), ignore_conflicts=True)
 
 
-def _epics_to_process(project: Project, options: RunOptions) -> list[Epic]:
-    epics = Epic.objects.filter(project=project)
-    if options.epic_ids is not None:
-        epics = epics.filter(id__in=options.epic_ids)
-    found: list[Epic] = list(
-        epics.annotate(
-            card_characters=Coalesce(Sum(Length("cards__statement")), 0),
-            card_count=Count("cards"),
-            has_stories=Exists(Story.objects.filter(epic=OuterRef("pk"))),
-        )
-    )
-    unknown = set(options.epic_ids or ()) - {epic.id for epic in found}
+def _targets(kind: Kind, project: Project, options: RunOptions) -> list[Target]:
+    found = kind.targets(project, options.target_ids)
+    one, many = kind.item_words
+    field_name = f"{one}Ids"
+    unknown = set(options.target_ids or ()) - {target.id for target in found}
     if unknown:
-        raise ValidationFailed(
-            "Some epics are not in this project.",
-            epicIds=[
-                f"{epic_id} is not an epic of this project."
-                for epic_id in sorted(unknown)[:MAX_PROBLEMS]
-            ],
-        )
+        problems = [
+            f"{target_id} is not an {one} of this project."
+            for target_id in sorted(unknown)[:MAX_PROBLEMS]
+        ]
+        raise ValidationFailed(f"Some {many} are not in this project.", **{field_name: problems})
     if not found:
-        raise ValidationFailed("There are no epics to process.", epicIds=["No epics."])
-    if options.type == RunType.GENERATE_STORIES and len(found) != 1:
+        raise ValidationFailed(f"There are no {many} to process.", **{field_name: [f"No {many}."]})
+    if options.type in kind.one_item and len(found) != 1:
         raise ValidationFailed(
-            "GENERATE_STORIES takes exactly one epic.", epicIds=["Name exactly one epic."]
+            f"{options.type} takes exactly one {one}.", **{field_name: [f"Name exactly one {one}."]}
         )
-    return sorted(found, key=_place)
+    return found
 
 
-def _place(epic: Epic) -> tuple[bool, int, int, int]:
-    """First those that a person gave a priority, then by what speaks for them."""
-    given = epic.priority is not None
-    return (not given, epic.priority or 0, -epic_score(_facts(epic)), epic.order)
-
-
-def _facts(epic: Epic) -> EpicFacts:
-    facts = vars(epic)
-    return EpicFacts(
-        cards=facts["card_count"],
-        impact=epic.impact,
-        has_stories=facts["has_stories"],
-        outdated=epic.stories_outdated,
-    )
-
-
-def _reasons(epics: Sequence[Epic], options: RunOptions) -> tuple[Reason, ...]:
-    if options.priority is not None or not epics:
+def _reasons(kind: Kind, targets: Sequence[Target], options: RunOptions) -> tuple[Reason, ...]:
+    if options.priority is not None or not targets:
         return ()
-    return run_reasons(map(_facts, epics), deadline=options.deadline, now=database_now())
+    return kind.reasons(targets) + deadline_reasons(options.deadline, database_now())
 
 
 def _run_create(
+    kind: Kind,
     *,
     project: Project,
     user: Actor | None,
     options: RunOptions,
-    epics: Sequence[Epic],
+    targets: Sequence[Target],
     retried_from: Run | None,
 ) -> Run:
     profile = PacingProfile.objects.get(name=options.pacing_profile)
-    reasons = _reasons(epics, options)
+    reasons = _reasons(kind, targets, options)
     try:
         with transaction.atomic():
             return Run.objects.create(
                 project=project,
                 type=options.type,
-                mode=options.mode,
-                persona_set=options.persona_set,
+                options=kind.options(**options.options).model_dump(mode="json"),
                 pacing_profile=options.pacing_profile,
                 priority=options.priority or priority_of(reasons),
                 priority_reasons=retried_from.priority_reasons
@@ -185,8 +158,6 @@ def _run_create(
                 else [asdict(reason) for reason in reasons],
                 deadline=options.deadline,
                 max_concurrency=_lanes(options),
-                skip_quality_check=options.skip_quality_check,
-                keep_edited=options.keep_edited,
                 provider=settings.PROVIDER_NAME,
                 model=settings.MODEL,
                 max_tokens=profile.max_tokens,
@@ -194,7 +165,7 @@ def _run_create(
                 max_retries=profile.max_retries,
                 retry_wait_ms=profile.retry_wait_ms,
                 context_key=_context_key(project),
-                total_items=len(epics),
+                total_items=len(targets),
                 retried_from=retried_from,
                 created_by_id=user.pk if user else None,
             )
@@ -218,15 +189,15 @@ def _context_key(project: Project) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def _run_items_create(run: Run, epics: Sequence[Epic]) -> None:
+def _run_items_create(kind: Kind, run: Run, targets: Sequence[Target]) -> None:
     params: dict[str, Any] = {
         "run_id": run.id,
-        "ids": [new_id() for _ in epics],
-        "kind": _KIND,
-        "target_ids": [epic.pk for epic in epics],
-        "codes": [epic.code for epic in epics],
-        "titles": [epic.title for epic in epics],
-        "estimated_input_tokens": [_estimated_input_tokens(epic) for epic in epics],
+        "ids": [new_id() for _ in targets],
+        "kind": kind.name,
+        "target_ids": [target.id for target in targets],
+        "codes": [target.code for target in targets],
+        "titles": [target.title for target in targets],
+        "estimated_input_tokens": [target.input_tokens for target in targets],
     }
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -234,25 +205,19 @@ def _run_items_create(run: Run, epics: Sequence[Epic]) -> None:
     except IntegrityError as error:
         if ONCE not in str(error):
             raise
-        raise already_active(holders(run.project, epics)) from error
+        raise already_active(holders(kind.name, run.project, targets)) from error
 
 
 def left_out_text(left_out: Mapping[str, str]) -> str:
-    """For people: {code: run's id} of epics that a start left out."""
+    """For people: {code: run's id} of targets that a start left out."""
     codes = codes_text(list(left_out))
     return f"Left out, because other runs that are not over include them: {codes}."
 
 
-def _estimated_input_tokens(epic: Epic) -> int:
-    cards: int = epic.card_characters  # type: ignore[attr-defined]  # annotated by the query
-    characters = _PROMPT_CHARACTERS + len(epic.title) + len(epic.description) + cards
-    return round(characters / _CHARACTERS_PER_TOKEN)
-
-
-def _start_line(run: Run, user: Actor | None) -> str:
+def _start_line(kind: Kind, run: Run, user: Actor | None) -> str:
     who = user.get_username() if user else ENGINE
     return (
-        f"Started by {who}: {run.total_items} epics, {run.mode}, personas {run.persona_set}, "
-        f"pacing {run.pacing_profile}, {run.max_concurrency} lanes, "
-        f"{run.model} answered by {run.provider}."
+        f"Started by {who}: {run.total_items} {kind.item_words[1]}, "
+        f"{kind.options_text(run.options)}, pacing {run.pacing_profile}, "
+        f"{run.max_concurrency} lanes, {run.model} answered by {run.provider}."
     )

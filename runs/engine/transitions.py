@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
+from content.registry import Kind, kind_started_by
 from runs.engine import dispatch
 from runs.engine.lanes import lanes_dispatch, lanes_rest
 from runs.engine.open_targets import all_close, waiting_close
@@ -172,9 +173,9 @@ def run_finalize(*, run_id: UUID) -> str | None:
         if end is None:
             return None
         all_close(run_id=run_id)
-        status, line = _end_line(*end)
-        log_append(run_id=run_id, message=line, level=_END_LEVEL[status])
         ended = Run.objects.annotate(taken=F("completed_at") - F("started_at")).get(id=run_id)
+        status, line = _end_line(kind_started_by(ended.type), end)
+        log_append(run_id=run_id, message=line, level=_END_LEVEL[status])
     if ended.taken is not None:
         RUN_S.labels(status).observe(ended.taken.total_seconds())
     log.info("run %s ended: %s", run_id, line)
@@ -189,10 +190,9 @@ _END_LEVEL = {
 }
 
 
-def _end_line(
-    status: str, completed: int, failed: int, skipped: int, stories: int
-) -> tuple[RunStatus, str]:
-    line = f"{status}: {stories} stories from {completed} epics"
+def _end_line(kind: Kind, end: tuple[str, int, int, int, int]) -> tuple[RunStatus, str]:
+    status, completed, failed, skipped, created = end
+    line = f"{status}: {created} {kind.name} from {completed} {kind.item_words[1]}"
     if failed:
         line += f", {failed} failed"
     if skipped:

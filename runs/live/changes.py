@@ -25,7 +25,7 @@ from runs.api.run_output import RunLogOutput, run_json
 from runs.live.events import RESET, Event, Name
 from runs.live.snapshot import LINES
 from runs.models import Run, RunItem, RunLog
-from runs.reads.items import run_items
+from runs.reads.items import run_epics
 from runs.reads.log import log_last, log_number, log_numbered
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import run_read
@@ -145,7 +145,7 @@ def _changes_since(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Chang
     item_ids = {item_id for _, item_id in changed if item_id}
     events = [
         *_lines(lines),
-        *(_epics(run_items(run=run).filter(pk__in=item_ids)) if item_ids else ()),
+        *(_epics(run_epics(run=run).filter(pk__in=item_ids)) if item_ids else ()),
         *_run(run, ended=ended),
     ]
     return Changes(
@@ -186,7 +186,7 @@ def _snapshot(run_id: UUID, *, ended: bool) -> list[Event]:
     run = run_read(run_id=run_id)
     return [
         *_lines(log_last(run_id=run_id, limit=LINES)),
-        *_epics(run_items(run=run)[:_SNAPSHOT_EPICS]),
+        *_epics(run_epics(run=run)[:_SNAPSHOT_EPICS]),
         *_run(run, ended=ended),
     ]
 

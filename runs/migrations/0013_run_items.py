@@ -232,4 +232,10 @@ class Migration(migrations.Migration):
             """,
         ),
         migrations.DeleteModel(name="OpenEpic"),
+        migrations.CreateModel(
+            name="RunEpic",
+            fields=[],
+            options={"proxy": True, "indexes": [], "constraints": []},
+            bases=("runs.runitem",),
+        ),
     ]

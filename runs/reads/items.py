@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from content.registry import kinds_of_items
 from runs.models import Run, RunItem
 from runs.states import ItemStatus, LaneState, RunStatus, WaitReason
 
@@ -39,6 +40,11 @@ class Spent(Protocol):
 def run_items(*, run: Run) -> "QuerySet[RunItem]":
     """The run's items in their order, with their lanes; each knows its run."""
     return run.items.select_related("lane").order_by("order")
+
+
+def run_epics(*, run: Run) -> "QuerySet[RunItem]":
+    """Those of them that are epics: what the API's `epics` are."""
+    return run_items(run=run).filter(kind__in=kinds_of_items("epic"))
 
 
 def items_generating(*, run_id: UUID) -> "QuerySet[RunItem]":

@@ -80,6 +80,16 @@ class RunProgress:
         )
 
     @property
+    def mode(self) -> str:
+        """Of runs whose kind has modes."""
+        return str(self.run.options.get("mode", "standard"))
+
+    @property
+    def persona_set(self) -> str:
+        """Of runs whose kind has persona sets."""
+        return str(self.run.options.get("persona_set", "core"))
+
+    @property
     def total(self) -> int:
         return self.run.total_items
 
@@ -214,6 +224,16 @@ class EffectiveProgress(RunProgress):
     #: The family's runs, the oldest first.
     run_ids: tuple[UUID, ...]
     epics: int
+
+    @property
+    def mode(self) -> str:
+        """Of runs whose kind has modes."""
+        return str(self.run.options.get("mode", "standard"))
+
+    @property
+    def persona_set(self) -> str:
+        """Of runs whose kind has persona sets."""
+        return str(self.run.options.get("persona_set", "core"))
 
     @property
     def total(self) -> int:

@@ -23,6 +23,7 @@ from django.db.models.functions import Cast, Extract, JSONObject, Now
 
 from batchgen.db.compiled_query import CompiledQuery
 from batchgen.errors import NotFound
+from content.run_types import RunType
 from epics.access import (
     Role,
     Somebody,
@@ -34,7 +35,7 @@ from epics.access import (
 from epics.models import Membership, Project
 from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, Worker
 from runs.reads.eta import TYPICAL_EPIC_MS, expected_ms
-from runs.states import ACTIVE, ItemStatus, LaneState, RunType
+from runs.states import ACTIVE, ItemStatus, LaneState
 
 #: What a lane counts of its calls, next to what they cost.
 SPENT = (

@@ -43,7 +43,9 @@ def _run(*, epics: int, lanes: int) -> Run:
         project=project,
         user=project.created_by,
         options=RunOptions(
-            pacing_profile=Pacing.ADAPTIVE, max_concurrency=lanes, skip_quality_check=True
+            pacing_profile=Pacing.ADAPTIVE,
+            max_concurrency=lanes,
+            options={"skip_quality_check": True},
         ),
     )
     wait_until_ended(run)

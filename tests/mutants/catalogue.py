@@ -27,7 +27,13 @@ ALONE = "tests/acceptance/live/test_alone.py::"
 SESSION = "tests/integration/postgresql/test_session.py::"
 READ_ONLY = "tests/integration/postgresql/test_read_only.py::"
 START = "tests/integration/postgresql/test_start.py::"
-SQL = "runs/engine/queries.sql"
+CLAIMS_SQL = "runs/engine/sql/claims.sql"
+FINISHES_SQL = "runs/engine/sql/finishes.sql"
+CALLS_SQL = "runs/engine/sql/calls.sql"
+DISPATCH_SQL = "runs/engine/sql/dispatch.sql"
+RECOVERY_SQL = "runs/engine/sql/recovery.sql"
+TRANSITIONS_SQL = "runs/engine/sql/transitions.sql"
+STORE_SQL = "content/stories/store.sql"
 QUEUE = "tests/integration/runs_api/test_queue.py::"
 BY_HAND = "tests/integration/runs_api/test_gates.py::"
 LUA = "limiter/lua/"
@@ -68,7 +74,7 @@ _CLAIM_EPIC = "WHERE runs_runitem.id = %(item_id)s AND runs_runitem.status = 'PE
 PROGRESS = (
     _mutant(
         "progress: an overtaken attempt's is not told",
-        SQL,
+        RECOVERY_SQL,
         "        ON lane.id = reached.lane_id AND lane.fencing_token = reached.fencing_token\n",
         "        ON lane.id = reached.lane_id\n",
         f"{WORKER}test_a_beat_tells_nothing_of_an_attempt_that_was_overtaken",
@@ -85,7 +91,7 @@ PROGRESS = (
 CLAIMING = (
     _mutant(
         "claim: the message's fencing token",
-        SQL,
+        CLAIMS_SQL,
         "      AND runs_lane.fencing_token = %(fencing_token)s\n"
         "      AND runs_lane.state = 'sent'\n",
         "      AND runs_lane.state = 'sent'\n",
@@ -93,7 +99,7 @@ CLAIMING = (
     ),
     Mutant(
         guard="claim: lane sent and epic PENDING (either alone is enough)",
-        file=SQL,
+        file=CLAIMS_SQL,
         changes=(
             (
                 _CLAIM_LANE,
@@ -107,7 +113,7 @@ CLAIMING = (
     ),
     Mutant(
         guard="the same, seen from outside: copied messages, calls at the same time",
-        file=SQL,
+        file=CLAIMS_SQL,
         changes=(
             (
                 _CLAIM_LANE,
@@ -121,32 +127,30 @@ CLAIMING = (
     ),
     _mutant(
         "claim: the run's status right before the call",
-        SQL,
+        CLAIMS_SQL,
         "      AND run.status IN ('QUEUED', 'RUNNING')\n      AND EXISTS (\n",
         "      AND EXISTS (\n",
         f"{LANES}test_a_run_that_stands_still_gives_no_epic",
     ),
     _mutant(
         "claim: no lane beyond the run's limit",
-        SQL,
+        CLAIMS_SQL,
         "      AND runs_lane.index < run.max_concurrency\n",
         "",
         f"{MAX_CONCURRENCY}test_a_message_beyond_the_limit_claims_nothing",
     ),
     _mutant(
         "claim: FOR SHARE, which a pause waits for",
-        SQL,
-        "           skip_quality_check, delay_ms, max_retries, retry_wait_ms, max_concurrency\n"
-        "    FROM runs_run\n"
+        CLAIMS_SQL,
+        "           max_concurrency\n    FROM runs_run\n"
         "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n    FOR SHARE\n",
-        "           skip_quality_check, delay_ms, max_retries, retry_wait_ms, max_concurrency\n"
-        "    FROM runs_run\n"
+        "           max_concurrency\n    FROM runs_run\n"
         "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n",
         f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
     ),
     _mutant(
         "second call: FOR SHARE",
-        SQL,
+        CALLS_SQL,
         "    SELECT id, status FROM runs_run\n"
         "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n    FOR SHARE\n",
         "    SELECT id, status FROM runs_run\n"
@@ -155,14 +159,14 @@ CLAIMING = (
     ),
     _mutant(
         "second call: the run's status",
-        SQL,
-        "    FROM epic, run\n    WHERE run.status = 'RUNNING'\n",
-        "    FROM epic, run\n",
+        CALLS_SQL,
+        "    FROM item, run\n    WHERE run.status = 'RUNNING'\n",
+        "    FROM item, run\n",
         f"{LANES}test_a_second_call_starts_only_while_the_run_runs",
     ),
     _mutant(
         "second call: begun twice counts once",
-        SQL,
+        CALLS_SQL,
         "    FROM lane, run\n"
         "    WHERE runs_providercall.id = %(call_id)s AND runs_providercall.outcome = 'STARTED'\n",
         "    FROM lane, run\n    WHERE runs_providercall.id = %(call_id)s\n",
@@ -170,14 +174,14 @@ CLAIMING = (
     ),
     _mutant(
         "an answer that was kept is not paid for again",
-        SQL,
-        "       CASE WHEN claimed.output_tokens > 0 OR",
-        "       CASE WHEN claimed.output_tokens < 0 OR",
+        CLAIMS_SQL,
+        "CASE WHEN claimed.output_tokens > 0 OR",
+        "CASE WHEN claimed.output_tokens < 0 OR",
         f"{LANES}test_a_restarted_attempt_is_told_what_was_paid_for",
     ),
     _mutant(
         "SKIP LOCKED, giving out epics",
-        SQL,
+        DISPATCH_SQL,
         """    LIMIT (SELECT COUNT(*) FROM empty)
     FOR UPDATE SKIP LOCKED
 """,
@@ -188,7 +192,7 @@ CLAIMING = (
     ),
     _mutant(
         "SKIP LOCKED, giving out lanes",
-        SQL,
+        DISPATCH_SQL,
         "    ORDER BY lane.index\n    FOR UPDATE OF lane SKIP LOCKED\n",
         "    ORDER BY lane.index\n    FOR UPDATE OF lane\n",
         f"{LANES}test_nobody_waits_for_what_another_one_takes[a lane]",
@@ -214,13 +218,13 @@ CLAIMING = (
 FINISHING = (
     _mutant(
         "finish: the lane's fencing token",
-        SQL,
-        """           run.persona_set, run.max_tokens, run.provider, lane.draining
+        FINISHES_SQL,
+        """           @run_told@
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
       AND lane.fencing_token = %(fencing_token)s
 """,
-        """           run.persona_set, run.max_tokens, run.provider, lane.draining
+        """           @run_told@
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE lane.id = %(lane_id)s
 """,
@@ -228,28 +232,23 @@ FINISHING = (
     ),
     _mutant(
         "finish: the epic is GENERATING",
-        SQL,
-        """      AND runs_runitem.status = 'GENERATING'
-    RETURNING runs_runitem.kind, runs_runitem.target_id, runs_runitem.code,
-              runs_runitem.created, runs_runitem.kept,
-""",
-        """    RETURNING runs_runitem.kind, runs_runitem.target_id, runs_runitem.code,
-              runs_runitem.created, runs_runitem.kept,
-""",
+        FINISHES_SQL,
+        "    WHERE item.status = 'GENERATING'\n    FOR UPDATE OF item\n",
+        "    FOR UPDATE OF item\n",
         f"{LANES}test_an_epic_that_is_not_generated_any_more_is_not_finished",
     ),
     _mutant(
         "finish: the old stories go in the same transaction",
-        SQL,
+        STORE_SQL,
         "    WHERE epics_story.id = held.id AND NOT held.kept\n",
         "    WHERE epics_story.id = held.id AND false\n",
         f"{LANES}test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them",
     ),
     _mutant(
         "finish: a failed regeneration keeps the old stories",
-        SQL,
-        "    WHERE %(status)s = 'COMPLETED'\n    FOR UPDATE OF claimed, story\n",
-        "    FOR UPDATE OF claimed, story\n",
+        FINISHES_SQL,
+        "    WHERE %(status)s = 'COMPLETED' AND ending.target_id IS NOT NULL\n",
+        "    WHERE ending.target_id IS NOT NULL\n",
         f"{LANES}test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them",
     ),
     _mutant(
@@ -262,28 +261,28 @@ FINISHING = (
     ),
     _mutant(
         "finish: stories that a person edited stay",
-        SQL,
+        STORE_SQL,
         "    WHERE epics_story.id = held.id AND NOT held.kept\n",
         "    WHERE epics_story.id = held.id\n",
         f"{KEPT}test_two_runs_with_edits_between_lose_no_edited_story",
     ),
     _mutant(
         "finish: an edit that is under way counts",
-        SQL,
-        "    WHERE %(status)s = 'COMPLETED'\n    FOR UPDATE OF claimed, story\n",
-        "    WHERE %(status)s = 'COMPLETED'\n",
+        STORE_SQL,
+        "    ORDER BY story.id\n    FOR UPDATE OF story\n",
+        "    ORDER BY story.id\n",
         f"{KEPT}test_an_edit_under_way_at_the_end_is_kept",
     ),
     _mutant(
         "finish: a text that changed since the claim",
-        SQL,
-        "    SET stories_outdated = COALESCE(prompt_revision <> %(prompt_revision)s::int, false)\n",
-        "    SET stories_outdated = false\n",
+        STORE_SQL,
+        "    UPDATE epics_epic SET stories_outdated = target.outdated\n",
+        "    UPDATE epics_epic SET stories_outdated = false\n",
         f"{KEPT}TestOutdated",
     ),
     _mutant(
         "finish: SKIP LOCKED for the next epic",
-        SQL,
+        FINISHES_SQL,
         """        LIMIT 1
         FOR UPDATE SKIP LOCKED
     ) pending
@@ -296,21 +295,21 @@ FINISHING = (
     ),
     _mutant(
         "finish: a run that was paused gets no next epic",
-        SQL,
+        FINISHES_SQL,
         "    WHERE lane.status = 'RUNNING' AND lane.index < lane.max_concurrency\n",
         "    WHERE lane.index < lane.max_concurrency\n",
         f"{LANES}test_a_run_that_was_paused_meanwhile_keeps_the_result_and_its_lane_rests",
     ),
     _mutant(
         "a late answer's spend is booked once",
-        SQL,
+        CALLS_SQL,
         "    WHERE id = %(call_id)s AND outcome <> 'ANSWERED'\n",
         "    WHERE id = %(call_id)s\n",
         f"{LANES}test_an_attempt_whose_lane_was_taken_back_stores_nothing_but_its_spend",
     ),
     _mutant(
         "given back: an epic that is to be cancelled is",
-        SQL,
+        FINISHES_SQL,
         "    SET status = CASE WHEN cancel_requested THEN 'CANCELLED' ELSE 'PENDING' END,\n"
         "        completed_at = CASE WHEN cancel_requested THEN clock_timestamp() END,\n",
         "    SET status = 'PENDING',\n",
@@ -346,28 +345,28 @@ FINISHING = (
 RUN_STATUS = (
     _mutant(
         "pause, cancel: FOR NO KEY UPDATE",
-        SQL,
+        TRANSITIONS_SQL,
         "    WHERE id = %(run_id)s AND status = ANY(%(sources)s)\n    FOR NO KEY UPDATE\n",
         "    WHERE id = %(run_id)s AND status = ANY(%(sources)s)\n",
         f"{CONTROLS}test_of_50_equal_requests_at_once_exactly_one_wins",
     ),
     _mutant(
         "pause, cancel: the statuses they may come from",
-        SQL,
+        TRANSITIONS_SQL,
         "    WHERE id = %(run_id)s AND status = ANY(%(sources)s)\n",
         "    WHERE id = %(run_id)s\n",
         f"{CONTROLS}test_of_50_equal_requests_at_once_exactly_one_wins",
     ),
     _mutant(
         "cancel of one epic: its run is active",
-        SQL,
-        "    WHERE epic.id = %(item_id)s AND run.status IN ('QUEUED', 'RUNNING', 'PAUSED')\n",
-        "    WHERE epic.id = %(item_id)s\n",
+        TRANSITIONS_SQL,
+        "    WHERE item.id = %(item_id)s AND run.status IN ('QUEUED', 'RUNNING', 'PAUSED')\n",
+        "    WHERE item.id = %(item_id)s\n",
         f"{CONTROLS}TestCancelOfOneEpic::test_in_a_run_that_is_over_it_is_refused",
     ),
     _mutant(
         "cancel of one epic: FOR SHARE, which the run's end waits for",
-        SQL,
+        TRANSITIONS_SQL,
         "    FOR SHARE OF run\n",
         "",
         f"{CONTROLS}TestCancelOfOneEpic::test_the_runs_own_cancel_waits_for_it",
@@ -402,7 +401,7 @@ RUN_STATUS = (
     ),
     Mutant(
         guard="a run ends once (neither open nor RUNNING: either alone is enough)",
-        file=SQL,
+        file=TRANSITIONS_SQL,
         changes=(
             (
                 "WHERE runs_run.id = %(run_id)s\n  AND runs_run.completed_at IS NULL\n",
@@ -436,7 +435,7 @@ RUN_STATUS = (
     ),
     _mutant(
         "an epic is open in one run (primary key)",
-        SQL,
+        DISPATCH_SQL,
         "SELECT kind, target_id, %(run_id)s FROM made ORDER BY target_id\n",
         "SELECT kind, target_id, %(run_id)s FROM made ORDER BY target_id\nON CONFLICT DO NOTHING\n",
         f"{OPEN}TestRaces::test_of_many_starts_over_overlapping_epics_each_epic_is_in_one",
@@ -444,7 +443,7 @@ RUN_STATUS = (
     _mutant(
         "epics that are open elsewhere are left out",
         "runs/engine/start.py",
-        "left_out = holders(project, epics) if options.epic_ids is None else {}\n",
+        "left_out = holders(kind.name, project, targets) if options.target_ids is None else {}\n",
         "left_out: dict[str, str] = {}\n",
         f"{OPEN}TestStart::test_where_all_are_asked_for_open_ones_are_left_out",
     ),
@@ -471,14 +470,14 @@ RUN_STATUS = (
     ),
     _mutant(
         "a cancel: running lanes are told that their epic is the last",
-        SQL,
+        TRANSITIONS_SQL,
         "UPDATE runs_lane SET draining = true FROM running",
         "UPDATE runs_lane SET draining = false FROM running",
         f"{OPEN}TestRaces::test_a_finish_that_began_before_a_cancel_closes_its_epic",
     ),
     _mutant(
         "a cancel waits for epics that are being finished",
-        SQL,
+        TRANSITIONS_SQL,
         "    WHERE run_id = %(run_id)s AND state = 'running'\n    ORDER BY id\n    FOR UPDATE\n",
         "    WHERE run_id = %(run_id)s AND state = 'running'\n    ORDER BY id\n"
         "    FOR UPDATE SKIP LOCKED\n",
@@ -486,15 +485,15 @@ RUN_STATUS = (
     ),
     _mutant(
         "a draining run's epic is closed by its finish",
-        SQL,
+        FINISHES_SQL,
         "      AND (open.kind, open.target_id, open.run_id) = "
-        "(done.kind, done.target_id, lane.run_id)\n",
+        "(ended.kind, ended.target_id, lane.run_id)\n",
         "      AND false\n",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
     _mutant(
         "a draining run's epic is closed when it is given back",
-        SQL,
+        FINISHES_SQL,
         "      AND (open.kind, open.target_id, open.run_id) = "
         "(back.kind, back.target_id, lane.run_id)\n",
         "      AND false\n",
@@ -502,7 +501,7 @@ RUN_STATUS = (
     ),
     _mutant(
         "a draining run's epic is closed when it is taken back",
-        SQL,
+        RECOVERY_SQL,
         "      AND (open.kind, open.target_id, open.run_id) = "
         "(back.kind, back.target_id, back.run_id)\n",
         "      AND false\n",
@@ -570,7 +569,7 @@ RECOVERY = (
     ),
     _mutant(
         "the lease's heartbeat",
-        SQL,
+        RECOVERY_SQL,
         "    SET heartbeat_at = clock_timestamp(), stopped_at = NULL,\n"
         "        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),\n",
         "    SET heartbeat_at = clock_timestamp(), stopped_at = NULL,\n"
@@ -579,14 +578,14 @@ RECOVERY = (
     ),
     _mutant(
         "a lease that ran out",
-        SQL,
+        RECOVERY_SQL,
         "              %(judge)s AND worker.lease_until < clock_timestamp()\n",
         "              %(judge)s AND worker.lease_until < '-infinity'\n",
         f"{LANES}TestReclaim::test_a_worker_that_is_gone_loses_them",
     ),
     _mutant(
         "leases are not judged right after the server was away",
-        SQL,
+        RECOVERY_SQL,
         """              AND pg_postmaster_start_time()
                   < clock_timestamp() - make_interval(secs => %(lease_s)s)
 """,
@@ -602,14 +601,14 @@ RECOVERY = (
     ),
     _mutant(
         "a newer start of the same name",
-        SQL,
+        RECOVERY_SQL,
         "WHERE newer.name = worker.name AND newer.started_at > worker.started_at\n",
         "WHERE newer.name = worker.name AND newer.started_at IS NULL\n",
         f"{LANES}TestReclaim::test_a_worker_that_is_gone_loses_them",
     ),
     _mutant(
         "a live worker keeps its epics though its name was given twice",
-        SQL,
+        RECOVERY_SQL,
         "              worker.heartbeat_at < clock_timestamp() "
         "- make_interval(secs => %(silent_s)s)\n",
         "              %(silent_s)s > 0\n",
@@ -668,21 +667,21 @@ RECOVERY = (
     ),
     _mutant(
         "taken back: SKIP LOCKED",
-        SQL,
+        RECOVERY_SQL,
         "    ORDER BY lane.id\n    FOR UPDATE OF lane SKIP LOCKED\n",
         "    ORDER BY lane.id\n    FOR UPDATE OF lane\n",
         f"{LANES}test_nobody_waits_for_what_another_one_takes[a dead lane]",
     ),
     _mutant(
         "poison is given up",
-        SQL,
-        "WHEN epic.crashes + (NOT gone.orphan)::int >= %(max_crashes)s THEN 'FAILED'\n",
+        RECOVERY_SQL,
+        "WHEN item.crashes + (NOT gone.orphan)::int >= %(max_crashes)s THEN 'FAILED'\n",
         "WHEN %(max_crashes)s < 0 THEN 'FAILED'\n",
         f"{LANES}TestReclaim::test_an_epic_that_kills_three_workers_is_poison",
     ),
     _mutant(
         "poison takes no other epic with it",
-        SQL,
+        DISPATCH_SQL,
         "      AND (crashes < %(last_chance)s OR id = (SELECT id FROM suspect))\n",
         "",
         f"{LANES}TestReclaim::test_an_epic_that_kills_its_workers_takes_no_other_with_it",
@@ -864,7 +863,7 @@ LIMITER = (
     ),
     _mutant(
         "shares: a run's last messages do not hold up its end",
-        SQL,
+        FINISHES_SQL,
         "          AND waiting.state = 'sent'\n          AND waiting.moved_at <",
         "          AND false\n          AND waiting.moved_at <",
         f"{LANES}test_a_lane_without_a_free_epic_takes_one_whose_message_nobody_reads",
@@ -949,14 +948,14 @@ _BEYOND = """              lane.index >= run.max_concurrency AND lane.state <> '
 FEWER_LANES = (
     _mutant(
         "fewer lanes: those beyond the limit let their epics go",
-        SQL,
+        DISPATCH_SQL,
         _BEYOND,
         _BEYOND.replace("lane.index >= run.max_concurrency", "lane.index < 0"),
         f"{MAX_CONCURRENCY}test_no_lane_beyond_the_limit_keeps_an_epic_that_waits",
     ),
     _mutant(
         "fewer lanes: the reconciler looks for them",
-        SQL,
+        RECOVERY_SQL,
         "                     lane.index >= run.max_concurrency AND lane.state <> 'running'\n",
         "                     lane.index < 0\n",
         f"{MAX_CONCURRENCY}test_no_lane_beyond_the_limit_keeps_an_epic_after_a_call",
@@ -970,7 +969,7 @@ FEWER_LANES = (
     ),
     _mutant(
         "fewer lanes: an epic that is to be tried again waits its time",
-        SQL,
+        DISPATCH_SQL,
         "                  AND lane.wake_at > clock_timestamp()\n",
         "                  AND lane.wake_at IS NULL\n",
         f"{MAX_CONCURRENCY}test_a_call_that_is_to_be_tried_again_waits_its_time_beyond_the_limit_too",
@@ -1101,7 +1100,7 @@ GATES_BY_HAND = (
     ),
     _mutant(
         "gates by hand: an opening wakes the lanes that wait for it",
-        SQL,
+        DISPATCH_SQL,
         "    WHERE run.completed_at IS NULL AND run.model = ANY(%(models)s)\n"
         "      AND lane.state = 'parked' AND lane.wait_reason = ANY(%(reasons)s)\n",
         "    WHERE false AND run.model = ANY(%(models)s)\n"
@@ -1383,18 +1382,16 @@ ANSWERS = (
     ),
     _mutant(
         "answers: one of unknown cost is not paid for again",
-        SQL,
+        CLAIMS_SQL,
         " OR claimed.unknown_calls > 0 THEN (",
         " THEN (",
         f"{ATTEMPTS}test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too",
     ),
     _mutant(
         "answers: unknown usage is counted beside the totals",
-        SQL,
-        "        unknown_calls = unknown_calls + %(unknown_calls)s\n    FROM ended\n"
-        "    WHERE runs_lane.id = %(lane_id)s\n",
-        "        unknown_calls = unknown_calls\n    FROM ended\n"
-        "    WHERE runs_lane.id = %(lane_id)s\n",
+        CALLS_SQL,
+        "        unknown_calls = unknown_calls + %(unknown_calls)s\n",
+        "        unknown_calls = unknown_calls\n",
         f"{ATTEMPTS}test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too",
     ),
     _mutant(

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from runs.priority import EpicFacts, epic_score, priority_of, run_reasons
+from content.stories.priority import EpicFacts, epic_score, epics_reasons
+from runs.priority import deadline_reasons, priority_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -33,7 +34,7 @@ def test_a_runs_priority_is_the_sum_of_its_reasons(
     epics: list[EpicFacts], deadline_h: int | None, priority: str, score: int
 ) -> None:
     deadline = None if deadline_h is None else NOW + timedelta(hours=deadline_h)
-    reasons = run_reasons(epics, deadline=deadline, now=NOW)
+    reasons = epics_reasons(epics) + deadline_reasons(deadline, NOW)
     assert sum(reason.points for reason in reasons) == score
     assert priority_of(reasons) == priority
     assert all(reason.message for reason in reasons)

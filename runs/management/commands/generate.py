@@ -9,6 +9,8 @@ from django.db.models import Q
 from rich.text import Text
 
 from batchgen.errors import BatchgenError, RunAlreadyActive
+from content.run_types import RunType
+from content.stories.options import Mode, PersonaSet, StoriesOptions
 from epics.models import Epic, Project
 from runs.engine.start import RunOptions, left_out_text, run_start
 from runs.management.report import plain
@@ -17,7 +19,7 @@ from runs.management.watch import NO_WORKER
 from runs.models import Run
 from runs.pacing import MOST_LANES
 from runs.reads.selectors import active_runs, epics_left_out, workers_alive
-from runs.states import Mode, Pacing, PersonaSet, Priority, RunStatus, RunType
+from runs.states import Pacing, Priority, RunStatus
 
 _NAMES_SHOWN = 10
 
@@ -29,11 +31,11 @@ class Command(RunsCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        defaults = RunOptions()
+        defaults, chosen = RunOptions(), StoriesOptions()
         parser.add_argument("project", help="its id, its code or its whole name")
-        parser.add_argument("--mode", choices=Mode.values, default=defaults.mode)
+        parser.add_argument("--mode", choices=Mode.values, default=chosen.mode.value)
         parser.add_argument(
-            "--persona-set", choices=PersonaSet.values, default=defaults.persona_set
+            "--persona-set", choices=PersonaSet.values, default=chosen.persona_set.value
         )
         parser.add_argument("--pacing", choices=Pacing.values, default=defaults.pacing_profile)
         parser.add_argument("--priority", choices=Priority.values, default=defaults.priority)
@@ -127,14 +129,16 @@ def _start(project: Project, options: dict[str, Any]) -> Run:
             user=actor_named(options["user"]) if options["user"] else None,
             options=RunOptions(
                 type=RunType.GENERATE_STORIES if one else RunType.GENERATE_ALL_STORIES,
-                mode=options["mode"],
-                persona_set=options["persona_set"],
+                options={
+                    "mode": options["mode"],
+                    "persona_set": options["persona_set"],
+                    "skip_quality_check": options["skip_quality_check"],
+                    "keep_edited": not options["replace_edited"],
+                },
                 pacing_profile=options["pacing"],
                 priority=options["priority"],
-                epic_ids=_epic_ids(project, codes),
+                target_ids=_epic_ids(project, codes),
                 max_concurrency=options["max_concurrency"],
-                skip_quality_check=options["skip_quality_check"],
-                keep_edited=not options["replace_edited"],
             ),
         )
     except RunAlreadyActive as error:
@@ -157,7 +161,8 @@ def _epic_ids(project: Project, codes: list[str] | None) -> list[UUID] | None:
 
 def _started_line(project: Project, run: Run) -> str:
     return (
-        f"{plain(project.name)}: run {run.pk} over {run.total_items} epics, {run.mode}, "
+        f"{plain(project.name)}: run {run.pk} over {run.total_items} epics, "
+        f"{run.options['mode']}, "
         f"{run.max_concurrency} at a time, {run.model} answered by {run.provider}."
     )
 

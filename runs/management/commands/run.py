@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from content.registry import kind_started_by
 from runs.engine.controls import run_control, run_retry
 from runs.engine.trail import Actor, Operator
 from runs.management.commands.generate import project_named
@@ -119,8 +120,8 @@ def _show(console: Console, run: Run, *, watched: bool) -> None:
     console.print(Text(f"{run} of {plain(run.project.name)}: {run.status}", style="bold"))
     console.print(
         Text(
-            f"{run.mode}, personas {run.persona_set}, pacing {run.pacing_profile}, priority "
-            f"{run.priority}, {run.max_concurrency} at a time, {run.model} answered by "
+            f"{kind_started_by(run.type).options_text(run.options)}, pacing {run.pacing_profile}, "
+            f"priority {run.priority}, {run.max_concurrency} at a time, {run.model} answered by "
             f"{run.provider}."
         )
     )

@@ -68,7 +68,8 @@ def test_what_is_stored_comes_in_again(
     client: ProviderClient, simulator: Simulator, text: str, *, unchecked: bool
 ) -> None:
     world = World.make(epics=1, lanes=1)
-    Run.objects.filter(pk=world.run.pk).update(skip_quality_check=unchecked)
+    options = {**world.run.options, "skip_quality_check": unchecked}
+    Run.objects.filter(pk=world.run.pk).update(options=options)
     simulator.faults([{"action": {"type": "text", "text": text}}])
     attempt = attempt_make(world, client)
     assert attempt

@@ -94,7 +94,7 @@ def test_an_epic_that_fails_keeps_the_times_of_its_stages(
 
 def test_what_an_attempt_skipped_is_kept(client: ProviderClient) -> None:
     world = World.make(epics=1, lanes=1)
-    Run.objects.update(skip_quality_check=True)
+    Run.objects.update(options={**world.run.options, "skip_quality_check": True})
     _attempt(world, client).run()
     epic = RunItem.objects.get()
     assert epic.skipped_stages == ["quality-validation"]

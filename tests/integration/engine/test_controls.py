@@ -320,15 +320,17 @@ class TestRetry:
         project = project_make(epics=1)
         chosen = RunOptions(
             type="GENERATE_STORIES",
-            mode="comprehensive",
-            persona_set="extended",
+            options={
+                "mode": "comprehensive",
+                "persona_set": "extended",
+                "skip_quality_check": True,
+                "keep_edited": False,
+            },
             pacing_profile="safe",
             priority=None,
-            epic_ids=[project.epics.get().pk],
+            target_ids=[project.epics.get().pk],
             max_concurrency=4,
-            skip_quality_check=True,
             deadline=now() + timedelta(hours=3),
-            keep_edited=False,
         )
         usual = RunOptions()
         assert all(getattr(chosen, f.name) != getattr(usual, f.name) for f in fields(RunOptions))

@@ -77,7 +77,7 @@ def test_a_run_may_replace_them_when_told_to() -> None:
     world = World.make(epics=1, lanes=1)
     finish_one(world, stories=2)
     edit("E1-S2")
-    second = again(world, keep_edited=False)
+    second = again(world, options={"keep_edited": False})
     epic = finish_one(second, stories=2, title="New")
     assert (epic.created, epic.kept) == (2, 0)
     assert codes() == ["E1-S1", "E1-S2"]
@@ -210,7 +210,7 @@ def test_the_option_and_the_count_over_rest() -> None:
     path = f"/api/v1/projects/{world.run.project_id}/runs"
     started = api.post(path, {"options": {"keepEdited": False}})
     assert started.status_code == 202
-    assert not Run.objects.get(pk=started.json()["data"]["runId"]).keep_edited
+    assert not Run.objects.get(pk=started.json()["data"]["runId"]).options["keep_edited"]
     read = api.get(f"/api/v1/runs/{world.run.pk}/progress").json()["data"]
     assert (read["storiesKept"], read["epics"][0]["storiesKept"]) == (0, 0)
 

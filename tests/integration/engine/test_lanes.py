@@ -18,6 +18,7 @@ from pytest_django.fixtures import Settings
 from batchgen.db.ids import new_id
 from epics.models import Epic, Story
 from epics.services import epic_delete
+from runs.engine.claims import lane_claim
 from runs.engine.lanes import (
     call_book,
     call_next,
@@ -26,7 +27,7 @@ from runs.engine.lanes import (
     lanes_reclaim,
     lanes_rest,
 )
-from runs.engine.queries import QUERIES
+from runs.engine.queries import QUERIES, statement_for
 from runs.models import Lane, ProviderCall, Run, RunItem, RunLog, Worker
 from runs.states import CallOutcome, ItemStatus, LaneState, RunStatus
 from tests.integration.engine.world import SPEND, World, assert_counted, halt, worker_make
@@ -100,7 +101,7 @@ def test_a_halt_waits_for_a_claim_and_a_second_call_under_way() -> None:
         }
         halted: list[int | None] = []
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(QUERIES[query], params)
+            cursor.execute(QUERIES[statement_for("stories", query)], params)
             thread = elsewhere(partial(_pause, world, halted))
             thread.join(0.3)
             assert halted == []
@@ -458,12 +459,10 @@ def test_a_restarted_attempt_is_told_what_was_paid_for() -> None:
     Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
     lanes_reclaim()
     lanes_dispatch(run_id=world.run.id)
-    from runs.engine.lanes import lane_claim
-
     (fence,) = world.fences()
-    row = lane_claim(fence=fence, worker_id=worker_make("w2@test").id, call_id=world.run.id)
-    assert row
-    assert row["responses"] == [{"key": "generate", **response}]
+    claim = lane_claim(fence=fence, worker_id=worker_make("w2@test").id, call_id=world.run.id)
+    assert claim
+    assert claim.answers == {"generate": {"key": "generate", **response}}
 
 
 class TestReclaim:

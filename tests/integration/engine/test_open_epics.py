@@ -44,7 +44,7 @@ def _ids(project: Project, *codes: str) -> list[UUID]:
 
 def _start(project: Project, *codes: str, kind: str = "GENERATE_STORIES") -> Run:
     epic_ids = _ids(project, *codes) if codes else None
-    return run_start(project=project, user=None, options=RunOptions(type=kind, epic_ids=epic_ids))
+    return run_start(project=project, user=None, options=RunOptions(type=kind, target_ids=epic_ids))
 
 
 def _start_all(project: Project, *codes: str) -> Run:

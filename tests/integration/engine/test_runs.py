@@ -53,8 +53,8 @@ def test_epics_are_taken_by_priority_then_by_their_place() -> None:
 @pytest.mark.parametrize(
     ("options", "field"),
     [
-        (RunOptions(epic_ids=[]), "epicIds"),
-        (RunOptions(epic_ids=[new_id()]), "epicIds"),
+        (RunOptions(target_ids=[]), "epicIds"),
+        (RunOptions(target_ids=[new_id()]), "epicIds"),
         (RunOptions(type="GENERATE_STORIES"), "epicIds"),
     ],
 )

@@ -339,7 +339,7 @@ def test_a_clock_that_is_off_changes_a_wait_by_a_slots_wait_at_most(
     most_s: float,
 ) -> None:
     settings.SLOT_WAIT_S = slot_wait_s
-    nobody = Fence(lane_id=1, fencing_token=1, item_id=worker.id)
+    nobody = Fence(lane_id=1, fencing_token=1, item_id=worker.id, kind="stories")
     begun = time.monotonic()
     worker.work(nobody, FIRST, due_at=time.time() + due_in_s)
     assert least_s <= time.monotonic() - begun < most_s

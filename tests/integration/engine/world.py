@@ -11,14 +11,16 @@ from django.db.models import Count, Q, Sum
 from django.utils.timezone import now
 
 from batchgen.db.ids import new_id
+from content.run_types import RunType
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.services import project_create
 from providers.anthropic.client import ProviderClient
-from runs.engine.lanes import Fence, Outcome, Spend, lane_claim, lane_finish
+from runs.engine.claims import lane_claim
+from runs.engine.lanes import Fence, Outcome, Spend, lane_finish
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
 from runs.models import Lane, OpenTarget, ProviderCall, Run, RunAction, RunItem, Worker
-from runs.states import ACTIVE, ItemStatus, LaneState, RunStatus, RunType
+from runs.states import ACTIVE, ItemStatus, LaneState, RunStatus
 from workers.attempt import Attempt, attempt_begin
 from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes
@@ -31,6 +33,7 @@ FIRST_CALL: dict[str, Any] = {
     "priority": "NORMAL",
     "provider": "simulator",
     "model": "claude-sonnet-5-5",
+    "kind": "stories",
     "sizeKey": "0123456789ab",
     "cacheKey": "0123456789abcdef:standard:core",
     "inputTokens": 1200,
@@ -129,7 +132,7 @@ class World:
                 type=kind,
                 pacing_profile="adaptive",
                 max_concurrency=lanes,
-                epic_ids=[project.epics.get().pk] if one else None,
+                target_ids=[project.epics.get().pk] if one else None,
             ),
         )
         if begin:
@@ -143,17 +146,19 @@ class World:
             Fence(
                 lane_id=lane.id,
                 fencing_token=lane.fencing_token,
-                item_id=RunItem.objects.get(lane=lane, status=ItemStatus.PENDING).id,
+                item_id=item.id,
+                kind=item.kind,
             )
             for lane in lanes
+            for item in RunItem.objects.filter(lane=lane, status=ItemStatus.PENDING)
         ]
 
     def claim(self, fence: Fence | None = None) -> Step | None:
         """Take the fence's epic, or that of the first message."""
         fence = fence or self.fences()[0]
         call_id = new_id()
-        row = lane_claim(fence=fence, worker_id=self.worker.id, call_id=call_id)
-        return Step(fence=fence, call_id=call_id, code=row["code"]) if row else None
+        claim = lane_claim(fence=fence, worker_id=self.worker.id, call_id=call_id)
+        return Step(fence=fence, call_id=call_id, code=claim.code) if claim else None
 
     def finish(
         self,
@@ -173,10 +178,9 @@ class World:
             outcome=Outcome(
                 status=status,
                 message=f"[{step.code}] {status}",
-                stories=rows,
+                result={"stories": rows, "prompt_revision": prompt_revision},
                 error_code="" if rows else "REFUSED",
                 error="" if rows else "No.",
-                prompt_revision=prompt_revision,
             ),
             spend=SPEND,
             park_s=park_s,

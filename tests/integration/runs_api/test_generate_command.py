@@ -88,8 +88,13 @@ def test_it_starts_a_run_and_says_how_to_watch_it() -> None:
     )  # fmt: skip
     run = Run.objects.get()
     assert code == 0
-    assert (run.mode, run.persona_set, run.pacing_profile) == ("concise", "cards", "safe")
-    assert (run.max_concurrency, run.priority, run.skip_quality_check) == (4, "LOW", True)
+    assert (run.options["mode"], run.options["persona_set"], run.pacing_profile) == (
+        "concise",
+        "cards",
+        "safe",
+    )
+    assert (run.max_concurrency, run.priority) == (4, "LOW")
+    assert run.options["skip_quality_check"]
     assert run.created_by is not None
     assert f"run {run.pk} over 3 epics" in text
     assert f"manage.py generate {project.pk} --attach" in text

@@ -9,12 +9,13 @@ import pytest
 from django.db.models import QuerySet
 from django.test import Client
 
+from content.run_types import RunType
 from epics.models import Epic
 from epics.services import epic_delete
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_finalize
 from runs.models import Run, RunItem
-from runs.states import ItemStatus, RunStatus, RunType
+from runs.states import ItemStatus, RunStatus
 from tests.integration.engine.world import World, halt
 from tests.integration.runs_api.world import client_of, get, owner
 
@@ -52,7 +53,7 @@ def _draining(world: World, to: RunStatus) -> World:
 def _beside(world: World, *codes: str, kind: str) -> World:
     """Another run of the project is active."""
     epics = Epic.objects.filter(project=world.run.project, code__in=codes)
-    options = RunOptions(type=kind, epic_ids=list(epics.values_list("pk", flat=True)))
+    options = RunOptions(type=kind, target_ids=list(epics.values_list("pk", flat=True)))
     run_start(project=world.run.project, user=None, options=options)
     return world
 

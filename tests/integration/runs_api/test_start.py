@@ -35,7 +35,7 @@ def test_an_empty_body_starts_the_contracts_defaults() -> None:
     assert data["estimatedDurationMs"] == 2 * 20_000 + 1000
     assert run.created_by is not None
     assert run.created_by.username == "ada"
-    assert not run.skip_quality_check
+    assert not run.options["skip_quality_check"]
 
 
 def test_every_choice_of_the_body_is_kept() -> None:
@@ -55,8 +55,13 @@ def test_every_choice_of_the_body_is_kept() -> None:
         },
     )["data"]
     run = Run.objects.get(pk=data["runId"])
-    assert (run.mode, run.persona_set, run.pacing_profile) == ("comprehensive", "cards", "fast")
-    assert (run.priority, run.max_concurrency, run.skip_quality_check) == ("HIGH", 7, True)
+    assert (run.options["mode"], run.options["persona_set"], run.pacing_profile) == (
+        "comprehensive",
+        "cards",
+        "fast",
+    )
+    assert (run.priority, run.max_concurrency) == ("HIGH", 7)
+    assert run.options["skip_quality_check"]
     assert set(RunItem.objects.filter(run=run).values_list("code", flat=True)) == {"E2", "E4"}
     assert Lane.objects.filter(run=run).count() == 2, "a lane for each of its epics"
 

@@ -1,0 +1,48 @@
+"""The content kinds that there are."""
+
+from typing import Any
+
+from django.db.models import Model
+
+from content.kind import ContentKind
+from content.stories.kind import STORIES
+
+Kind = ContentKind[Any, Any]
+#: One line a kind.
+_KINDS: dict[str, Kind] = {
+    STORIES.name: STORIES,
+}
+
+
+def kind_register(kind: Kind) -> None:
+    """Add a kind of an app of somebody's own, when Django has loaded the apps."""
+    _KINDS[kind.name] = kind
+
+
+def kind_named(name: str) -> Kind:
+    """Raises:
+    KeyError: there is none.
+    """
+    return _KINDS[name]
+
+
+def kind_started_by(run_type: str) -> Kind:
+    """The kind whose items a run of this type has.
+
+    Raises:
+        LookupError: no kind is started so.
+    """
+    for kind in _KINDS.values():
+        if run_type in kind.run_types:
+            return kind
+    raise LookupError(run_type)
+
+
+def kinds_of_items(item_kind: str) -> list[str]:
+    """Names of the kinds whose items are of this kind, such as "epic"."""
+    return [name for name, kind in _KINDS.items() if kind.item_kind == item_kind]
+
+
+def kinds_made_from(model: type[Model]) -> list[str]:
+    """Names of the kinds whose targets are rows of the model."""
+    return [name for name, kind in _KINDS.items() if kind.model is model]

@@ -1,0 +1,37 @@
+stories_loaded AS (
+    SELECT claimed.item_id, jsonb_build_object(
+        'project', jsonb_build_object(
+            'name', project.name, 'description', project.description,
+            'context', project.context, 'language', project.language
+        ),
+        'epic', jsonb_build_object(
+            'title', epic.title, 'theme', epic.theme, 'description', epic.description,
+            'business_value', epic.business_value,
+            'acceptance_criteria', epic.acceptance_criteria,
+            'dependencies', epic.dependencies, 'effort', epic.effort, 'impact', epic.impact,
+            'priority', epic.priority
+        ),
+        'prompt_revision', epic.prompt_revision,
+        -- Stories that stay, so that nobody writes them again.
+        'kept', (
+            SELECT COALESCE(jsonb_agg(
+                jsonb_build_array(story.title, story.user_story) ORDER BY story."order"
+            ), '[]')
+            FROM epics_story story
+            WHERE story.epic_id = epic.id AND story.edited_at IS NOT NULL
+              AND (claimed.options ->> 'keep_edited')::boolean
+        ),
+        'cards', (
+            SELECT COALESCE(jsonb_agg(
+                jsonb_build_array(
+                    card.code, card.title, card.persona, card.statement, card.problem, card.systems
+                ) ORDER BY place."order", card."order"
+            ), '[]')
+            FROM epics_epiccard place JOIN epics_card card ON card.id = place.card_id
+            WHERE place.epic_id = epic.id
+        )
+    ) AS input
+    FROM claimed
+    JOIN epics_epic epic ON epic.id = claimed.target_id
+    JOIN epics_project project ON project.id = epic.project_id
+)

@@ -1,0 +1,152 @@
+-- run_items_create --
+-- A run's items in their order, open from here on. Of what is not given here each row has the
+-- model's default; Django would write twenty columns of those for each of thousands of rows.
+WITH made AS (
+    INSERT INTO runs_runitem (
+        id, run_id, kind, target_id, code, title, "order", status, stage,
+        estimated_input_tokens, attempt, cancel_requested, crashes, created, kept,
+        input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code,
+        error, stage_ms, notes
+    )
+    SELECT given.id, %(run_id)s, %(kind)s, target_id, code, title, place, 'PENDING', '', tokens,
+           0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
+    FROM unnest(%(ids)s::uuid[], %(target_ids)s::uuid[], %(codes)s::text[], %(titles)s::text[],
+                %(estimated_input_tokens)s::int[])
+         WITH ORDINALITY AS given (id, target_id, code, title, tokens, place)
+    RETURNING kind, target_id
+)
+-- In the order of all: of two starts over the same targets one waits for the other.
+INSERT INTO runs_opentarget (kind, target_id, run_id)
+SELECT kind, target_id, %(run_id)s FROM made ORDER BY target_id
+
+-- lanes_dispatch --
+-- Give the run's free lanes an item each and mark them sent: idle ones, parked ones that are
+-- due, and those whose message is known to be lost. A lane that has an item keeps it. Returns the
+-- messages to send.
+WITH run AS (
+    SELECT run.id, run.max_concurrency, @run_told@
+    FROM runs_run run
+    WHERE id = %(run_id)s AND status IN ('QUEUED', 'RUNNING')
+    FOR SHARE OF run
+), due AS (
+    SELECT lane.id, lane.index
+    FROM runs_lane lane JOIN run ON run.id = lane.run_id
+    WHERE lane.index < run.max_concurrency
+      AND (
+          lane.state = 'idle'
+          OR (lane.state = 'parked' AND lane.wake_at <= clock_timestamp())
+          OR (lane.state = 'sent' AND lane.id = ANY(%(lost_lane_ids)s))
+      )
+    ORDER BY lane.index
+    FOR UPDATE OF lane SKIP LOCKED
+), held AS (
+    SELECT due.id AS lane_id, item.id, item.kind, item.code, item.title,
+           item.estimated_input_tokens
+    FROM due JOIN runs_runitem item ON item.lane_id = due.id AND item.status = 'PENDING'
+), empty AS (
+    SELECT due.id AS lane_id, ROW_NUMBER() OVER (ORDER BY due.index) AS place
+    FROM due LEFT JOIN held ON held.lane_id = due.id
+    WHERE held.id IS NULL
+), @items_given@, carried AS (
+    SELECT lane_id, id, kind, code, title, estimated_input_tokens FROM held
+    UNION ALL
+    SELECT lane_id, id, kind, code, title, estimated_input_tokens FROM given
+)
+UPDATE runs_lane
+SET state = 'sent', fencing_token = fencing_token + 1, wake_at = NULL, wait_reason = '',
+    worker_id = NULL, moved_at = clock_timestamp()
+FROM carried CROSS JOIN run
+WHERE runs_lane.id = carried.lane_id
+RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.run_id,
+          run.user_id, run.weight, run.context_key, run.priority, run.provider, run.model,
+          run.options, run.max_tokens,
+          carried.id AS item_id, carried.kind, carried.code, carried.title,
+          carried.estimated_input_tokens
+
+-- items_given (part) --
+-- Items that no lane has, for the lanes that are empty.
+suspect AS (
+    -- Of items that may be given up at their next crash, the first, if none is handed out.
+    SELECT id FROM runs_runitem
+    WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
+      AND crashes >= %(last_chance)s
+      AND NOT EXISTS (
+          SELECT FROM runs_runitem other
+          WHERE other.run_id = (SELECT id FROM run) AND other.lane_id IS NOT NULL
+            AND other.status IN ('PENDING', 'GENERATING') AND other.crashes >= %(last_chance)s
+      )
+    ORDER BY "order"
+    LIMIT 1
+), free AS (
+    SELECT id, "order"
+    FROM runs_runitem
+    WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
+      AND (crashes < %(last_chance)s OR id = (SELECT id FROM suspect))
+    ORDER BY "order"
+    LIMIT (SELECT COUNT(*) FROM empty)
+    FOR UPDATE SKIP LOCKED
+), given AS (
+    UPDATE runs_runitem SET lane_id = empty.lane_id
+    FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY "order") AS place FROM free) AS numbered
+    JOIN empty USING (place)
+    WHERE runs_runitem.id = numbered.id
+    RETURNING runs_runitem.lane_id, runs_runitem.id, runs_runitem.kind,
+              runs_runitem.code, runs_runitem.title, runs_runitem.estimated_input_tokens
+)
+
+-- run_told (part) --
+-- What a message says of its run. Without a share a user's turns weigh 1.
+run.created_by_id AS user_id,
+           COALESCE((SELECT weight FROM runs_share WHERE user_id = run.created_by_id), 1) AS weight,
+           run.context_key, run.priority, run.provider, run.model, run.options, run.max_tokens
+
+-- lanes_wake --
+-- Let lanes of open runs of these models that are parked for one of these reasons be due now.
+WITH waiting AS (
+    SELECT lane.id
+    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
+    WHERE run.completed_at IS NULL AND run.model = ANY(%(models)s)
+      AND lane.state = 'parked' AND lane.wait_reason = ANY(%(reasons)s)
+    ORDER BY lane.id
+    FOR UPDATE OF lane
+)
+UPDATE runs_lane SET wake_at = clock_timestamp()
+FROM waiting
+WHERE runs_lane.id = waiting.id
+RETURNING runs_lane.id
+
+-- lanes_rest --
+-- Lanes that may not go on let the items go that wait in them, and are idle: all where the run
+-- stands still, else those beyond its limit. Messages that are still on their way carry an older
+-- fencing_token and change nothing.
+WITH waiting AS (
+    SELECT lane.id
+    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
+    WHERE run.id = %(run_id)s
+      AND (
+          (run.status NOT IN ('QUEUED', 'RUNNING') AND lane.state IN ('sent', 'parked'))
+          OR (
+              lane.index >= run.max_concurrency AND lane.state <> 'running'
+              AND EXISTS (
+                  SELECT FROM runs_runitem WHERE lane_id = lane.id AND status = 'PENDING'
+              )
+              -- The item waits that long in whatever lane: its call is to be tried again.
+              AND NOT (
+                  lane.state = 'parked' AND lane.wait_reason = 'backoff'
+                  AND lane.wake_at > clock_timestamp()
+              )
+          )
+      )
+    ORDER BY lane.id
+    FOR UPDATE OF lane
+), released AS (
+    UPDATE runs_runitem SET lane_id = NULL
+    FROM waiting
+    WHERE runs_runitem.lane_id = waiting.id AND runs_runitem.status = 'PENDING'
+)
+UPDATE runs_lane
+SET state = 'idle', fencing_token = fencing_token + 1, wake_at = NULL, wait_reason = '',
+    moved_at = clock_timestamp()
+FROM waiting
+WHERE runs_lane.id = waiting.id
+RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token - 1 AS fencing_token

@@ -1,0 +1,79 @@
+-- users_at_work --
+-- How many users have runs that can go on; those that no person started are one user's.
+SELECT COUNT(DISTINCT COALESCE(created_by_id, 0))::int AS users
+FROM runs_run
+WHERE completed_at IS NULL AND status IN ('QUEUED', 'RUNNING')
+
+-- log_number --
+-- Number the run's committed lines that have no number yet, in the order they were written.
+-- The caller holds the run's log lock.
+WITH last AS (
+    SELECT COALESCE(MAX(seq), 0) AS seq FROM runs_runlog WHERE run_id = %(run_id)s
+), fresh AS (
+    SELECT id, ROW_NUMBER() OVER (ORDER BY at, id) AS place
+    FROM runs_runlog WHERE run_id = %(run_id)s AND seq IS NULL
+)
+UPDATE runs_runlog SET seq = last.seq + fresh.place
+FROM fresh, last
+WHERE runs_runlog.id = fresh.id
+RETURNING runs_runlog.seq
+
+-- run_lineage --
+-- The run, those that it retries, and all retries of those: the oldest first.
+WITH RECURSIVE up AS (
+    SELECT id, retried_from_id FROM runs_run WHERE id = %(run_id)s
+    UNION ALL
+    SELECT run.id, run.retried_from_id FROM runs_run run JOIN up ON run.id = up.retried_from_id
+), family AS (
+    SELECT id FROM up WHERE retried_from_id IS NULL
+    UNION ALL
+    SELECT run.id FROM runs_run run JOIN family ON run.retried_from_id = family.id
+)
+SELECT run.id FROM runs_run run JOIN family USING (id) ORDER BY run.created_at, run.id
+
+-- queue_counts --
+-- What waits, is generated and was done lately, in the projects of the caller's share. What
+-- waits is what the lanes have not counted yet: no look at the items themselves.
+WITH open AS (
+    SELECT run.id, run.priority, run.status, run.total_items
+    FROM runs_run run
+    WHERE run.completed_at IS NULL
+      AND (%(everything)s OR run.project_id = ANY(%(project_ids)s))
+), lanes AS (
+    SELECT open.id,
+           SUM(lane.completed + lane.failed + lane.skipped + lane.cancelled) AS done,
+           COUNT(*) FILTER (WHERE lane.state = 'running') AS running
+    FROM open JOIN runs_lane lane ON lane.run_id = open.id
+    GROUP BY open.id
+), waiting AS (
+    SELECT open.priority, SUM(open.total_items - lanes.done - lanes.running) AS items
+    FROM open JOIN lanes ON lanes.id = open.id
+    WHERE open.status IN ('QUEUED', 'RUNNING', 'PAUSED')
+    GROUP BY open.priority
+), ended AS (
+    SELECT item.status, item.completed_at
+    FROM runs_runitem item JOIN runs_run run ON run.id = item.run_id
+    WHERE item.completed_at > clock_timestamp() - interval '1 hour'
+      AND (%(everything)s OR run.project_id = ANY(%(project_ids)s))
+)
+SELECT COALESCE((SELECT items FROM waiting WHERE priority = 'HIGH'), 0)::int AS high,
+       COALESCE((SELECT items FROM waiting WHERE priority = 'NORMAL'), 0)::int AS normal,
+       COALESCE((SELECT items FROM waiting WHERE priority = 'LOW'), 0)::int AS low,
+       COALESCE((SELECT SUM(running) FROM lanes), 0)::int AS processing,
+       COUNT(*) FILTER (WHERE ended.status = 'COMPLETED')::int AS completed_last_hour,
+       COUNT(*) FILTER (WHERE ended.status = 'FAILED')::int AS failed_last_hour,
+       COUNT(*) FILTER (
+           WHERE ended.status = 'COMPLETED'
+             AND ended.completed_at > clock_timestamp() - make_interval(mins => %(minutes)s::int)
+       )::int AS recent
+FROM ended
+
+-- queue_current --
+-- What each worker is doing, and whether it is in the caller's share.
+SELECT lane.worker_id, item.id AS item_id, item.code, lane.moved_at AS since,
+       (%(everything)s OR run.project_id = ANY(%(project_ids)s)) AS visible
+FROM runs_run run
+JOIN runs_lane lane ON lane.run_id = run.id AND lane.state = 'running'
+JOIN runs_runitem item ON item.lane_id = lane.id AND item.status = 'GENERATING'
+WHERE run.completed_at IS NULL
+ORDER BY lane.moved_at

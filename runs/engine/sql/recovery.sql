@@ -1,0 +1,173 @@
+-- lanes_reclaim --
+-- Take items back from lanes whose worker is gone: its lease ran out, it said goodbye, or it is
+-- silent and was started anew under its name; or from lanes that the worker itself no longer
+-- knows. The item is PENDING again, or FAILED when it took too many workers with it. Its call may
+-- have been billed.
+WITH @lanes_gone@, fate AS (
+    SELECT item.id, gone.id AS lane_id, gone.run_id,
+           item.crashes + (NOT gone.orphan)::int AS crashes,
+           CASE
+               WHEN item.cancel_requested THEN 'CANCELLED'
+               WHEN item.crashes + (NOT gone.orphan)::int >= %(max_crashes)s THEN 'FAILED'
+               ELSE 'PENDING'
+           END AS status
+    FROM gone JOIN runs_runitem item ON item.lane_id = gone.id AND item.status = 'GENERATING'
+), back AS (
+    UPDATE runs_runitem
+    SET status = fate.status, crashes = fate.crashes, stage = '', lane_id = NULL,
+        completed_at = CASE WHEN fate.status <> 'PENDING' THEN clock_timestamp() END,
+        error_code = CASE WHEN fate.status = 'FAILED' THEN 'POISON' ELSE '' END,
+        error = CASE WHEN fate.status = 'FAILED' THEN %(poison_message)s ELSE '' END
+    FROM fate
+    WHERE runs_runitem.id = fate.id AND runs_runitem.status = 'GENERATING'
+    RETURNING runs_runitem.id, runs_runitem.kind, runs_runitem.target_id, runs_runitem.code,
+              runs_runitem.status, fate.lane_id, fate.run_id
+), closed AS (
+    -- Their runs are over but for them.
+    DELETE FROM runs_opentarget open USING back, gone
+    WHERE back.lane_id = gone.id AND gone.draining
+      AND (open.kind, open.target_id, open.run_id) = (back.kind, back.target_id, back.run_id)
+), call AS (
+    UPDATE runs_providercall
+    SET outcome = 'LOST', ended_at = clock_timestamp(), error_code = 'WORKER_LOST',
+        possibly_billed = true
+    FROM back
+    WHERE runs_providercall.item_id = back.id AND runs_providercall.outcome = 'STARTED'
+), line AS (
+    INSERT INTO runs_runlog (run_id, at, level, item_code, message)
+    SELECT back.run_id, clock_timestamp(),
+           CASE WHEN back.status = 'FAILED' THEN 'error' ELSE 'warning' END, back.code,
+           CASE WHEN back.status = 'FAILED' THEN %(poison_message)s ELSE %(lost_message)s END
+    FROM back
+)
+UPDATE runs_lane
+SET state = 'idle', fencing_token = runs_lane.fencing_token + 1, worker_id = NULL,
+    moved_at = clock_timestamp(),
+    failed = runs_lane.failed + (COALESCE(back.status, '') = 'FAILED')::int,
+    cancelled = runs_lane.cancelled + (COALESCE(back.status, '') = 'CANCELLED')::int
+FROM gone LEFT JOIN back ON back.lane_id = gone.id
+WHERE runs_lane.id = gone.id
+RETURNING runs_lane.run_id, back.code, back.status
+
+-- lanes_gone (part) --
+-- Lanes whose worker is gone, or does not run them.
+gone AS (
+    SELECT lane.id, lane.run_id, lane.fencing_token, lane.draining, run.status AS run_status,
+           lane.id || '.' || lane.fencing_token = ANY(%(orphans)s) AS orphan
+    FROM runs_run run
+    JOIN runs_lane lane ON lane.run_id = run.id
+    LEFT JOIN runs_worker worker ON worker.id = lane.worker_id
+    WHERE run.completed_at IS NULL
+      AND lane.state = 'running'
+      AND (
+          lane.id || '.' || lane.fencing_token = ANY(%(orphans)s)
+          OR worker.id IS NULL
+          OR worker.stopped_at IS NOT NULL
+          OR (
+              %(judge)s AND worker.lease_until < clock_timestamp()
+              -- Nobody could renew a lease while this server was away.
+              AND pg_postmaster_start_time()
+                  < clock_timestamp() - make_interval(secs => %(lease_s)s)
+          )
+          OR (
+              worker.heartbeat_at < clock_timestamp() - make_interval(secs => %(silent_s)s)
+              AND EXISTS (
+                  SELECT FROM runs_worker newer
+                  WHERE newer.name = worker.name AND newer.started_at > worker.started_at
+              )
+          )
+      )
+    ORDER BY lane.id
+    FOR UPDATE OF lane SKIP LOCKED
+)
+
+-- runs_to_tend --
+-- Open runs with something for the reconciler: lanes to send, to put to rest, or an end to make.
+SELECT run.id,
+       run.status IN ('QUEUED', 'RUNNING') AND (
+           EXISTS (
+               SELECT FROM runs_lane lane
+               WHERE lane.run_id = run.id AND lane.index < run.max_concurrency
+                 AND (
+                     (lane.state = 'parked' AND lane.wake_at <= clock_timestamp())
+                     OR (
+                         lane.state = 'idle' AND EXISTS (
+                             SELECT FROM runs_runitem item
+                             WHERE item.lane_id = lane.id AND item.status = 'PENDING'
+                         )
+                     )
+                 )
+           ) OR (
+               EXISTS (
+                   SELECT FROM runs_lane lane
+                   WHERE lane.run_id = run.id
+                     AND lane.state = 'idle' AND lane.index < run.max_concurrency
+               ) AND EXISTS (
+                   SELECT FROM runs_runitem item
+                   WHERE item.run_id = run.id AND item.status = 'PENDING'
+                     AND item.lane_id IS NULL
+               )
+           )
+       ) AS dispatch,
+       EXISTS (
+           SELECT FROM runs_lane lane
+           WHERE lane.run_id = run.id
+             AND (
+                 (run.status NOT IN ('QUEUED', 'RUNNING') AND lane.state IN ('sent', 'parked'))
+                 OR (
+                     lane.index >= run.max_concurrency AND lane.state <> 'running'
+                     AND EXISTS (
+                         SELECT FROM runs_runitem item
+                         WHERE item.lane_id = lane.id AND item.status = 'PENDING'
+                     )
+                 )
+             )
+       ) AS rest,
+       run.draining OR (
+           run.status IN ('QUEUED', 'RUNNING') AND NOT EXISTS (
+               SELECT FROM runs_lane lane WHERE lane.run_id = run.id AND lane.state <> 'idle'
+           )
+       ) AS finalize
+FROM runs_run run
+WHERE run.completed_at IS NULL
+
+-- lanes_sent --
+-- Lanes whose message was sent a while ago and was not claimed.
+SELECT lane.id AS lane_id, lane.run_id, lane.fencing_token
+FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
+WHERE run.completed_at IS NULL
+  AND lane.state = 'sent'
+  AND lane.moved_at < clock_timestamp() - make_interval(secs => %(older_than_s)s)
+
+-- worker_beat --
+-- Renew a worker's lease, write down how far its attempts are where that changed, and tell it
+-- which lanes it runs as PostgreSQL sees it, and for how long.
+WITH beat AS (
+    UPDATE runs_worker
+    SET heartbeat_at = clock_timestamp(), stopped_at = NULL,
+        lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
+        clock_ahead_s = %(clock_ahead_s)s
+    WHERE id = %(worker_id)s
+), staged AS (
+    UPDATE runs_runitem
+    SET stage = reached.stage, stage_percent = reached.stage_percent,
+        remaining_ms = reached.remaining_ms, stage_ms = reached.stage_ms,
+        skipped_stages = reached.skipped_stages, notes = reached.notes
+    FROM jsonb_to_recordset(%(reached)s) AS reached (
+        item_id uuid, lane_id bigint, fencing_token int, stage text, stage_percent int,
+        remaining_ms int, stage_ms jsonb, skipped_stages jsonb, notes jsonb
+    )
+    JOIN runs_lane lane
+        ON lane.id = reached.lane_id AND lane.fencing_token = reached.fencing_token
+    WHERE runs_runitem.id = reached.item_id
+      AND runs_runitem.lane_id = reached.lane_id
+      AND runs_runitem.status = 'GENERATING'
+)
+SELECT lane.id AS lane_id, lane.fencing_token,
+       EXTRACT(EPOCH FROM clock_timestamp() - lane.moved_at)::float AS age_s,
+       EXISTS (
+           SELECT FROM runs_runitem
+           WHERE lane_id = lane.id AND status = 'GENERATING' AND cancel_requested
+       ) AS cancel
+FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
+WHERE run.completed_at IS NULL AND lane.state = 'running' AND lane.worker_id = %(worker_id)s

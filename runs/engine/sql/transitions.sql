@@ -1,0 +1,126 @@
+-- run_move --
+-- Move a run from one of the given statuses to another; of several at the same time one does.
+-- Waits for claims under way, which hold the row FOR SHARE. Returns the status it came from, and
+-- when it moved.
+WITH before AS (
+    SELECT id, status FROM runs_run
+    WHERE id = %(run_id)s AND status = ANY(%(sources)s)
+    FOR NO KEY UPDATE
+)
+UPDATE runs_run
+SET status = %(to)s,
+    draining = %(to)s IN ('CANCELLED', 'FAILED'),
+    error_code = %(error_code)s, error = %(error)s,
+    version = version + 1
+FROM before
+WHERE runs_run.id = before.id
+RETURNING before.status, clock_timestamp() AS at
+
+-- lanes_drain --
+-- A run is over but for what its running lanes carry: they are told. Waits for items that are
+-- being finished; the statements of those that are not yet find it in the row that they wait for.
+WITH running AS (
+    SELECT id FROM runs_lane
+    WHERE run_id = %(run_id)s AND state = 'running'
+    ORDER BY id
+    FOR UPDATE
+)
+UPDATE runs_lane SET draining = true FROM running WHERE runs_lane.id = running.id
+
+-- item_cancel --
+-- Cancel an item of an active run. One that waits is counted in a lane: its own, which is free
+-- then, or the run's first. One that is generated is marked for its worker. Returns nothing when
+-- the run is over (FOR SHARE makes its end wait), the item is final or marked, or it was handed to
+-- another lane just now.
+WITH run AS (
+    SELECT run.id
+    FROM runs_runitem item JOIN runs_run run ON run.id = item.run_id
+    WHERE item.id = %(item_id)s AND run.status IN ('QUEUED', 'RUNNING', 'PAUSED')
+    FOR SHARE OF run
+), marked AS (
+    UPDATE runs_runitem SET cancel_requested = true
+    FROM run
+    WHERE runs_runitem.id = %(item_id)s
+      AND runs_runitem.status = 'GENERATING'
+      AND NOT runs_runitem.cancel_requested
+    RETURNING runs_runitem.id
+), wanted AS (
+    SELECT item.id, item.lane_id,
+           COALESCE(item.lane_id, (
+               SELECT id FROM runs_lane WHERE run_id = run.id ORDER BY index LIMIT 1
+           )) AS counting_lane_id
+    FROM runs_runitem item JOIN run ON run.id = item.run_id
+    WHERE item.id = %(item_id)s AND item.status = 'PENDING'
+), lane AS (
+    -- Lanes before items, as everywhere: no deadlock.
+    SELECT runs_lane.id FROM runs_lane, wanted
+    WHERE runs_lane.id = wanted.counting_lane_id
+    FOR UPDATE OF runs_lane
+), cancelled AS (
+    UPDATE runs_runitem
+    SET status = 'CANCELLED', completed_at = clock_timestamp(), cancel_requested = true
+    FROM wanted, lane
+    WHERE runs_runitem.id = wanted.id
+      AND runs_runitem.status = 'PENDING'
+      AND runs_runitem.lane_id IS NOT DISTINCT FROM wanted.lane_id
+    RETURNING runs_runitem.id, runs_runitem.lane_id
+), counted AS (
+    UPDATE runs_lane
+    SET cancelled = runs_lane.cancelled + 1,
+        state = CASE WHEN cancelled.lane_id IS NULL THEN state ELSE 'idle' END,
+        wake_at = CASE WHEN cancelled.lane_id IS NULL THEN wake_at END,
+        wait_reason = CASE WHEN cancelled.lane_id IS NULL THEN wait_reason ELSE '' END,
+        fencing_token = fencing_token + (cancelled.lane_id IS NOT NULL)::int,
+        moved_at = clock_timestamp()
+    FROM lane, cancelled
+    WHERE runs_lane.id = lane.id
+)
+SELECT id FROM marked UNION ALL SELECT id FROM cancelled
+
+-- run_finalize --
+-- End a run that has nothing left to do: RUNNING with every item final, or final and drained.
+-- Of several at the same time one ends it.
+UPDATE runs_run
+SET status = CASE
+        WHEN runs_run.status <> 'RUNNING' THEN runs_run.status
+        WHEN total.failed = 0 AND total.cancelled = runs_run.total_items THEN 'CANCELLED'
+        WHEN total.failed = 0 THEN 'SUCCEEDED'
+        WHEN total.completed + total.skipped = 0 THEN 'FAILED'
+        ELSE 'COMPLETED_WITH_ERRORS'
+    END,
+    error_code = CASE
+        WHEN runs_run.status = 'RUNNING' AND total.failed > 0
+             AND total.completed + total.skipped = 0
+        THEN 'ALL_EPICS_FAILED' ELSE runs_run.error_code
+    END,
+    error = CASE
+        WHEN runs_run.status = 'RUNNING' AND total.failed > 0
+             AND total.completed + total.skipped = 0
+        THEN 'Every epic failed. The epics say why; retry-failed runs them again.'
+        ELSE runs_run.error
+    END,
+    draining = false,
+    completed_at = clock_timestamp(),
+    version = version + 1
+FROM (
+    SELECT SUM(completed) AS completed, SUM(failed) AS failed, SUM(skipped) AS skipped,
+           SUM(cancelled) AS cancelled, SUM(created) AS created
+    FROM runs_lane WHERE run_id = %(run_id)s
+) AS total
+WHERE runs_run.id = %(run_id)s
+  AND runs_run.completed_at IS NULL
+  AND (
+      (
+          runs_run.status = 'RUNNING'
+          AND NOT EXISTS (
+              SELECT FROM runs_runitem
+              WHERE run_id = %(run_id)s AND status IN ('PENDING', 'GENERATING')
+          )
+      ) OR (
+          runs_run.draining
+          AND NOT EXISTS (
+              SELECT FROM runs_runitem WHERE run_id = %(run_id)s AND status = 'GENERATING'
+          )
+      )
+  )
+RETURNING runs_run.status, total.completed, total.failed, total.skipped, total.created
