@@ -39,7 +39,7 @@ BY_HAND = "tests/integration/runs_api/test_gates.py::"
 LUA = "limiter/lua/"
 SECOND = "tests/acceptance/test_second_provider.py::"
 TRANSLATE = "providers/anthropic/translate.py"
-TRANSLATED = "tests/unit/provider/test_translate.py::"
+TRANSLATED = "tests/unit/providers/test_translate.py::"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -708,7 +708,7 @@ REDIS = (
         "batchgen/redis/url.py",
         'verify=_one_of(wanted, "ssl_cert_reqs", _REQUIREMENTS, True)',
         'verify=_one_of(query, "ssl_cert_reqs", _REQUIREMENTS, False)',
-        "tests/unit/test_redis_url.py::test_a_certificate_is_checked_unless_the_url_says_otherwise",
+        "tests/unit/batchgen/test_redis_url.py::test_a_certificate_is_checked_unless_the_url_says_otherwise",
     ),
     _mutant(
         "redis: a Sentinel that is down is asked once, and after the others",
@@ -873,7 +873,7 @@ LIMITER = (
         "batchgen/web/turns.py",
         " and self._at_work[client] < self._most_of_one",
         "",
-        "tests/unit/test_turns.py::test_one_client_leaves_a_place",
+        "tests/unit/batchgen/test_turns.py::test_one_client_leaves_a_place",
     ),
     _mutant(
         "turns: clients that wait go in turns",
@@ -881,7 +881,7 @@ LIMITER = (
         "        first, *others = self._waiting.pop(called)\n        if others:\n",
         "        first, *others = self._waiting[called]\n        if not others:\n"
         "            del self._waiting[called]\n        else:\n",
-        "tests/unit/test_turns.py::test_clients_that_wait_go_in_turns",
+        "tests/unit/batchgen/test_turns.py::test_clients_that_wait_go_in_turns",
     ),
     _mutant(
         "turns: who hangs up keeps its turn while its thread works",
@@ -1033,7 +1033,7 @@ CLOCKS = (
         "providers/anthropic/rate_limit_headers.py",
         "(moment := _http_date(text))), None)\n",
         "(moment := _http_date(text)) is None), datetime.now(UTC))\n",
-        "tests/unit/provider/test_translate.py::"
+        "tests/unit/providers/test_translate.py::"
         "test_retry_after_may_be_a_date_which_counts_from_the_responses_own",
     ),
     _mutant(
@@ -1150,7 +1150,7 @@ REFUSALS = (
         "providers/anthropic/session.py",
         "            if refused := refusal_of(response.http_response):\n",
         "            if (refused := refusal_of(response.http_response)) and not refused:\n",
-        "tests/unit/provider/test_client.py::test_a_refusal_inside_a_success_is_called_what_it_is",
+        "tests/unit/providers/test_client.py::test_a_refusal_inside_a_success_is_called_what_it_is",
     ),
 )
 
@@ -1212,14 +1212,14 @@ SETTINGS = (
         "batchgen/settings.py",
         "if _refusals := cross_checks.refusals(globals()):\n",
         "if _refusals := []:\n",
-        "tests/unit/test_cross_checks.py::test_every_program_refuses_and_names_both_settings",
+        "tests/unit/batchgen/test_cross_checks.py::test_every_program_refuses_and_names_both_settings",
     ),
     _mutant(
         "settings: a short key signs nothing in production",
         "batchgen/cross_checks.py",
         "(len(key) < _LEAST_KEY or ",
         "(",
-        "tests/unit/test_cross_checks.py::test_what_breaks_promises_is_refused",
+        "tests/unit/batchgen/test_cross_checks.py::test_what_breaks_promises_is_refused",
     ),
 )
 
@@ -1243,7 +1243,7 @@ BROKEN = (
 
 PROXIES_PY = "batchgen/http/proxies.py"
 BEHIND = "tests/integration/api/test_behind_proxies.py::"
-PROXIED = "tests/unit/test_proxies.py::"
+PROXIED = "tests/unit/batchgen/test_proxies.py::"
 PROXIES = (
     _mutant(
         "proxies: nobody is believed who is not trusted",
@@ -1356,7 +1356,7 @@ SESSIONS = (
     ),
 )
 
-_CLIENT = "tests/unit/provider/test_client.py::"
+_CLIENT = "tests/unit/providers/test_client.py::"
 _FORMS = "tests/unit/content/test_answer_forms.py::"
 ANSWERS = (
     _mutant(

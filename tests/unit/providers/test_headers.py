@@ -24,7 +24,8 @@ def test_those_that_we_use_are_read() -> None:
 
     assert limits is not None
     assert limits.requests == RateLimitWindow(limit=1000, remaining=0)
-    assert limits.input_tokens == limits.output_tokens == limits.requests
+    tokens = RateLimitWindow(limit=1000, remaining=0, rounded_to=1000)
+    assert limits.input_tokens == limits.output_tokens == tokens
 
 
 def test_none_are_none() -> None:
@@ -43,7 +44,7 @@ def test_what_is_missing_or_senseless_is_none() -> None:
 
     assert limits is not None
     assert limits.requests == RateLimitWindow()
-    assert limits.input_tokens == RateLimitWindow(remaining=12)
+    assert limits.input_tokens == RateLimitWindow(remaining=12, rounded_to=1000)
     assert limits.output_tokens is None
 
 

@@ -16,7 +16,7 @@ import pytest
 from providers import errors
 from providers.anthropic.client import ProviderClient
 from providers.errors import CallAborted, Effect, ProviderError
-from tests.unit.provider.conftest import completion_request
+from tests.unit.providers.conftest import completion_request
 
 ROOT = Path(__file__).resolve().parents[3]
 READY = "simulator listening on "

@@ -6,7 +6,7 @@ import pytest
 
 from providers.anthropic.client import ProviderClient
 from providers.values import CompletionRequest, TextBlock
-from tests.unit.provider.wire import Wire
+from tests.unit.providers.wire import Wire
 
 ClientFactory = Callable[..., ProviderClient]
 

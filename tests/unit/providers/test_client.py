@@ -28,9 +28,9 @@ from providers.errors import (
     UnreadableAnswer,
 )
 from providers.values import StopReason, Usage
-from tests.unit.provider import wire as w
-from tests.unit.provider.conftest import ClientFactory, completion_request
-from tests.unit.provider.wire import Wire
+from tests.unit.providers import wire as w
+from tests.unit.providers.conftest import ClientFactory, completion_request
+from tests.unit.providers.wire import Wire
 
 EVERYDAY = Usage(input_tokens=100, output_tokens=40, cache_read_tokens=30, cache_write_tokens=20)
 
