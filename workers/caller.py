@@ -7,7 +7,7 @@ from django.conf import settings
 from content.pipeline import Request
 from providers.errors import CallAborted, ProviderError
 from providers.provider import Call, Provider
-from providers.values import Completion, StopReason, Usage
+from providers.values import Answer, Completion, StopReason, Usage
 from runs.engine.claims import LaneClaim
 from runs.engine.lanes import call_book, call_next
 from runs.states import CallOutcome
@@ -132,20 +132,9 @@ class Caller:
     def _ask(self, request: Request, permit: Permit) -> Completion:
         """Make the one call that is permitted, and tell the limiter how it ended."""
         try:
-            self._call = self._client.start(request.completion)
-            if self._aborted:
-                # Asked for before there was a call to abort.
-                self._call.abort()
-            with self._progress.call((request.completion.model, request.alike)):
-                answer = self._call.result()
+            answer = self._send(request)
         except ProviderError as failed:
-            call_failed(failed.code, failed.http_status)
-            error = failed.within(settings.LONGEST_WAIT_S)
-            seconds = permit.failed(error)
-            self.closing = (
-                None if seconds is None else Closing(seconds=seconds, in_a_row=permit.refusals)
-            )
-            raise error from failed.__cause__
+            raise self._failed(failed, permit) from failed.__cause__
         except CallAborted:
             permit.aborted()
             raise
@@ -153,3 +142,20 @@ class Caller:
         permit.answered(answer.completion.usage, answer.limits)
         self._answering.acquire()
         return answer.completion
+
+    def _send(self, request: Request) -> Answer:
+        self._call = self._client.start(request.completion)
+        if self._aborted:
+            # Asked for before there was a call to abort.
+            self._call.abort()
+        with self._progress.call((request.completion.model, request.alike)):
+            return self._call.result()
+
+    def _failed(self, failed: ProviderError, permit: Permit) -> ProviderError:
+        """What is to be decided on: a wait that is too long is an error of its own."""
+        call_failed(failed.code, failed.http_status)
+        error = failed.within(settings.LONGEST_WAIT_S)
+        seconds = permit.failed(error)
+        if seconds is not None:
+            self.closing = Closing(seconds=seconds, in_a_row=permit.refusals)
+        return error
