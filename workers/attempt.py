@@ -34,7 +34,7 @@ from workers.decisions import Finish, GiveBack, StopRun, decide
 from workers.fair_semaphore import FairSemaphore
 from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes, Progress
-from workers.worker_metrics import epic_ended
+from workers.worker_metrics import item_ended
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class Attempt:
                 call_outcome=self._caller.outcome,
             )
         )
-        epic_ended(ItemStatus.COMPLETED, reached.stage_ms)
+        item_ended(ItemStatus.COMPLETED, reached.stage_ms)
 
     def _failed(self, error: Exception) -> None:
         call_error = error if isinstance(error, ProviderError) else None
@@ -176,7 +176,7 @@ class Attempt:
                 possibly_billed=call_error.possibly_billed if call_error else False,
             )
         )
-        epic_ended(decision.status, {})
+        item_ended(decision.status, {})
         if decision.status is ItemStatus.FAILED:
             run_break_circuit(run_id=self.claim.run_id, error_code=decision.code)
 

@@ -38,8 +38,8 @@ def call_failed(code: str, http_status: int | None) -> None:
     _CALL_ERRORS.labels(code, str(http_status or "none")).inc()
 
 
-def epic_ended(status: str, stage_ms: Mapping[str, int]) -> None:
-    """Count an epic and its stages."""
+def item_ended(status: str, stage_ms: Mapping[str, int]) -> None:
+    """Count an item and its stages."""
     EPICS.labels(status).inc()
     for stage, milliseconds in stage_ms.items():
         STAGE_S.labels(stage).observe(milliseconds / 1000)

@@ -46,7 +46,7 @@ Function = Callable[..., Any]
 
 #: Crash points before and after a function returns, by what they mean for an epic's way.
 BEFORE = {
-    "before-claim": "workers.claims.lane_claim",
+    "before-claim": "workers.attempt.lane_claim",
     "before-call": "providers.anthropic.client.ProviderClient.start",
     "before-next-call": "workers.caller.call_next",
     "before-finish": "workers.attempt.lane_finish",
@@ -54,7 +54,7 @@ BEFORE = {
     "before-ack": "kombu.message.Message.ack",
 }
 AFTER = {
-    "after-claim": "workers.claims.lane_claim",
+    "after-claim": "workers.attempt.lane_claim",
     "after-response": "providers.anthropic.client.Call.result",
     "after-stored-response": "workers.caller.call_next",
     "after-finish": "workers.attempt.lane_finish",
