@@ -89,3 +89,18 @@ def test_no_room_reaches_upwards_by_the_name_of_a_relation(app: str) -> None:
     for path in (_ROOT / app).rglob("*.py"):
         if "migrations" not in path.parts:
             assert not names & _words(path), _name(path)
+
+
+def test_the_stories_are_their_folder_and_a_line_of_the_registry() -> None:
+    """Whatever else names them, to the API's promises: the runs' JSON and its options."""
+    promised = {"runs/api/run_input.py", "runs/api/run_output.py", "runs/management"}
+    rooms = [_ROOT / room for room in ("content", "runs", "workers", "limiter", "providers")]
+    naming = {
+        _name(path)
+        for room in rooms
+        for path in room.rglob("*.py")
+        if "content.stories" in path.read_text() and "content/stories" not in path.as_posix()
+    }
+    assert {name for name in naming if not name.startswith(tuple(promised))} == {
+        "content/registry.py"
+    }
