@@ -289,7 +289,22 @@ def test_an_epic_that_is_deleted_meanwhile_is_finished_without_stories() -> None
     assert world.finish(step)
     epic = world.epic(step)
     assert (epic.status, epic.created, epic.target_id) == ("COMPLETED", 0, None)
+    assert epic.notes == ["nothing is stored, because its target was deleted meanwhile"]
     assert_counted(world.run)
+
+
+def test_a_target_that_went_untold_is_not_loaded_and_keeps_nothing() -> None:
+    """By a person with a database client: nothing refers to the epic but its id."""
+    world = World.make(epics=2, lanes=1)
+    step = world.claim()
+    assert step
+    Epic.objects.all().delete()
+    assert world.finish(step)
+    assert (world.epic(step).status, world.epic(step).created) == ("COMPLETED", 0)
+    (fence,) = world.fences()
+    claim = lane_claim(fence=fence, worker_id=world.worker.id, call_id=new_id())
+    assert claim
+    assert claim.input is None
 
 
 @pytest.mark.parametrize("_attempt", range(5))

@@ -1,0 +1,12 @@
+"""Celery's own command line, in a process that knows the toy kind too."""
+
+import django
+from celery.__main__ import main
+
+if __name__ == "__main__":
+    django.setup()
+    from content.registry import kind_register
+    from tests.toykind.kind import SLOGANS
+
+    kind_register(SLOGANS)
+    main()
