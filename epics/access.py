@@ -4,8 +4,9 @@ Open event streams are held to the same rule by a statement of their own, for al
 `live_held` in runs/live/queries.sql.
 
 Who was invited and has not accepted yet has no role. A write looks twice: before the body is read
-(`project_require`), so that nobody learns from trying, and inside the transaction that writes
-(`role_held`, `role_hold`), so that a right that is taken away in between is gone.
+(`project_require`, `staff_require`), so that nobody learns from trying, and inside the transaction
+that writes (`role_held`, `role_hold`, `staff_hold`), so that a right that is taken away in between
+is gone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ from epics.writes import project_lock
 Role = Membership.Role
 Somebody = User | AnonymousUser
 
+_FOR_STAFF = "This is for staff."
 _RANK = {Role.VIEWER: 1, Role.EDITOR: 2, Role.OWNER: 3}
 
 #: Both rows stay as they are until the transaction ends: who deactivates the user or changes the
@@ -37,6 +39,7 @@ WITH asker AS MATERIALIZED (
 SELECT CASE WHEN asker.is_staff THEN 'owner' ELSE held.role END
 FROM asker LEFT JOIN held ON held.user_id = asker.id
 """
+_HOLD_STAFF = "SELECT FROM auth_user WHERE id = %s AND is_active AND is_staff FOR SHARE"
 
 
 def projects_visible(*, user: Somebody) -> "QuerySet[Project]":
@@ -103,6 +106,16 @@ def role_hold(*, user: Somebody, project_id: UUID, role: Membership.Role) -> Non
     _enough(row[0] if row else None, role)
 
 
+def role_now(*, user: Somebody, project_id: UUID, role: Membership.Role) -> None:
+    """Return where the user has this role; who is taking it away is waited for.
+
+    Raises:
+        NotFound, Forbidden: as `project_require`.
+    """
+    with role_held(user=user, project_id=project_id, role=role):
+        pass
+
+
 def _memberships(user: User) -> "QuerySet[Membership]":
     """What gives the user a role."""
     return Membership.objects.filter(user=user, invited=False)
@@ -132,8 +145,9 @@ def project_for(
 
 
 def sees(*, user: Somebody, data: Mapping[str, str]) -> None:
-    """Return where the user may read the project of an answer; else raise as `project_for`."""
-    project_for(user=user, project_id=UUID(data.get("projectId") or data["id"]))
+    """Return where the user may read the project of an answer; else raise as `role_now`."""
+    project_id = UUID(data.get("projectId") or data["id"])
+    role_now(user=user, project_id=project_id, role=Role.VIEWER)
 
 
 def staff_require(*, user: Somebody) -> None:
@@ -143,7 +157,19 @@ def staff_require(*, user: Somebody) -> None:
         Forbidden: nobody else may do this.
     """
     if not is_staff(user):
-        raise Forbidden("This is for staff.")
+        raise Forbidden(_FOR_STAFF)
+
+
+def staff_hold(*, user: User) -> None:
+    """Make sure that the user is staff up to the end of the caller's transaction.
+
+    Raises:
+        Forbidden: as `staff_require`, for what is so by now.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD_STAFF, [user.pk])
+        if not cursor.rowcount:
+            raise Forbidden(_FOR_STAFF)
 
 
 def is_staff(user: Somebody) -> bool:

@@ -5,7 +5,8 @@ the change stands there alone, and its author is told so.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
@@ -15,11 +16,13 @@ from django.db.models.functions import Now
 from redis import RedisError
 
 from batchgen.errors import NotFound, Unavailable, ValidationFailed
+from epics.access import staff_hold
 from limiter.keys import CLOSED_MOST_S
 from limiter.status import closing_set
 from providers.registry import limit_pool
 from runs.closures import EPOCH, closed_gates, closures_of_accounts
 from runs.engine.queries import QUERIES
+from runs.engine.trail import Actor
 from runs.models import Closure, GateAction, Run, RunLog
 from runs.reads.gates import gates_of
 
@@ -54,16 +57,17 @@ def gate_of(model: str) -> str:
     return gate
 
 
-def gate_close(*, model: str, until: datetime, reason: str, actor: "User | str") -> None:
+def gate_close(*, model: str, until: datetime, reason: str, actor: Actor) -> None:
     """Let no call of the model start until then. A closing that lasts is replaced.
 
     Raises:
         NotFound: the model is not known.
         ValidationFailed: `until` is over, or more than a month away, by PostgreSQL's clock.
+        Forbidden: the actor is a user and not staff any more.
         Unavailable: Redis is away; see there.
     """
     gate = gate_of(model)
-    with transaction.atomic():
+    with _changing(actor):
         made = Closure(gate=gate, until=EPOCH, reason=reason)
         Closure.objects.bulk_create([made], ignore_conflicts=True)
         closures = Closure.objects.annotate(asked=Value(until, DateTimeField()))
@@ -81,21 +85,31 @@ def gate_close(*, model: str, until: datetime, reason: str, actor: "User | str")
         _tell_redis(gate, closed.seconds, reason)
 
 
-def gate_open(*, model: str, actor: "User | str", reason: str = "") -> None:
+def gate_open(*, model: str, actor: Actor, reason: str = "") -> None:
     """Let calls of the model start again, whatever closed its gate; lanes that wait for it go on.
 
     Raises:
         NotFound: the model is not known.
+        Forbidden: the actor is a user and not staff any more.
         Unavailable: Redis is away; see there.
     """
     gate = gate_of(model)
-    with transaction.atomic():
+    with _changing(actor):
         Closure.objects.filter(gate=gate).delete()
         _note(GateAction.Kind.OPEN, gate, model, actor, reason=reason)
     try:
         _tell_redis(gate, 0, "")
     finally:
         QUERIES.fetch("lanes_wake", {"models": _sharing(gate), "reasons": list(_HELD_BY_GATES)})
+
+
+@contextmanager
+def _changing(actor: Actor) -> Iterator[None]:
+    """A transaction that nobody's right outlasts: a user has to be staff still."""
+    with transaction.atomic():
+        if isinstance(actor, User):
+            staff_hold(user=actor)
+        yield
 
 
 def _sharing(gate: str) -> list[str]:
@@ -108,19 +122,19 @@ def _note(
     kind: GateAction.Kind,
     gate: str,
     model: str,
-    actor: "User | str",
+    actor: Actor,
     *,
     reason: str,
     until: datetime | None = None,
 ) -> None:
     """Keep who did it, in the trail and in the logs of the runs that it is for."""
-    name = actor if isinstance(actor, str) else actor.get_username()
+    name = actor.get_username()
     GateAction.objects.create(
         gate=gate,
         model=model,
         kind=kind,
         actor=name,
-        actor_id=None if isinstance(actor, str) else actor.pk,
+        actor_id=actor.pk,
         reason=reason,
         until=until,
     )

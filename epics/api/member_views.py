@@ -15,7 +15,7 @@ from batchgen.api.output import shown
 from batchgen.errors import NotFound, ValidationFailed
 from batchgen.http.throttle import MemberThrottle
 from epics import members, selectors
-from epics.access import Role, project_for, role_held
+from epics.access import Role, project_for, role_held, role_now
 from epics.api.fields import TextField
 from epics.models import Membership
 
@@ -89,7 +89,7 @@ class MembersView(APIView):
             "Where BATCHGEN_MEMBERS_NEED_ACCEPTANCE is on, the user is `invited`, and has no right "
             "before they accept: see `GET /invitations`."
         ),
-        creates=partial(project_for, role=Role.OWNER),
+        creates=partial(role_now, role=Role.OWNER),
     )
     def post(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.OWNER)

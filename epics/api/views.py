@@ -15,7 +15,7 @@ from batchgen.api.output import shown
 from batchgen.api.paging import keys_of
 from batchgen.errors import QuotaReached, RunAlreadyActive, VersionConflict
 from epics import selectors, services
-from epics.access import Role, project_for, role_held, sees
+from epics.access import Role, project_for, role_held, role_now, sees
 from epics.api.filters import PART_ORDERS, PROJECT_ORDERS, PartsQuery, ProjectsQuery
 from epics.api.serializers import (
     CardInput,
@@ -122,7 +122,7 @@ class CardsView(APIView):
         request=CardInput,
         response=CardOutput,
         status=201,
-        creates=partial(project_for, role=Role.EDITOR),
+        creates=partial(role_now, role=Role.EDITOR),
     )
     def post(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
@@ -185,7 +185,7 @@ class EpicsView(APIView):
         request=EpicInput,
         response=EpicOutput,
         status=201,
-        creates=partial(project_for, role=Role.EDITOR),
+        creates=partial(role_now, role=Role.EDITOR),
     )
     def post(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)

@@ -22,7 +22,7 @@ from batchgen.errors import (
     QuotaReached,
     RunAlreadyActive,
 )
-from epics.access import Role, project_for
+from epics.access import Role, project_for, role_now
 from runs.api.item_output import RunEpicOutput
 from runs.api.run_input import RetryInput, RunInput
 from runs.api.run_output import ControlOutput, RetryOutput, RunStartedOutput, run_json
@@ -43,7 +43,7 @@ class ProjectRunsView(APIView):
         request=RunInput,
         response=RunStartedOutput,
         status=202,
-        creates=partial(project_for, role=Role.EDITOR),
+        creates=partial(role_now, role=Role.EDITOR),
         errors=[RunAlreadyActive, ItemAlreadyActive, QuotaReached],
         description=(
             "Answers at once; workers do the run. At most one run of a type other than "
@@ -102,7 +102,7 @@ class RunRetryView(APIView):
         request=RetryInput,
         response=RetryOutput,
         status=202,
-        creates=partial(selectors.run_plain, role=Role.EDITOR),
+        creates=partial(selectors.run_role_now, role=Role.EDITOR),
         errors=[InvalidTransition, RunAlreadyActive, ItemAlreadyActive, QuotaReached],
     )
     def post(self, request: Request, run_id: UUID) -> Response:

@@ -94,6 +94,11 @@ def actor_named(name: str) -> Operator:
     return Operator(name=user.get_username(), pk=user.pk)
 
 
+def shell_actor(name: str | None) -> Operator:
+    """Who has the shell, in the name of a user where one is named; raises as `user_named`."""
+    return actor_named(name) if name else Operator(name=shell_name())
+
+
 def shell_name() -> str:
     """Who has the shell, for a trail: whoever came by sudo, else the login."""
     try:

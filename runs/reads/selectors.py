@@ -31,6 +31,7 @@ from epics.access import (
     memberships_writing,
     project_require,
     projects_visible,
+    role_now,
 )
 from epics.models import Membership, Project
 from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, Worker
@@ -173,6 +174,12 @@ def run_plain(*, user: Somebody, run_id: UUID, role: Membership.Role = Role.VIEW
     if run is None:
         raise NotFound
     return _required(run, user=user, role=role)
+
+
+def run_role_now(*, user: Somebody, run_id: UUID, role: Membership.Role) -> None:
+    """As `epics.access.role_now`, for the run's project."""
+    run = run_plain(user=user, run_id=run_id, role=role)
+    role_now(user=user, project_id=run.project_id, role=role)
 
 
 def _required(run: Run, *, user: Somebody, role: Membership.Role) -> Run:

@@ -10,6 +10,7 @@ from django.test import override_settings
 from runs.closures import closed_gates
 from runs.engine.controls import run_control
 from runs.engine.start import RunOptions, run_start
+from runs.engine.trail import Operator
 from runs.gates import gate_open
 from runs.models import Lane, Run, RunItem
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
@@ -86,7 +87,7 @@ def test_a_key_that_a_mistake_shut_is_opened_by_hand_and_the_run_goes_on(
         fleet.start()
         wait_for(lambda: Lane.objects.filter(run=run, state="parked").exists(), "the lane waits")
         assert closed_gates()
-        gate_open(model=run.model, actor="dana")
+        gate_open(model=run.model, actor=Operator(name="dana"))
         wait_until_ended(run)
         assert not closed_gates()
     assert run.status == "SUCCEEDED"

@@ -1555,6 +1555,20 @@ RIGHTS = (
         "tests/integration/api/test_idempotency.py::test_a_repetition_asks_for_the_rights_of_now",
     ),
     _mutant(
+        "rights: a repeated key waits for who takes the right away",
+        "epics/access.py",
+        "    with role_held(user=user, project_id=project_id, role=role):\n        pass\n",
+        "    project_require(user=user, project=Project(pk=project_id), role=role)\n",
+        f"{_RIGHTS}test_a_repetition_waits_for_who_takes_the_right_away",
+    ),
+    _mutant(
+        "rights: who changes a gate is staff still",
+        "runs/gates.py",
+        "            staff_hold(user=actor)\n",
+        "            pass\n",
+        f"{_RIGHTS}test_a_write_waits_for_who_takes_the_right_away",
+    ),
+    _mutant(
         "rights: whoever is invited has none",
         "epics/access.py",
         "user=user, invited=False)",

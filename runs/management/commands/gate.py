@@ -5,7 +5,6 @@ from argparse import ArgumentTypeError
 from datetime import datetime, timedelta
 from typing import IO, Any, cast
 
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from redis import RedisError
 from rich.console import Console
@@ -16,7 +15,7 @@ from batchgen.db.clock import database_now
 from batchgen.errors import BatchgenError
 from epics.bounds import control_character
 from runs.gates import REASON_CHARS, gate_close, gate_open
-from runs.management.terminal import shell_name, user_named
+from runs.management.terminal import shell_actor
 from runs.models import Run
 from runs.reads.gates import gates_of, limits_read
 
@@ -58,10 +57,10 @@ class Command(BaseCommand):
         model, reason = options.get("model", ""), options.get("reason", "")
         if options["action"] == "close":
             until = options["until"] or database_now() + options["span"]
-            gate_close(model=model, until=until, reason=reason, actor=_actor(options["user"]))
+            gate_close(model=model, until=until, reason=reason, actor=shell_actor(options["user"]))
             self.stdout.write(f"Closed until {until:%Y-%m-%d %H:%M:%S %Z}: {model}")
         elif options["action"] == "open":
-            gate_open(model=model, reason=reason, actor=_actor(options["user"]))
+            gate_open(model=model, reason=reason, actor=shell_actor(options["user"]))
             self.stdout.write(f"Open: {model}")
         else:
             self._list()
@@ -101,7 +100,3 @@ def _reason(text: str) -> str:
     if len(text) > REASON_CHARS or control_character(text, lines=False):
         raise ArgumentTypeError(f"one line of at most {REASON_CHARS} characters")
     return text.strip()
-
-
-def _actor(name: str | None) -> User | str:
-    return user_named(name) if name else shell_name()

@@ -9,10 +9,9 @@ from rich.text import Text
 
 from content.registry import kind_started_by
 from runs.engine.controls import run_control, run_retry
-from runs.engine.trail import Actor, Operator
 from runs.management.commands.generate import project_named
 from runs.management.report import plain, report
-from runs.management.terminal import RunsCommand, actor_named, in_words, run_named, shell_name
+from runs.management.terminal import RunsCommand, in_words, run_named, shell_actor
 from runs.management.watch import NO_WORKER
 from runs.models import Run, RunAction
 from runs.reads.eta import duration_text
@@ -134,7 +133,7 @@ def _show(console: Console, run: Run, *, watched: bool) -> None:
 
 
 def _control(console: Console, run: Run, options: dict[str, Any]) -> None:
-    moved = run_control(run=run, action=options["action"], user=_actor(options["user"]))
+    moved = run_control(run=run, action=options["action"], user=shell_actor(options["user"]))
     calls = "1 call" if moved.in_flight == 1 else f"{moved.in_flight} calls"
     console.print(
         Text(f"Run {run.pk} was {moved.previous} and is {moved.status}; {calls} in flight.")
@@ -145,11 +144,7 @@ def _control(console: Console, run: Run, options: dict[str, Any]) -> None:
 
 def _retry(console: Console, run: Run, options: dict[str, Any]) -> Run:
     retry = run_retry(
-        run=run, user=_actor(options["user"]), include_pending=options["include_pending"]
+        run=run, user=shell_actor(options["user"]), include_pending=options["include_pending"]
     )
     console.print(Text(f"Run {retry.pk} does {retry.total_items} epics of run {run.pk} again."))
     return retry
-
-
-def _actor(name: str | None) -> Actor:
-    return actor_named(name) if name else Operator(name=shell_name())

@@ -12,13 +12,22 @@ from django.utils.timezone import now
 from rest_framework.test import APIClient
 
 from batchgen.accounts.tokens import tokens_for
+from batchgen.api.idempotency import HEADER
 from epics.models import Membership, Project
 from epics.services import project_delete
 from runs.engine.open_targets import all_close
-from runs.models import Lane, Run, RunItem
+from runs.models import Closure, GateAction, Lane, Run, RunItem
 from runs.states import ItemStatus, LaneState, RunStatus
-from tests.factories import member_make, project_make, user_make
-from tests.integration.api.test_permissions import API, BODIES, WHO, Route, ids_of, table
+from tests.factories import project_make, user_make
+from tests.integration.api.test_permissions import (
+    API,
+    BODIES,
+    WHO,
+    Route,
+    ids_of,
+    somebody,
+    table,
+)
 from tests.threads import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,6 +47,10 @@ def _deactivated(user: User, project: Project) -> None:
     User.objects.filter(pk=user.pk).update(is_active=False)
 
 
+def _no_staff(user: User, project: Project) -> None:
+    User.objects.filter(pk=user.pk).update(is_staff=False)
+
+
 def _another_password(user: User, project: Project) -> None:
     user.set_password("another")
     user.save()
@@ -54,16 +67,18 @@ def _project_deleted(user: User, project: Project) -> None:
     project_delete(project_id=project.pk)
 
 
-#: {what is lost: (how, whom one is like afterwards)}
-LOSSES: dict[str, tuple[Lose, str]] = {
-    "member removed": (_removed, "stranger"),
-    "role lowered": (_lowered, "viewer"),
-    "user deactivated": (_deactivated, "anonymous"),
-    "password changed": (_another_password, "anonymous"),
-    "project deleted": (_project_deleted, "stranger"),
+#: {what is lost: (how, who one was, whom one is like afterwards)}
+LOSSES: dict[str, tuple[Lose, str, str]] = {
+    "member removed": (_removed, "owner", "stranger"),
+    "role lowered": (_lowered, "owner", "viewer"),
+    "user deactivated": (_deactivated, "owner", "anonymous"),
+    "password changed": (_another_password, "owner", "anonymous"),
+    "project deleted": (_project_deleted, "owner", "stranger"),
+    "staff no more": (_no_staff, "staff", "stranger"),
+    "staff deactivated": (_deactivated, "staff", "anonymous"),
 }
-#: Not of a user's rights: who signs in, who is invited, and what is for staff alone.
-_APART = ("/auth/", "/invitations/", "/gates/")
+#: Not of a user's rights: who signs in, and who is invited.
+_APART = ("/auth/", "/invitations/")
 ROUTES = [
     route
     for route in table()
@@ -76,23 +91,39 @@ WRITES = [
     for method, path in ROUTES
     if method != "GET" and "{" in path and not path.endswith(_NO_WRITES)
 ]
+#: What is taken away while a request is at work, from whoever could do with it what they ask for.
+IN_THE_MIDDLE = [
+    (loss, route)
+    for loss in ("member removed", "role lowered", "user deactivated", "staff no more")
+    for route in WRITES
+    if table()[route][WHO.index(LOSSES[loss][1])] < 400
+]
+#: What heeds an Idempotency-Key.
+CREATES = [route for route in WRITES if table()[route][WHO.index("owner")] in {201, 202}]
+
+
+def _named(part: str | Route) -> str:
+    return part if isinstance(part, str) else " ".join(part)
 
 
 class _Asker:
-    """An owner with a token, and a request that is right in all else."""
+    """Somebody with a token, and a request that is right in all else."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, who: str) -> None:
         method, path = route
         self.project = project_make(stories=1)
-        self.user = member_make(self.project, "owner")
+        user = somebody(who, self.project)
+        assert user
+        self.user = user
         self._address = path.format(**ids_of(route, self.project))
         self._body = BODIES.get(route, dict)()
         self._method = method.lower()
         self._token = tokens_for(self.user)["access"]
 
-    def ask(self) -> int:
+    def ask(self, **headers: str) -> int:
         client = APIClient(
-            headers={"Authorization": f"Bearer {self._token}"}, raise_request_exception=False
+            headers={"Authorization": f"Bearer {self._token}", **headers},
+            raise_request_exception=False,
         )
         answer = getattr(client, self._method)(self._address, self._body, format="json")
         answer.close()
@@ -102,27 +133,40 @@ class _Asker:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_after_a_right_is_lost_every_route_knows(loss: str) -> None:
     user_make("new")
-    lose, like = LOSSES[loss]
+    lose, was, like = LOSSES[loss]
     found, wanted = {}, {}
     for route in ROUTES:
-        asker = _Asker(route)
+        asker = _Asker(route, was)
         lose(asker.user, asker.project)
         found[route] = asker.ask()
         wanted[route] = table()[route][WHO.index(like)]
     assert found == wanted
 
 
-@pytest.mark.parametrize("route", WRITES, ids=" ".join)
-@pytest.mark.parametrize("loss", ["member removed", "role lowered", "user deactivated"])
+@pytest.mark.parametrize(("loss", "route"), IN_THE_MIDDLE, ids=_named)
 def test_a_write_waits_for_who_takes_the_right_away(loss: str, route: Route) -> None:
     """The right is gone, but not committed, while the write finds it; it must not be used."""
     user_make("new")
-    lose, like = LOSSES[loss]
-    asker = _Asker(route)
+    asker = _Asker(route, LOSSES[loss][1])
+    _refused_in_the_middle(loss, route, asker)
+
+
+@pytest.mark.parametrize("loss", ["member removed", "role lowered", "user deactivated"])
+@pytest.mark.parametrize("route", CREATES, ids=_named)
+def test_a_repetition_waits_for_who_takes_the_right_away(loss: str, route: Route) -> None:
+    """What was answered before is not told again to who is losing the right to it."""
+    user_make("new")
+    asker = _Asker(route, LOSSES[loss][1])
+    assert asker.ask(**{HEADER: "k"}) < 400
+    _refused_in_the_middle(loss, route, asker, **{HEADER: "k"})
+
+
+def _refused_in_the_middle(loss: str, route: Route, asker: _Asker, **headers: str) -> None:
+    lose, _, like = LOSSES[loss]
     before = _rows()
     with _taken(lambda: lose(asker.user, asker.project)) as let_go:
         status: list[int] = []
-        asking = elsewhere(lambda: status.append(asker.ask()))
+        asking = elsewhere(lambda: status.append(asker.ask(**headers)))
         _wait_for_lock(asking)
         let_go()
         asking.join(30)
@@ -180,4 +224,6 @@ def _rows() -> dict[str, Any]:
     rows["runs"] = set(project.runs.values_list("pk", "status", "version"))
     rows["epics of runs"] = set(RunItem.objects.values_list("pk", "status"))
     rows["trail"] = project.runs.values_list("actions__kind").count()
+    rows["gates"] = set(Closure.objects.values_list("gate", "until"))
+    rows["gates' trail"] = GateAction.objects.count()
     return rows

@@ -25,6 +25,7 @@ from providers.errors import RateLimited
 from providers.registry import limit_pool
 from runs.closures import closed_gates
 from runs.engine.lanes import lane_park
+from runs.engine.trail import Operator
 from runs.gates import gate_close, gate_open
 from runs.models import Closure, GateAction, Lane, RunLog
 from runs.reads.gates import limits_read
@@ -38,6 +39,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 __all__ = ["root"]
 
 MODEL = settings.MODEL
+ROOT = Operator(name="root (shell)")
 OPEN, CLOSE = f"/gates/{MODEL}/open", f"/gates/{MODEL}/close"
 
 
@@ -213,7 +215,7 @@ def parked(world: World, reason: str) -> Lane:
 @pytest.mark.parametrize(("reason", "woken"), [("gate-closed", True), ("backoff", False)])
 def test_an_opened_gate_wakes_the_lanes_that_wait_for_it(reason: str, woken: bool) -> None:
     lane = parked(World.make(epics=1, lanes=1), reason)
-    gate_open(model=MODEL, actor="root (shell)")
+    gate_open(model=MODEL, actor=ROOT)
     lane.refresh_from_db()
     assert lane.wake_at
     assert (lane.wake_at <= database_now()) is woken
@@ -223,7 +225,7 @@ def test_lanes_of_another_model_sleep_on() -> None:
     world = World.make(epics=1, lanes=1)
     lane = parked(world, "gate-closed")
     type(world.run).objects.update(model="claude-other-9")
-    gate_open(model=MODEL, actor="root (shell)")
+    gate_open(model=MODEL, actor=ROOT)
     lane.refresh_from_db()
     assert lane.wake_at
     assert lane.wake_at > database_now()
@@ -231,9 +233,7 @@ def test_lanes_of_another_model_sleep_on() -> None:
 
 def test_whoever_is_sent_away_by_a_closed_gate_comes_back_within_minutes() -> None:
     made = permits()
-    gate_close(
-        model=MODEL, until=database_now() + timedelta(days=3), reason="x", actor="root (shell)"
-    )
+    gate_close(model=MODEL, until=database_now() + timedelta(days=3), reason="x", actor=ROOT)
     found = first_of(made, patience_s=0.5)
     assert isinstance(found, TryLater)
     assert found.seconds <= 300
@@ -255,11 +255,9 @@ def test_without_redis_the_change_is_kept_and_its_author_is_told(away: None) -> 
 
 def test_what_was_recalled_before_the_opening_does_not_close_it_again() -> None:
     """A worker that reminds a new Redis of the closing may be slower than whoever opens."""
-    gate_close(
-        model=MODEL, until=database_now() + timedelta(hours=1), reason="x", actor="root (shell)"
-    )
+    gate_close(model=MODEL, until=database_now() + timedelta(hours=1), reason="x", actor=ROOT)
     slow = permits()  # Redis did not know the gate: it was read in PostgreSQL, and is still to say
-    gate_open(model=MODEL, actor="root (shell)")
+    gate_open(model=MODEL, actor=ROOT)
     slow.flush()
     assert goes(slow)
     assert redis.client().hget(gate_keys(limit_pool(MODEL))[0], "closed_until") == b"0"
