@@ -25,13 +25,14 @@ from runs.engine.queries import QUERIES
 from runs.engine.trail import Actor
 from runs.models import Closure, GateAction, Run, RunLog
 from runs.reads.gates import gates_of
+from runs.states import WaitReason
 
 log = logging.getLogger(__name__)
 
 #: Of a reason that a person gives.
 REASON_CHARS = 200
 #: Why lanes are parked that an opened gate may let go on.
-_HELD_BY_GATES = ("gate-closed", "rate-limit")
+_HELD_BY_GATES = (WaitReason.GATE_CLOSED.value, WaitReason.RATE_LIMIT.value)
 _REDIS_AWAY = (
     "It is written down, but Redis is away: workers may not know of it when it is back. Repeat it"
     " then."

@@ -1639,6 +1639,16 @@ STREAM_RIGHTS = (
     ),
 )
 
+ROOMS = (
+    _mutant(
+        "rooms: runs keep their project from being deleted",
+        "runs/apps.py",
+        "        deletion_guard_register(projects.open_run_refuse)\n",
+        "",
+        "tests/integration/epics/test_projects.py::test_a_project_with_an_active_run_stays",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -1661,4 +1671,5 @@ MUTANTS = (
     *CONNECTIONS,
     *RIGHTS,
     *STREAM_RIGHTS,
+    *ROOMS,
 )
