@@ -12,7 +12,7 @@ from tests.threads import race
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("family", ["runs", "fencing_token/batch"])
+@pytest.mark.parametrize("family", ["runs", "generation/batch"])
 def test_pause_resume_and_cancel_answer_alike_in_both_families(family: str) -> None:
     world = World.make(epics=5, lanes=3)
     world.claim()
