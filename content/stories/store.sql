@@ -26,7 +26,7 @@ stories_target AS (
         SELECT COUNT(*) FROM stories_held held WHERE held.item_id = target.item_id AND held.kept
     ) AS kept
     FROM stories_target target
-), stories_free AS (
+), stories_free AS MATERIALIZED (
     -- Numbers that no story has that stays.
     SELECT target.item_id, number,
            ROW_NUMBER() OVER (PARTITION BY target.item_id ORDER BY number) AS place
