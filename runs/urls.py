@@ -2,15 +2,16 @@
 
 from django.urls import path
 
-from runs.api import control_views, gate_views, views
+from runs.api import control_views, views
+from runs.api.gate_views import gate_view
 from runs.live import views as live
 
 urlpatterns = [
     path("projects/<id:project_id>/runs", control_views.ProjectRunsView.as_view()),
     path("queue/status", views.QueueStatusView.as_view()),
     # A gateway's ids of models may have slashes.
-    path("gates/<path:model>/close", gate_views.GateCloseView.as_view()),
-    path("gates/<path:model>/open", gate_views.GateOpenView.as_view()),
+    path("gates/<path:model>/close", gate_view("close").as_view()),
+    path("gates/<path:model>/open", gate_view("open").as_view()),
     path("runs", views.RunsView.as_view()),
     path("runs/<id:run_id>", views.RunView.as_view()),
     path("runs/<id:run_id>/progress", views.RunProgressView.as_view()),
