@@ -10,9 +10,6 @@ import uvicorn
 
 #: A connection is a descriptor, and what starts programs often leaves them 1,024.
 _DESCRIPTORS = 65_536
-#: After so many seconds a thread that computes lets another go on. By Python's own measure, five
-#: times this, three long answers at work make each step of everybody's short ones wait 15 ms.
-_SWITCH_S = 0.001
 _ARGUMENTS = (
     "batchgen.asgi:application",
     *("--http", "batchgen.web.connection:Connection", "--ws", "none"),
@@ -29,7 +26,6 @@ def main() -> None:
     most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    sys.setswitchinterval(_SWITCH_S)
     uvicorn.main([*_ARGUMENTS, *sys.argv[1:]], prog_name="python -m batchgen.web")
 
 
