@@ -15,7 +15,7 @@ from batchgen.local.local_dir import ROOT
 _PASSWORD = "s3cret-that-nobody-hears"
 #: Each opens Redis as a process of ours does, and prints nothing that matters.
 _CLIENTS = {
-    "client": "from batchgen import redis; redis.client().ping()",
+    "client": "from batchgen.redis.client import client; client().ping()",
     "broker": (
         "from batchgen.celery import app\n"
         "with app.connection_for_write() as c: c.ensure_connection(max_retries=1, timeout=1)"
