@@ -26,7 +26,7 @@ from tests.conftest import Simulator
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
 _CLAIM_FOR_ANOTHER = (
-    "from batchgen import redis; redis.client().set(redis.key('installation'), 'another')"
+    "from batchgen.redis import client; client.client().set(client.key('installation'), 'another')"
 )
 
 
