@@ -1,6 +1,5 @@
 """A run's log: lines that people read, in the order in which they were committed."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -20,7 +19,7 @@ def log_append(
     RunLog.objects.create(run_id=run_id, message=message, level=level, epic_code=epic_code)
 
 
-def log_after(*, run_id: UUID, seq: int, limit: int) -> Iterable[RunLog]:
+def log_after(*, run_id: UUID, seq: int, limit: int) -> "QuerySet[RunLog]":
     """The run's lines after `seq`, oldest first; a later call never finds one in between."""
     log_number(run_id=run_id)
     return log_numbered(run_id=run_id, seq=seq, limit=limit)

@@ -30,7 +30,7 @@ from batchgen.errors import (
 )
 from batchgen.inputs import NothingInput
 from batchgen.output import shown, shown_all
-from batchgen.paging import MAX_LIMIT, keys_of, page_of
+from batchgen.paging import MAX_LIMIT, fitting, keys_of, page_of
 from epics.access import Role, project_for
 from runs import selectors
 from runs.controls import run_change, run_control, run_epic_cancel, run_retry
@@ -291,7 +291,9 @@ class RunLogsView(APIView):
         run = selectors.run_for(user=request.user, run_id=run_id)
         query = query_of(request, LogQuery)
         after, limit = query.get("cursor", query.get("after", 0)), query["limit"]
-        lines = list(log_after(run_id=run.pk, seq=after, limit=limit + 1))
+        rows = log_after(run_id=run.pk, seq=after, limit=limit + 1)
+        limit = fitting(rows, limit)
+        lines = list(rows[: limit + 1])
         more, lines = len(lines) > limit, lines[:limit]
         page = {"next": str(lines[-1].seq) if more else None, "previous": None}
         return PageResponse(shown_all(RunLogOutput, lines), page)

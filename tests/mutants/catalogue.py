@@ -844,6 +844,13 @@ LIMITER = (
         f"{LANES}test_a_lane_without_a_free_epic_takes_one_whose_message_nobody_reads",
     ),
     _mutant(
+        "pages: one of long rows ends early",
+        "batchgen/paging.py",
+        "    limit = fitting(ordered, limit)\n",
+        "",
+        "tests/integration/api/test_long_pages.py::test_pages_of_long_rows_there_and_back",
+    ),
+    _mutant(
         "turns: one client leaves places",
         "batchgen/web/turns.py",
         " and self._at_work[client] < self._most_of_one",
