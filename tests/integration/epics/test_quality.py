@@ -138,7 +138,10 @@ class TestDuplicates:
         document = backlog_document()
         for epic, wants in zip(
             document["epics"],
-            (("see all tide of today", "see old tides", "see all tides of today"), ("see the tides of today", "lend a boat")),
+            (
+                ("see all tide of today", "see old tides", "see all tides of today"),
+                ("see the tides of today", "lend a boat"),
+            ),
             strict=True,
         ):
             epic["stories"] = [
