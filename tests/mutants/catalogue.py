@@ -874,6 +874,13 @@ LIMITER = (
         "test_requests_of_one_user_leave_places_for_others_also_when_their_clients_hang_up",
     ),
     _mutant(
+        "quotas: two users are held in the order of their ids",
+        "runs/quotas.py",
+        "    for pk in sorted(both):\n        user_hold(both[pk])\n",
+        "    user_hold(run.created_by)\n",
+        f"{QUOTAS}test_two_users_who_give_lanes_to_each_others_runs_do_not_wait_for_each_other",
+    ),
+    _mutant(
         "quotas: who counts holds the user",
         "epics/quotas.py",
         "    if not User.objects.select_for_update(no_key=True).filter(pk=user.pk)",
@@ -884,7 +891,7 @@ LIMITER = (
     _mutant(
         "quotas: lanes that come later count",
         "runs/controls.py",
-        "        lanes_check(run, more=wanted - run.lanes.count())\n",
+        "        lanes_check(run, more=wanted - run.lanes.count(), actor=user)\n",
         "",
         f"{QUOTAS}test_lanes_that_come_later_count",
     ),
