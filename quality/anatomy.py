@@ -37,6 +37,9 @@ _SOMEBODY_MUST = re.compile(
     r"(?:are|can|is|must|shall|should|will)\b)"
 )
 _WORD = re.compile(r"[a-z-]+")
+_USUAL = "i want to "
+#: Without these before it nothing opens a want sooner.
+_MAY_OPEN = frozenset({"i", "we", "it", "my", "our", "want", "wants", "needs", "would"})
 _EDGES = " ,.;:-\u2013\u2014"
 
 
@@ -185,7 +188,10 @@ def _opening(
 ) -> re.Match[str] | None:
     """What opens the want of a role that begins there, or None."""
     stop = len(low) if end is None else end
-    for found in WANT["middle" if middle else "usual"].finditer(low, max(begin - 1, 0), stop):
+    start = max(begin - 1, 0)
+    if not middle:
+        start = _first_of_usual(low, start, stop)
+    for found in WANT["middle" if middle else "usual"].finditer(low, start, stop):
         between = low[begin : found.start()].rstrip(_EDGES)
         words = between.split()
         if not BENEFIT_WORDS.isdisjoint(words) and BENEFIT.search(f" {between} "):
@@ -193,6 +199,19 @@ def _opening(
         if not words or words[-1] not in NOT_AN_OPENING_BEHIND:
             return found
     return None
+
+
+def _first_of_usual(low: str, start: int, stop: int) -> int:
+    """Where to look for a want's opening: at "I want", if nothing before it may be one."""
+    usual = low.find(_USUAL, start, stop)
+    before = low[start:usual] if usual > 0 else ""
+    return (
+        usual
+        if before
+        and before.count(",") <= before.endswith(", ")
+        and (_MAY_OPEN.isdisjoint(before.split()))
+        else start
+    )
 
 
 def _role(text: str, low: str, begin: int, end: int) -> Part:
@@ -218,19 +237,21 @@ def _wanting(
     start = lead.end() if lead else begin
     benefit = BENEFIT.search(low, max(start - 1, begin))
     end = benefit.start() if benefit else len(text)
-    end = next((sentence for sentence in sentences if start < sentence < end), end)
+    if sentences:
+        end = next((sentence for sentence in sentences if start < sentence < end), end)
+    said = low[opening.start() : start]
     return Anatomy(
-        role=role,
-        want=part_of(text, start, end),
-        benefit=part_of(text, benefit.end(), len(text)) if benefit else NOTHING,
-        opening=_plain_opening(opening["verb"]),
-        benefit_intro=_intro(benefit),
-        order=order,
-        has_subject=opening["subject"] is not None,
-        is_infinitive=bool(lead and lead["to"]) or opening["modal"] is not None,
-        is_negated=_NEGATED.search(low, opening.start(), start) is not None,
-        sentences=sentences,
-        language="en",
+        role,
+        part_of(text, start, end),
+        part_of(text, benefit.end(), len(text)) if benefit else NOTHING,
+        _plain_opening(opening["verb"]),
+        _intro(benefit),
+        order,
+        opening["subject"] is not None,
+        bool(lead and lead["to"]) or opening["modal"] is not None,
+        said != _USUAL and _NEGATED.search(said) is not None,
+        sentences,
+        "en",
     )
 
 
@@ -249,6 +270,6 @@ def _intro(benefit: re.Match[str] | None) -> str:
 
 def part_of(text: str, start: int, end: int) -> Part:
     """What stands there, without white space and signs at its ends."""
-    found = text[start:end]
-    start += len(found) - len(found.lstrip(_EDGES))
-    return Part(text=found.strip(_EDGES), start=start)
+    found = text[start:end].rstrip(_EDGES)
+    stripped = found.lstrip(_EDGES)
+    return Part(stripped, start + len(found) - len(stripped))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from quality import lexicon
 from quality.text import word_set
 
+_LEAST_ADVERB = 4
 #: A want is read up to here, so that no text takes long.
 MOST_WORDS = 300
 _TOKEN = re.compile(r"and/or|[^\W_][\w'\u2019-]*(?:\.[\w'-]+)*|[^\w\s]")
@@ -36,6 +37,8 @@ PREPOSITIONS = word_set(
 )
 MODALS = word_set("can cannot could may might must shall should will would")
 PRONOUNS = word_set("he i it one she they we who you")
+#: These open a phrase as easily as a clause.
+_PREPOSITIONS_TOO = word_set("after before since until")
 _BEING = word_set("am are did does had has is was were")
 _HELPING = word_set("help helps let lets letting make makes helping making helped")
 _MODIFIERS = word_set("easily not never then only also quickly safely always already")
@@ -82,13 +85,39 @@ def clause_before(texts: Sequence[str], main: int, at: int, *, agent: bool) -> C
         if word in (";", ":"):
             found = None
         elif word == "to":
-            if lexicon.is_verb(texts[place + 1]) and not (agent and found is None):
+            if leads_a_verb(texts, place) and not (agent and found is None):
                 found = Clause("purpose", place, "base")
-        elif word in CONDITIONS:
+        elif word in CONDITIONS and _opens_a_clause(texts, place, at):
             found = Clause("condition", place, _form(texts, place, at))
         elif word in RELATIVES and not _is_demonstrative(texts, place):
             found = Clause("relative", place, _form(texts, place, at))
     return found
+
+
+def leads_a_verb(texts: Sequence[str], place: int) -> bool:
+    """Whether a verb follows "to", perhaps behind an adverb."""
+    behind = texts[place + 1 : place + 3]
+    while behind and is_adverb(behind[0]):
+        behind = behind[1:]
+    return bool(behind) and lexicon.is_verb(behind[0])
+
+
+def is_adverb(word: str) -> bool:
+    """Whether a word says how."""
+    return word.endswith("ly") and len(word) > _LEAST_ADVERB and not lexicon.is_verb(word)
+
+
+def _opens_a_clause(texts: Sequence[str], place: int, end: int) -> bool:
+    """Whether there is a verb behind it: not in "before the end", "after paying"."""
+    if texts[place] not in _PREPOSITIONS_TOO:
+        return True
+    between = texts[place + 1 : end]
+    return (
+        not _BEING.isdisjoint(between)
+        or not MODALS.isdisjoint(between)
+        or not PRONOUNS.isdisjoint(between)
+        or any(lexicon.is_finite(word) and not lexicon.is_verb(word) for word in between[1:])
+    )
 
 
 def _is_demonstrative(texts: Sequence[str], place: int) -> bool:

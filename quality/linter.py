@@ -1,7 +1,7 @@
 """Lint stories: each by itself, then beside each other."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from quality.atomic_rule import atomic
@@ -13,6 +13,7 @@ from quality.minimal_rule import minimal
 from quality.reading import Reading, read
 from quality.sense_rules import complete, feature, independent, rationale
 from quality.set_rules import set_defects
+from quality.terms import TERMS
 from quality.uniform_rules import uniform_defects
 from quality.want_rules import estimatable, problem_oriented, unambiguous
 
@@ -24,7 +25,7 @@ _ORDER = {"high": 0, "medium": 1, "minor": 2}
 #: A rule finds one defect of a story, or none.
 _OF_ANY_LANGUAGE = (role_and_want, benefit)
 _OF_ENGLISH = (*_OF_ANY_LANGUAGE, full_sentence, minimal, rationale, complete, independent)
-_OF_WANTS = (atomic, feature, estimatable, unambiguous)
+_OF_WANTS = (atomic, feature, estimatable)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +39,9 @@ class Linted:
     def severe(self) -> bool:
         """Whether it has a defect of high severity that is surely there."""
         return any(defect.is_grave for defect in self.defects)
+
+
+_FAULTLESS = Linted(defects=(), score=100)
 
 
 def is_english(language: str) -> bool:
@@ -88,12 +92,17 @@ def _alone(
     story: StoryText, reading: Reading, *, english: bool, known: bool, given: Sequence[str]
 ) -> list[Defect]:
     """What is wrong with a story by itself; `known` says that the set's language is read."""
-    rules = _OF_ENGLISH if english else _OF_ANY_LANGUAGE if known else ()
-    found = [defect for rule in rules if (defect := rule(reading))]
-    if english:
+    if not english:
+        rules = _OF_ANY_LANGUAGE if known else ()
+        # Its openings are known, its grammar is not.
+        found = [replace(defect, confidence="medium") for defect in _found(rules, reading)]
+    else:
+        found = _found(_OF_ENGLISH, reading)
         if reading.parts.want.text:
-            found += [defect for rule in _OF_WANTS if (defect := rule(reading))]
-            found += filter(None, [problem_oriented(reading, given)])
+            found += _found(_OF_WANTS, reading)
+            if not TERMS.isdisjoint(reading.want_words):
+                wording = unambiguous(reading), problem_oriented(reading, given)
+                found += filter(None, wording)
         if story.persona:
             found += filter(None, [role_of_persona(reading, story.persona)])
     criteria = story.acceptance_criteria
@@ -104,10 +113,16 @@ def _alone(
     return found
 
 
+def _found(rules: Sequence[Callable[[Reading], Defect | None]], reading: Reading) -> list[Defect]:
+    return [defect for rule in rules if (defect := rule(reading))]
+
+
 def _linted(story: StoryText, reading: Reading, defects: list[Defect]) -> Linted:
+    if not defects:
+        return _FAULTLESS
     if reading.text is not story.user_story:  # read without its Markdown
         defects = [_quoted(story.user_story, defect) for defect in defects]
-    ordered = tuple(sorted(defects, key=_order)) if len(defects) > 1 else tuple(defects)
+    ordered = tuple(sorted(defects, key=_order))
     return Linted(defects=ordered, score=score(ordered))
 
 

@@ -85,7 +85,8 @@ _GAINING = (
 )
 BENEFIT = re.compile(
     r"\s(?P<intro>so that|so as to|such that|in order(?: to| that| for)?|because|lest"
-    rf"|so(?=\s{_SOMEBODY}\b)|to (?:avoid|prevent)|in such a way that|in the hope (?:of|that)"
+    rf"|(?:so|thus|therefore|hence)(?=\s{_SOMEBODY}\b)|to (?:avoid|prevent)|in such a way that|"
+    rf"in the hope (?:of|that)"
     r"|with the (?:aim|goal|hope|intention|purpose) (?:of|that|to)|for the (?:purpose|sake) of"
     rf"|(?<=[,.;]\s)(?:so(?!\s(?:far|forth|many|much|on)\b)|since|as(?=\s(?:i|we|it|they|this)\b)"
     r"|for(?!\s(?:all|any|both|each|every|example|instance)\b)|otherwise|that way"

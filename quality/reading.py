@@ -19,15 +19,15 @@ class Reading(NamedTuple):
     text: str
     low: str
     parts: Anatomy
-    words: list[str]
-    want_words: list[str]
+    words: tuple[str, ...]
+    want_words: tuple[str, ...]
 
     @property
     def want(self) -> str:
         """The want, comparable with those of other stories; the whole story where it has none."""
         words = self.want_words or self.words
         if self.parts.language not in {"", "en"}:
-            words = [word.rstrip(_ENDINGS) or word for word in words]
+            words = tuple([word.rstrip(_ENDINGS) or word for word in words])
         said = " ".join(words)
         return f"not {said}" if self.parts.is_negated else said
 
@@ -38,4 +38,5 @@ def read(text: str) -> Reading:
     low = lowered(text)
     parts = parts_of(text, low)
     want = parts.want
-    return Reading(text, low, parts, words_in(low), words_in(low[want.start : want.end]))
+    want_words = tuple(words_in(low[want.start : want.end]))
+    return Reading(text, low, parts, tuple(words_in(low)), want_words)

@@ -6,6 +6,7 @@ from itertools import filterfalse
 
 from quality import lexicon
 from quality.anatomy import Part
+from quality.clauses import DETERMINERS, PREPOSITIONS
 from quality.defects import Defect, Span, story_span
 from quality.openings import KEY
 from quality.reading import Reading
@@ -57,11 +58,12 @@ _PLACEHOLDER = re.compile(
 )
 #: Where there is none of these and none of the words, nothing is missing.
 _SIGNS = re.compile(r"[?<\[_\u2026]")
-#: "XX airport" lacks its name; "Terminal XX" and "XX century" have it.
+#: "XX airport" lacks its name; "Terminal XX" and "pier XX" have it, and so has the XX century.
 _TWO_X = re.compile(r"(?<![\w-])(?:XX|xx)(?![\w-])(?!\s+centur)")
-_NAMED = re.compile(
-    r"(?:\b[A-Z]\w+|\b(?:century|chapter|floor|gate|hall|no\.?|number|part|room|size|volume))\s$"
+_NAMED_BEHIND = re.compile(
+    r"\s*(?:[,.;:)]|$|\s(?:and|at|by|for|from|in|of|on|or|so|to|when|with)\b)"
 )
+_NOT_A_NAME = PREPOSITIONS | DETERMINERS | word_set("about and are is least most or than")
 _REFERENCE_WORDS = word_set(
     "above before below earlier following next other preceding previous previously same stories "
     "story ticket us"
@@ -112,10 +114,16 @@ def placeholder(reading: Reading) -> Span | None:
         return None
     found = _PLACEHOLDER.search(text)
     if found is None:
-        found = next(
-            (x for x in _TWO_X.finditer(text) if not _NAMED.search(text[: x.start()][-30:])), None
-        )
+        found = next((one for one in _TWO_X.finditer(text) if not _is_name(text, one)), None)
     return story_span(text, *found.span()) if found else None
+
+
+def _is_name(text: str, found: re.Match[str]) -> bool:
+    """Whether XX is the name or the number of what stands before it."""
+    before = text[max(0, found.start() - 30) : found.start()].split()[-1:]
+    if not before or before[0].casefold() in _NOT_A_NAME:
+        return False
+    return before[0][0].isupper() or _NAMED_BEHIND.match(text, found.end()) is not None
 
 
 def feature(reading: Reading) -> Defect | None:
@@ -172,6 +180,8 @@ def _repeats(reading: Reading) -> bool:
     wanted, gained = _meanings(reading.want_words), _meanings(gain)
     if not wanted or not gained:
         return False
+    if len(gained) == 1:  # "so that it is withdrawn" says the want's verb again
+        return gained == _meanings(reading.want_words[:1])
     return gained <= wanted or (len(wanted) > 1 and wanted <= gained)
 
 

@@ -1,10 +1,10 @@
 """Rules about stories beside each other: unique, conflict-free, complete."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from quality.defects import Defect, Severity, Span, StoryText
+from quality.defects import Defect, Span, StoryText
 from quality.duplicates import Budget, alike_pairs
 from quality.form_rules import part_span
 from quality.reading import Reading
@@ -59,10 +59,16 @@ def _unique(
 ) -> Iterator[Placed]:
     wants = [reading.want for reading in readings]
     told: set[int] = set()
+    named: set[int] = set()
     for pair in alike_pairs(wants, budget, longer=True):
-        if pair.second not in told:
-            told.add(pair.second)
-            yield from _pair(readings, pair.first, pair.second, same=pair.same)
+        first, second = pair.first, pair.second
+        if second in told:
+            continue
+        told.add(second)
+        yield second, _one_of_pair(readings[second], first, same=pair.same, counts=True)
+        if first not in told and first not in named:  # once, however many repeat it
+            named.add(first)
+            yield first, _one_of_pair(readings[first], second, same=pair.same, counts=False)
     titles: dict[str, int] = {}
     for place, story in enumerate(stories):
         title = comparable(story.title) if story.title else ""
@@ -71,33 +77,14 @@ def _unique(
             yield place, _same_title(story.title, first)
 
 
-def _pair(readings: Sequence[Reading], first: int, second: int, *, same: bool) -> Iterator[Placed]:
-    """The defect of a pair, on both."""
-    kind, severity = ("repeated", "high") if same else ("alike", "medium")
-    for place, other in ((first, second), (second, first)):
-        yield (
-            place,
-            _named_pair(
-                readings[place],
-                kind=kind,
-                severity="high" if severity == "high" else "medium",
-                message=f"It wants the same as story {other + 1}."
-                if same
-                else f"It wants almost what story {other + 1} wants.",
-                counts=place == second,
-            ),
-        )
-
-
-def _named_pair(
-    reading: Reading, *, kind: str, severity: Severity, message: str, counts: bool
-) -> Defect:
+def _one_of_pair(reading: Reading, other: int, *, same: bool, counts: bool) -> Defect:
+    wants = "the same as" if same else "almost what"
     return Defect(
         criterion="unique",
-        kind=kind,
-        severity=severity,
-        confidence="high" if severity == "high" else "medium",
-        message=message,
+        kind="repeated" if same else "alike",
+        severity="high" if same else "medium",
+        confidence="high" if same else "medium",
+        message=f"It wants {wants} story {other + 1}{'' if same else ' wants'}.",
         suggestion="Keep one of the two, with a want of its own; or give the want to one role.",
         span=_want_span(reading),
         counts=counts,
@@ -117,18 +104,17 @@ def _same_title(title: str, first: int) -> Defect:
 
 def _conflict_free(readings: Sequence[Reading]) -> Iterator[Placed]:
     """Two wants that say the same, one of them negated."""
-    negated = [place for place, reading in enumerate(readings) if _is_negated(reading)]
+    negated = frozenset(place for place, one in enumerate(readings) if _is_negated(one))
     if not negated:
         return
-    by_stem: dict[str, list[int]] = defaultdict(list)
     meant = [_meant(reading) for reading in readings]
+    by_stem: dict[str, list[int]] = defaultdict(list)
     for place, stems in enumerate(meant):
         if place not in negated:
             for one in stems:
                 by_stem[one].append(place)
-    for place in negated:
-        near = sorted({other for one in meant[place] for other in by_stem[one]})
-        for other in near[:_MOST_HELD_AGAINST]:
+    for place in sorted(negated):
+        for other in _near(meant[place], by_stem):
             if _says_the_same(readings, meant, place, other):
                 first, second = sorted((place, other))
                 yield first, _opposed(readings[first], second, counts=False)
@@ -136,23 +122,30 @@ def _conflict_free(readings: Sequence[Reading]) -> Iterator[Placed]:
                 break
 
 
+def _near(stems: frozenset[str], by_stem: dict[str, list[int]]) -> list[int]:
+    """The first stories that share as many stems as wants that say the same."""
+    shared: Counter[int] = Counter()
+    for one in stems:
+        shared.update(by_stem[one][:_MOST_HELD_AGAINST])
+    return sorted(other for other, count in shared.items() if count >= _LEAST_COMMON)
+
+
 def _is_negated(reading: Reading) -> bool:
     return reading.parts.is_negated or not _NEGATIONS.isdisjoint(reading.want_words)
 
 
 def _meant(reading: Reading) -> frozenset[str]:
-    words = (word for word in reading.want_words if word not in _NEGATIONS)
-    return frozenset(content_stems(words))
+    return frozenset(content_stems(reading.want_words)) - _NEGATIONS
 
 
 def _says_the_same(
     readings: Sequence[Reading], meant: Sequence[frozenset[str]], one: int, other: int
 ) -> bool:
     small, large = sorted((meant[one], meant[other]), key=len)
-    if len(small & large) < _LEAST_COMMON:
-        return False
     if small <= large:
         return 2 * len(small) >= len(large)
+    if 2 * len(small & large) < len(large):
+        return False
     # "trainers not to see my number" and, as a trainer, "to see the members' number".
     whole = [meant[place] | _role_stems(readings[place]) for place in (one, other)]
     common = len(whole[0] & whole[1])

@@ -43,7 +43,7 @@ VAGUE = _terms(
         r"well-?\s?(?:designed|documented|organi[sz]ed|supported)"
     ),
     telling=(
-        "art clear correct forth kinds manner minutes needed on or possible quality range seconds "
+        "art clear correct kinds manner minutes needed or possible quality range seconds so "
         "sorts time variety way well"
     ),
     not_before=r" (?:bread|charg|food|lane|news|response|release|track|train)",
@@ -99,6 +99,8 @@ SOLUTION = _terms(
         "downs blue gray green grey red yellow"
     ),
 )
+#: A want without any of these has neither a vague word nor a solution.
+TERMS = VAGUE.words | NAMED.words | SOLUTION.words
 #: The role's own account or device is no means: "my old Amazon account".
 OWN = re.compile(r"\b(?:my|our|their|her|his)(?:\s\w+)?\s$")
 

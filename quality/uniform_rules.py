@@ -14,7 +14,7 @@ from quality.text import comparable, word_set
 Placed = tuple[int, Defect]
 
 #: In a smaller set nothing is the rule.
-LEAST_FOR_A_RULE = 4
+LEAST_FOR_A_RULE = 3
 #: Role names that somebody shortens so.
 _SHORT = {
     "admin": "administrator", "dev": "developer", "exec": "executive", "mgr": "manager",

@@ -22,6 +22,7 @@ _COARSE_MOST_WORDS = 9
 #: Whoever says which, says what of it.
 _PRECISE = word_set("how what when where which who whom whose why")
 _INDEFINITE = word_set("a an another new our some")
+_ALL = {("all", "there"), ("all", "i"), ("all", "that")}
 _MAKING = word_set("build create get have")
 _ENDS_NOUN = word_set("for that which with")
 _CONTINUES_NOUN = word_set("about as at by from in into of on over to via where")
@@ -117,9 +118,11 @@ def _coarse(words: Sequence[str]) -> str:
     verb = words[0]
     if verb in COARSE_VERBS:
         return verb
+    if tuple(words[:2]) in _ALL:
+        return verb
     if verb in WHOLE_VERBS and WHOLE.match(" ".join(words[1:])):
         return verb
-    if verb in {"everything", "all", "the"} and WHOLE.match(" ".join(words)):
+    if verb in {"everything", "the"} and WHOLE.match(" ".join(words)):
         return words[min(len(words), 2) - 1] if verb == "the" else verb
     return _whole_product(words)
 

@@ -19,6 +19,8 @@ from quality.clauses import (
     RELATIVES,
     Clause,
     clause_before,
+    is_adverb,
+    leads_a_verb,
 )
 from quality.defects import Confidence
 from quality.text import word_set
@@ -43,6 +45,8 @@ _AGENTS = re.compile(
 )
 _OWNED = word_set("all each every my our that the their these this those your")
 _POINTING_BACK = word_set("her him it one ones them")
+_LIKING = frozenset({"like", "love", "prefer"})
+_WANTING = frozenset({"need", "want", "wish"})
 _INTEREST = ("interested in", "keen on", "looking forward to", "looking for")
 #: Words behind a conjunction that are looked at for a clause of its own.
 _CLAUSE_WORDS = 12
@@ -88,7 +92,7 @@ class Want:
 
     def _kind(self, *, is_infinitive: bool) -> tuple[str, int]:
         first = 0
-        while _is_adverb(self._word(first)) or self._word(first) in FILLERS:
+        while is_adverb(self._word(first)) or self._word(first) in FILLERS:
             first += 1
         word = self._word(first)
         if is_infinitive or self._begins_an_act(first):
@@ -107,11 +111,12 @@ class Want:
             word = self.texts[at]
             if word in CONDITIONS or (word in RELATIVES and at > first + 1):
                 break
-            if word == "to" and lexicon.is_verb(self.texts[at + 1]):
-                if self.texts[at + 1] == "be":
-                    return ("passive", at + 1)
+            if word == "to" and leads_a_verb(self.texts, at):
+                verb = at + 1 + is_adverb(self.texts[at + 1])
+                if self.texts[verb] == "be":
+                    return ("passive", verb)
                 if self._is_agent(first, at):
-                    return ("agent", at + 1)
+                    return ("agent", verb)
                 break
         return ("thing", first)
 
@@ -127,13 +132,13 @@ class Want:
         while (
             (word := self._word(begin)) in FILLERS
             or word in {"to", ",", "and"}
-            or (_is_adverb(word))
+            or (is_adverb(word))
         ):
             sequence = sequence or word in SEQUENCE
             after_to = after_to or word == "to"
             begin += 1
         if begin >= len(self.texts) or (
-            _is_adverb(self._word(at - 1)) and _is_adverb(self._word(first))
+            is_adverb(self._word(at - 1)) and is_adverb(self._word(first))
         ):
             return None
         found = None
@@ -151,6 +156,8 @@ class Want:
     def _joins_act(self, at: int, begin: int, *, sure: bool, after_to: bool) -> Joint | None:
         """A verb at `begin` that the role's want is about as well."""
         word, after = self._word(begin), self._word(begin + 1)
+        if word == "would" and after in _LIKING:
+            return Joint(at, begin + 1) if self._clause(at) is None else None
         if word in NEVER_ACTS or not lexicon.is_verb(word) or self._is_one_act(at, begin):
             return None
         pointed = lexicon.is_hardly_else(word) and after in DETERMINERS
@@ -161,7 +168,10 @@ class Want:
         if not (known or sure) or (not listed and self._names_a_thing(at, after)):
             return None
         clause = self._clause(at)
-        if clause and not self._is_outside(at, after, clause):
+        resumed = after_to and self._word(at - 1) == ","  # "to see what is there, and to"
+        if clause and not (
+            (resumed and clause.kind != "purpose") or self._is_outside(at, after, clause)
+        ):
             return None
         return Joint(at, begin, "high" if known and clause is None else "medium")
 
@@ -176,8 +186,10 @@ class Want:
         return (
             lexicon.is_hardly_else(word)
             or after in DETERMINERS
+            or (word in _WANTING and after == "to")
             or (after in _PARTICLES and self._word(at + 2) not in _STOPS)
-            or (lexicon.is_describing(after) and not _is_adverb(after))
+            or (after in {"in", "on", "out"} and self._word(at + 2) in _STOPS)
+            or (lexicon.is_describing(after) and not is_adverb(after))
         )
 
     def _names_a_thing(self, at: int, after: str) -> bool:
@@ -206,7 +218,7 @@ class Want:
                 expects_verb = False
             elif (
                 word != "to"
-                and not _is_adverb(word)
+                and not is_adverb(word)
                 and not (word in PREPOSITIONS and self.texts[at - 1] == word)
             ):
                 return False
@@ -226,11 +238,13 @@ class Want:
     def _slashed(self, at: int) -> Joint | None:
         """Verbs on both sides of a slash, as "import/export"."""
         word, before = self._word(at + 1), self._word(at - 1)
-        if self.kind != "base" or not (lexicon.is_verb(word) and lexicon.is_verb(before)):
+        if self.kind != "base" or not lexicon.is_verb(word) or self._is_one_act(at, at + 1):
             return None
-        if not self._is_list(at) or self._is_one_act(at, at + 1):
+        listed = lexicon.is_verb(before) and self._is_list(at)
+        apart = lexicon.is_hardly_else(word) and not lexicon.is_verb(before) and at > self.main + 1
+        if not listed and not (apart and self._clause(at) is None):
             return None
-        return Joint(at - 1, at + 1)
+        return Joint(at - 1 if listed else at, at + 1)
 
     def _joins_passive(self, at: int, begin: int) -> Joint | None:
         """Two things that are to be done: "be printed and sent", "have it checked and mended"."""
@@ -273,7 +287,7 @@ class Want:
     def _joins_clause(self, at: int, begin: int) -> Joint | None:
         """Another thing with an act of its own: "and a room to be booked", "and it must be"."""
         words = self._clause_behind(begin)
-        if len(words) < 2 or self._clause(at):
+        if len(words) < 2 or lexicon.is_describing(words[0]) or self._clause(at):
             return None
         for place, word in enumerate(words[1:], start=1):
             if word == "to" and place + 1 < len(words) and lexicon.is_verb(words[place + 1]):
@@ -297,7 +311,7 @@ class Want:
 
     def _ends_behind(self, at: int) -> bool:
         after = self._word(at + 1)
-        return after in _STOPS or after in PREPOSITIONS or _is_adverb(after)
+        return after in _STOPS or after in PREPOSITIONS or is_adverb(after)
 
     def _joins_done(self, at: int, last: int) -> Joint | None:
         """ "have a drip checked and its bag replaced", "orders kept here and bills sent there"."""
@@ -318,7 +332,3 @@ class Want:
         if not caused and (done - begin > 3 or self.texts[begin] in _INDEFINITE):
             return None
         return Joint(at, last, "high" if caused else "medium")
-
-
-def _is_adverb(word: str) -> bool:
-    return word.endswith("ly") and len(word) > 4 and not lexicon.is_verb(word)

@@ -120,8 +120,8 @@ def test_the_wording_of_more_than_half_is_the_template() -> None:
         for one in lint([StoryText(user_story=text) for text in (*like, odd, first)])
     ]
     assert found == [[], [], [], ["wording"], ["template"]]
-    few = lint([StoryText(user_story=text) for text in (*like[:2], odd)])
-    assert [one.defects for one in few] == [(), (), ()]
+    few = lint([StoryText(user_story=text) for text in (like[0], odd)])
+    assert [one.defects for one in few] == [(), ()]
 
 
 def test_two_stories_that_contradict_each_other() -> None:
