@@ -142,6 +142,9 @@ def _role_later(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
         order = _order(low, lead_end, middle=middle)
         found = _wanting(text, low, role, opening, sentences, order=order)
         return _with_lead(text, low, found, lead_end)
+    unopened = _unopened(text, low, sentences)
+    if unopened:
+        return unopened
     lead = BENEFIT_FIRST.match(low)
     begin = low.find(",", lead.end()) if lead else 0
     opening = _opening(low, begin) if begin >= 0 else None
@@ -155,6 +158,17 @@ def _role_later(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
         )
     found = _wanting(text, low, NOTHING, opening, sentences, order="")
     return _with_lead(text, low, found, opening.start()) if lead else found
+
+
+def _unopened(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy | None:
+    """A benefit or a condition, a role between commas, and a want that nothing opens."""
+    for begin, lead_end, _ in _role_candidates(low):
+        order = _order(low, lead_end, middle=False)
+        comma = low.find(",", begin, begin + _MOST_ROLE_CHARS)
+        if order != "role first" and comma > 0:
+            found = _role_first(text, low, begin, sentences)._replace(order=order)
+            return _with_lead(text, low, found, lead_end)
+    return None
 
 
 def _role_candidates(low: str) -> Iterator[tuple[int, int, bool]]:

@@ -23,7 +23,7 @@ class _Grammar(NamedTuple):
     want: str
     benefit: str
     negation: str
-    role_within: str = r"(?P<within>[^,]{1,80}),"
+    role_within: str = r"(?P<within>(?:[\w'-]+ ){0,2}[\w'-]+(?=,)|[\w'-]+),?"
 
 
 _GERMAN = (
@@ -37,18 +37,19 @@ _GRAMMARS = {
         role=r"als(?: eine?| der| die)?",
         want=rf"(?:{_GERMAN}) (?:ich|wir)(?: gerne?)?|(?:ich|wir) (?:{_GERMAN})(?: gerne?)?"
         rf"|(?:{_GERMAN})(?= (?:eine?[nmrs]?|die|der|das|den|alle|keine?n?)\b)",
-        benefit=r"damit|um(?=\s(?:.{1,80}\s)?zu\b)|um(?=\s.{1,80}\w+zu\w+en\b)|so ?dass|weil|denn",
+        benefit=r"damit|um(?=\s(?:.{1,80}\s)?zu\b)"
+        r"|um(?=\s.{1,80}\w+zu\w+en\b)|so ?dass|weil|denn|(?<=, )da",
         negation=r"nicht|nie|niemals|keine?[nmrs]?|ohne",
         role_within=r"(?P<within>(?:[a-zäöüß]+ ){0,2}[A-ZÄÖÜ][\w-]*(?: [A-ZÄÖÜ][\w-]*(?=,))?),?",
     ),
     "fr": _Grammar(
-        role=r"(?:en tant qu(?:e |')|en qualité d(?:e |'))(?:une? |la |le |l')?",
+        role=r"(?:en tant qu(?:e |')|en qualité d(?:e |')|comme )(?:une? |la |le |l')?",
         want=r"(?:je |j'|nous |on )(?:ne |n')?(?:veux|voudrais|souhaite(?:rais)?|aimerais|"
         r"peux|pourrais|dois|"
         r"désire|préfère(?:rais)?|ai besoin d(?:e |')|voulons|voudrions|souhaitons|aimerions|"
         r"pouvons|devons"
         r"|avons besoin d(?:e |'))",
-        benefit=rf"afin (?:que |qu'|de |d')|pour{_TO_A_THING}|car|parce qu(?:e |')|puisque"
+        benefit=rf"afin (?:que |qu'|de |d')|pour{_TO_A_THING}|car|parce qu(?:e |')|puisque|ce qui"
         r"|de (?:sorte|façon|manière) (?:que |qu'|à )",
         negation=r"pas|jamais|sans|aucune?|ne|n'",
     ),
@@ -89,11 +90,10 @@ _GRAMMARS = {
         negation=r"non|mai|senza|nessun[oa]?",
     ),
 }
-_WANT = re.compile(
-    "|".join(
-        rf"(?P<{name}>(?<!\w)(?:{one.want})(?:(?<=[ '])|(?!\w)))" for name, one in _GRAMMARS.items()
-    )
-)
+_WANT = {
+    name: re.compile(rf"(?<!\w)(?:{one.want})(?:(?<=[ '])|(?!\w))")
+    for name, one in _GRAMMARS.items()
+}
 _ROLE = {
     name: re.compile(rf"(?:^{KEY}|[,;:.]\s*|\s)(?:{one.role})(?:(?<=[ '])|\s)")
     for name, one in _GRAMMARS.items()
@@ -121,17 +121,29 @@ def parts_of(text: str, low: str) -> Anatomy:
 
 
 def foreign_anatomy(text: str, low: str) -> Anatomy | None:
-    """The parts of a story in one of the six languages; None where no want of theirs is opened."""
+    """The parts of a story in one of the six languages; None where no want of theirs is opened.
+
+    Some words open a want in two languages; the one that has a role and a benefit is meant.
+    """
     low = low[:_MOST_CHARS]
-    opening = _WANT.search(low)
-    name = opening.lastgroup if opening else None
-    if opening is None or name is None:
-        return None
+    read = [
+        _in_language(text, low, name, opening)
+        for name, pattern in _WANT.items()
+        if (opening := pattern.search(low))
+    ]
+    return max(read, key=_completeness, default=None)
+
+
+def _completeness(parts: Anatomy) -> int:
+    return bool(parts.role.text) + bool(parts.benefit.text)
+
+
+def _in_language(text: str, low: str, name: str, opening: re.Match[str]) -> Anatomy:
     bullet = _BULLET.match(low)
     lead = _BENEFIT[name].match(low, bullet.end() if bullet else 0)
     if lead:  # the benefit may hold a verb that opens a want elsewhere
         comma = low.find(",", lead.end())
-        opening = _WANT.search(low, max(comma, 0)) or opening
+        opening = _WANT[name].search(low, max(comma, 0)) or opening
     role, role_start = _role_before(text, low, name, opening.start())
     begin = opening.end()
     within = None if role.text else _ROLE_WITHIN[name].match(text, begin)

@@ -30,7 +30,10 @@ _ADVERBS = (
     r"still|"
     r"then|therefore|\w{3,12}ly)){0,4}"
 )
-_WANTING = r"\s(?:wants?|needs?|wish|expect|hope|require|desire|demand|have to|aim)"
+_WANTING = (
+    r"\s(?:wants?|needs?|wish|expect|hope|require|desire|demand|have to|aim"
+    r"|(?:intend|long|plan|seek|yearn) to)"
+)
 _LIKING = r"\s(?:like|love|prefer|want|need|wish|appreciate|be happy)"
 _MODAL = (
     r"(?:\s?'(?:d|ll)|\s(?:can|could|may|might|must|shall|should|will|would|cannot|can't|won't|"
@@ -38,7 +41,8 @@ _MODAL = (
 )
 _BEING = (
     r"(?:\s?'(?:m|re)|\s(?:am|are))(?:\s(?:also|not|only|really))?"
-    r"\s(?:able|allowed|interested in|keen (?:on|to)|looking (?:forward to|for|to)|required|"
+    r"\s(?:able|allowed|eager to|going to|hoping (?:for|to)|in need of|interested in|"
+    r"keen (?:on|to)|looking (?:forward to|for|to)|required|"
     r"supposed)"
 )
 #: What is wanted begins with these: "I get a mail when".
