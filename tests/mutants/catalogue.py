@@ -1394,6 +1394,14 @@ ANSWERS = (
         "test_of_too_many_stories_the_best_are_kept_and_a_note_says_so",
     ),
     _mutant(
+        "answers: only what is surely wrong is repaired",
+        "workers/stages/quality_validation.py",
+        "        severe = any(defect.is_grave for defect in every)\n",
+        '        severe = any(defect.severity == "high" for defect in every)\n',
+        "tests/unit/workers/test_pipeline_quality.py::"
+        "test_what_is_not_surely_wrong_costs_no_second_call",
+    ),
+    _mutant(
         "answers: what is stored comes in again",
         "workers/stages/post_processing.py",
         "        technical_notes=shortened(notes, limits.TEXT_CHARS) or None,\n",

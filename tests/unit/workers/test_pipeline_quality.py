@@ -187,6 +187,21 @@ def test_a_story_of_two_wants_is_repaired_whatever_the_mean() -> None:
     assert provider.purposes == ["generate", "repair"]
 
 
+def test_what_is_not_surely_wrong_costs_no_second_call() -> None:
+    text = "As a Reader, I want to see maps that are dry and lend one, so that I can learn."
+    doubtful = story(0, userStory=text)
+    output, provider = run(generation_input(), answer(doubtful, story(1), story(2)))
+    (defect,) = output.stories[0].defects
+    assert (defect.severity, defect.confidence) == ("high", "medium")
+    assert provider.purposes == ["generate"]
+
+
+def test_of_two_equal_stories_the_one_that_stays_has_no_defect_left() -> None:
+    twice = answer(story(0), story(0, title="Other words"), story(1), story(2))
+    output, _ = run(generation_input(), twice, completion("", "refusal"))
+    assert [one.defects for one in output.stories] == [(), (), ()]
+
+
 def test_spans_speak_of_the_text_as_it_is_stored() -> None:
     vague = story(0, userStory="As a  Reader,\tI want to find maps easily, so that I can learn.")
     output, _ = run(generation_input(), answer(vague, story(1), story(2)))
