@@ -63,6 +63,8 @@ def control_character(text: str, *, lines: bool) -> str | None:
 
 def is_seen(text: str) -> bool:
     """Whether anything of the text shows."""
+    if text and not _is_unseen(text[0]):  # as nearly always
+        return True
     return any(not _is_unseen(character) for character in text)
 
 

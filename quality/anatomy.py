@@ -1,31 +1,49 @@
-"""The parts of a user story's sentence: role, want and benefit, and where they stand."""
+"""The parts of a user story's sentence: role, want and benefit, wherever they stand."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
-_ROLE = re.compile(r"\s*as\b\s*(?P<article>(?:an?|the)\b)?\s*", re.IGNORECASE)
-_WANT = re.compile(
-    r"(?:,|\b)\s*\bI(?P<verb> (?:(?:only|also|really|do not|don't) ){0,2}"
-    r"(?:want|need|wish|expect|would (?:also )?(?:like|love)|can|must|should|am able)|'d like)\b",
-    re.IGNORECASE,
+from quality.lexicon import is_hardly_else
+from quality.openings import (
+    ABILITY,
+    BENEFIT,
+    BENEFIT_FIRST,
+    BENEFIT_WORDS,
+    CONDITION,
+    NO_ROLE,
+    NOT_AN_OPENING_BEHIND,
+    ROLE_ANYWHERE,
+    ROLE_FIRST,
+    SUBJECT,
+    WANT,
 )
-#: The same where the I is missing.
-_WANT_OF_NOBODY = re.compile(r",\s*(?P<verb>would like|wants?|needs?)\b", re.IGNORECASE)
-_ABILITY = re.compile(
-    r"\s*(?:to )?(?:(?:be able|have the (?:ability|possibility|option)|the ability|be allowed)\b)?"
-    r"\s*(?:to\b\s*)?",
-    re.IGNORECASE,
+from quality.sentences import sentence_starts
+
+Order = Literal["", "role first", "role in the middle", "benefit first", "condition first"]
+
+#: Words that may be a role's, and characters between it and the want.
+_MOST_CANDIDATES = 12
+_MOST_ROLE_CHARS = 200
+_NEGATED = re.compile(r"\b(?:not|never|don't|cannot|can't|won't|mustn't|nt)\b")
+
+_PLAIN_OPENING = re.compile(
+    r"\b(?:only|also|really|just|always|never|not|often|still|do|don't|currently|definitely|then|"
+    r"usually|sometimes|additionally|strongly|kindly|to|it is|my|our)\b|\s+"
 )
-_LEADS_AN_ACT = re.compile(r"\b(?:to|able|ability)\b", re.IGNORECASE)
-_BENEFIT = re.compile(
-    r"(?:[,.;]\s*+|(?<!\s)\s++)?\b(?P<intro>so that|so (?=(?:I|we|they|he|she|it|you|my|our)\b)|"
-    r"in order (?:to|that)\b|because\b)\s*",
-    re.IGNORECASE,
+#: "the system must": somebody else's doing, behind a role without a comma.
+_SOMEBODY_MUST = re.compile(
+    r"(?<=\w)\s(?=(?:all|each|every|my|our|the|this)\s(?:\w+\s){1,3}"
+    r"(?:are|can|is|must|shall|should|will)\b)"
 )
+_WORD = re.compile(r"[a-z-]+")
+_USUAL = "i want to "
+#: Without these before it nothing opens a want sooner.
+_MAY_OPEN = frozenset({"i", "we", "it", "my", "our", "want", "wants", "needs", "would"})
+_EDGES = " ,.;:-\u2013\u2014"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A part of a text, without the words that introduce it."""
 
     text: str
@@ -37,79 +55,235 @@ class Part:
         return self.start + len(self.text)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Anatomy:
-    """An English story in parts; a part that is not there is empty.
+NOTHING = Part(text="", start=0)
 
-    `want_verb` is how the want is introduced (want, would like), `benefit_intro` how the
-    benefit is; `has_article` and `has_subject` are false where the "a" of "As a" or the "I" is
-    missing; `is_infinitive` says that "to" or an ability leads the want.
+
+class Anatomy(NamedTuple):
+    """A story in parts; a part that is not there is empty.
+
+    `opening` is how the want is introduced (want, would like), `benefit_intro` how the benefit
+    is. `has_subject` is false where the "I" is missing, `is_infinitive` says that "to" or an
+    ability leads the want, `is_negated` that it is not wanted. `sentences` are where further
+    sentences begin, `language` the one whose openings were found: en, de, fr, es, pt, nl, it.
     """
 
-    role: Part
-    want: Part
-    benefit: Part
-    want_verb: str
-    benefit_intro: str
-    has_article: bool
-    has_subject: bool
-    is_infinitive: bool
+    role: Part = NOTHING
+    want: Part = NOTHING
+    benefit: Part = NOTHING
+    opening: str = ""
+    benefit_intro: str = ""
+    order: Order = ""
+    has_subject: bool = False
+    is_infinitive: bool = False
+    is_negated: bool = False
+    sentences: tuple[int, ...] = ()
+    language: str = ""
 
 
-_NOTHING = Part(text="", start=0)
+def anatomy(text: str, low: str) -> Anatomy:
+    """The parts of an English story; `text` as `quality.text.plain` makes it, `low` lowered."""
+    sentences = sentence_starts(text)
+    first = ROLE_FIRST.match(low)
+    if first and not NO_ROLE.match(low, first.end()):
+        begin = first.end()
+        if sentences and sentences[0] <= begin:  # "1. As a"
+            sentences = tuple([start for start in sentences if start > begin])
+        return _role_first(text, low, begin, sentences)
+    return _role_later(text, low, sentences)
 
 
-def anatomy(text: str) -> Anatomy:
-    """The parts of a story on one line; linear in its length."""
-    role = _ROLE.match(text)
-    begin = role.end() if role else 0
-    wanting = _WANT.search(text, max(begin - 1, 0))
-    subject = wanting is not None
-    if wanting is None and role:
-        wanting = _WANT_OF_NOBODY.search(text, begin)
-    if wanting is None:
-        whole = _part(text, begin, len(text)) if role else _NOTHING
-        return _shape(role, whole, _NOTHING, _NOTHING)
-    benefit = _BENEFIT.search(text, wanting.end())
-    want_end = benefit.start() if benefit else len(text)
-    lead = _ABILITY.match(text, wanting.end(), want_end)
-    want_start = lead.end() if lead else wanting.end()
-    return _shape(
-        role,
-        _part(text, begin, wanting.start()) if role else _NOTHING,
-        _part(text, want_start, want_end),
-        _part(text, benefit.end(), len(text)) if benefit else _NOTHING,
-        want_verb=" ".join(wanting["verb"].casefold().split()),
-        benefit_intro=benefit["intro"].casefold().strip() if benefit else "",
-        has_subject=subject,
-        is_infinitive=bool(lead and _LEADS_AN_ACT.search(lead[0])),
-    )
-
-
-def _shape(
-    role: re.Match[str] | None,
-    who: Part,
-    want: Part,
-    benefit: Part,
-    *,
-    want_verb: str = "",
-    benefit_intro: str = "",
-    has_subject: bool = False,
-    is_infinitive: bool = False,
-) -> Anatomy:
+def _role_first(text: str, low: str, begin: int, sentences: tuple[int, ...]) -> Anatomy:
+    opening = _opening(low, begin)
+    if opening:
+        role = _role(text, low, begin, opening.start())
+        return _wanting(text, low, role, opening, sentences, order="role first")
+    benefit = BENEFIT.search(low, max(begin - 1, 0))
+    end = benefit.start() if benefit else len(text)
+    comma = _end_of_role(low, begin, end)
+    subject = SUBJECT.search(low, begin, end)
+    if subject and (comma < 0 or subject.start() <= comma + 2):
+        # "I add a story" tells what is done, not what is wanted.
+        role, want = part_of(text, begin, subject.start()), NOTHING
+    elif comma < 0:
+        role, want = part_of(text, begin, end), NOTHING
+    else:
+        role, want = part_of(text, begin, comma), part_of(text, comma, end)
     return Anatomy(
-        role=who,
+        role=role,
         want=want,
-        benefit=benefit,
-        want_verb=want_verb,
-        benefit_intro=benefit_intro,
-        has_article=bool(role and role["article"]),
-        has_subject=has_subject,
-        is_infinitive=is_infinitive,
+        benefit=part_of(text, benefit.end(), len(text)) if benefit else NOTHING,
+        benefit_intro=_intro(benefit),
+        order="role first",
+        sentences=sentences,
+        language="en",
     )
 
 
-def _part(text: str, start: int, end: int) -> Part:
-    found = text[start:end]
-    start += len(found) - len(found.lstrip(" ,."))
-    return Part(text=found.strip(" ,."), start=start)
+def _end_of_role(low: str, begin: int, end: int) -> int:
+    """Where a want without any opening begins; -1 where there is none."""
+    comma = low.find(",", begin, end)
+    if comma >= 0:
+        return comma
+    somebody = _SOMEBODY_MUST.search(low, begin, end)
+    if somebody:
+        return somebody.start()
+    words = _WORD.finditer(low, begin, end)
+    next(words, None)
+    return next((word.start() for word in words if is_hardly_else(word[0])), -1)
+
+
+def _role_later(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
+    """A benefit, a condition or a title comes first, or there is no role at all."""
+    for begin, lead_end, middle in _role_candidates(low):
+        opening = _opening(low, begin, begin + _MOST_ROLE_CHARS, middle=middle)
+        if opening is None:
+            continue
+        role = _role(text, low, begin, opening.start())
+        order = _order(low, lead_end, middle=middle)
+        found = _wanting(text, low, role, opening, sentences, order=order)
+        return _with_lead(text, low, found, lead_end)
+    unopened = _unopened(text, low, sentences)
+    if unopened:
+        return unopened
+    lead = BENEFIT_FIRST.match(low)
+    begin = low.find(",", lead.end()) if lead else 0
+    opening = _opening(low, begin) if begin >= 0 else None
+    if opening is None:
+        benefit = part_of(text, lead.end(), len(text)) if lead else NOTHING
+        return Anatomy(
+            benefit=benefit,
+            benefit_intro=_intro(lead),
+            sentences=sentences,
+            language="en" if lead else "",
+        )
+    found = _wanting(text, low, NOTHING, opening, sentences, order="")
+    return _with_lead(text, low, found, opening.start()) if lead else found
+
+
+def _unopened(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy | None:
+    """A benefit or a condition, a role between commas, and a want that nothing opens."""
+    for begin, lead_end, _ in _role_candidates(low):
+        order = _order(low, lead_end, middle=False)
+        comma = low.find(",", begin, begin + _MOST_ROLE_CHARS)
+        if order != "role first" and comma > 0:
+            found = _role_first(text, low, begin, sentences)._replace(order=order)
+            return _with_lead(text, low, found, lead_end)
+    return None
+
+
+def _role_candidates(low: str) -> Iterator[tuple[int, int, bool]]:
+    """Where a role may begin, where ends what stands before it, and whether "I" does."""
+    for count, found in enumerate(ROLE_ANYWHERE.finditer(low)):
+        if count == _MOST_CANDIDATES:
+            return
+        if not NO_ROLE.match(low, found.end()):
+            yield found.end(), found.start(), found["subject"] is not None
+
+
+def _order(low: str, lead_end: int, *, middle: bool) -> Order:
+    lead = low[:lead_end].strip(_EDGES)
+    if BENEFIT_FIRST.match(lead):
+        return "benefit first"
+    if CONDITION.match(lead):
+        return "condition first"
+    return "role in the middle" if middle else "role first"
+
+
+def _with_lead(text: str, low: str, found: Anatomy, lead_end: int) -> Anatomy:
+    """With the benefit that comes first; one that comes last is then a second."""
+    lead = BENEFIT_FIRST.match(low)
+    if lead is None or lead.end() >= lead_end:
+        return found
+    return found._replace(benefit=part_of(text, lead.end(), lead_end), benefit_intro=_intro(lead))
+
+
+def _opening(
+    low: str, begin: int, end: int | None = None, *, middle: bool = False
+) -> re.Match[str] | None:
+    """What opens the want of a role that begins there, or None."""
+    stop = len(low) if end is None else end
+    start = max(begin - 1, 0)
+    if not middle:
+        start = _first_of_usual(low, start, stop)
+    for found in WANT["middle" if middle else "usual"].finditer(low, start, stop):
+        between = low[begin : found.start()].rstrip(_EDGES)
+        words = between.split()
+        if not BENEFIT_WORDS.isdisjoint(words) and BENEFIT.search(f" {between} "):
+            return None
+        if not words or words[-1] not in NOT_AN_OPENING_BEHIND:
+            return found
+    return None
+
+
+def _first_of_usual(low: str, start: int, stop: int) -> int:
+    """Where to look for a want's opening: at "I want", if nothing before it may be one."""
+    usual = low.find(_USUAL, start, stop)
+    before = low[start:usual] if usual > 0 else ""
+    return (
+        usual
+        if before
+        and before.count(",") <= before.endswith(", ")
+        and (_MAY_OPEN.isdisjoint(before.split()))
+        else start
+    )
+
+
+def _role(text: str, low: str, begin: int, end: int) -> Part:
+    """The role, without a condition that stands behind it."""
+    comma = low.find(",", begin, end)
+    if comma > 0 and CONDITION.match(low[comma + 1 : end].lstrip()):
+        end = comma
+    return part_of(text, begin, end)
+
+
+def _wanting(
+    text: str,
+    low: str,
+    role: Part,
+    opening: re.Match[str],
+    sentences: tuple[int, ...],
+    *,
+    order: Order,
+) -> Anatomy:
+    """With the want behind its opening, and the benefit behind that."""
+    begin = opening.end()
+    lead = ABILITY.match(low, begin)
+    start = lead.end() if lead else begin
+    benefit = BENEFIT.search(low, max(start - 1, begin))
+    end = benefit.start() if benefit else len(text)
+    if sentences:
+        end = next((sentence for sentence in sentences if start < sentence < end), end)
+    said = low[opening.start() : start]
+    return Anatomy(
+        role,
+        part_of(text, start, end),
+        part_of(text, benefit.end(), len(text)) if benefit else NOTHING,
+        _plain_opening(opening["verb"]),
+        _intro(benefit),
+        order,
+        opening["subject"] is not None,
+        bool(lead and lead["to"]) or opening["modal"] is not None,
+        said != _USUAL and _NEGATED.search(said) is not None,
+        sentences,
+        "en",
+    )
+
+
+def _plain_opening(said: str) -> str:
+    if said == " want":
+        return "want"
+    words = _PLAIN_OPENING.sub(
+        " ", said.replace("'d", " would").replace("'ll", " will").replace("'m", " am")
+    )
+    return " ".join(words.split())
+
+
+def _intro(benefit: re.Match[str] | None) -> str:
+    return " ".join(benefit["intro"].split()) if benefit else ""
+
+
+def part_of(text: str, start: int, end: int) -> Part:
+    """What stands there, without white space and signs at its ends."""
+    found = text[start:end].rstrip(_EDGES)
+    stripped = found.lstrip(_EDGES)
+    return Part(stripped, start + len(found) - len(stripped))

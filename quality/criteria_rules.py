@@ -4,20 +4,19 @@ import re
 from collections.abc import Iterator
 
 from quality.defects import Defect, Span
-from quality.text import word_set
+from quality.text import word_set, words_in
 
 CRITERIA_MIN = 2
 CRITERIA_MAX = 8
 
 _DIGIT = re.compile(r"\d")
-_WORD = re.compile(r"[\w'-]+")
 _VAGUE = word_set(
     "adequate adequately appropriate appropriately easily easy efficient efficiently etc fast "
-    "flexible intuitive intuitively nice nicely properly quick quickly reasonable robust "
-    "seamless seamlessly smooth smoothly suitable user-friendly"
+    "flexible friendly intuitive intuitively nice nicely properly quick quickly reasonable robust "
+    "seamless seamlessly smooth smoothly suitable"
 )
 _OBSERVABLE = word_set(
-    "accepts allows appears are asks blocks can can't cannot changes contains disappears "
+    "accepts allows appears are asks blocks can cannot changes contains disappears "
     "displays does gets has includes is lists matches must offers opens prevents receives "
     "redirects refuses rejects remains returns saves says sees sends shall should shows stays "
     "stores updates was were will"
@@ -56,7 +55,7 @@ def testability_defects(criteria: tuple[str, ...]) -> Iterator[Defect]:
 
 def _testable(criterion: str) -> bool:
     condition, then, result = criterion.casefold().rpartition("then ")
-    words = set(_WORD.findall(result))
+    words = words_in(result)
     if not _VAGUE.isdisjoint(words):
         return _DIGIT.search(result) is not None
     if then and ("when " in condition or "given " in condition):

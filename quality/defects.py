@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["high", "medium", "minor"]
+#: How sure the linter is of a finding; not how bad it is.
+Confidence = Literal["high", "medium", "low"]
 
 #: Points that a defect takes from a story's 100.
 _POINTS: dict[Severity, int] = {"high": 40, "medium": 20, "minor": 5}
@@ -39,7 +41,11 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Defect:
-    """`message` says what is wrong, `suggestion` what to do; no span: the story as a whole."""
+    """`message` says what is wrong, `suggestion` what to do; no span: the story as a whole.
+
+    A pair of stories is named on both and costs the later one: where `counts` is false, the other
+    one pays.
+    """
 
     criterion: str
     kind: str
@@ -47,6 +53,13 @@ class Defect:
     message: str
     suggestion: str
     span: Span | None = None
+    confidence: Confidence = "high"
+    counts: bool = True
+
+    @property
+    def is_grave(self) -> bool:
+        """Whether it alone fails a story: bad, and surely there."""
+        return self.severity == "high" and self.confidence == "high"
 
     def as_json(self) -> dict[str, object]:
         """As the API and the rows have it."""
@@ -55,6 +68,7 @@ class Defect:
             "criterion": self.criterion,
             "kind": self.kind,
             "severity": self.severity,
+            "confidence": self.confidence,
             "message": self.message,
             "suggestion": self.suggestion,
             "field": span.field if span else None,
@@ -74,4 +88,4 @@ def story_span(text: str, start: int, end: int) -> Span:
 
 def score(defects: Iterable[Defect]) -> int:
     """100 for a story without defects, 0 for a hopeless one."""
-    return max(0, 100 - sum([_POINTS[defect.severity] for defect in defects]))
+    return max(0, 100 - sum([_POINTS[defect.severity] for defect in defects if defect.counts]))

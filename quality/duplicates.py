@@ -13,8 +13,8 @@ from itertools import permutations
 
 from rapidfuzz import fuzz
 
-from quality.anatomy import anatomy
-from quality.text import comparable, content_stems, one_line
+from quality.reading import read
+from quality.text import EMPTY_WORDS, content_stems, one_line, stem, word_set
 
 #: Below this share of common stems two wants are different, whatever their words look like.
 _LEAST_JACCARD = 0.6
@@ -30,7 +30,26 @@ _MOST_MISSPELT = 3
 #: Nor is a word that is longer.
 _MOST_WORD_CHARS = 50
 
+#: What two wants may differ in and be the same all the same.
+_SMALL_WORDS = word_set(
+    "a am an are be been being can could did do does had has have is just may s shall should "
+    "that the to was were which will would"
+)
+_TELLING_SMALL_WORDS = EMPTY_WORDS - _SMALL_WORDS
+#: Where things go from one to another, order tells.
+_DIRECTIONS = word_set("after before between from into over than to under")
+#: Behind these a want says more of the same.
+_SAYING_MORE = word_set("at before by during for from in on per until via when while with within")
+_SAYING_MORE_RATIO = 90
+#: A want of fewer words is not the beginning of another.
+_LEAST_WORDS = 2
+_MOST_WORDS = 60
+
+#: So few are sooner compared with each other than sorted.
+_FEW = 20
+
 Stems = frozenset[str]
+_Key = tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -49,7 +68,8 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pair:
-    """Two stories by their places; `same` says that the wants are equal but for case and signs.
+    """Two stories by their places; `same` says that the wants are equal but for case, signs, small
+    words, number, tense and order.
 
     `similarity` runs from 0 to 100.
     """
@@ -62,21 +82,25 @@ class Pair:
 
 def want_of(text: str) -> str:
     """What two stories must not have in common, comparable: the want, else the whole story."""
-    line = one_line(text)
-    return comparable(anatomy(line).want.text or line)
+    return read(one_line(text)).want
 
 
-def alike_pairs(wants: Sequence[str], budget: Budget | None = None) -> list[Pair]:
+def alike_pairs(
+    wants: Sequence[str], budget: Budget | None = None, *, longer: bool = False
+) -> list[Pair]:
     """Each want that an earlier one is alike to, with the first such; in order of the later one.
 
     Args:
         wants: comparable texts, as `want_of` gives them.
         budget: where it ends, so do the comparisons; repeated wants are all found.
+        longer: also pairs of which one says what the other says, and then for whom or when.
     """
-    first_of: dict[str, int] = {}
+    words = [want.split() for want in wants]
+    stems = [content_stems(one) for one in words]
+    first_of: dict[_Key, int] = {}
     pairs: list[Pair] = []
-    for place, want in enumerate(wants):
-        first = first_of.setdefault(want, place)
+    for place, (said, meant) in enumerate(zip(words, stems, strict=True)):
+        first = first_of.setdefault(_key(said, meant), place)
         if first != place:
             pairs.append(Pair(first=first, second=place, same=True, similarity=100))
     places = list(first_of.values())
@@ -87,9 +111,59 @@ def alike_pairs(wants: Sequence[str], budget: Budget | None = None) -> list[Pair
             same=False,
             similarity=round(fuzz.token_sort_ratio(wants[places[one]], wants[places[other]])),
         )
-        for one, other in _alike([frozenset(content_stems(want)) for want in first_of], budget)
+        for one, other in _alike([frozenset(stems[place]) for place in places], budget)
     ]
-    return sorted(pairs, key=lambda pair: (pair.second, pair.first))
+    if longer:
+        pairs += _longer_pairs(words, stems)
+    return sorted(pairs, key=_order) if len(pairs) > 1 else pairs
+
+
+def _order(pair: Pair) -> tuple[int, bool, int]:
+    return pair.second, not pair.same, pair.first
+
+
+def _longer_pairs(wants: Sequence[list[str]], stems: Sequence[list[str]]) -> Iterator[Pair]:
+    """Only wants that begin with the same two words that tell something can be such."""
+    begun = [tuple(meant[_says_how(meant) :][:_LEAST_WORDS]) for meant in stems]
+    if len(set(begun)) == len(begun):
+        return
+    near: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for place, first in enumerate(begun):
+        if len(first) == _LEAST_WORDS:
+            near[first].append(place)
+    for places in near.values():
+        if len(places) > 1:
+            yield from _longer_among(
+                [(place, [word for word in wants[place] if word[-2:] != "ly"]) for place in places]
+            )
+
+
+def _says_how(words: Sequence[str]) -> bool:
+    """Whether the first word is an adverb, which tells little: "easily"."""
+    return bool(words) and words[0].endswith("ly")
+
+
+def _longer_among(wants: Sequence[tuple[int, list[str]]]) -> Iterator[Pair]:
+    first_of: dict[_Key, int] = {}
+    for place, words in wants:
+        first_of.setdefault(_key(words, content_stems(words)), place)
+    for place, words in wants:
+        for at in range(_LEAST_WORDS, min(len(words), _MOST_WORDS)):
+            if words[at] not in _SAYING_MORE:
+                continue
+            begun = words[:at]
+            other = first_of.get(_key(begun, content_stems(begun)), place)
+            if other != place:
+                first, second = sorted((place, other))
+                yield Pair(first=first, second=second, same=False, similarity=_SAYING_MORE_RATIO)
+                break
+
+
+def _key(words: Sequence[str], stems: list[str]) -> "_Key":
+    """Equal for wants that differ in articles, number, tense and order only."""
+    if not _DIRECTIONS.isdisjoint(words):
+        return tuple(stem(word) for word in words if word not in _SMALL_WORDS)
+    return (*sorted(stems), *sorted(filter(_TELLING_SMALL_WORDS.__contains__, words)))
 
 
 def groups(pairs: Sequence[Pair]) -> list[tuple[int, ...]]:
@@ -112,6 +186,15 @@ def groups(pairs: Sequence[Pair]) -> list[tuple[int, ...]]:
 
 
 def _alike(sets: Sequence[Stems], budget: Budget | None) -> Iterator[tuple[int, int]]:
+    if len(sets) <= _FEW:
+        for place, stems in enumerate(sets):
+            if budget and not budget.spend(place + len(stems)):
+                return
+            for other in range(place):
+                if _are_alike(sets[other], stems):
+                    yield other, place
+                    break
+        return
     frequency = Counter(stem for stems in sets for stem in stems)
     by_stem: dict[str, list[int]] = defaultdict(list)
     for place, stems in enumerate(sets):
@@ -126,11 +209,13 @@ def _alike(sets: Sequence[Stems], budget: Budget | None) -> Iterator[tuple[int, 
             if _are_alike(sets[other], stems):
                 yield other, place
                 break
-        for stem in prefix:
-            by_stem[stem].append(place)
+        for one in prefix:
+            by_stem[one].append(place)
 
 
 def _are_alike(one: Stems, other: Stems) -> bool:
+    if one.isdisjoint(other):
+        return False
     small, large = sorted((len(one), len(other)))
     if small < _LEAST_JACCARD * large:
         return False

@@ -1,22 +1,31 @@
 """Lint stories: each by itself, then beside each other."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from quality.anatomy import Anatomy, anatomy
+from quality.atomic_rule import atomic
 from quality.criteria_rules import count_defects, testability_defects
 from quality.defects import Defect, StoryText, score
 from quality.duplicates import Budget
-from quality.form_rules import form_defects
+from quality.form_rules import benefit, full_sentence, role_and_want, role_of_persona
+from quality.minimal_rule import minimal
+from quality.reading import Reading, read
+from quality.sense_rules import complete, feature, independent, rationale
 from quality.set_rules import set_defects
-from quality.want_rules import want_defects
+from quality.terms import TERMS
+from quality.uniform_rules import uniform_defects
+from quality.want_rules import estimatable, problem_oriented, unambiguous
 
-#: A story passes with at least this score and no defect of high severity.
+#: A story passes with at least this score and no defect of high severity and confidence.
 DEFAULT_BAR = 85
 
 _WORDS = re.compile(r"[^\W_]+")
 _ORDER = {"high": 0, "medium": 1, "minor": 2}
+#: A rule finds one defect of a story, or none.
+_OF_ANY_LANGUAGE = (role_and_want, benefit)
+_OF_ENGLISH = (*_OF_ANY_LANGUAGE, full_sentence, minimal, rationale, complete, independent)
+_OF_WANTS = (atomic, feature, estimatable)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,8 +37,11 @@ class Linted:
 
     @property
     def severe(self) -> bool:
-        """Whether it has a defect of high severity."""
-        return any(defect.severity == "high" for defect in self.defects)
+        """Whether it has a defect of high severity that is surely there."""
+        return any(defect.is_grave for defect in self.defects)
+
+
+_FAULTLESS = Linted(defects=(), score=100)
 
 
 def is_english(language: str) -> bool:
@@ -44,6 +56,7 @@ def lint(
     *,
     english: bool = True,
     whole_product: bool = False,
+    given: Sequence[str] = (),
     budget: Budget | None = None,
 ) -> list[Linted]:
     """The stories' defects, in their order.
@@ -52,33 +65,74 @@ def lint(
         stories: texts on one line, as `quality.text.one_line` makes them.
         english: False leaves out the rules about wording.
         whole_product: these are all stories of the product, so a missing step is a defect.
+        given: the texts that the stories were written from.
         budget: of comparing wants; see `quality.duplicates.alike_pairs`.
     """
-    parts = [anatomy(story.user_story) for story in stories]
+    readings = [read(story.user_story) for story in stories]
+    known = english or any(reading.parts.language for reading in readings)
     found = [
-        _alone(story, part, english=english) for story, part in zip(stories, parts, strict=True)
+        _alone(story, reading, english=english, known=known, given=given)
+        for story, reading in zip(stories, readings, strict=True)
     ]
     placed = set_defects(
-        stories, parts, english=english, whole_product=whole_product, budget=budget
+        stories, readings, english=english, whole_product=whole_product, budget=budget
     )
     for place, defect in placed:
         found[place].append(defect)
-    return [_linted(defects) for defects in found]
-
-
-def _alone(story: StoryText, parts: Anatomy, *, english: bool) -> list[Defect]:
-    found: list[Defect] = []
     if english:
-        found += form_defects(story.user_story, parts, persona=story.persona)
-        if parts.role.text and parts.want.text:
-            found += want_defects(story.user_story, parts)
-    if story.acceptance_criteria is not None:
-        found += count_defects(story.acceptance_criteria)
+        for place, defect in uniform_defects(readings):
+            found[place].append(defect)
+    return [
+        _linted(story, reading, defects)
+        for story, reading, defects in zip(stories, readings, found, strict=True)
+    ]
+
+
+def _alone(
+    story: StoryText, reading: Reading, *, english: bool, known: bool, given: Sequence[str]
+) -> list[Defect]:
+    """What is wrong with a story by itself; `known` says that the set's language is read."""
+    if not english:
+        rules = _OF_ANY_LANGUAGE if known else ()
+        # Its openings are known, its grammar is not.
+        found = [replace(defect, confidence="medium") for defect in _found(rules, reading)]
+    else:
+        found = _found(_OF_ENGLISH, reading)
+        if reading.parts.want.text:
+            found += _found(_OF_WANTS, reading)
+            if not TERMS.isdisjoint(reading.want_words):
+                wording = unambiguous(reading), problem_oriented(reading, given)
+                found += filter(None, wording)
+        if story.persona:
+            found += filter(None, [role_of_persona(reading, story.persona)])
+    criteria = story.acceptance_criteria
+    if criteria is not None:
+        found += count_defects(criteria)
         if english:
-            found += testability_defects(story.acceptance_criteria)
+            found += testability_defects(criteria)
     return found
 
 
-def _linted(defects: list[Defect]) -> Linted:
-    ordered = tuple(sorted(defects, key=lambda defect: _ORDER[defect.severity]))
+def _found(rules: Sequence[Callable[[Reading], Defect | None]], reading: Reading) -> list[Defect]:
+    return [defect for rule in rules if (defect := rule(reading))]
+
+
+def _linted(story: StoryText, reading: Reading, defects: list[Defect]) -> Linted:
+    if not defects:
+        return _FAULTLESS
+    if reading.text is not story.user_story:  # read without its Markdown
+        defects = [_quoted(story.user_story, defect) for defect in defects]
+    ordered = tuple(sorted(defects, key=_order))
     return Linted(defects=ordered, score=score(ordered))
+
+
+def _order(defect: Defect) -> int:
+    return _ORDER[defect.severity]
+
+
+def _quoted(text: str, defect: Defect) -> Defect:
+    """The defect with what reads there in the story itself."""
+    span = defect.span
+    if span is None or span.field != "userStory":
+        return defect
+    return replace(defect, span=replace(span, text=text[span.start : span.end]))

@@ -1,25 +1,21 @@
-"""Rules about stories beside each other: unique, uniform, conflict-free, complete."""
+"""Rules about stories beside each other: unique, conflict-free, complete."""
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from quality.anatomy import Anatomy
 from quality.defects import Defect, Span, StoryText
 from quality.duplicates import Budget, alike_pairs
+from quality.form_rules import part_span
+from quality.reading import Reading
 from quality.text import comparable, content_stems, stem, word_set
+from quality.uniform_rules import Placed
 
-#: A story's place in its set, and what is wrong with it there.
-Placed = tuple[int, Defect]
-
-#: In a smaller set no wording is the rule.
-_LEAST_FOR_A_RULE = 3
-_RULING_WANT = "want"
-_RULING_BENEFIT = "so that"
-_NEGATION = re.compile(
-    r"\b(?:not|never|no|don't|cannot|can't|without|prevent|avoid)\b", re.IGNORECASE
-)
-_NEGATIONS = frozenset({"not", "never", "no", "don", "cannot", "can", "t", "prevent", "avoid"})
+_NEGATIONS = word_set("never no nobody none not without")
+#: Stories without a negation that one with it is held against.
+_MOST_HELD_AGAINST = 200
+_LEAST_COMMON = 2
+_LEAST_SHARE = 0.8
 _CHANGING = frozenset({"edit", "update", "change", "modify", "delete", "remove", "rename"})
 _CREATING = word_set(
     "add allow apply approve assign attach book build collect create define deposit design draw "
@@ -37,7 +33,7 @@ _OBJECT_ENDS = re.compile(
 
 def set_defects(
     stories: Sequence[StoryText],
-    parts: Sequence[Anatomy],
+    readings: Sequence[Reading],
     *,
     english: bool,
     whole_product: bool,
@@ -46,152 +42,161 @@ def set_defects(
     """What is wrong with stories because of the others in the set.
 
     Args:
-        parts: the anatomy of each story.
+        readings: the stories as they are read.
         whole_product: the set is all that is planned, so what it lacks is missing.
         budget: of comparing wants; see `alike_pairs`.
     """
-    wants = [
-        comparable(part.want.text or story.user_story)
-        for story, part in zip(stories, parts, strict=True)
-    ]
-    yield from _unique(stories, parts, wants, budget)
+    yield from _unique(stories, readings, budget)
     if not english:
         return
-    yield from _uniform(parts)
-    yield from _conflict_free(parts)
+    yield from _conflict_free(readings)
     if whole_product:
-        yield from _complete(parts)
+        yield from _complete(readings)
 
 
 def _unique(
-    stories: Sequence[StoryText],
-    parts: Sequence[Anatomy],
-    wants: Sequence[str],
-    budget: Budget | None,
+    stories: Sequence[StoryText], readings: Sequence[Reading], budget: Budget | None
 ) -> Iterator[Placed]:
+    wants = [reading.want for reading in readings]
     told: set[int] = set()
-    for pair in alike_pairs(wants, budget):
-        if pair.second in told:
+    named: set[int] = set()
+    for pair in alike_pairs(wants, budget, longer=True):
+        first, second = pair.first, pair.second
+        if second in told:
             continue
-        told.add(pair.second)
-        part = parts[pair.second].want
-        yield (
-            pair.second,
-            Defect(
-                criterion="unique",
-                kind="repeated" if pair.same else "alike",
-                severity="high" if pair.same else "medium",
-                message=f"It wants {'the same as' if pair.same else 'almost what'} "
-                f"story {pair.first + 1}{'' if pair.same else ' wants'}.",
-                suggestion="Replace it by a want of its own, or give the want to one role.",
-                span=_want_span(part.text, part.start),
-            ),
-        )
+        told.add(second)
+        yield second, _one_of_pair(readings[second], first, same=pair.same, counts=True)
+        if first not in told and first not in named:  # once, however many repeat it
+            named.add(first)
+            yield first, _one_of_pair(readings[first], second, same=pair.same, counts=False)
     titles: dict[str, int] = {}
     for place, story in enumerate(stories):
-        title = comparable(story.title)
+        title = comparable(story.title) if story.title else ""
         first = titles.setdefault(title, place) if title else place
         if first != place and place not in told:
-            yield (
-                place,
-                Defect(
-                    criterion="unique",
-                    kind="same_title",
-                    severity="medium",
-                    message=f"It has the title of story {first + 1}.",
-                    suggestion="Name in the title what sets it apart.",
-                    span=Span(field="title", start=0, end=len(story.title), text=story.title),
-                ),
-            )
+            yield place, _same_title(story.title, first)
 
 
-def _uniform(parts: Sequence[Anatomy]) -> Iterator[Placed]:
-    verbs = [_plain_verb(part.want_verb) for part in parts]
-    intros = [part.benefit_intro for part in parts]
-    verb, intro = _ruling(verbs, _RULING_WANT), _ruling(intros, _RULING_BENEFIT)
-    for place, (own_verb, own_intro) in enumerate(zip(verbs, intros, strict=True)):
-        odd = [
-            f'"{own}" where the others say "{rule}"'
-            for own, rule in ((own_verb, verb), (own_intro, intro))
-            if own and own != rule
-        ]
-        if odd:
-            yield (
-                place,
-                Defect(
-                    criterion="uniform",
-                    kind="wording",
-                    severity="minor",
-                    message=f"It says {' and '.join(odd)}.",
-                    suggestion="Write all stories in one template.",
-                ),
-            )
+def _one_of_pair(reading: Reading, other: int, *, same: bool, counts: bool) -> Defect:
+    wants = "the same as" if same else "almost what"
+    return Defect(
+        criterion="unique",
+        kind="repeated" if same else "alike",
+        severity="high" if same else "medium",
+        confidence="high" if same else "medium",
+        message=f"It wants {wants} story {other + 1}{'' if same else ' wants'}.",
+        suggestion="Keep one of the two, with a want of its own; or give the want to one role.",
+        span=_want_span(reading),
+        counts=counts,
+    )
 
 
-def _plain_verb(verb: str) -> str:
-    return next((word for word in ("want", "need", "wish", "expect") if word in verb), verb)
+def _same_title(title: str, first: int) -> Defect:
+    return Defect(
+        criterion="unique",
+        kind="same_title",
+        severity="medium",
+        message=f"It has the title of story {first + 1}.",
+        suggestion="Name in the title what sets it apart.",
+        span=Span(field="title", start=0, end=len(title), text=title),
+    )
 
 
-def _ruling(values: Sequence[str], default: str) -> str:
-    """What most of those that say something say; the usual wording in a small set."""
-    counts = Counter(filter(None, values))
-    value, count = counts.most_common(1)[0] if counts else (default, 0)
-    rules = count >= _LEAST_FOR_A_RULE and 2 * count > counts.total()
-    return value if rules else default
+def _conflict_free(readings: Sequence[Reading]) -> Iterator[Placed]:
+    """Two wants that say the same, one of them negated."""
+    negated = frozenset(place for place, one in enumerate(readings) if _is_negated(one))
+    if not negated:
+        return
+    meant = [_meant(reading) for reading in readings]
+    by_stem: dict[str, list[int]] = defaultdict(list)
+    for place, stems in enumerate(meant):
+        if place not in negated:
+            for one in stems:
+                by_stem[one].append(place)
+    for place in sorted(negated):
+        for other in _near(meant[place], by_stem):
+            if _says_the_same(readings, meant, place, other):
+                first, second = sorted((place, other))
+                yield first, _opposed(readings[first], second, counts=False)
+                yield second, _opposed(readings[second], first, counts=True)
+                break
 
 
-def _conflict_free(parts: Sequence[Anatomy]) -> Iterator[Placed]:
-    """Two wants with the same words, one of them negated."""
-    by_words: dict[frozenset[str], dict[bool, int]] = defaultdict(dict)
-    for place, part in enumerate(parts):
-        words = frozenset(content_stems(part.want.text)) - _NEGATIONS
-        if len(words) < 2:
-            continue
-        said = f"{part.want_verb} {part.want.text}"
-        negated = _NEGATION.search(said) is not None
-        seen = by_words[words]
-        if (not negated) in seen:
-            yield (
-                place,
-                Defect(
-                    criterion="conflict_free",
-                    kind="opposed",
-                    severity="medium",
-                    message=f"It contradicts story {seen[not negated] + 1}.",
-                    suggestion="Say for which case each of them holds, or drop one.",
-                    span=_want_span(part.want.text, part.want.start),
-                ),
-            )
-        seen.setdefault(negated, place)
+def _near(stems: frozenset[str], by_stem: dict[str, list[int]]) -> list[int]:
+    """The first stories that share as many stems as wants that say the same."""
+    shared: Counter[int] = Counter()
+    for one in stems:
+        shared.update(by_stem[one][:_MOST_HELD_AGAINST])
+    return sorted(other for other, count in shared.items() if count >= _LEAST_COMMON)
 
 
-def _complete(parts: Sequence[Anatomy]) -> Iterator[Placed]:
+def _is_negated(reading: Reading) -> bool:
+    return reading.parts.is_negated or not _NEGATIONS.isdisjoint(reading.want_words)
+
+
+def _meant(reading: Reading) -> frozenset[str]:
+    return frozenset(content_stems(reading.want_words)) - _NEGATIONS
+
+
+def _says_the_same(
+    readings: Sequence[Reading], meant: Sequence[frozenset[str]], one: int, other: int
+) -> bool:
+    small, large = sorted((meant[one], meant[other]), key=len)
+    if small <= large:
+        return 2 * len(small) >= len(large)
+    if 2 * len(small & large) < len(large):
+        return False
+    # "trainers not to see my number" and, as a trainer, "to see the members' number".
+    whole = [meant[place] | _role_stems(readings[place]) for place in (one, other)]
+    common = len(whole[0] & whole[1])
+    return common > _LEAST_COMMON and common >= _LEAST_SHARE * len(whole[0] | whole[1])
+
+
+def _role_stems(reading: Reading) -> set[str]:
+    return set(content_stems(comparable(reading.parts.role.text).split()))
+
+
+def _opposed(reading: Reading, other: int, *, counts: bool) -> Defect:
+    return Defect(
+        criterion="conflict_free",
+        kind="opposed",
+        severity="medium",
+        confidence="medium",
+        message=f"It contradicts story {other + 1}.",
+        suggestion="Say for which case each of them holds, or drop one.",
+        span=_want_span(reading),
+        counts=counts,
+    )
+
+
+def _complete(readings: Sequence[Reading]) -> Iterator[Placed]:
     """Things that are changed or deleted, and that no story creates."""
     created: set[str] = set()
     changed: list[tuple[int, str, str]] = []
-    for place, part in enumerate(parts):
-        verb, _, rest = part.want.text.partition(" ")
+    for place, reading in enumerate(readings):
+        verb, _, rest = reading.parts.want.text.partition(" ")
         verb = verb.casefold()
         if verb in _CHANGING:
-            named = content_stems(_OBJECT_ENDS.split(rest, maxsplit=1)[0])
+            named = content_stems(comparable(_OBJECT_ENDS.split(rest, maxsplit=1)[0]).split())
             changed += [(place, verb, thing) for thing in named[-1:]]
-        if verb in _CREATING or not part.is_infinitive:
-            created.update(map(stem, comparable(part.want.text).split()))
+        if verb in _CREATING or not reading.parts.is_infinitive:
+            created.update(map(stem, reading.want_words))
     for place, verb, thing in changed:
         if thing not in created:
-            want = parts[place].want
             yield (
                 place,
                 Defect(
                     criterion="complete",
                     kind="missing_step",
                     severity="minor",
+                    confidence="low",
                     message=f"No story creates what it wants to {verb}.",
                     suggestion="Add the story that creates it, or say where it comes from.",
-                    span=_want_span(want.text, want.start),
+                    span=_want_span(readings[place]),
                 ),
             )
 
 
-def _want_span(text: str, start: int) -> Span | None:
-    return Span(field="userStory", start=start, end=start + len(text), text=text) if text else None
+def _want_span(reading: Reading) -> Span | None:
+    want = reading.parts.want
+    return part_span(want) if want.text else None

@@ -1,6 +1,7 @@
 """Text on one line, made comparable, cut into words."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 #: C0 and C1 controls (but tab and line feed), surrogates, zero-width and byte-order marks,
@@ -13,6 +14,13 @@ _PLAIN_QUOTES = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"'}
 )
 _WORDS = re.compile(r"\w+")
+#: Markdown, and how lines end: layout, which says nothing.
+_SIGNS = re.compile(r"[*`#_\t\n\r]")
+_MARKUP = re.compile(r"[*`#\t\n\r]|(?<!\w)_+|_+(?!\w)")
+#: Bytes, with a space for each that is no letter, digit or low line.
+_NO_SIGNS = bytes(
+    code if chr(code).isalnum() or code == ord("_") else 32 for code in range(128)
+) + bytes(128)
 _KEPT_STEMS = 65_536
 
 
@@ -25,9 +33,29 @@ def one_line(text: str) -> str:
     return " ".join(_UNWANTED.sub("", cleaned).translate(_PLAIN_QUOTES).split())
 
 
+def plain(text: str) -> str:
+    """With spaces for Markdown and for line ends, so that every word stands where it stood."""
+    return _MARKUP.sub(_as_spaces, text) if _SIGNS.search(text) else text
+
+
+def _as_spaces(found: re.Match[str]) -> str:
+    return " " * len(found[0])
+
+
+def lowered(text: str) -> str:
+    """In lower case, every word where it stood."""
+    lower = text.lower()
+    return lower if len(lower) == len(text) else "".join(map(_lowered_sign, text))
+
+
+def _lowered_sign(sign: str) -> str:
+    lower = sign.lower()
+    return lower if len(lower) == 1 else sign
+
+
 def comparable(text: str) -> str:
     """Words only, case folded: equal for texts that differ in case, spaces or punctuation."""
-    return " ".join(_WORDS.findall(text.casefold()))
+    return " ".join(words_in(text.casefold()))
 
 
 def has_words(text: str) -> bool:
@@ -35,9 +63,16 @@ def has_words(text: str) -> bool:
     return _WORDS.search(text) is not None
 
 
-def content_stems(text: str) -> list[str]:
-    """The stems of the words that carry meaning, in order."""
-    return [stem(word) for word in comparable(text).split() if word not in _EMPTY_WORDS]
+def words_in(low: str) -> list[str]:
+    """The words of a text in lower case, without signs."""
+    if low.isascii():  # the same, four times as fast
+        return low.encode().translate(_NO_SIGNS).decode().split()
+    return _WORDS.findall(low)
+
+
+def content_stems(words: Iterable[str]) -> list[str]:
+    """The stems of those words in lower case that carry meaning, in order."""
+    return [stem(word) for word in words if word not in EMPTY_WORDS]
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -54,6 +89,8 @@ def stem(word: str) -> str:
             word = word[: -len(ending)] + instead
             break
     word = word.removesuffix("e").replace("our", "or")
+    if len(word) > 3 and word[-1] == word[-2]:  # capped and cap
+        word = word[:-1]
     return f"{word[:-1]}z" if word.endswith("is") and len(word) > 5 else word
 
 
@@ -67,9 +104,12 @@ _ENDINGS = (
     ("us", "us"),
     ("s", ""),
 )
-_EMPTY_WORDS = word_set(
+#: Words that carry no meaning of their own.
+EMPTY_WORDS = word_set(
     "a able ability all an and are as at be been being but by can could do does each every for "
     "from has have having i if in into is it its like me my need of on or our so some that the "
     "their them then there these they this those to up want was we were when which while who "
     "will with within would you your"
 )
+#: Whether a word is one of them.
+is_empty_word = EMPTY_WORDS.__contains__

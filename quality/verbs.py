@@ -1,85 +1,60 @@
-"""Words of user stories, sorted as the rules look them up."""
+"""Pairs of verbs that are one act, and words around conjunctions; which words are verbs,
+`quality.lexicon` knows."""
 
 from quality.text import word_set
 
-#: Verbs that are hardly ever nouns in a story.
-PLAIN_VERBS = word_set(
-    "accept activate add adjust administer administrate aggregate allow annotate apply approve "
-    "archive arrange ask assess assign associate attach authenticate authorise authorize avoid "
-    "become begin borrow browse build buy calculate cancel categorise categorize choose "
-    "classify clean collect combine compare compile compute conduct configure confirm connect "
-    "continue contribute convert create customise customize deactivate decide decline define "
-    "delete deliver deploy derive describe deselect designate determine develop disable "
-    "discover dismiss distinguish distribute divide edit embed enable enrol enroll ensure "
-    "enter evaluate examine execute explain explore expose extend extract fetch find follow "
-    "generate get give hide identify implement improve include inform insert inspect install "
-    "integrate invite join keep learn leave lend let load locate login maintain make manage "
-    "merge migrate moderate modify navigate notify obtain operationalize organise organize "
-    "overwrite pay perform personalise personalize pick pin prepare prepopulate preserve "
-    "prevent prioritise prioritize produce promote protect prove provide publish put rate read "
-    "rearrange receive recognise recognize recommend reconfigure recover redact redesign "
-    "refuse regenerate register reject reload remove rename renew reopen repeat replace "
-    "replicate reply resend reserve resolve respond restore restrict retrieve reuse revert "
-    "revoke rotate save see select send share simulate specify store submit subscribe suggest "
-    "suspend synchronise synchronize take tell terminate trigger undelete undo uninstall "
-    "unlink unpublish unsubscribe utilise utilize validate verify visualise visualize write"
-)
-#: Verbs that are nouns as often: only what stands around them tells.
-NOUN_VERBS = word_set(
-    "access address alias back block book change check clear comment complete contact copy "
-    "correct date delegate design display document download draft drag duplicate email export "
-    "file filter format forward group handle highlight import index interact issue label "
-    "launch limit link list lock log mark measure monitor move note open order package plan "
-    "post present preview print process purchase push query record refresh report request "
-    "reset result review run scan schedule score scroll search sell set show sign sort split "
-    "start stop stream support tag test track train transfer translate update upgrade upload "
-    "use view visit vote"
-)
-VERBS = PLAIN_VERBS | NOUN_VERBS
 
-#: Participles that do not end in -ed.
-IRREGULAR_PARTICIPLES = word_set(
-    "built chosen done found given hidden kept known made paid put read run seen sent set "
-    "shown sold split stored taken told written"
+def _pairs(text: str) -> frozenset[frozenset[str]]:
+    return frozenset(frozenset(pair.split("/")) for pair in text.split())
+
+
+#: Said as one word for one act, if nothing stands between them but the conjunction.
+SET_PHRASES = _pairs(
+    "bring/buy click/collect come/see compare/contrast copy/paste cut/paste drag/drop "
+    "find/replace give/take go/see hide/seek look/feel look/see meet/greet mix/match park/ride "
+    "pay/display pick/choose pick/mix read/understand plug/play point/click search/replace "
+    "search/rescue show/tell sit/wait stop/go tap/go track/trace wait/see wear/tear wine/dine"
 )
-#: What an object begins with.
-DETERMINERS = word_set(
-    "a an all another any both each either every existing her him his it its many me more "
-    "multiple my new no one other others our own several some specific that the their them "
-    "these this those two three us which your"
+#: "try and find" is one act, whatever the second is.
+LIGHT_VERBS = frozenset({"come", "go", "try"})
+#: The two sides of one switch or of one decision.
+SWITCHES = _pairs(
+    "accept/decline accept/deny accept/refuse accept/reject activate/deactivate "
+    "activate/disable agree/disagree allow/block allow/deny allow/disallow allow/forbid "
+    "allow/prohibit allow/refuse approve/decline approve/deny approve/disapprove approve/refuse "
+    "approve/reject arm/disarm collapse/expand confirm/decline confirm/deny confirm/refuse "
+    "confirm/reject connect/disconnect decrease/increase dim/brighten disable/enable "
+    "dislike/like fold/unfold grant/deny grant/refuse grant/revoke grant/withdraw "
+    "indent/outdent hide/show hide/reveal hide/unhide lower/raise minimise/maximise "
+    "minimize/maximize open/close open/shut pass/fail pause/resume pause/continue pause/restart "
+    "permit/forbid permit/deny play/pause play/stop start/stop start/end begin/end begin/stop "
+    "start/pause switch/unswitch turn/unturn upvote/downvote on/off in/out up/down"
 )
+#: A verb and the same with one of these before it are a switch too: lock/unlock.
+UNDOING = ("un", "de", "dis")
+
 #: What may stand between a conjunction and its verb.
 FILLERS = word_set(
-    "also automatically directly easily either even if immediately later manually only "
-    "optionally possibly quickly then thereby thus"
+    "afterwards again also afterward either even finally first immediately instead just later "
+    "maybe next only perhaps still subsequently then thereafter thereby therefore thus too"
 )
-#: Behind these another clause begins, whose verbs are not the role's.
-CONDITIONS = word_set(
-    "after although because before if once since though unless until when whenever while"
+#: Behind these comes an act, not a thing.
+SEQUENCE = word_set("afterwards afterward finally later next subsequently then thereafter thereby")
+#: In the dictionary they are verbs as well; behind a conjunction hardly ever.
+NEVER_ACTS = word_set(
+    "but can down even in like may might must near off on out over so still then up well will"
 )
-SUBORDINATORS = CONDITIONS | word_set("how that what where whether which who whom whose why")
-#: Wanting to know two facts is one want.
-KNOWING_VERBS = word_set(
-    "know learn see understand determine decide check find discover identify ensure"
+#: Verbs that start, and whose gerund is what is wanted.
+ASPECT_VERBS = word_set(
+    "avoid begin consider continue enjoy finish keep practise practice start stop"
 )
-#: Two verbs that are one act.
-ONE_ACT = frozenset(
-    {
-        ("drag", "drop"),
-        ("copy", "paste"),
-        ("cut", "paste"),
-        ("find", "replace"),
-        ("log", "out"),
-        ("sign", "out"),
-        ("plug", "play"),
-        ("go", "see"),
-        ("come", "see"),
-        ("try", "see"),
-    }
-)
-#: Too coarse to plan, when hardly more is said than these and an object.
-COARSE_VERBS = word_set(
-    "manage administer administrate conduct coordinate handle maintain organise organize "
-    "oversee perform prepare satisfy support integrate"
-)
-COARSE_NOUNS = word_set("integration platform portal solution system suite ecosystem client")
+#: Verbs that have something done.
+CAUSING_VERBS = word_set("get have see")
+
+
+def is_switch(one: str, other: str) -> bool:
+    """Whether two verbs are the sides of one switch or decision."""
+    if frozenset({one, other}) in SWITCHES:
+        return True
+    short, long = sorted((one, other), key=len)
+    return any(long in (f"{prefix}{short}", f"{prefix}-{short}") for prefix in UNDOING)

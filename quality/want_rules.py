@@ -1,113 +1,145 @@
 """Rules about the want: estimatable, problem-oriented, unambiguous; atomic has its own module."""
 
-import re
 from collections.abc import Iterator, Sequence
 
-from quality.anatomy import Anatomy
-from quality.atomic_rule import Word, atomic_defects, words_of
-from quality.defects import Defect, story_span
-from quality.verbs import COARSE_NOUNS, COARSE_VERBS, VERBS
+from quality.defects import Defect, Span, story_span
+from quality.reading import Reading
+from quality.terms import (
+    COARSE_VERBS,
+    NAMED,
+    OWN,
+    SOLUTION,
+    VAGUE,
+    WHOLE,
+    WHOLE_PRODUCTS,
+    WHOLE_VERBS,
+    Terms,
+)
+from quality.text import word_set
 
-#: A want of a coarse verb with more words than this says enough to be planned.
+#: A want with more words than this says enough to be planned.
 _COARSE_MOST_WORDS = 9
-
-#: Words and phrases that everybody understands in another way. "clear" and "correct" are verbs
-#: as well, so they count only before a noun that they describe.
-VAGUE = re.compile(
-    r"\b(?:accurate(?:ly)?|adequate(?:ly)?|appropriate(?:ly)?|arbitrar(?:y|ily)|as (?:fast|soon|"
-    r"much|many|easily|quickly) as possible|better|clearly|clear (?=and|citation|error|instructions"
-    r"|message|overview|picture|understanding|way)|correctly|correct (?=and|data|format|information"
-    r"|manner|value|way)|easily|easier|easy|effective(?:ly)?|efficient(?:ly)?|enough|etc|"
-    r"fast(?:er)?|flexible|friendly|good|great|helpful|if (?:needed|possible)|"
-    r"as needed|in (?:a timely manner|minutes|seconds|some way)|intuitive(?:ly)?|"
-    r"maybe|meaningful|minimal|modern|nice(?:ly)?|optimal(?:ly)?|perhaps|possibly|pretty|proper(?:ly)?|quick(?:ly|er)?|reasonabl[ey]|relevant|"
-    r"robust|seamless(?:ly)?|sensible|simple|simply|smooth(?:ly)?|sufficient(?:ly)?|suitable|"
-    r"timely|useful|user-friendly|well-?\s?(?:documented|designed|organi[sz]ed|supported)|"
-    r"(?:a|wide) variety of|a (?:wide )?range of|various)\b(?!-)",
-    re.IGNORECASE,
-)
-_SOLUTION = re.compile(
-    r"\b(?:back-?end|front-?end|buttons?|check-?box(?:es)?|radio buttons?|drop-?downs?|pop-?ups?|"
-    r"combo box(?:es)?|text box(?:es)?|sidebar|toolbar|scrollbar|wizard|modal|tooltips?|iframe|"
-    r"(?:online|web) form|click(?:s|ing)?(?: on)?|command line|cach(?:e|ed|ing)|enums?|jquery|css|"
-    r"via (?:a |the )?(?:api|cli|rest|sql)|database ind(?:ex|ices|exes)|be indexed|javascript|"
-    r"stored procedures?|web ?sockets?|cron ?jobs?|micro-?services?|checksums?|"
-    r"(?:on|at|in) the (?:first|second|third|same|top|left|right)(?: hand)?(?: side)?(?: of the)? "
-    r"(?:page|corner|screen|menu|tab))\b",
-    re.IGNORECASE,
-)
+#: Whoever says which, says what of it.
+_PRECISE = word_set("how what when where which who whom whose why")
+_INDEFINITE = word_set("a an another new our some")
+_ALL = {("all", "there"), ("all", "i"), ("all", "that")}
+_MAKING = word_set("build create get have")
+_ENDS_NOUN = word_set("for that which with")
+_CONTINUES_NOUN = word_set("about as at by from in into of on over to via where")
 
 
-def want_defects(text: str, parts: Anatomy) -> Iterator[Defect]:
-    """What is wrong with the want of an English story that has one."""
-    words = words_of(parts.want)
-    yield from atomic_defects(text, words, parts)
-    yield from _estimatable(text, words)
-    yield from _problem_oriented(text, parts)
-    yield from _unambiguous(text, parts)
-
-
-def _estimatable(text: str, words: Sequence[Word]) -> Iterator[Defect]:
-    texts = [word.text for word in words if word.text[0].isalnum()]
-    if not texts:
-        return
-    lead = next((i for i, word in enumerate(texts) if not word.endswith("ly")), 0)
-    short = len(texts) - lead <= _COARSE_MOST_WORDS
-    at = None
-    if texts[lead] in COARSE_VERBS and short:
-        at = lead
-    elif short:
-        at = _coarse_noun(texts)
-    if at is None:
-        return
-    word = next(w for w in words if w.text == texts[at])
-    yield Defect(
+def estimatable(reading: Reading) -> Defect | None:
+    """Whether the want is small enough to be planned."""
+    coarse = _coarse(reading.want_words)
+    if not coarse:
+        return None
+    return Defect(
         criterion="estimatable",
         kind="coarse",
         severity="medium",
-        message=f'"{word.text}" is too coarse to estimate.',
+        confidence="medium",
+        message=f'"{coarse}" is too coarse to estimate.',
         suggestion="Say which single step the role does, or split the story by steps.",
-        span=story_span(text, word.start, word.end),
+        span=_where(reading, coarse),
     )
 
 
-def _coarse_noun(texts: Sequence[str]) -> int | None:
-    """The place of a coarse noun that is the object itself: "have a billing system"."""
-    start = 1 if texts[0] in {"have", "get", "create", "build"} else 0
-    if start == 0 and texts[0] in VERBS:
+def problem_oriented(reading: Reading, given: Sequence[str]) -> Defect | None:
+    """Whether the want leaves open how it is built.
+
+    Args:
+        given: texts from which the story was written; what they name is no solution of its own.
+    """
+    span = _solution(reading, given)
+    if span is None:
         return None
-    for at in range(start, len(texts)):
-        if texts[at] in {"of", "for", "in", "on", "to", "from", "that", "which", "by"}:
-            return None
-        following = texts[at + 1] if at + 1 < len(texts) else ""
-        if texts[at] in COARSE_NOUNS and following in {"", "with", "that", "for"}:
-            return at
+    return Defect(
+        criterion="problem_oriented",
+        kind="solution",
+        severity="minor",
+        confidence="medium",
+        message=f'"{span.text}" tells how it is built.',
+        suggestion="Say what the role achieves; technology belongs into the technical notes.",
+        span=span,
+    )
+
+
+def unambiguous(reading: Reading) -> Defect | None:
+    """Whether a test can settle each word of the want."""
+    span = next(_found(reading, VAGUE), None)
+    if span is None:
+        return None
+    return Defect(
+        criterion="unambiguous",
+        kind="vague",
+        severity="medium",
+        message=f'"{span.text}" means something else to everybody.',
+        suggestion="Say how many, how long or which; or move it to a criterion with a figure.",
+        span=span,
+    )
+
+
+def _found(reading: Reading, terms: Terms) -> Iterator[Span]:
+    if terms.words.isdisjoint(reading.want_words):
+        return
+    want = reading.parts.want
+    for found in terms.pattern.finditer(reading.low, want.start, want.end):
+        yield story_span(reading.text, *found.span())
+
+
+def _solution(reading: Reading, given: Sequence[str]) -> Span | None:
+    for span in _found(reading, SOLUTION):
+        if not _is_given(span, given):
+            return span
+    for span in _found(reading, NAMED):
+        if not _is_given(span, given) and not OWN.search(reading.low[: span.start][-30:]):
+            return span
     return None
 
 
-def _problem_oriented(text: str, parts: Anatomy) -> Iterator[Defect]:
-    found = _SOLUTION.search(text, parts.want.start, parts.want.end)
-    if found:
-        span = story_span(text, found.start(), found.end())
-        yield Defect(
-            criterion="problem_oriented",
-            kind="solution",
-            severity="minor",
-            message=f'"{span.text}" tells how it is built.',
-            suggestion="Say what the role achieves; technology belongs into the technical notes.",
-            span=span,
-        )
+def _is_given(span: Span, given: Sequence[str]) -> bool:
+    return any(span.text.casefold() in text.casefold() for text in given)
 
 
-def _unambiguous(text: str, parts: Anatomy) -> Iterator[Defect]:
-    for found in VAGUE.finditer(text, parts.want.start, parts.want.end):
-        span = story_span(text, found.start(), found.end())
-        yield Defect(
-            criterion="unambiguous",
-            kind="vague",
-            severity="medium",
-            message=f'"{span.text}" means something else to everybody.',
-            suggestion="Say how many, how long or which; or move it to a criterion with a figure.",
-            span=span,
-        )
-        return
+def _where(reading: Reading, word: str) -> Span:
+    want = reading.parts.want
+    start = reading.low.find(word, want.start, want.end)
+    return story_span(reading.text, start, start + len(word))
+
+
+def _coarse(words: Sequence[str]) -> str:
+    """The word that makes a want coarse; empty where it can be planned."""
+    lead = 0
+    while lead < len(words) - 1 and words[lead].endswith("ly"):
+        lead += 1
+    words = words[lead:]
+    if not words or len(words) > _COARSE_MOST_WORDS or not _PRECISE.isdisjoint(words):
+        return ""
+    verb = words[0]
+    if verb in COARSE_VERBS:
+        return verb
+    if tuple(words[:2]) in _ALL:
+        return verb
+    if verb in WHOLE_VERBS and WHOLE.match(" ".join(words[1:])):
+        return verb
+    if verb in {"everything", "the"} and WHOLE.match(" ".join(words)):
+        return words[min(len(words), 2) - 1] if verb == "the" else verb
+    return _whole_product(words)
+
+
+def _whole_product(words: Sequence[str]) -> str:
+    """A product that is the object itself: "a marketplace for", "have a billing system"."""
+    start = 1 if words[0] in _MAKING and len(words) > 1 else 0
+    plain = words[start] not in _INDEFINITE
+    if (
+        plain
+        and (start == 0 or words[start] in {"my", "the"})
+        and words[start] not in WHOLE_PRODUCTS
+    ):
+        return ""
+    for word, after in zip(words[start:], [*words[start + 1 :], ""], strict=True):
+        if word in _CONTINUES_NOUN:
+            return ""
+        if word in WHOLE_PRODUCTS and (not after or after in _ENDS_NOUN):
+            return word
+    return ""

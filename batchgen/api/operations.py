@@ -27,6 +27,11 @@ from batchgen.errors import BatchgenError, IdempotencyConflict, PayloadTooLarge,
 MAX_JSON_BYTES = 2_000_000
 MAX_JSON_VALUES = 50_000
 
+_LIMIT_SAID = (
+    "Rows of a page at most. One that gets longer than about 1 MB ends before its last rows; "
+    "`page.next` goes on with them."
+)
+
 M = TypeVar("M", bound=Model)
 _View = TypeVar("_View", bound=Callable[..., Any])
 
@@ -36,7 +41,7 @@ def page_parameters(default: int = DEFAULT_LIMIT) -> tuple[OpenApiParameter, ...
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": default}
     cursor = "`page.next` or `page.previous` of an earlier answer."
     return (
-        OpenApiParameter("limit", limit, description="Rows of a page."),
+        OpenApiParameter("limit", limit, description=_LIMIT_SAID),
         OpenApiParameter("cursor", description=cursor),
     )
 

@@ -6,20 +6,27 @@ import binascii
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any, TypeVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Func, IntegerField, JSONField, Model, Q, QuerySet, TextField
 from django.http import QueryDict
 
 from batchgen.errors import ValidationFailed
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+#: Of a page's rows, about. The first is there whatever it has; a page that has more rows than fit
+#: ends before them. Two hundred answers that nobody reads are in memory at once.
+PAGE_BYTES = 1_000_000
 #: The parameters of every list.
 PAGE_NAMES = frozenset({"limit", "cursor"})
 #: What reading a cursor that batchgen did not write comes to.
 _ODD = (binascii.Error, ValueError, TypeError, RecursionError, OverflowError, ValidationError)
+#: Fields without a length that is known.
+_LONG = (TextField, JSONField, ArrayField)
 _BAD_CURSOR = "Take the cursor from `page.next` or `page.previous` of an earlier answer."
 
 M = TypeVar("M", bound=Model)
@@ -30,7 +37,8 @@ _Cursor = tuple[bool, list[Any]]
 def page_of(
     rows: "QuerySet[M]", *, keys: tuple[str, ...], query: QueryDict
 ) -> tuple[list[M], dict[str, str | None]]:
-    """One page of `rows`, and `{next, previous}`: the cursors of its neighbours or None.
+    """One page of `rows`, and `{next, previous}`: the cursors of its neighbours or None. It has
+    fewer rows than asked for where more would be too long.
 
     Args:
         keys: fields of the rows' own table, unique together, all with or all without `-`;
@@ -48,6 +56,7 @@ def page_of(
     if cursor is not None:
         rows = rows.filter(_beyond(names, cursor[1], "lt" if descending else "gt"))
     ordered = rows.order_by(*(f"-{name}" if descending else name for name in names))
+    limit = fitting(ordered, limit)
     found = list(ordered[: limit + 1])
     more, found = len(found) > limit, found[:limit]
     if back:
@@ -58,6 +67,34 @@ def page_of(
         "next": _written(found[-1], names, back=False) if has_next else None,
         "previous": _written(found[0], names, back=True) if has_previous else None,
     }
+
+
+def fitting(ordered: "QuerySet[M]", limit: int) -> int:
+    """How many of the first rows a page takes: `limit`, or those of PAGE_BYTES; one at least.
+
+    PostgreSQL measures them, so that what does not fit is never read.
+
+    Args:
+        ordered: by columns of the rows' own table.
+    """
+    fields = ordered.model._meta.concrete_fields
+    if limit == 1 or not any(isinstance(field, _LONG) for field in fields):
+        return limit
+    page = ordered.model._base_manager.filter(pk__in=ordered.values("pk")[:limit])
+    sizes = page.order_by(*ordered.query.order_by).values_list(_RowBytes(), flat=True)
+    fit = sum(total <= PAGE_BYTES for total in accumulate(sizes))
+    return limit if fit == len(sizes) else max(1, fit)
+
+
+class _RowBytes(Func):
+    """Of the whole row as text: about what it has in an answer."""
+
+    template = "octet_length(%(table)s::text)"
+    output_field = IntegerField()
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, Any]:  # type: ignore[override]  # the stubs name what nobody passes
+        table = compiler.quote_name_unless_alias(compiler.query.get_initial_alias())
+        return super().as_sql(compiler, connection, table=table, **extra)
 
 
 def keys_of(order: str, columns: Mapping[str, str]) -> tuple[str, str]:

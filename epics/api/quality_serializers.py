@@ -21,6 +21,7 @@ class DefectOutput(serializers.Serializer[Any]):
     criterion = serializers.CharField()
     kind = serializers.CharField()
     severity = serializers.ChoiceField(["high", "medium", "minor"])
+    confidence = serializers.CharField(help_text="How sure the finding is: high, medium or low.")
     message = serializers.CharField(help_text="What is wrong.")
     suggestion = serializers.CharField(help_text="What to do.")
     field = serializers.CharField(
@@ -84,7 +85,9 @@ class LintOutput(serializers.Serializer[Any]):
     )
     score = serializers.IntegerField(help_text="The mean.")
     bar = serializers.IntegerField(help_text="What a run's story set must score.")
-    passes = serializers.BooleanField(help_text="At the bar, and no defect of high severity.")
+    passes = serializers.BooleanField(
+        help_text="At the bar, and no defect of high severity and high confidence."
+    )
     severities = SeveritiesOutput()
     stories = LintedStoryOutput(many=True)
 

@@ -31,6 +31,7 @@ from epics.files.document_fields import (
     Text,
     Title,
     few,
+    shared,
 )
 
 #: Nobody wants to know how many more there are.
@@ -71,14 +72,17 @@ class BacklogCard(_Part):
     persona: OptionalName = ""
     statement: OptionalText = ""
     problem: Text | None = None
-    systems: Annotated[list[Name], few()] = []
+    systems: Annotated[list[Name], few()] = shared([])
 
 
 class BacklogQuality(_Part):
     """What the quality check found in a story."""
 
     score: Score | None = None
-    defects: Annotated[list[Defect], few()] = []
+    defects: Annotated[list[Defect], few()] = shared([])
+
+
+_NO_QUALITY = BacklogQuality()
 
 
 class BacklogStory(_Part):
@@ -88,11 +92,11 @@ class BacklogStory(_Part):
     title: Title
     user_story: FilledText
     persona: OptionalName = ""
-    acceptance_criteria: Criteria = []
+    acceptance_criteria: Criteria = shared([])
     technical_notes: Text | None = None
     priority: Grade = ""
     effort: Grade = ""
-    quality: BacklogQuality = BacklogQuality()
+    quality: BacklogQuality = shared(_NO_QUALITY)
     #: When a person last changed it; runs keep such stories.
     edited_at: EditedAt = None
 
@@ -105,13 +109,15 @@ class BacklogEpic(_Part):
     theme: OptionalName = ""
     description: OptionalText = ""
     business_value: OptionalText = ""
-    acceptance_criteria: Criteria = []
-    dependencies: Annotated[list[Code], few()] = []
+    acceptance_criteria: Criteria = shared([])
+    dependencies: Annotated[list[Code], few()] = shared([])
     effort: OptionalCode = ""
     impact: OptionalCode = ""
     priority: Priority | None = None
-    cards: Annotated[list[Code], few(bounds.MAX_CARDS)] = []
-    stories: Annotated[list[BacklogStory], Field(max_length=bounds.MAX_STORIES_OF_EPIC)] = []
+    cards: Annotated[list[Code], few(bounds.MAX_CARDS)] = shared([])
+    stories: Annotated[list[BacklogStory], Field(max_length=bounds.MAX_STORIES_OF_EPIC)] = shared(
+        []
+    )
     stories_outdated: bool = False
 
 

@@ -1,14 +1,17 @@
 """Import of a backlog, all or nothing."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import AutoField, Field, Model
+from django.db.models import AutoField, JSONField, Model
 from psycopg import sql
 
-from epics.files.backlog_document import Backlog, BacklogEpic, BacklogStory, backlog_parse
+from batchgen.db.ids import new_id
+from epics.files.backlog_document import Backlog, BacklogStory, backlog_parse
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.quotas import projects_check
 from epics.writes import project_insert
@@ -39,68 +42,67 @@ def _project(backlog: Backlog, user: User) -> Project:
     return project_insert(user=user, fields={**fields, "source": backlog.source})
 
 
-def _cards(backlog: Backlog, project: Project) -> dict[str, Card]:
-    cards = [
-        Card(project=project, order=order, **card.model_dump())
+def _cards(backlog: Backlog, project: Project) -> dict[str, UUID]:
+    """The new cards' ids by their codes."""
+    ids = {card.code: new_id() for card in backlog.cards}
+    rows = (
+        {**vars(card), "id": ids[card.code], "project_id": project.pk, "order": order}
         for order, card in enumerate(backlog.cards)
-    ]
-    _insert(Card, cards)
-    return {card.code: card for card in cards}
+    )
+    _insert(Card, rows)
+    return ids
 
 
-def _epics(backlog: Backlog, project: Project, cards: dict[str, Card]) -> None:
-    epics = [_epic(project, order, epic) for order, epic in enumerate(backlog.epics)]
-    _insert(Epic, epics)
-    pairs = list(zip(epics, backlog.epics, strict=True))
-    places = [
-        EpicCard(epic=epic, card=cards[code], order=order)
-        for epic, given in pairs
-        for order, code in enumerate(given.cards)
-    ]
+def _epics(backlog: Backlog, project: Project, cards: dict[str, UUID]) -> None:
+    epics = [(new_id(), epic) for epic in backlog.epics]
+    rows = (
+        {**vars(epic), "id": pk, "project_id": project.pk, "order": order}
+        for order, (pk, epic) in enumerate(epics)
+    )
+    _insert(Epic, rows)
+    places = (
+        {"epic_id": pk, "card_id": cards[code], "order": order}
+        for pk, epic in epics
+        for order, code in enumerate(epic.cards)
+    )
     _insert(EpicCard, places)
-    stories = [
-        _story(epic, order, story)
-        for epic, given in pairs
-        for order, story in enumerate(given.stories)
-    ]
+    stories = (
+        {"epic_id": pk, "project_id": project.pk, "order": order, **_story(story)}
+        for pk, epic in epics
+        for order, story in enumerate(epic.stories)
+    )
     _insert(Story, stories)
 
 
-def _epic(project: Project, order: int, epic: BacklogEpic) -> Epic:
-    fields = epic.model_dump(exclude={"cards", "stories"})
-    return Epic(project=project, order=order, **fields)
-
-
-def _story(epic: Epic, order: int, story: BacklogStory) -> Story:
-    fields = story.model_dump(exclude={"quality"})
+def _story(story: BacklogStory) -> dict[str, Any]:
     quality = story.quality
-    return Story(
-        epic=epic,
-        project_id=epic.project_id,
-        order=order,
-        quality_score=quality.score,
-        defects=quality.defects,
-        **fields,
-    )
+    return {
+        **vars(story),
+        "id": new_id(),
+        "quality_score": quality.score,
+        "defects": quality.defects,
+    }
 
 
-def _insert(model: type[Model], rows: Iterable[Model]) -> None:
-    """COPY the rows in. Measured: a third of bulk_create's time for cards, whose lists keep
-    Django from its own fast way."""
-    fields = [
-        field
+def _insert(model: type[Model], rows: Iterable[Mapping[str, Any]]) -> None:
+    """COPY the rows in, {column: value} each; what a row lacks is as the model has it by default,
+    and what the table has no column for is left out.
+
+    Without the model's objects, which took two thirds of an import's time and half of its memory.
+    """
+    fields = {
+        str(field.column): field
         for field in model._meta.concrete_fields
         if not isinstance(field, AutoField) and not field.has_db_default()
-    ]
-    columns = [sql.Identifier(str(field.column)) for field in fields]
+    }
+    usual = {column: field.get_default() for column, field in fields.items()}
+    documents = [column for column, field in fields.items() if isinstance(field, JSONField)]
     command = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
         table=sql.Identifier(model._meta.db_table),
-        columns=sql.SQL(", ").join(columns),
+        columns=sql.SQL(", ").join(map(sql.Identifier, fields)),
     )
     with connection.cursor() as cursor, cursor.copy(command) as copy:
         for row in rows:
-            copy.write_row([_column(field, row) for field in fields])
-
-
-def _column(field: "Field[Any, Any]", row: Model) -> Any:
-    return field.get_db_prep_save(field.pre_save(row, add=True), connection)
+            values = {**usual, **row}
+            values |= {column: json.dumps(values[column]) for column in documents}
+            copy.write_row([values[column] for column in fields])

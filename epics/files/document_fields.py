@@ -4,7 +4,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 
 from batchgen.api.inputs import is_moment, whole
 from epics import bounds
@@ -70,6 +70,13 @@ def _limited(chars: int, *, lines: bool = False, filled: bool = False) -> Any:
 def few(most: int = bounds.LIST_ENTRIES) -> Any:
     """What a list inside of a card, epic or story is annotated with; its first problem is told."""
     return Field(max_length=most, fail_fast=True)
+
+
+def shared(default: "list[Any] | BaseModel") -> Any:
+    """A field's default that all share, and nobody changes. Pydantic's own way copies it, deep, for
+    each row, which took a third of an import's validation."""
+    said = default.model_dump() if isinstance(default, BaseModel) else default
+    return Field(default_factory=lambda: default, json_schema_extra={"default": said})
 
 
 _Filled = AfterValidator(_filled)

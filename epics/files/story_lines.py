@@ -4,6 +4,15 @@ import re
 from dataclasses import dataclass, field
 
 from quality.defects import StoryText
+from quality.openings import (
+    has_benefit,
+    has_role,
+    has_want,
+    opens_benefit,
+    opens_role,
+    opens_want,
+)
+from quality.text import lowered
 
 #: Word and web pages leave U+2028 where a line was broken within a paragraph.
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
@@ -14,11 +23,6 @@ _MARKER = re.compile(
     r"|[A-Za-z]{1,10}[- ]?\d{1,6}\s?[:.)]\s+)"
 )
 _HEADING = re.compile(r"#{1,6}\s|[=-]{3,}$")
-_ROLE = re.compile(r"as\b", re.IGNORECASE)
-_ROLE_ANYWHERE = re.compile(r"\bas (?:an?|the)\b", re.IGNORECASE)
-_BENEFIT = re.compile(r"(?:in order to|so that|so)\b", re.IGNORECASE)
-_BENEFIT_ANYWHERE = re.compile(r"\b(?:in order to|so that)\b", re.IGNORECASE)
-_WANT = re.compile(r"\bI\b")
 
 
 @dataclass(slots=True)
@@ -40,9 +44,10 @@ class _Block:
 
     def add(self, said: str) -> None:
         self.parts.append(said)
-        self.role = self.role or bool(_ROLE_ANYWHERE.search(said))
-        self.want = self.want or bool(_WANT.search(said))
-        self.benefit = self.benefit or bool(_BENEFIT_ANYWHERE.search(said))
+        low = lowered(said)
+        self.role = self.role or has_role(low)
+        self.want = self.want or has_want(low)
+        self.benefit = self.benefit or has_benefit(low)
 
 
 def stories_of(text: str) -> list[tuple[int, StoryText]]:
@@ -86,27 +91,27 @@ def _take(blocks: list[_Block], number: int, line: str) -> None:
         last.add(said)
     else:
         begins = bool(marker) or _opens(said)
-        block = _Block(line=number, indent=indent, begins=begins, role_last=_benefit_first(said))
+        block = _Block(
+            line=number, indent=indent, begins=begins, role_last=opens_benefit(lowered(said))
+        )
         block.add(said)
         blocks.append(block)
 
 
 def _opens(said: str) -> bool:
-    return bool(_ROLE.match(said)) or _benefit_first(said)
-
-
-def _benefit_first(said: str) -> bool:
-    return bool(_BENEFIT.match(said))
+    low = lowered(said)
+    return opens_role(low) or opens_benefit(low)
 
 
 def _goes_on(last: _Block, said: str, indent: int) -> bool:
     """Whether a line without a bullet belongs to the story before it."""
-    if _ROLE.match(said):
+    low = lowered(said)
+    if opens_role(low):
         return last.role_last and not last.role
-    if _benefit_first(said):
+    if opens_benefit(low):
         return not last.benefit
     if not last.begins:
         return said[0].islower() and last.parts[-1].endswith(",")
-    if _WANT.match(said):
+    if opens_want(low):
         return not last.want
     return said[0].islower() or indent > last.indent

@@ -34,7 +34,7 @@ class Report:
     """The result of linting stories together; `results` are in their order.
 
     `passes` says what the pipeline would say: the mean score is at least the bar, and no defect
-    is of high severity.
+    is of high severity and high confidence.
     """
 
     stories: tuple[StoryText, ...]
@@ -55,9 +55,14 @@ class Report:
         return Counter(defect.severity for result in self.results for defect in result.defects)
 
     @property
+    def grave(self) -> int:
+        """How many defects are of high severity and high confidence."""
+        return sum(defect.is_grave for result in self.results for defect in result.defects)
+
+    @property
     def passes(self) -> bool:
         """Whether nobody needs to write these stories again."""
-        return self.score >= self.bar and not self.severities["high"]
+        return self.score >= self.bar and not self.grave
 
     def as_json(self) -> dict[str, Any]:
         """As the API has it."""

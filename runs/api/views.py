@@ -18,7 +18,7 @@ from batchgen.api.operations import (
     valid,
 )
 from batchgen.api.output import shown, shown_all
-from batchgen.api.paging import MAX_LIMIT, keys_of, page_of
+from batchgen.api.paging import MAX_LIMIT, fitting, keys_of, page_of
 from batchgen.errors import InvalidTransition, QuotaReached, VersionConflict
 from epics.access import Role
 from runs.api.item_output import ProgressOutput, RunEpicOutput
@@ -172,7 +172,9 @@ class RunLogsView(APIView):
         run = selectors.run_for(user=request.user, run_id=run_id)
         query = query_of(request, LogQuery)
         after, limit = query.get("cursor", query.get("after", 0)), query["limit"]
-        lines = list(log_after(run_id=run.pk, seq=after, limit=limit + 1))
+        rows = log_after(run_id=run.pk, seq=after, limit=limit + 1)
+        limit = fitting(rows, limit)
+        lines = list(rows[: limit + 1])
         more, lines = len(lines) > limit, lines[:limit]
         page = {"next": str(lines[-1].seq) if more else None, "previous": None}
         return PageResponse(shown_all(RunLogOutput, lines), page)

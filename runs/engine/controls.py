@@ -88,7 +88,7 @@ def run_change(
                 raise VersionConflict
             _refuse(run, "changed")
         wanted = min(max_concurrency or 0, run.total_items)
-        lanes_check(run, more=wanted - run.lanes.count())
+        lanes_check(run, more=wanted - run.lanes.count(), actor=user)
         lanes_provide(run=run, most=wanted)
         before: dict[str, object] = {}
         if max_concurrency is not None:

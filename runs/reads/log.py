@@ -1,6 +1,5 @@
 """Reads of a run's log, in commit order."""
 
-from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -13,7 +12,7 @@ from runs.models import RunLog
 _LOCK_SPACE = 7101
 
 
-def log_after(*, run_id: UUID, seq: int, limit: int) -> Iterable[RunLog]:
+def log_after(*, run_id: UUID, seq: int, limit: int) -> "QuerySet[RunLog]":
     """The run's lines after `seq`, oldest first; a later call never finds one in between."""
     log_number(run_id=run_id)
     return log_numbered(run_id=run_id, seq=seq, limit=limit)

@@ -869,6 +869,13 @@ LIMITER = (
         f"{LANES}test_a_lane_without_a_free_epic_takes_one_whose_message_nobody_reads",
     ),
     _mutant(
+        "pages: one of long rows ends early",
+        "batchgen/api/paging.py",
+        "    limit = fitting(ordered, limit)\n",
+        "",
+        "tests/integration/api/test_long_pages.py::test_pages_of_long_rows_there_and_back",
+    ),
+    _mutant(
         "turns: one client leaves places",
         "batchgen/web/turns.py",
         " and self._at_work[client] < self._most_of_one",
@@ -892,6 +899,13 @@ LIMITER = (
         "test_requests_of_one_user_leave_places_for_others_also_when_their_clients_hang_up",
     ),
     _mutant(
+        "quotas: two users are held in the order of their ids",
+        "runs/engine/quotas.py",
+        "    for pk in sorted(both):\n        user_hold(both[pk])\n",
+        "    user_hold(run.created_by)\n",
+        f"{QUOTAS}test_two_users_who_give_lanes_to_each_others_runs_do_not_wait_for_each_other",
+    ),
+    _mutant(
         "quotas: who counts holds the user",
         "epics/quotas.py",
         "    if not User.objects.select_for_update(no_key=True).filter(pk=user.pk)",
@@ -902,7 +916,7 @@ LIMITER = (
     _mutant(
         "quotas: lanes that come later count",
         "runs/engine/controls.py",
-        "        lanes_check(run, more=wanted - run.lanes.count())\n",
+        "        lanes_check(run, more=wanted - run.lanes.count(), actor=user)\n",
         "",
         f"{QUOTAS}test_lanes_that_come_later_count",
     ),
@@ -1422,6 +1436,14 @@ ANSWERS = (
         "    best = needed\n",
         "tests/unit/content/test_stories_quality.py::"
         "test_of_too_many_stories_the_best_are_kept_and_a_note_says_so",
+    ),
+    _mutant(
+        "answers: only what is surely wrong is repaired",
+        "content/stories/stages/quality_validation.py",
+        "        severe = any(defect.is_grave for defect in every)\n",
+        '        severe = any(defect.severity == "high" for defect in every)\n',
+        "tests/unit/content/test_stories_quality.py::"
+        "test_what_is_not_surely_wrong_costs_no_second_call",
     ),
     _mutant(
         "answers: what is stored comes in again",

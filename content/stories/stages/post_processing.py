@@ -100,8 +100,13 @@ def _stands(story: StoryDraft, standing: list[str]) -> bool:
 
 
 def _merged(first: StoryDraft, later: StoryDraft) -> StoryDraft:
-    """The first one, with the acceptance criteria that only the later one has."""
+    """The first one, with the acceptance criteria that only the later one has, and without the
+    defect that names the later one."""
     known = {comparable(text) for text in first.acceptance_criteria}
     added = [text for text in later.acceptance_criteria if comparable(text) not in known]
     criteria = (*first.acceptance_criteria, *added)[: bounds.LIST_ENTRIES]
-    return replace(first, acceptance_criteria=criteria)
+    defects = list(first.defects)
+    named = next((one for one in defects if one.kind == "repeated" and not one.counts), None)
+    if named:
+        defects.remove(named)
+    return replace(first, acceptance_criteria=criteria, defects=tuple(defects))

@@ -24,7 +24,7 @@ _WRONG_COUNT_POINTS = 20
 class Checked:
     """Scored stories; `score` is the set's, `defects` those of the set as a whole.
 
-    A set passes with a mean score of at least `bar` and no defect of high severity.
+    A set passes with a mean score of at least `bar` and no defect of high severity and confidence.
     """
 
     stories: tuple[StoryDraft, ...]
@@ -39,7 +39,7 @@ class Checked:
     def passes(self) -> bool:
         """Whether nobody needs to write it again."""
         every = chain(self.defects, *(story.defects for story in self.stories))
-        severe = any(defect.severity == "high" for defect in every)
+        severe = any(defect.is_grave for defect in every)
         return self.score >= self.bar and not severe
 
     @property
@@ -100,7 +100,11 @@ def check(
         written: how many stories the answer had.
     """
     stories = tuple([cleaned(story) for story in stories])
-    linted = lint([_as_text(story) for story in stories], english=is_english(inp.project.language))
+    linted = lint(
+        [_as_text(story) for story in stories],
+        english=is_english(inp.project.language),
+        given=_given(inp),
+    )
     voiced = context.personas if inp.persona_set == "cards" else None
     scored = tuple(
         [
@@ -116,6 +120,21 @@ def check(
         score=max(0.0, mean - _WRONG_COUNT_POINTS * len(of_set)),
         bar=inp.quality_bar,
         defects=of_set,
+    )
+
+
+def _given(inp: GenerationInput) -> tuple[str, ...]:
+    """What the stories were written from; a product that it names is no solution of theirs."""
+    project, epic = inp.project, inp.epic
+    cards = chain.from_iterable((card.title, card.statement, *card.systems) for card in inp.cards)
+    return (
+        project.name,
+        project.description,
+        project.context,
+        epic.title,
+        epic.description,
+        *epic.acceptance_criteria,
+        *cards,
     )
 
 
@@ -140,6 +159,8 @@ def _scored(story: StoryDraft, found: tuple[Defect, ...]) -> StoryDraft:
                 message=defect.message,
                 suggestion=defect.suggestion,
                 span=defect.span,
+                confidence=defect.confidence,
+                counts=defect.counts,
             )
             for defect in found
         ]

@@ -36,9 +36,9 @@ class Command(BaseCommand):
         )
         told = _json(found, report) if options["format"] == "json" else _text(found, report)
         self.stdout.write(told)
-        high = report.severities["high"]
-        if high:
-            raise CommandError(f"{high} defects of high severity.", returncode=1)
+        if report.grave:
+            told = f"{report.grave} defects of high severity and confidence."
+            raise CommandError(told, returncode=1)
 
 
 def _json(found: StoryFile, report: Report) -> str:
@@ -56,7 +56,8 @@ def _text(found: StoryFile, report: Report) -> str:
         lines.append(f"{place}: {story.user_story}  [{result.score}]")
         for defect in result.defects:
             at = f' at "{defect.span.text}"' if defect.span else ""
-            lines.append(f"  {defect.severity:<6} {defect.criterion}{at}: {defect.message}")
+            doubt = "" if defect.confidence == "high" else f" ({defect.confidence} confidence)"
+            lines.append(f"  {defect.severity:<6} {defect.criterion}{at}: {defect.message}{doubt}")
             lines.append(f"         {defect.suggestion}")
     counts = ", ".join(f"{report.severities[name]} {name}" for name in ("high", "medium", "minor"))
     weak = sum(1 for result in report.results if result.defects)
@@ -64,6 +65,6 @@ def _text(found: StoryFile, report: Report) -> str:
     lines.append(
         f"{len(report.stories)} stories, {weak} with defects: {counts}. "
         f"Score {report.score} of 100; as a run's set it {verdict}: that takes {report.bar} and no "
-        "defect of high severity."
+        "defect of high severity and confidence."
     )
     return "\n".join(lines)

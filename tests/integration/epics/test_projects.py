@@ -60,7 +60,7 @@ def test_a_list_never_costs_a_query_a_row(path: str, django_assert_num_queries: 
         project_make(user)
     run_make(project)
     url = f"{API}/{path.format(project.pk)}"
-    with django_assert_num_queries(1 if path == "projects" else 3):
+    with django_assert_num_queries(2 if path == "projects" else 4):
         assert len(client_of(user).get(url).json()["data"]) >= 6
 
 

@@ -132,7 +132,10 @@ class TestDuplicates:
         document = backlog_document()
         for epic, wants in zip(
             document["epics"],
-            (("see the tide", "see old tides", "see the tide"), ("see the tides", "lend a boat")),
+            (
+                ("see all tide of today", "see old tides", "see all tides of today"),
+                ("see the tides of today", "lend a boat"),
+            ),
             strict=True,
         ):
             epic["stories"] = [

@@ -1,5 +1,7 @@
 """What one user may have: each way in is refused at the limit, also at the same moment."""
 
+from functools import partial
+
 import pytest
 from django.contrib.auth.models import User
 from pytest_django.fixtures import Settings
@@ -87,6 +89,26 @@ def test_lanes_that_come_later_count(settings: Settings) -> None:
     assert Lane.objects.count() == 2
     run.refresh_from_db()
     assert run.max_concurrency == 2
+
+
+def test_two_users_who_give_lanes_to_each_others_runs_do_not_wait_for_each_other(
+    ada: User,
+) -> None:
+    lee = User.objects.create_user("lee")
+    runs = []
+    for user, other in ((ada, lee), (lee, ada)):
+        project = project_make(epics=8, name=user.username)
+        for each in (user, other):
+            project.memberships.get_or_create(user=each, defaults={"role": "editor"})
+        runs.append((start(project, lanes=1, user=user), other))
+
+    def give(run: Run, actor: User, lanes: int) -> None:
+        run.refresh_from_db()
+        run_change(run=run, user=actor, version=run.version, priority=None, max_concurrency=lanes)
+
+    for lanes in range(2, 8):
+        given = race(*[partial(give, run, actor, lanes) for run, actor in runs])
+        assert given == [None, None]
 
 
 def test_an_import_that_would_be_too_much_stores_nothing(ada: User, settings: Settings) -> None:

