@@ -7,19 +7,29 @@ from django.db import Error as DjangoDatabaseError
 
 from batchgen.db.clock import MOST_AHEAD_S
 from batchgen.doctor.registry import Finding, NotChecked, check, error, ok, warning
+from batchgen.http.health import migrations_missing
 from runs.reads.clocks import clocks_wrong
 from runs.reads.selectors import workers_alive
 
 
 @check("celery")
 def workers() -> Iterator[Finding]:
-    """A worker holds a lease."""
+    """A worker holds a lease, and none is of the version before."""
     try:
         alive = workers_alive().count()
+        missing = migrations_missing()
     except DjangoDatabaseError as failure:
         raise NotChecked("the workers' leases cannot be read.") from failure
-    if alive:
-        yield ok("WORKERS", f"{alive} {'worker is' if alive == 1 else 'workers are'} alive.")
+    told = f"{alive} {'worker is' if alive == 1 else 'workers are'} alive"
+    if alive and missing:
+        yield error(
+            "WORKERS_OUTDATED",
+            f"{told} while migrations are missing: of the version before, which could not work "
+            "on the new tables.",
+            "Stop all workers, run `manage.py migrate`, then start those of this version.",
+        )
+    elif alive:
+        yield ok("WORKERS", f"{told}.")
     else:
         yield error(
             "NO_WORKER",

@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils.timezone import now
 
 from batchgen.local.redis import RIGHTS
@@ -51,6 +53,17 @@ def test_a_deployment_in_order(doctor: Doctor, narrow_rights: None) -> None:
 
 def test_no_worker(doctor: Doctor) -> None:
     assert levels(doctor("celery")) == {"NO_WORKER": "error"}
+
+
+def test_workers_that_an_upgrade_has_to_stop_first(doctor: Doctor) -> None:
+    Worker.objects.create(name="w1", concurrency=1, lease_until=now() + timedelta(seconds=60))
+    recorder = MigrationRecorder(connection)
+    newest = max(name for app, name in recorder.applied_migrations() if app == "runs")
+    recorder.record_unapplied("runs", newest)
+    try:
+        assert levels(doctor("celery")) == {"WORKERS_OUTDATED": "error"}
+    finally:
+        recorder.record_applied("runs", newest)
 
 
 def test_a_user_that_may_configure_redis_is_told(doctor: Doctor) -> None:
