@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from batchgen.accounts.auth import TokenRefreshView, TokenRevokeView, TokenView
+from batchgen.accounts.staff import staff
 from batchgen.api.openapi import RENDERERS
 from batchgen.db.ids import IdConverter
 from batchgen.http.health import healthz
@@ -23,6 +24,7 @@ urlpatterns = [
     path("healthz", healthz),
     path("readyz", readyz),
     path("metrics", metrics),
+    path("internal/staff", staff),
     path("api/schema", schema, name="schema"),
     path("api/docs", docs, name="docs"),
     path("api/v1/auth/token", TokenView.as_view()),

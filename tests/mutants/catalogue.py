@@ -1591,6 +1591,20 @@ RIGHTS = (
         f"{_RIGHTS}test_a_write_waits_for_who_takes_the_right_away",
     ),
     _mutant(
+        "rights: Flower behind the proxy is for staff alone",
+        "batchgen/accounts/staff.py",
+        "    allowed = admin.site.has_permission(request) and",
+        "    allowed =",
+        "tests/integration/api/test_staff.py::test_staff_alone_is_let_through",
+    ),
+    _mutant(
+        "rights: no other site's page uses Flower with the session of staff",
+        "batchgen/accounts/staff.py",
+        " and _is_of_this_site(request)\n",
+        "\n",
+        "tests/integration/api/test_staff.py::test_a_page_of_another_origin_is_not",
+    ),
+    _mutant(
         "rights: whoever is invited has none",
         "epics/access.py",
         "user=user, invited=False)",

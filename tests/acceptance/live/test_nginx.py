@@ -6,21 +6,26 @@ import re
 import shutil
 import socket
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
 
-from batchgen.local.child import Child, Running
+from batchgen.local import stack
+from batchgen.local.child import Child, Running, answers
 from batchgen.local.local_dir import ROOT, free_port
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from runs.models import Run
+from tests.acceptance.fleet import database_url
 from tests.acceptance.live.watcher import Parser
 from tests.acceptance.live.web import Starter, Web
 from tests.factories import backlog_document, user_make
@@ -28,6 +33,8 @@ from tests.integration.engine.world import World
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
+FLOWER = "/batchgen/flower/"
+FLOWER_SIGN_IN = "operator:of-flower"
 #: Debian's does not stand in every user's path.
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 OPENSSL = shutil.which("openssl")
@@ -55,6 +62,8 @@ class Proxied:
 
     web: Web
     port: int
+    supervisor: Supervisor
+    flower_port: int
 
     def client(self, address: str = "127.0.0.1", **options: Any) -> httpx2.Client:
         """Somebody at that address of this machine, who knows the host by its name."""
@@ -62,6 +71,18 @@ class Proxied:
         url = f"https://127.0.0.1:{self.port}"
         headers = {"host": f"app.example.com:{self.port}", **options.pop("headers", {})}
         return httpx2.Client(base_url=url, transport=transport, headers=headers, timeout=20)
+
+    @property
+    def origin(self) -> str:
+        """As a browser names it."""
+        return f"https://app.example.com:{self.port}"
+
+    def session(self, user: User) -> httpx2.Client:
+        """A browser in which the user signed in to the admin."""
+        signed_in = Client()
+        signed_in.force_login(user)
+        cookie = signed_in.cookies[settings.SESSION_COOKIE_NAME].value
+        return self.client(headers={"cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}"})
 
     def user(self) -> httpx2.Client:
         """The owner of the project, by token."""
@@ -84,25 +105,30 @@ def proxied(starter: Starter, world: World, tmp_path: Path) -> Iterator[Proxied]
     port = free_port()
     logs = LogFiles(tmp_path / "nginx-log")
     with Supervisor(logs.line, signals=False) as supervisor:
-        supervisor.start(nginx(tmp_path, port, web))
-        yield Proxied(web, port)
+        flower_port = free_port()
+        supervisor.start(nginx(tmp_path, port, web, flower_port))
+        yield Proxied(web, port, supervisor, flower_port)
     logs.close()
 
 
-def nginx(home: Path, port: int, web: Web) -> Child:
+def nginx(home: Path, port: int, web: Web, flower_port: int) -> Child:
     """nginx with the documented server, at another port and with a certificate of its own."""
     certificate, key = home / "cert.pem", home / "key.pem"
     argv = [str(OPENSSL), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     argv += ["-nodes", "-subj", "/CN=app.example.com", "-out", str(certificate)]
     subprocess.run([*argv, "-keyout", str(key)], check=True, capture_output=True)
-    [server] = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/proxies.md").read_text(), re.DOTALL)
+    text = (ROOT / "docs/proxies.md").read_text()
+    server, of_flower = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
+    server = f"{server.rstrip().removesuffix('}')}{of_flower}}}"
     for documented, here in {
         "listen 443": f"listen 127.0.0.1:{port}",
         "/etc/ssl/app.example.com.pem": str(certificate),
         "/etc/ssl/app.example.com.key": str(key),
         "http://127.0.0.1:8000": web.url,
+        "http://127.0.0.1:5555": f"http://127.0.0.1:{flower_port}",
+        "BASE64-OF-FLOWER_BASIC_AUTH": b64encode(FLOWER_SIGN_IN.encode()).decode(),
     }.items():
-        assert server.count(documented) == 1, documented
+        assert documented in server, documented
         server = server.replace(documented, here)
     user = "user root;" if os.geteuid() == 0 else ""
     configuration = home / "nginx.conf"
@@ -137,7 +163,7 @@ def test_the_admin_lets_somebody_in_by_a_form(proxied: Proxied) -> None:
         [token] = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         form = {"username": "operator", "password": "secret", "csrfmiddlewaretoken": token}
         form["next"] = "/batchgen/admin/"
-        origin = f"https://app.example.com:{proxied.port}"
+        origin = proxied.origin
         headers = {"origin": origin, "referer": f"{origin}/batchgen/admin/login/"}
         # The jar knows the connection's address, not the host's name.
         headers["cookie"] = f"csrftoken={page.cookies['csrftoken']}"
@@ -171,6 +197,45 @@ def test_a_stream_passes_as_it_comes(proxied: Proxied, world: World) -> None:
         assert paused.status_code == 200
         told = (m for line in lines if (m := parser.take(line)) and m.name == "run")
         assert next(m for m in told if m.data["status"] == "PAUSED")
+
+
+@pytest.fixture
+def flower(proxied: Proxied) -> Proxied:
+    """With Flower beside it, which is for staff."""
+    environment = {
+        **stack.base_environment(),
+        "DATABASE_URL": database_url(),
+        "FLOWER_BASIC_AUTH": FLOWER_SIGN_IN,
+        "BATCHGEN_ALLOWED_HOSTS": "app.example.com",
+    }
+    port = proxied.flower_port
+    usual = stack.flower(environment, port)
+    argv = [*usual.argv, f"--url-prefix={FLOWER.strip('/')}"]
+    ready = answers(f"http://127.0.0.1:{port}{FLOWER}healthcheck")
+    proxied.supervisor.start(replace(usual, argv=argv, ready=ready))
+    return proxied
+
+
+def test_flower_is_for_staff_of_the_admin_as_long_as_they_are(flower: Proxied) -> None:
+    operator = user_make("operator", is_staff=True)
+    with flower.client() as stranger:
+        answer = stranger.get(FLOWER)
+        sign_in = f"/batchgen/admin/login/?next={FLOWER}"
+        assert (answer.status_code, answer.headers["location"].endswith(sign_in)) == (302, True)
+        assert stranger.get("/batchgen/internal/staff").status_code == 404
+        basic = {"authorization": f"Basic {b64encode(FLOWER_SIGN_IN.encode()).decode()}"}
+        assert stranger.get(FLOWER, headers=basic).status_code == 302
+    with flower.session(user_make()) as nobody:
+        assert nobody.get(FLOWER).status_code == 403
+    with flower.session(operator) as browser:
+        page = browser.get(FLOWER)
+        assert (page.status_code, f"{FLOWER}static/" in page.text) == (200, True)
+        shut_down = f"{FLOWER}api/worker/shutdown/none"
+        own, foreign = {"origin": flower.origin}, {"origin": "https://evil.example"}
+        assert browser.post(shut_down, headers=own).status_code == 404  # there is no such worker
+        assert browser.post(shut_down, headers=foreign).status_code == 403
+        User.objects.filter(pk=operator.pk).update(is_staff=False)
+        assert browser.get(FLOWER).status_code == 403
 
 
 def test_uploads_arrive_whole_or_are_refused_by_batchgen(proxied: Proxied) -> None:

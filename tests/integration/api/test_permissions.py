@@ -186,8 +186,8 @@ def test_route(route: Route) -> None:
         if route[1].startswith(API) and answer.status_code in CODES:
             assert answer.json()["error"]["code"] == CODES[answer.status_code]
             assert answer.json()["data"] is None
-        if answer.status_code == 401:
-            assert answer["WWW-Authenticate"].startswith("Bearer")
+            if answer.status_code == 401:
+                assert answer["WWW-Authenticate"].startswith("Bearer")
         answer.close()
     assert found == table()[route]
 
