@@ -10,15 +10,15 @@ from epics import bounds
 from epics.files.story_lint import LINTED_CHARS, MAX_LINTED
 from epics.models import Project
 
-_API = "/api/v1"
-_IMPORT = f"{_API}/projects/import"
+API = "/api/v1"
+_IMPORT = f"{API}/projects/import"
 _CARDS = 10_000
 _EPICS = 1_000
 _STORIES_OF_EPIC = 20
 _ROLE = "As a Reader, I want to "
 #: A want of 25 words, so that stories differ in one and share all others.
 _WORDS = " ".join(f"word{letter}" for letter in "abcdefghijklmnopqrstuvwx")
-_REPEATED = ("\n", " ", "\t", "(", '"', "and ", ", ", "1", "-", "a\u0301", "be able ", "\U0001f600")
+REPEATED = ("\n", " ", "\t", "(", '"', "and ", ", ", "1", "-", "a\u0301", "be able ", "\U0001f600")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,12 +59,12 @@ def largest_backlog(*, share: int = 1) -> dict[str, Any]:
 
 def attacks(*, project: Project, backlog: dict[str, Any]) -> Iterator[Attack]:
     """All of them, on the project of the backlog."""
-    yield from _reads(f"{_API}/projects/{project.pk}")
-    yield from _bodies(f"{_API}/projects/{project.pk}")
+    yield from _reads(f"{API}/projects/{project.pk}")
+    yield from _bodies(f"{API}/projects/{project.pk}")
     yield from _lints()
     yield _post("import: 10 MB", _IMPORT, backlog)
     card = {"code": "C1", "title": "x", "statement": ""}
-    for repeated in _REPEATED:
+    for repeated in REPEATED:
         text = (repeated * bounds.TEXT_CHARS)[: bounds.TEXT_CHARS]
         cards = [{**card, "code": f"C{n}", "statement": text} for n in range(100)]
         document = {"project": {"name": "x"}, "cards": cards, "epics": []}
@@ -75,20 +75,20 @@ def attacks(*, project: Project, backlog: dict[str, Any]) -> Iterator[Attack]:
     yield _post("import: cards with wrong keys", _IMPORT, wrongs)
     for name, body in _raw_bodies():
         yield Attack(name=f"import: {name}", method="POST", path=_IMPORT, body=body)
-        yield Attack(name=f"lint: {name}", method="POST", path=f"{_API}/stories/lint", body=body)
+        yield Attack(name=f"lint: {name}", method="POST", path=f"{API}/stories/lint", body=body)
 
 
 def _reads(project: str) -> Iterator[Attack]:
     for name in ("json", "csv", "markdown", "jira"):
-        yield _get(f"export: {name}", f"{project}/export?format={name}")
-    yield _get("duplicates", f"{project}/duplicates?epics=any")
+        yield get(f"export: {name}", f"{project}/export?format={name}")
+    yield get("duplicates", f"{project}/duplicates?epics=any")
     for part in ("cards", "epics", "stories"):
-        yield _get(f"{part}: a page", f"{project}/{part}?limit=200")
-        yield _get(f"{part}: search", f"{project}/{part}?limit=200&q=" + "%25_" * 40)
-    yield _get("projects: a page", f"{_API}/projects?limit=200")
-    yield _get("runs: a page", f"{_API}/runs?limit=200")
-    yield _get("queue", f"{_API}/queue/status")
-    yield _get("a cursor", f"{_API}/projects?cursor=" + "W" * 4_000)
+        yield get(f"{part}: a page", f"{project}/{part}?limit=200")
+        yield get(f"{part}: search", f"{project}/{part}?limit=200&q=" + "%25_" * 40)
+    yield get("projects: a page", f"{API}/projects?limit=200")
+    yield get("runs: a page", f"{API}/runs?limit=200")
+    yield get("queue", f"{API}/queue/status")
+    yield get("a cursor", f"{API}/projects?cursor=" + "W" * 4_000)
 
 
 def _bodies(project: str) -> Iterator[Attack]:
@@ -104,14 +104,14 @@ def _bodies(project: str) -> Iterator[Attack]:
         "epic: criteria", f"{project}/epics", {"title": "x", "acceptanceCriteria": criteria}
     )
     keys = {f"k{n}": 1 for n in range(MAX_JSON_VALUES // 2)}
-    yield _post("project: unknown keys", f"{_API}/projects", {"name": "x", **keys})
-    yield _post("project: a long key", f"{_API}/projects", {"k" * (MAX_JSON_BYTES - 100): 1})
+    yield _post("project: unknown keys", f"{API}/projects", {"name": "x", **keys})
+    yield _post("project: a long key", f"{API}/projects", {"k" * (MAX_JSON_BYTES - 100): 1})
 
 
 def _lints() -> Iterator[Attack]:
-    path = f"{_API}/stories/lint"
+    path = f"{API}/stories/lint"
     chars = LINTED_CHARS // MAX_LINTED - len(_ROLE)
-    for repeated in _REPEATED:
+    for repeated in REPEATED:
         text = _ROLE + (repeated * chars)[:chars] + "x"
         yield _post(f"lint: 1,000 of {repeated!r}", path, _stories([text] * MAX_LINTED))
         long = _ROLE + (repeated * 19_000)[:19_000] + "x"
@@ -139,10 +139,16 @@ def _stories(texts: list[str]) -> dict[str, Any]:
     return {"stories": [{"userStory": text} for text in texts], "wholeProduct": True}
 
 
-def _get(name: str, path: str) -> Attack:
+def get(name: str, path: str) -> Attack:
+    """A read."""
     return Attack(name=name, method="GET", path=path)
 
 
-def _post(name: str, path: str, body: object) -> Attack:
+def sent(method: str, name: str, path: str, body: object) -> Attack:
+    """A body, as JSON."""
     raw = json.dumps(body, ensure_ascii=False).encode()
-    return Attack(name=name, method="POST", path=path, body=raw)
+    return Attack(name=name, method=method, path=path, body=raw)
+
+
+def _post(name: str, path: str, body: object) -> Attack:
+    return sent("POST", name, path, body)
