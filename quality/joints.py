@@ -33,6 +33,8 @@ from quality.verbs import (
 from quality.wants import INDEFINITE, OWNED, STOPS, Want
 
 _CONJUNCTIONS = frozenset({"and", "or", "and/or", "&", "+", "plus", ";", "then", "afterwards", ","})
+#: What may stand between a conjunction and its verb.
+_BETWEEN = FILLERS | {"to", ",", "and"}
 _PARTICLES = word_set("away back down off out together up")
 _POINTING_BACK = word_set("her him it one ones them")
 _LIKING = frozenset({"like", "love", "prefer"})
@@ -70,9 +72,7 @@ class Joints(Want):
     def _joined(self, at: int, begin: int) -> Joint | None:
         sequence, after_to = self.texts[at] in SEQUENCE, False
         first = begin
-        while (
-            (word := self.word(begin)) in FILLERS or word in {"to", ",", "and"} or (is_adverb(word))
-        ):
+        while (word := self.word(begin)) in _BETWEEN or is_adverb(word):
             sequence = sequence or word in SEQUENCE
             after_to = after_to or word == "to"
             begin += 1
@@ -89,7 +89,7 @@ class Joints(Want):
         return (
             self._joins_passive(at, begin)
             or self._joins_gerund(at, begin)
-            or (self._joins_clause(at, begin))
+            or self._joins_clause(at, begin)
         )
 
     def _joins_act(self, at: int, begin: int, *, sure: bool, after_to: bool) -> Joint | None:
