@@ -42,14 +42,21 @@ _CRITERIA = (
 
 
 def run(bench: Bench) -> Rows:
-    """CPU seconds of each size."""
+    """CPU milliseconds of each size."""
     texts = _texts()
     linted = [
         StoryText(user_story=text, title=text[:60], acceptance_criteria=_CRITERIA)
         for text in (texts * 8)[:_LINTED]
     ]
+    sets = _sets()
     rows = [
-        _per_epic(_sets(), bench.repeats),
+        _row(
+            "lint, an epic",
+            round(sum(map(len, sets)) / len(sets), 1),
+            bench.repeats,
+            lambda: _each(sets),
+            of=len(sets),
+        ),
         _row("lint", _LINTED, bench.repeats, lambda: lint(linted, whole_product=True)),
     ]
     for what, text in _HOSTILE.items():
@@ -119,18 +126,6 @@ def _as_text(story: dict[str, Any]) -> StoryText:
     )
 
 
-def _per_epic(sets: list[list[StoryText]], repeats: int) -> dict[str, Value]:
-    """CPU milliseconds a set, over all sets."""
-    milliseconds: list[float] = []
-    for _ in range(repeats):
-        begun_s = time.process_time()
-        for stories in sets:
-            lint(stories)
-        milliseconds.append((time.process_time() - begun_s) * 1_000 / len(sets))
-    count = sum(map(len, sets)) / len(sets)
-    return {"what": "lint, an epic", "stories": round(count, 1), "CPU ms": spread(milliseconds)}
-
-
 def _texts() -> list[str]:
     return [
         one_line(card["statement"])
@@ -155,10 +150,18 @@ def _compare(texts: list[str]) -> None:
     alike_pairs([want_of(text) for text in texts])
 
 
-def _row(what: str, count: int, repeats: int, work: Callable[[], object]) -> dict[str, Value]:
-    seconds: list[float] = []
+def _each(sets: list[list[StoryText]]) -> None:
+    for stories in sets:
+        lint(stories)
+
+
+def _row(
+    what: str, count: float, repeats: int, work: Callable[[], object], *, of: int = 1
+) -> dict[str, Value]:
+    """The time of each of `of` equal pieces of work."""
+    milliseconds: list[float] = []
     for _ in range(repeats):
         begun_s = time.process_time()
         work()
-        seconds.append(time.process_time() - begun_s)
-    return {"what": what, "stories": count, "CPU s": spread(seconds)}
+        milliseconds.append((time.process_time() - begun_s) * 1_000 / of)
+    return {"what": what, "stories": count, "CPU ms": spread(milliseconds)}

@@ -11,6 +11,7 @@ from quality.openings import (
     BENEFIT_FIRST,
     BENEFIT_WORDS,
     CONDITION,
+    INSERTED_ROLE,
     NO_ROLE,
     NOT_AN_OPENING_BEHIND,
     ROLE_ANYWHERE,
@@ -37,6 +38,8 @@ _SOMEBODY_MUST = re.compile(
     r"(?:are|can|is|must|shall|should|will)\b)"
 )
 _WORD = re.compile(r"[a-z-]+")
+#: What stands between a role and a want that nothing opens.
+_COMMA = re.compile(r"[,:;]|\s[\u2013\u2014-]\s")
 _USUAL = "i want to "
 #: Without these before it nothing opens a want sooner.
 _MAY_OPEN = frozenset({"i", "we", "it", "my", "our", "want", "wants", "needs", "would"})
@@ -101,7 +104,7 @@ def _role_first(text: str, low: str, begin: int, sentences: tuple[int, ...]) -> 
     end = benefit.start() if benefit else len(text)
     comma = _end_of_role(low, begin, end)
     subject = SUBJECT.search(low, begin, end)
-    if subject and (comma < 0 or subject.start() <= comma + 2):
+    if subject and (comma < 0 or subject.start() <= comma + 3):
         # "I add a story" tells what is done, not what is wanted.
         role, want = part_of(text, begin, subject.start()), NOTHING
     elif comma < 0:
@@ -121,9 +124,9 @@ def _role_first(text: str, low: str, begin: int, sentences: tuple[int, ...]) -> 
 
 def _end_of_role(low: str, begin: int, end: int) -> int:
     """Where a want without any opening begins; -1 where there is none."""
-    comma = low.find(",", begin, end)
-    if comma >= 0:
-        return comma
+    comma = _COMMA.search(low, begin, end)
+    if comma:
+        return comma.start()
     somebody = _SOMEBODY_MUST.search(low, begin, end)
     if somebody:
         return somebody.start()
@@ -142,9 +145,24 @@ def _role_later(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
         order = _order(low, lead_end, middle=middle)
         found = _wanting(text, low, role, opening, sentences, order=order)
         return _with_lead(text, low, found, lead_end)
-    unopened = _unopened(text, low, sentences)
-    if unopened:
-        return unopened
+    found = _inserted(text, low, sentences)
+    return found if found.opening else _unopened(text, low, sentences) or found
+
+
+def _inserted(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
+    """ "I want, as a nurse, to see": read without the role, which then is put in."""
+    role = INSERTED_ROLE.search(low)
+    if role is None:
+        return _without_role(text, low, sentences)
+    start, end = role.span()
+    gap = " " * (end - start)
+    found = _without_role(text[:start] + gap + text[end:], low[:start] + gap + low[end:], sentences)
+    if not found.opening:
+        return found
+    return found._replace(role=part_of(text, *role.span("role")), order="role in the middle")
+
+
+def _without_role(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
     lead = BENEFIT_FIRST.match(low)
     begin = low.find(",", lead.end()) if lead else 0
     opening = _opening(low, begin) if begin >= 0 else None

@@ -4,8 +4,8 @@ import re
 
 from quality.clauses import span_of_words, words_of
 from quality.defects import Confidence, Defect, story_span
+from quality.joints import Joints
 from quality.reading import Reading
-from quality.wants import Want
 
 #: No want without one of these joins anything.
 _JOINING_SIGNS = re.compile(r"[&+/;,]")
@@ -29,7 +29,7 @@ def atomic(reading: Reading) -> Defect | None:
     want = parts.want
     if found is None and not parts.is_negated and _may_join(reading):
         said = low[want.start : want.end]
-        joint = Want(words_of(said), parts).joint()
+        joint = Joints(words_of(said), parts).joint()
         if joint:
             first, last = span_of_words(said, joint.first, joint.last)
             found = want.start + first, want.start + last

@@ -41,7 +41,6 @@ PRONOUNS = word_set("he i it one she they we who you")
 _PREPOSITIONS_TOO = word_set("after before since until")
 _BEING = word_set("am are did does had has is was were")
 _HELPING = word_set("help helps let lets letting make makes helping making helped")
-_MODIFIERS = word_set("easily not never then only also quickly safely always already")
 
 
 class Clause(NamedTuple):
@@ -57,16 +56,17 @@ class Clause(NamedTuple):
 
 def words_of(low: str) -> list[str]:
     """Words and signs of a part of a story in lower case; brackets and quotes are left out."""
-    return _TOKEN.findall(_without_asides(low))[:MOST_WORDS]
+    return _TOKEN.findall(without_asides(low))[:MOST_WORDS]
 
 
 def span_of_words(low: str, first: int, last: int) -> tuple[int, int]:
     """Where the words with these places stand."""
-    found = list(islice(_TOKEN.finditer(_without_asides(low)), last + 1))
+    found = list(islice(_TOKEN.finditer(without_asides(low)), last + 1))
     return found[first].start(), found[last].end()
 
 
-def _without_asides(low: str) -> str:
+def without_asides(low: str) -> str:
+    """With spaces for what stands in brackets and quotes."""
     if "(" in low or "[" in low or '"' in low or "\u201c" in low or "'" in low:
         return _ASIDE.sub(lambda aside: " " * len(aside[0]), low)
     return low

@@ -1,7 +1,6 @@
 """Rules about acceptance criteria: how many, and whether each can be tested."""
 
 import re
-from collections.abc import Iterator
 
 from quality.defects import Defect, Span
 from quality.text import word_set, words_in
@@ -23,30 +22,32 @@ _OBSERVABLE = word_set(
 )
 
 
-def count_defects(criteria: tuple[str, ...]) -> Iterator[Defect]:
+def enough_criteria(criteria: tuple[str, ...]) -> Defect | None:
     """Whether there are CRITERIA_MIN to CRITERIA_MAX of them; holds in any language."""
     count = len(criteria)
-    if not CRITERIA_MIN <= count <= CRITERIA_MAX:
-        yield Defect(
-            criterion="acceptance_criteria",
-            kind="too_few" if count < CRITERIA_MIN else "too_many",
-            severity="medium",
-            message=f"It has {count} acceptance criteria.",
-            suggestion=f"Give it {CRITERIA_MIN} to {CRITERIA_MAX}.",
-        )
+    if CRITERIA_MIN <= count <= CRITERIA_MAX:
+        return None
+    return Defect(
+        criterion="acceptance_criteria",
+        kind="too_few" if count < CRITERIA_MIN else "too_many",
+        severity="medium",
+        message=f"It has {count} acceptance criteria.",
+        suggestion=f"Give it {CRITERIA_MIN} to {CRITERIA_MAX}.",
+    )
 
 
-def testability_defects(criteria: tuple[str, ...]) -> Iterator[Defect]:
+def testable(criteria: tuple[str, ...]) -> Defect | None:
     """Whether each is Given/When/Then or something that can be observed or measured."""
     missed = [place for place, text in enumerate(criteria) if not _testable(text)]
     if not missed:
-        return
+        return None
     numbers = ", ".join(str(place + 1) for place in missed)
     first = criteria[missed[0]]
-    yield Defect(
+    return Defect(
         criterion="testable",
         kind="not_testable",
         severity="medium" if 2 * len(missed) > len(criteria) else "minor",
+        confidence="medium",
         message=f"Acceptance criteria that cannot be tested: {numbers}.",
         suggestion="Write: Given ..., when ..., then a result to observe; figures for vague words.",
         span=Span(field=f"acceptanceCriteria[{missed[0]}]", start=0, end=len(first), text=first),

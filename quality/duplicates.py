@@ -9,7 +9,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import islice, permutations
 
 from rapidfuzz import fuzz
 
@@ -43,7 +43,8 @@ _SAYING_MORE = word_set("at before by during for from in on per until via when w
 _SAYING_MORE_RATIO = 90
 #: A want of fewer words is not the beginning of another.
 _LEAST_WORDS = 2
-_MOST_WORDS = 60
+#: So many of its beginnings are looked for.
+_MOST_ENDS = 4
 
 #: So few are sooner compared with each other than sorted.
 _FEW = 20
@@ -148,9 +149,8 @@ def _longer_among(wants: Sequence[tuple[int, list[str]]]) -> Iterator[Pair]:
     for place, words in wants:
         first_of.setdefault(_key(words, content_stems(words)), place)
     for place, words in wants:
-        for at in range(_LEAST_WORDS, min(len(words), _MOST_WORDS)):
-            if words[at] not in _SAYING_MORE:
-                continue
+        ends = (at for at in range(_LEAST_WORDS, len(words)) if words[at] in _SAYING_MORE)
+        for at in islice(ends, _MOST_ENDS):
             begun = words[:at]
             other = first_of.get(_key(begun, content_stems(begun)), place)
             if other != place:

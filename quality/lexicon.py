@@ -86,6 +86,7 @@ def is_finite(word: str) -> bool:
     return word in _lexicon().finites
 
 
+@lru_cache(maxsize=_KEPT)
 def base_of(word: str) -> str:
     """The verb of an inflected form; any other word as it is."""
     lexicon = _lexicon()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from quality.atomic_rule import atomic
-from quality.criteria_rules import count_defects, testability_defects
+from quality.criteria_rules import enough_criteria, testable
 from quality.defects import Defect, StoryText, score
 from quality.duplicates import Budget
 from quality.form_rules import benefit, full_sentence, role_and_want, role_of_persona
@@ -107,9 +107,7 @@ def _alone(
             found += filter(None, [role_of_persona(reading, story.persona)])
     criteria = story.acceptance_criteria
     if criteria is not None:
-        found += count_defects(criteria)
-        if english:
-            found += testability_defects(criteria)
+        found += filter(None, [enough_criteria(criteria), testable(criteria) if english else None])
     return found
 
 

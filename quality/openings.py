@@ -15,6 +15,8 @@ ROLE_ANYWHERE = re.compile(
     r"(?:(?P<subject>(?<![\w'])(?:i|we)\b\s*,?\s*)|(?<=[,;:.!?)\u2013\u2014-])\s*"
     rf"|(?<=\s)(?=as\s+(?:an?|the|our)\b))\bas\s+{_ARTICLE}"
 )
+#: Between the want's opening and the want, or behind the want.
+INSERTED_ROLE = re.compile(r",\s*as\s+(?:an?|the|our)\s+(?P<role>[^,.;]{1,80})(?:,|(?=[.;]|$))")
 #: "as above", "as a result": nobody's role.
 NO_ROLE = re.compile(
     r"(?:above|agreed|always|before|below|described|discussed|expected|far|follows|for|he|i|if|in"

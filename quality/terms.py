@@ -29,7 +29,7 @@ VAGUE = _terms(
         "comfortably convenient conveniently correctly decent easier easily easy effective "
         "effectively efficient efficiently effortless effortlessly elegant etc fast faster "
         "flexible flexibly friendly good great helpful intuitive intuitively maybe meaningful "
-        "minimal modern neat nice nicely optimal optimally perhaps pleasant possibly powerful "
+        "modern neat nice nicely optimal optimally perhaps pleasant possibly powerful "
         "pretty proper properly quick quicker quickly reasonable reasonably relevant reliable "
         "reliably responsive robust robustly seamless seamlessly sensible simple simply smooth "
         "smoothly stylish sufficient sufficiently suitable suitably timely useful various"
@@ -46,7 +46,7 @@ VAGUE = _terms(
         "art clear correct kinds manner minutes needed or possible quality range seconds so "
         "sorts time variety way well"
     ),
-    not_before=r" (?:bread|charg|food|lane|news|response|release|track|train)",
+    not_before=r" (?:before|bread|charg|food|lane|news|response|release|track|train)",
 )
 #: Products and protocols, which are nothing else.
 NAMED = _terms(

@@ -15,7 +15,7 @@ _PLAIN_QUOTES = str.maketrans(
 )
 _WORDS = re.compile(r"\w+")
 #: Markdown, and how lines end: layout, which says nothing.
-_SIGNS = re.compile(r"[*`#_\t\n\r]")
+_SIGNS = re.compile(r"[*`#_\t\n\r\u2018-\u201f]")
 _MARKUP = re.compile(r"[*`#\t\n\r]|(?<!\w)_+|_+(?!\w)")
 #: Bytes, with a space for each that is no letter, digit or low line.
 _NO_SIGNS = bytes(
@@ -34,8 +34,10 @@ def one_line(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """With spaces for Markdown and for line ends, so that every word stands where it stood."""
-    return _MARKUP.sub(_as_spaces, text) if _SIGNS.search(text) else text
+    """With plain quotes and spaces for Markdown and line ends; words stand where they stood."""
+    if not _SIGNS.search(text):
+        return text
+    return _MARKUP.sub(_as_spaces, text.translate(_PLAIN_QUOTES))
 
 
 def _as_spaces(found: re.Match[str]) -> str:

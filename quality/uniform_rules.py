@@ -1,6 +1,6 @@
 """Uniform: the stories of a set have one template, one wording and one name for each role."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from rapidfuzz.distance import Levenshtein
@@ -8,7 +8,7 @@ from rapidfuzz.distance import Levenshtein
 from quality.anatomy import Anatomy
 from quality.defects import Defect, story_span
 from quality.reading import Reading
-from quality.text import comparable, word_set
+from quality.text import comparable
 
 #: A story's place in its set, and what is wrong with it there.
 Placed = tuple[int, Defect]
@@ -22,8 +22,8 @@ _SHORT = {
     "rep": "representative", "sysadmin": "systemadministrator", "tech": "technician",
 }  # fmt: skip
 _LEAST_MISSPELT = 6
-#: Endings that make another role: employer and employee.
-_TELLING_ENDINGS = word_set("ee er or s")
+#: Of more roles in a set none is compared with each other.
+_MOST_ROLES = 60
 
 
 def uniform_defects(readings: Sequence[Reading]) -> Iterator[Placed]:
@@ -73,34 +73,28 @@ def _roles(readings: Sequence[Reading], parts: Sequence[Anatomy]) -> Iterator[Pl
     """One role under two names: the rarer one, of equals the later."""
     if len({part.role.text for part in parts}) == 1:
         return
-    names = [comparable(part.role.text) for part in parts]
-    counts = Counter(name for name in names if name)
-    known: dict[str, list[str]] = {}
-    for name in sorted(counts, key=lambda name: (-counts[name], names.index(name))):
+    places_of: dict[str, list[int]] = defaultdict(list)
+    for place, part in enumerate(parts):
+        if part.role.text:
+            places_of[comparable(part.role.text)].append(place)
+    known: dict[str, str] = {}
+    # Of equally many the first stays first.
+    for name in sorted(places_of, key=lambda name: -len(places_of[name])):
         key = _plain_role(name)
-        same = known.setdefault(key, [])
-        other = same[0] if same else next(_misspelt(key, known), None)
-        if not same:
-            same.append(name)
-        if other is None or _singular(other) == _singular(name):
-            continue
-        for place, own in enumerate(names):
-            if own == name:
+        other = known.get(key) or next(_misspelt(key, known), None)
+        known.setdefault(key, name)
+        if other and _singular(other) != _singular(name):
+            for place in places_of[name]:
                 yield place, _named_otherwise(readings[place], other)
 
 
-def _misspelt(key: str, known: dict[str, list[str]]) -> Iterator[str]:
+def _misspelt(key: str, known: dict[str, str]) -> Iterator[str]:
     if len(key) < _LEAST_MISSPELT or len(known) > _MOST_ROLES:
         return
-    for other, names in known.items():
-        if other == key or not names or other[0] != key[0] or abs(len(other) - len(key)) > 1:
-            continue
-        if Levenshtein.distance(key, other, score_cutoff=1) <= 1 and other[-2:] == key[-2:]:
-            yield names[0]
-
-
-#: Of more roles in a set none is compared with each other.
-_MOST_ROLES = 60
+    for other, name in known.items():
+        alike = other[0] == key[0] and other[-2:] == key[-2:] and abs(len(other) - len(key)) <= 1
+        if alike and Levenshtein.distance(key, other, score_cutoff=1) <= 1:
+            yield name
 
 
 def _plain_role(name: str) -> str:

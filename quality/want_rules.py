@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from quality.clauses import without_asides
 from quality.defects import Defect, Span, story_span
 from quality.reading import Reading
 from quality.terms import (
@@ -83,7 +84,7 @@ def _found(reading: Reading, terms: Terms) -> Iterator[Span]:
     if terms.words.isdisjoint(reading.want_words):
         return
     want = reading.parts.want
-    for found in terms.pattern.finditer(reading.low, want.start, want.end):
+    for found in terms.pattern.finditer(without_asides(reading.low), want.start, want.end):
         yield story_span(reading.text, *found.span())
 
 
