@@ -5,9 +5,9 @@ from itertools import islice
 from operator import eq
 
 from quality import lexicon
-from quality.anatomy import Part
 from quality.clauses import DETERMINERS
 from quality.defects import Confidence, Defect, Span, story_span
+from quality.parsed_story import Part
 from quality.reading import Reading
 from quality.sense_rules import placeholder
 from quality.text import comparable, has_words, word_set

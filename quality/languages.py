@@ -3,8 +3,9 @@
 import re
 from typing import NamedTuple
 
-from quality.anatomy import NOTHING, Anatomy, Part, anatomy, part_of
 from quality.openings import KEY
+from quality.parsed_story import NOTHING, ParsedStory, Part, part_of
+from quality.parsing import parse_english
 
 #: What is read; nobody's story is longer.
 _MOST_CHARS = 4_000
@@ -112,15 +113,15 @@ _NEGATION = {
 }
 
 
-def parts_of(text: str, low: str) -> Anatomy:
+def parse_story(text: str, low: str) -> ParsedStory:
     """The parts of a story in any of the seven languages; `text` as `plain` makes it."""
-    found = anatomy(text, low)
+    found = parse_english(text, low)
     if found.role.text and found.want.text:
         return found
-    return foreign_anatomy(text, low) or found
+    return parse_foreign(text, low) or found
 
 
-def foreign_anatomy(text: str, low: str) -> Anatomy | None:
+def parse_foreign(text: str, low: str) -> ParsedStory | None:
     """The parts of a story in one of the six languages; None where no want of theirs is opened.
 
     Some words open a want in two languages; the one that has a role and a benefit is meant.
@@ -134,11 +135,11 @@ def foreign_anatomy(text: str, low: str) -> Anatomy | None:
     return max(read, key=_completeness, default=None)
 
 
-def _completeness(parts: Anatomy) -> int:
+def _completeness(parts: ParsedStory) -> int:
     return bool(parts.role.text) + bool(parts.benefit.text)
 
 
-def _in_language(text: str, low: str, name: str, opening: re.Match[str]) -> Anatomy:
+def _in_language(text: str, low: str, name: str, opening: re.Match[str]) -> ParsedStory:
     bullet = _BULLET.match(low)
     lead = _BENEFIT[name].match(low, bullet.end() if bullet else 0)
     if lead:  # the benefit may hold a verb that opens a want elsewhere
@@ -158,7 +159,7 @@ def _in_language(text: str, low: str, name: str, opening: re.Match[str]) -> Anat
     else:
         benefit = part_of(text, behind.end(), len(text)) if behind else NOTHING
     intro = lead or behind
-    return Anatomy(
+    return ParsedStory(
         role=role,
         want=part_of(text, begin, end),
         benefit=benefit,

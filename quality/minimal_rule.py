@@ -2,10 +2,10 @@
 
 import re
 
-from quality.anatomy import Anatomy
 from quality.atomic_rule import ANOTHER_SENTENCE
 from quality.defects import Defect, story_span
 from quality.openings import BENEFIT
+from quality.parsed_story import ParsedStory
 from quality.reading import Reading
 from quality.sense_rules import placeholder
 from quality.text import words_in
@@ -73,7 +73,7 @@ def _bracket(reading: Reading) -> tuple[int, int] | None:
     return None
 
 
-def _is_harmless(inside: str, before: str, parts: Anatomy) -> bool:
+def _is_harmless(inside: str, before: str, parts: ParsedStory) -> bool:
     """Whether a bracket holds an acronym or what it stands for, a unit, a format, a symbol."""
     if not _LETTER.search(inside) or len(inside) <= 3 or _ACRONYM.fullmatch(inside):
         return True

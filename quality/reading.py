@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from quality.anatomy import Anatomy
-from quality.languages import parts_of
+from quality.languages import parse_story
+from quality.parsed_story import ParsedStory
 from quality.text import lowered, plain, words_in
 
 #: Vowels and signs of number that end the forms of a word in the other languages.
@@ -18,7 +18,7 @@ class Reading(NamedTuple):
 
     text: str
     low: str
-    parts: Anatomy
+    parts: ParsedStory
     words: tuple[str, ...]
     want_words: tuple[str, ...]
 
@@ -36,7 +36,7 @@ def read(text: str) -> Reading:
     """Read a story."""
     text = plain(text)
     low = lowered(text)
-    parts = parts_of(text, low)
+    parts = parse_story(text, low)
     want = parts.want
     want_words = tuple(words_in(low[want.start : want.end]))
     return Reading(text, low, parts, tuple(words_in(low)), want_words)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from itertools import filterfalse
 
 from quality import lexicon
-from quality.anatomy import Part
 from quality.clauses import DETERMINERS, PREPOSITIONS
 from quality.defects import Defect, Span, story_span
 from quality.openings import KEY
+from quality.parsed_story import Part
 from quality.reading import Reading
 from quality.text import content_stems, is_empty_word, word_set, words_in
 

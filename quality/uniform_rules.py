@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from rapidfuzz.distance import Levenshtein
 
-from quality.anatomy import Anatomy
 from quality.defects import Defect, story_span
+from quality.parsed_story import ParsedStory
 from quality.reading import Reading
 from quality.text import comparable
 
@@ -69,7 +69,7 @@ def _wording(own: str, rule: str) -> Defect:
     )
 
 
-def _roles(readings: Sequence[Reading], parts: Sequence[Anatomy]) -> Iterator[Placed]:
+def _roles(readings: Sequence[Reading], parts: Sequence[ParsedStory]) -> Iterator[Placed]:
     """One role under two names: the rarer one, of equals the later."""
     if len({part.role.text for part in parts}) == 1:
         return

@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from quality import lexicon
-from quality.anatomy import Anatomy
 from quality.clauses import CONDITIONS, DETERMINERS, RELATIVES, is_adverb, leads_a_verb
+from quality.parsed_story import ParsedStory
 from quality.text import word_set
 from quality.verbs import FILLERS
 
@@ -26,7 +26,7 @@ class Want:
     ("lending of") or thing; `main` is the verb's place, or the thing's.
     """
 
-    def __init__(self, texts: Sequence[str], parts: Anatomy) -> None:
+    def __init__(self, texts: Sequence[str], parts: ParsedStory) -> None:
         self.texts = texts
         self.interested = parts.opening.endswith(_INTEREST)
         self.kind, self.main = self._kind(is_infinitive=parts.is_infinitive)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from quality.anatomy import anatomy
 from quality.defects import StoryText
 from quality.linter import Linted, is_english, lint
+from quality.parsing import parse_english
 
 GOOD_CRITERIA = (
     "Given a card, when it is shown, then maps are lent.",
@@ -189,7 +189,7 @@ def test_a_span_is_the_text_that_it_names() -> None:
 
 def test_the_parts_of_a_story() -> None:
     text = "As a Reader, I want to borrow maps, so that I can learn."
-    parts = anatomy(text, text.lower())
+    parts = parse_english(text, text.lower())
     assert (parts.role.text, parts.want.text, parts.benefit.text) == (
         "Reader",
         "borrow maps",

@@ -1,8 +1,7 @@
-"""The parts of a user story's sentence: role, want and benefit, wherever they stand."""
+"""Parses an English user story: role, want and benefit, wherever they stand."""
 
 import re
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
 
 from quality.lexicon import is_hardly_else
 from quality.openings import (
@@ -19,9 +18,8 @@ from quality.openings import (
     SUBJECT,
     WANT,
 )
+from quality.parsed_story import EDGES, NOTHING, Order, ParsedStory, Part, part_of
 from quality.sentences import sentence_starts
-
-Order = Literal["", "role first", "role in the middle", "benefit first", "condition first"]
 
 #: Words that may be a role's, and characters between it and the want.
 _MOST_CANDIDATES = 12
@@ -43,47 +41,9 @@ _COMMA = re.compile(r"[,:;]|\s[\u2013\u2014-]\s")
 _USUAL = "i want to "
 #: Without these before it nothing opens a want sooner.
 _MAY_OPEN = frozenset({"i", "we", "it", "my", "our", "want", "wants", "needs", "would"})
-_EDGES = " ,.;:-\u2013\u2014"
 
 
-class Part(NamedTuple):
-    """A part of a text, without the words that introduce it."""
-
-    text: str
-    start: int
-
-    @property
-    def end(self) -> int:
-        """Where it ends in the text that it was taken from."""
-        return self.start + len(self.text)
-
-
-NOTHING = Part(text="", start=0)
-
-
-class Anatomy(NamedTuple):
-    """A story in parts; a part that is not there is empty.
-
-    `opening` is how the want is introduced (want, would like), `benefit_intro` how the benefit
-    is. `has_subject` is false where the "I" is missing, `is_infinitive` says that "to" or an
-    ability leads the want, `is_negated` that it is not wanted. `sentences` are where further
-    sentences begin, `language` the one whose openings were found: en, de, fr, es, pt, nl, it.
-    """
-
-    role: Part = NOTHING
-    want: Part = NOTHING
-    benefit: Part = NOTHING
-    opening: str = ""
-    benefit_intro: str = ""
-    order: Order = ""
-    has_subject: bool = False
-    is_infinitive: bool = False
-    is_negated: bool = False
-    sentences: tuple[int, ...] = ()
-    language: str = ""
-
-
-def anatomy(text: str, low: str) -> Anatomy:
+def parse_english(text: str, low: str) -> ParsedStory:
     """The parts of an English story; `text` as `quality.text.plain` makes it, `low` lowered."""
     sentences = sentence_starts(text)
     first = ROLE_FIRST.match(low)
@@ -95,7 +55,7 @@ def anatomy(text: str, low: str) -> Anatomy:
     return _role_later(text, low, sentences)
 
 
-def _role_first(text: str, low: str, begin: int, sentences: tuple[int, ...]) -> Anatomy:
+def _role_first(text: str, low: str, begin: int, sentences: tuple[int, ...]) -> ParsedStory:
     opening = _opening(low, begin)
     if opening:
         role = _role(text, low, begin, opening.start())
@@ -111,7 +71,7 @@ def _role_first(text: str, low: str, begin: int, sentences: tuple[int, ...]) -> 
         role, want = part_of(text, begin, end), NOTHING
     else:
         role, want = part_of(text, begin, comma), part_of(text, comma, end)
-    return Anatomy(
+    return ParsedStory(
         role=role,
         want=want,
         benefit=part_of(text, benefit.end(), len(text)) if benefit else NOTHING,
@@ -135,7 +95,7 @@ def _end_of_role(low: str, begin: int, end: int) -> int:
     return next((word.start() for word in words if is_hardly_else(word[0])), -1)
 
 
-def _role_later(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
+def _role_later(text: str, low: str, sentences: tuple[int, ...]) -> ParsedStory:
     """A benefit, a condition or a title comes first, or there is no role at all."""
     for begin, lead_end, middle in _role_candidates(low):
         opening = _opening(low, begin, begin + _MOST_ROLE_CHARS, middle=middle)
@@ -149,7 +109,7 @@ def _role_later(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
     return found if found.opening else _unopened(text, low, sentences) or found
 
 
-def _inserted(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
+def _inserted(text: str, low: str, sentences: tuple[int, ...]) -> ParsedStory:
     """ "I want, as a nurse, to see": read without the role, which then is put in."""
     role = INSERTED_ROLE.search(low)
     if role is None:
@@ -162,13 +122,13 @@ def _inserted(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
     return found._replace(role=part_of(text, *role.span("role")), order="role in the middle")
 
 
-def _without_role(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
+def _without_role(text: str, low: str, sentences: tuple[int, ...]) -> ParsedStory:
     lead = BENEFIT_FIRST.match(low)
     begin = low.find(",", lead.end()) if lead else 0
     opening = _opening(low, begin) if begin >= 0 else None
     if opening is None:
         benefit = part_of(text, lead.end(), len(text)) if lead else NOTHING
-        return Anatomy(
+        return ParsedStory(
             benefit=benefit,
             benefit_intro=_intro(lead),
             sentences=sentences,
@@ -178,7 +138,7 @@ def _without_role(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy:
     return _with_lead(text, low, found, opening.start()) if lead else found
 
 
-def _unopened(text: str, low: str, sentences: tuple[int, ...]) -> Anatomy | None:
+def _unopened(text: str, low: str, sentences: tuple[int, ...]) -> ParsedStory | None:
     """A benefit or a condition, a role between commas, and a want that nothing opens."""
     for begin, lead_end, _ in _role_candidates(low):
         order = _order(low, lead_end, middle=False)
@@ -199,7 +159,7 @@ def _role_candidates(low: str) -> Iterator[tuple[int, int, bool]]:
 
 
 def _order(low: str, lead_end: int, *, middle: bool) -> Order:
-    lead = low[:lead_end].strip(_EDGES)
+    lead = low[:lead_end].strip(EDGES)
     if BENEFIT_FIRST.match(lead):
         return "benefit first"
     if CONDITION.match(lead):
@@ -207,7 +167,7 @@ def _order(low: str, lead_end: int, *, middle: bool) -> Order:
     return "role in the middle" if middle else "role first"
 
 
-def _with_lead(text: str, low: str, found: Anatomy, lead_end: int) -> Anatomy:
+def _with_lead(text: str, low: str, found: ParsedStory, lead_end: int) -> ParsedStory:
     """With the benefit that comes first; one that comes last is then a second."""
     lead = BENEFIT_FIRST.match(low)
     if lead is None or lead.end() >= lead_end:
@@ -224,7 +184,7 @@ def _opening(
     if not middle:
         start = _first_of_usual(low, start, stop)
     for found in WANT["middle" if middle else "usual"].finditer(low, start, stop):
-        between = low[begin : found.start()].rstrip(_EDGES)
+        between = low[begin : found.start()].rstrip(EDGES)
         words = between.split()
         if not BENEFIT_WORDS.isdisjoint(words) and BENEFIT.search(f" {between} "):
             return None
@@ -262,7 +222,7 @@ def _wanting(
     sentences: tuple[int, ...],
     *,
     order: Order,
-) -> Anatomy:
+) -> ParsedStory:
     """With the want behind its opening, and the benefit behind that."""
     begin = opening.end()
     lead = ABILITY.match(low, begin)
@@ -272,7 +232,7 @@ def _wanting(
     if sentences:
         end = next((sentence for sentence in sentences if start < sentence < end), end)
     said = low[opening.start() : start]
-    return Anatomy(
+    return ParsedStory(
         role,
         part_of(text, start, end),
         part_of(text, benefit.end(), len(text)) if benefit else NOTHING,
@@ -298,10 +258,3 @@ def _plain_opening(said: str) -> str:
 
 def _intro(benefit: re.Match[str] | None) -> str:
     return " ".join(benefit["intro"].split()) if benefit else ""
-
-
-def part_of(text: str, start: int, end: int) -> Part:
-    """What stands there, without white space and signs at its ends."""
-    found = text[start:end].rstrip(_EDGES)
-    stripped = found.lstrip(_EDGES)
-    return Part(stripped, start + len(found) - len(stripped))
