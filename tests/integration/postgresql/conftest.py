@@ -29,11 +29,13 @@ ODD = {
     "client_encoding": "LATIN1",
     "default_transaction_isolation": "serializable",
     "default_transaction_deferrable": "on",
-    "statement_timeout": "20ms",
-    "lock_timeout": "1ms",
-    "idle_in_transaction_session_timeout": "5ms",
+    # Behind a pooler they hold until the first statement's message is read, so a busy machine needs
+    # some room here.
+    "statement_timeout": "100ms",
+    "lock_timeout": "20ms",
+    "idle_in_transaction_session_timeout": "50ms",
     "transaction_timeout": "10s",
-    "idle_session_timeout": "1s",
+    "idle_session_timeout": "5s",
     "gin_fuzzy_search_limit": "1",
     "plan_cache_mode": "force_custom_plan",
     "jit_above_cost": "0",

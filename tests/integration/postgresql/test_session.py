@@ -91,10 +91,10 @@ def test_values_are_read_right(way: DatabaseWrapper) -> None:
 
 
 def test_slow_statements_and_idle_transactions_are_not_ended(way: DatabaseWrapper) -> None:
-    assert asked(way, "SELECT pg_sleep(0.1)::text") == ""
+    assert asked(way, "SELECT pg_sleep(0.3)::text") == ""
     with block(way):
-        assert asked(way, "SELECT pg_sleep(0.1)::text") == ""
-        time.sleep(0.1)
+        assert asked(way, "SELECT pg_sleep(0.3)::text") == ""
+        time.sleep(0.3)
         assert asked(way, "SELECT 1") == 1
 
 
