@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -13,7 +13,8 @@ _AT_ONCE = 6
 
 def _answer(barrier: Barrier) -> int:
     try:
-        with connection.cursor() as cursor:
+        # Behind a pooler a transaction has a server connection to itself, and nothing else has.
+        with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid()")
             (pid,) = cursor.fetchone()
             barrier.wait(20)
