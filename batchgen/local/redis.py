@@ -37,7 +37,7 @@ ignore-warnings ARM64-COW-BUG
 
 #: No CONFIG, DEBUG, MODULE, ACL, MONITOR, SHUTDOWN, no replication, and whatever else Redis calls
 #: dangerous, but INFO, by which the doctor learns the version. docs/redis.md has the same.
-RIGHTS = "+@all -@dangerous +info +client|setinfo +client|setname +client|id"
+RIGHTS = "+@all -@dangerous +info +client|setname +client|id"
 
 
 class Redis:
