@@ -24,6 +24,7 @@ from batchgen.cross_checks import log_warnings  # noqa: E402 - these need Django
 from batchgen.db.postgresql.compatibility import IncompatibleServer, check_compatibility  # noqa: E402 - as above
 from batchgen.db.sql import limit_statements  # noqa: E402 - as above
 from batchgen.http.body_limit import BodyLimit  # noqa: E402 - as above
+from batchgen.http.probes import is_probe  # noqa: E402 - as above
 from batchgen.http.proxies import Proxies  # noqa: E402 - as above
 from batchgen.web.turns import Clients, turns  # noqa: E402 - as above
 from runs.live.asgi import EventStreams  # noqa: E402 - as above
@@ -71,7 +72,12 @@ class Handler(ASGIHandler):
         super().load_middleware(is_async=False)
 
     async def get_response_async(self, request: HttpRequest) -> "HttpResponseBase":
-        """The chain's answer, from the request's thread, when it is the client's turn."""
+        """The chain's answer, from the request's thread, when it is the client's turn.
+
+        Probes have no turns: where PostgreSQL lets all others wait, the process still is alive.
+        """
+        if is_probe(request):
+            return await sync_to_async(self._answer)(request)
         async with self._turns.turn(self._clients.of(request)):
             answering = asyncio.ensure_future(sync_to_async(self._answer)(request))
             try:

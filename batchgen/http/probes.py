@@ -9,6 +9,11 @@ from django.urls import resolve
 ROUTES = frozenset({"healthz", "readyz", "metrics"})
 
 
+def is_probe(request: HttpRequest) -> bool:
+    """Whether what runs the process asks."""
+    return request.path_info.removeprefix("/") in ROUTES
+
+
 class ProbesMiddleware:
     """Answers them before hosts, TLS, sessions and throttles are looked at: a probe knows a
     process by its pod's address or as `web:8000`, and comes without TLS."""
@@ -17,7 +22,7 @@ class ProbesMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.removeprefix("/") not in ROUTES:
+        if not is_probe(request):
             return self._get_response(request)
         match = request.resolver_match = resolve(request.path_info)
         answer: HttpResponseBase = match.func(request)

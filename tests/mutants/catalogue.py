@@ -891,6 +891,13 @@ LIMITER = (
         "tests/unit/batchgen/test_turns.py::test_clients_that_wait_go_in_turns",
     ),
     _mutant(
+        "turns: a probe waits for none",
+        "batchgen/asgi.py",
+        "        if is_probe(request):\n",
+        "        if request is None:\n",
+        "tests/acceptance/live/test_clients.py::test_a_probe_is_answered_while_all_turns_are_taken",
+    ),
+    _mutant(
         "turns: who hangs up keeps its turn while its thread works",
         "batchgen/asgi.py",
         "                await asyncio.wait([answering])\n",

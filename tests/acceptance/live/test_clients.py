@@ -83,6 +83,25 @@ def test_a_crowd_of_requests_takes_no_thread_each(starter: Starter, world: World
         assert {each.result().status_code for each in asked} == {200}
 
 
+def test_a_probe_is_answered_while_all_turns_are_taken(starter: Starter, world: World) -> None:
+    web = starter(world, BATCHGEN_DATABASE_POOL_SIZE="2")
+    path = f"/runs/{world.run.id}"
+    users = (web.user, member_make(world.run.project, "viewer"))
+    with ThreadPoolExecutor(2) as clients:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE runs_run")
+            asked = [clients.submit(web.call, "GET", path, user=user) for user in users]
+            wait_for(lambda: _waiting_for_a_lock() == 2, "all turns taken")
+            assert httpx2.get(f"{web.url}/healthz", trust_env=False, timeout=5).status_code == 200
+        assert {each.result().status_code for each in asked} == {200}
+
+
+def _waiting_for_a_lock() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return int(cursor.fetchone()[0])
+
+
 def test_a_stop_ends_open_streams_within_three_seconds(web: Web, world: World) -> None:
     watchers = [web.watch(world.run) for _ in range(10)]
     for watcher in watchers:

@@ -52,7 +52,7 @@ async def _request(
     scope = {
         "type": "http",
         "method": "GET",
-        "path": "/healthz",
+        "path": "/api/v1/runs",
         "headers": headers,
         "query_string": b"",
     }
