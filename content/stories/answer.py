@@ -4,7 +4,6 @@ A model that was not held to the schema says the same in other forms. What has o
 read as that; what has two, or none, is a defect for the repair call.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -18,6 +17,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from content.answer_json import TwoMeanings, json_found
+from content.asking import NotReadable
 from content.stories.answer_forms import (
     criteria,
     effort,
@@ -26,7 +27,6 @@ from content.stories.answer_forms import (
     plain,
     priority,
 )
-from content.stories.answer_json import TwoMeanings, json_found
 from content.stories.values import StoryDefect
 from providers.cleaning import storable
 from quality.text import has_words
@@ -82,16 +82,7 @@ class StorySet(Answer):
 NO_STORIES = StorySet.model_construct(stories=())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Generated:
-    """A readable answer, the calls it took and the cap it was given under."""
-
-    answer: StorySet
-    calls: int
-    max_tokens: int
-
-
-class NotAStorySet(Exception):
+class NotAStorySet(NotReadable):
     """The text is not a story set; `defects` says why, for the repair call and for people."""
 
     def __init__(self, defects: tuple[StoryDefect, ...]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from content.stories.prompts.conversation import fenced
+from content.prompts import fenced
 from content.stories.tidy_text import shortened
 from content.stories.values import CardInput
 from quality.text import comparable, one_line

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from content.asking import Asked
 from content.pipeline import Calls, Draft, Stage, Steps, plain, run_stages
-from content.stories.answer import NO_STORIES, Generated
+from content.stories.answer import NO_STORIES, StorySet
 from content.stories.drafts import assemble
 from content.stories.stages.component_generation import generate_components
 from content.stories.stages.context_building import build_context
@@ -14,7 +15,7 @@ from content.stories.stages.validation import validate
 from content.stories.values import GenerationInput, PromptContext, StoryDraft
 
 _NO_CONTEXT = PromptContext()
-_NOT_GENERATED = Generated(answer=NO_STORIES, calls=0, max_tokens=0)
+_NOT_GENERATED = Asked(answer=NO_STORIES, calls=0, max_tokens=0)
 _NO_DRAFT: Draft[tuple[StoryDraft, ...]] = Draft(content=(), summary="")
 
 
@@ -24,7 +25,7 @@ class State:
 
     inp: GenerationInput
     context: PromptContext = _NO_CONTEXT
-    generated: Generated = _NOT_GENERATED
+    generated: Asked[StorySet] = _NOT_GENERATED
     stories: tuple[StoryDraft, ...] = ()
     #: How many stories the answer had that these are of.
     written: int = 0

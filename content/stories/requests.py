@@ -2,22 +2,17 @@
 
 from dataclasses import replace
 
-from content.errors import OutputCut, Refused
+from content.asking import Wording, finished
 from content.pipeline import Request
 from content.stories.answer import STORY_SET_SCHEMA, StorySet, parse_story_set
 from content.stories.prompts.conversation import repair_text
 from content.stories.values import GenerationInput, PromptContext, StoryDefect
-from providers.values import Completion, CompletionRequest, StopReason
+from providers.values import Completion, CompletionRequest
 
 #: Provider calls for one epic, repairs of form, of quality and of length included.
 MAX_CALLS = 3
-#: Larger answers than this are not user stories any more.
-ENLARGED_MAX_TOKENS = 32_000
-
-_CUT = (
-    "The answer was cut before its end. Split the epic, choose the mode concise, or a pacing "
-    "profile that allows more tokens."
-)
+#: How errors name what is made here.
+WORDING = Wording(target="epic", content="stories")
 
 
 def first_request(inp: GenerationInput, context: PromptContext) -> Request:
@@ -32,19 +27,6 @@ def first_request(inp: GenerationInput, context: PromptContext) -> Request:
         purpose="generate",
     )
     return Request(key="generate", completion=completion, alike=f"{inp.mode} generate")
-
-
-def enlarged_request(inp: GenerationInput, first: Request) -> Request:
-    """The same call with a larger cap, for an answer that was cut.
-
-    Raises:
-        OutputCut: the cap cannot grow.
-    """
-    larger = min(2 * first.completion.max_tokens, ENLARGED_MAX_TOKENS)
-    if larger <= first.completion.max_tokens:
-        raise OutputCut(_CUT)
-    completion = replace(first.completion, max_tokens=larger, purpose="enlarge")
-    return Request(key="enlarge", completion=completion, alike=f"{inp.mode} enlarge")
 
 
 def repair_request(
@@ -70,37 +52,6 @@ def repair_request(
     return Request(key=key, completion=completion, alike=f"{inp.mode} repair")
 
 
-def is_cut(completion: Completion) -> bool:
-    """Whether an answer reached its cap.
-
-    Raises:
-        Refused: the model declined.
-        OutputCut: it did not fit, and no cap would do.
-    """
-    if completion.stop_reason is StopReason.REFUSAL:
-        raise Refused(
-            "The model declined to write stories for this epic. Read the epic and its cards for "
-            "text that could look harmful, reword it, then run the epic again."
-        )
-    if completion.stop_reason is StopReason.CONTEXT_FULL:
-        raise OutputCut(
-            "Prompt and answer together exceed the model's context window. Shorten the project's "
-            "context, or choose a model with a larger window."
-        )
-    return completion.stop_reason is StopReason.MAX_TOKENS
-
-
-def finished(completion: Completion) -> Completion:
-    """The answer, where the model came to its end.
-
-    Raises:
-        Refused, OutputCut: it did not.
-    """
-    if is_cut(completion):
-        raise OutputCut(_CUT)
-    return completion
-
-
 def read_answer(completion: Completion) -> StorySet:
     """The story set of an answer.
 
@@ -108,4 +59,4 @@ def read_answer(completion: Completion) -> StorySet:
         Refused, OutputCut: the answer is not finished.
         NotAStorySet: it is finished and cannot be read.
     """
-    return parse_story_set(finished(completion).text)
+    return parse_story_set(finished(completion, WORDING).text)

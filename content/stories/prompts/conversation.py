@@ -1,10 +1,10 @@
 """The messages of a call: the system blocks, the request, and the request to repair."""
 
-import json
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from itertools import islice
 
+from content.prompts import fenced
 from content.stories.prompts.rendering import template
 from content.stories.values import (
     DEFAULT_LANGUAGE,
@@ -20,25 +20,6 @@ from providers.values import TextBlock
 #: What a repair call shows of the answer before it: 30,000 tokens, as many as the largest cap.
 _MAX_PREVIOUS_CHARS = 120_000
 _MAX_DEFECTS = 200
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def fenced(value: object) -> str:
-    """`value` as one line of JSON that can stand between tags.
-
-    No text inside can close a tag or break the line: `<`, `>`, `&` and the line separators
-    that JSON leaves alone are written as escapes.
-    """
-    return (
-        _encode(value)
-        .replace("&", "\\u0026")
-        .replace("<", "\\u003c")
-        .replace(">", "\\u003e")
-        .replace("\x85", "\\u0085")
-        .replace("\u2028", "\\u2028")
-        .replace("\u2029", "\\u2029")
-    )
 
 
 @cache

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
+from content.prompts import fenced
 from content.stories.card_summary import summarise
-from content.stories.prompts.conversation import fenced, request_text, system_blocks
+from content.stories.prompts.conversation import request_text, system_blocks
 from content.stories.tidy_text import shortened
 from content.stories.values import CardInput, EpicInput, GenerationInput, PromptContext
 from quality.text import comparable

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from content.asking import Asked
 from content.errors import OutputCut, Refused
 from content.pipeline import Calls, Request
-from content.stories.answer import Generated, NotAStorySet
+from content.stories.answer import NotAStorySet, StorySet
 from content.stories.drafts import as_answer, assemble, cleaned
 from content.stories.requests import MAX_CALLS, read_answer, repair_request
 from content.stories.values import GenerationInput, PromptContext, StoryDefect, StoryDraft
@@ -51,7 +52,7 @@ class Checked:
 def validate_quality(
     inp: GenerationInput,
     context: PromptContext,
-    generated: Generated,
+    generated: Asked[StorySet],
     stories: tuple[StoryDraft, ...],
 ) -> Calls[Checked]:
     """Scored stories: these, or better ones from one repair call if these are below the bar.
@@ -198,7 +199,7 @@ def _count_defects(wanted: tuple[int, int], count: int) -> tuple[StoryDefect, ..
 
 
 def _repair_request(
-    inp: GenerationInput, context: PromptContext, generated: Generated, weak: Checked
+    inp: GenerationInput, context: PromptContext, generated: Asked[StorySet], weak: Checked
 ) -> Request:
     return repair_request(
         inp,

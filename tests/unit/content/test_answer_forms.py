@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from content.answer_json import json_found
 from content.stories.answer import NotAStorySet, StorySet, parse_story_set
-from content.stories.answer_json import json_found
 from quality.text import has_words
 from tests.unit.content.story_samples import GOOD, answer, story
 

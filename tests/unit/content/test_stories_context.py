@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from content.stories.prompts.conversation import fenced
+from content.prompts import fenced
 from content.stories.stages.context_building import MAX_CARDS_CHARS, build_context
 from content.stories.values import KeptStory
 from tests.unit.content.story_samples import EPIC, PROJECT, block, card, generation_input

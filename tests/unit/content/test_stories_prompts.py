@@ -4,8 +4,9 @@ from itertools import product
 
 import pytest
 
+from content.prompts import PromptError, PromptTemplate
 from content.stories.prompts.conversation import system_blocks
-from content.stories.prompts.rendering import PromptError, PromptTemplate, prompt_version
+from content.stories.prompts.rendering import prompt_version
 from content.stories.values import PERSONA_SETS, STORY_RANGES
 from tests.unit.content.story_samples import PROJECT
 
