@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +14,12 @@ ANSWERS_KEPT = 4096
 SHAPES_KEPT = 256
 PROSE = "This is the simulator. It has read your message and has nothing to add."
 NOT_JSON = 'Here are the stories:\n\n{"stories": [{"title": "First story", "persona": '
+
+
+#: Writes a whole answer about what the blocks hold, by a seed; a weak one where it is asked to.
+Writer = Callable[[Fences, int, bool], dict[str, Any]]
+#: Of other content than stories, by the property that its format asks for.
+_WRITERS: dict[str, Writer] = {}
 
 
 class Answers:
@@ -62,6 +68,10 @@ def _write(fences: Fences, schema: Mapping[str, Any], format_key: str, flavour: 
     if flavour == "schema_miss":
         return json.dumps({"items": [{"name": "A story in another shape"}]})
     properties = _story_properties(format_key)
+    writer = _writer(format_key)
+    if writer is not None:
+        seed = int.from_bytes(fences.digest, "big")
+        return json.dumps(writer(fences, seed, flavour == "weak_stories"), ensure_ascii=False)
     if properties is None:
         return json.dumps(minimal_instance(schema, schema), ensure_ascii=False)
     brief = read_brief(fences)
@@ -83,6 +93,13 @@ def _story_properties(format_key: str) -> dict[str, Property] | None:
         return None
     items = stories.get("items")
     return (properties_of(items, schema) or None) if isinstance(items, dict) else None
+
+
+@lru_cache(maxsize=SHAPES_KEPT)
+def _writer(format_key: str) -> Writer | None:
+    """Who writes what the format asks for, where it is no stories."""
+    asked: Any = json.loads(format_key)["schema"].get("properties", {})
+    return next((writer for name, writer in _WRITERS.items() if name in asked), None)
 
 
 def _other_properties(schema: Mapping[str, Any]) -> dict[str, Any]:

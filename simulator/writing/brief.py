@@ -12,22 +12,27 @@ DEFAULT_MAX_STORIES = 8
 STORIES_MAX = 60
 """More than any task asks for; keeps a mistaken task from filling memory."""
 
-_FENCES = ("epic", "cards", "task", "defects")
+_NAMES = ("epic", "epics", "cards", "task", "defects", "upload", "story", "page", "groups")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fences:
-    """The raw text of the blocks; an absent block is empty."""
+    """The raw text of the blocks by their names; an absent block is empty."""
 
-    epic: str
-    cards: str
-    task: str
-    has_defects: bool
+    blocks: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.blocks.get(name, "")
+
+    @property
+    def has_defects(self) -> bool:
+        """Whether the prompt asks for a repair."""
+        return "defects" in self.blocks
 
     @property
     def digest(self) -> bytes:
-        """Equal for equal epic, cards and task, whatever else the prompt says."""
-        text = "\0".join((self.epic, self.cards, self.task))
+        """Equal for equal blocks of work, whatever else the prompt says."""
+        text = "\0".join(self.blocks.get(name, "") for name in _NAMES if name != "defects")
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
@@ -50,28 +55,24 @@ class Brief:
 
 def find_fences(text: str) -> Fences:
     """The blocks of a prompt. A fence that is only mentioned in prose holds no JSON: skipped."""
-    return Fences(
-        epic=_inside(text, "epic"),
-        cards=_inside(text, "cards"),
-        task=_inside(text, "task"),
-        has_defects=bool(_inside(text, "defects")),
-    )
+    found = {name: _inside(text, name) for name in _NAMES}
+    return Fences(blocks={name: inner for name, inner in found.items() if inner})
 
 
 def epic_code(fences: Fences) -> str | None:
     """The code of the epic a call is about, or None."""
-    code = parse_object(fences.epic).get("code")
+    code = parse_object(fences["epic"]).get("code")
     return code if isinstance(code, str) else None
 
 
 def read_brief(fences: Fences) -> Brief:
     """The brief behind the fences; what is missing or unreadable takes a sensible default."""
-    task = parse_object(fences.task)
-    lines = [line for line in fences.cards.splitlines() if line.strip()]
+    task = parse_object(fences["task"])
+    lines = [line for line in fences["cards"].splitlines() if line.strip()]
     summary = parse_object(lines[0]) if len(lines) == 1 and "cardCount" in lines[0] else {}
     fewest = _count(task.get("minStories"), DEFAULT_MIN_STORIES)
     return Brief(
-        epic=parse_object(fences.epic),
+        epic=parse_object(fences["epic"]),
         card_lines=[] if summary else lines,
         summary=summary,
         persona_set=str(task.get("personaSet", "core")),
@@ -80,7 +81,7 @@ def read_brief(fences: Fences) -> Brief:
     )
 
 
-_OPENING = {name: re.compile(rf"<{name}(?:\s[^>]*)?>") for name in _FENCES}
+_OPENING = {name: re.compile(rf"<{name}(?:\s[^>]*)?>") for name in _NAMES}
 
 
 def _inside(text: str, name: str) -> str:
