@@ -94,7 +94,7 @@ def _engine(bench: Bench, project: Project, total: int) -> runs.Window:
 def _peer(bench: Bench, project: Project, total: int, *, variant: str) -> runs.Window:
     run_id, ids = peer_prepare(project)
     options = ("-P", "threads", "-c", str(_LANES), "-n", "bare@%h")
-    quiet = ("--without-gossip", "-l", "WARNING")
+    quiet = ("--without-gossip", "--without-mingle", "-l", "WARNING")
     kept = {k: v for k, v in bench.environment.items() if k != "DJANGO_SETTINGS_MODULE"}
     child = Child(
         name="bare-celery",

@@ -158,7 +158,7 @@ def worker(environment: Environment, web_address: str) -> Child:
     pool = ("-P", "threads", "-c", str(concurrency), "-n", "w1@%h")
     return Child(
         name="worker",
-        argv=[*_celery("worker"), *pool, "--without-gossip"],
+        argv=[*_celery("worker"), *pool, "--without-gossip", "--without-mingle"],
         env=_for(environment, "worker"),
         cwd=ROOT,
         ready=answers(f"{web_address}/readyz"),

@@ -61,7 +61,7 @@ class Fleet:
     def start(self, name: str = "w1", *, concurrency: int = 20) -> Running:
         """Start a worker and wait until it is registered."""
         begun = now()
-        options = f"-P threads -c {concurrency} -n {name}@test --without-gossip"
+        options = f"-P threads -c {concurrency} -n {name}@test --without-gossip --without-mingle"
         argv = [sys.executable, "-m", self.command, "-A", "batchgen", "worker", *options.split()]
         # One supervisor each: a worker may end while another is started.
         supervisor = self.stack.enter_context(Supervisor(self.sink, signals=False))

@@ -40,7 +40,7 @@ _FIXED = {
     "BATCHGEN_DATABASE_POOL_SIZE": "20",
     "DJANGO_SETTINGS_MODULE": "batchgen.settings",
 }
-_QUIET = ("--without-gossip", "-l", "INFO")
+_QUIET = ("--without-gossip", "--without-mingle", "-l", "INFO")
 _NOT_OURS = ("DATABASE_URL", "REDIS_URL", "BATCHGEN_ENV")
 _PATIENCE_S = 60
 
