@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "django_celery_results",
     "batchgen",
     "epics",
+    "content.pages",
     "runs",
     "workers",
 ]

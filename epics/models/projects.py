@@ -28,6 +28,8 @@ class Project(models.Model):
     context = models.TextField(blank=True, default="")
     #: The language of the generated stories, by its English name.
     language = models.CharField(max_length=50, default="English")
+    #: {tone, do, dont, bannedWords, sample}: how pages sound; null: nobody has said so.
+    brand_voice = models.JSONField(null=True, blank=True)
     #: Where imported material came from, to be named wherever it is shown.
     source = models.TextField(blank=True, default="")
     created_by = models.ForeignKey(
