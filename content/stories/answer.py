@@ -6,54 +6,23 @@ read as that; what has two, or none, is a defect for the repair call.
 
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from content.answer_fields import Answer, Readable, Text, plain_key, schema_object
 from content.answer_json import TwoMeanings, json_found
 from content.asking import NotReadable
 from content.stories.answer_forms import (
     criteria,
     effort,
-    named_fields,
     notes,
-    plain,
     priority,
+    story_fields,
 )
 from content.stories.values import StoryDefect
-from providers.cleaning import storable
-from quality.text import has_words
 
 _DEFECTS_NAMED = 20
 #: Objects around the stories: {"answer": {"stories": [...]}}.
 _WRAPPERS = 3
-
-
-def _readable(text: str) -> str:
-    if not has_words(text):
-        raise ValueError("must hold readable text")
-    return text
-
-
-def _storable(value: object) -> object:
-    return storable(value) if isinstance(value, str) else value
-
-
-Text = Annotated[str, BeforeValidator(_storable)]
-Readable = Annotated[Text, AfterValidator(_readable)]
-
-
-class Answer(BaseModel):
-    """A part of the answer; names are camelCase on the wire."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True)
 
 
 class Story(Answer):
@@ -70,7 +39,7 @@ class Story(Answer):
     @model_validator(mode="before")
     @classmethod
     def _named(cls, given: object) -> object:
-        return named_fields(given) if isinstance(given, dict) else given
+        return story_fields(given) if isinstance(given, dict) else given
 
 
 class StorySet(Answer):
@@ -90,24 +59,15 @@ class NotAStorySet(NotReadable):
         self.defects = defects
 
 
-def _schema_object(properties: dict[str, object]) -> dict[str, object]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
 _STRING: dict[str, object] = {"type": "string"}
 
 #: What the provider holds the answer to. Written by hand in the subset it supports (no lengths,
 #: no ranges), so that this module does not need the provider's SDK.
-STORY_SET_SCHEMA: dict[str, object] = _schema_object(
+STORY_SET_SCHEMA: dict[str, object] = schema_object(
     {
         "stories": {
             "type": "array",
-            "items": _schema_object(
+            "items": schema_object(
                 {
                     "title": _STRING,
                     "persona": _STRING,
@@ -170,7 +130,7 @@ def _stories_of(value: object, *, torn: bool) -> list[object] | None:
         if not isinstance(value, dict):
             return None
         for key, inner in value.items():
-            if plain(key) in ("stories", "userstories") and isinstance(inner, list):
+            if plain_key(key) in ("stories", "userstories") and isinstance(inner, list):
                 return inner
         if _is_story(value):
             return None if torn else [value]
@@ -181,7 +141,7 @@ def _stories_of(value: object, *, torn: bool) -> list[object] | None:
 
 
 def _is_story(value: object) -> bool:
-    return isinstance(value, dict) and any(plain(key) == "userstory" for key in value)
+    return isinstance(value, dict) and any(plain_key(key) == "userstory" for key in value)
 
 
 def _not_one(message: str) -> NotAStorySet:

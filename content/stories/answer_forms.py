@@ -5,6 +5,7 @@ Each function returns what it cannot read as it came, for the schema to refuse.
 
 from collections.abc import Mapping
 
+from content.answer_fields import named_fields, plain_key
 from quality.text import comparable
 
 #: Keys that mean a field and no other, beside its own in any case and with _, - or spaces.
@@ -43,33 +44,13 @@ _EFFORTS = _words(
 )
 
 
-def plain(key: str) -> str:
-    """A key without case, spaces, - and _."""
-    return key.casefold().replace("_", "").replace("-", "").replace(" ", "")
-
-
-_NAMED = {plain(name): name for name in _FIELDS}
-
-
-def named_fields(given: Mapping[str, object]) -> dict[str, object]:
-    """A story's fields under their own names; what is none is left out.
+def story_fields(given: Mapping[str, object]) -> dict[str, object]:
+    """A story's fields under their own names.
 
     Raises:
         ValueError: a field is there twice, and they differ.
     """
-    fields: dict[str, object] = {}
-    for key, value in given.items():
-        name = _NAMED.get(plain(key))
-        if name is None:
-            continue
-        if name in fields and fields[name] != value:
-            raise ValueError(f"{name} stands here twice, with two values")
-        fields[name] = value
-    for key, value in given.items():
-        name = _OTHER_NAMES.get(plain(key))
-        if name is not None:
-            fields.setdefault(name, value)
-    return fields
+    return named_fields(given, _FIELDS, _OTHER_NAMES)
 
 
 def priority(value: object) -> object:
@@ -124,7 +105,7 @@ def _criterion(value: object) -> object:
     """The text of {"given", "when", "then"}, or of an object that is nothing but one text."""
     if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
         return value
-    parts = {plain(key): part for key, part in value.items()}
+    parts = {plain_key(key): part for key, part in value.items()}
     if set(parts) == set(_SCENARIO):
         told = ", ".join(_clause(word, parts[word]) for word in _SCENARIO)
         return f"{told[0].upper()}{told[1:]}."

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from content.prompts import fenced
-from content.stories.tidy_text import shortened
 from content.stories.values import CardInput
+from content.tidy_text import shortened
 from quality.text import comparable, one_line
 
 #: What each list may take of the summary, in characters of JSON; statements get the rest.

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from content.stories.answer import Story, StorySet
-from content.stories.tidy_text import paragraphs, shortened
 from content.stories.values import StoryDefect, StoryDraft
+from content.tidy_text import paragraphs, shortened
 from epics import bounds
 from quality.text import has_words, one_line
 

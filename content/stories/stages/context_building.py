@@ -5,8 +5,8 @@ from dataclasses import replace
 from content.prompts import fenced
 from content.stories.card_summary import summarise
 from content.stories.prompts.conversation import request_text, system_blocks
-from content.stories.tidy_text import shortened
 from content.stories.values import CardInput, EpicInput, GenerationInput, PromptContext
+from content.tidy_text import shortened
 from quality.text import comparable
 
 #: From the product's design: more cards than this, or more characters of their JSON, are

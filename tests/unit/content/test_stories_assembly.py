@@ -5,8 +5,8 @@ import json
 from content.pipeline import Draft
 from content.stories.answer import parse_story_set
 from content.stories.drafts import as_answer, assemble
-from content.stories.tidy_text import paragraphs, shortened
 from content.stories.values import KeptStory, StoryDraft
+from content.tidy_text import paragraphs, shortened
 from epics import bounds
 from quality.text import comparable, one_line
 from tests.unit.content.story_samples import (
