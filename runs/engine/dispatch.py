@@ -91,12 +91,13 @@ def message_id(lane_id: int, fencing_token: int) -> str:
     return f"{lane_id}.{fencing_token}"
 
 
-def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
+def send(links: Iterable[Link], *, due_at: float | None = None, behind: bool = False) -> None:
     """Send each link's message. Where the broker is away, the reconciler sends it later.
 
     Args:
         due_at: Unix time by `database_now` before which the epic is not to start; the worker
             waits for it.
+        behind: they are read when no other message waits.
     """
     for link in links:
         try:
@@ -105,7 +106,7 @@ def send(links: Iterable[Link], *, due_at: float | None = None) -> None:
                 (str(link.item_id), link.lane_id, link.fencing_token),
                 {"first_call": link.first_call, "due_at": due_at},
                 task_id=link.message_id,
-                priority=MESSAGE_PRIORITY[link.priority],
+                priority=LOWEST_PRIORITY if behind else MESSAGE_PRIORITY[link.priority],
                 argsrepr=f"{link.code}: {link.title} | run {link.run_id}",
                 kwargsrepr=f"lane {link.lane_id}, fencing_token {link.fencing_token}",
                 **_ROUTE,

@@ -29,10 +29,19 @@ from runs.states import FINAL, ItemStatus, LaneState, RunStatus, sources_of
 log = logging.getLogger(__name__)
 
 
+#: Messages of one user's runs that are read in the order of their priority; more of them wait
+#: behind those of others, so that nobody's runs wait for a thousand messages to be looked at.
+MOST_AHEAD = 100
+
+
 def run_dispatch(*, run_id: UUID, lost_lane_ids: Sequence[int] = ()) -> int:
     """Give the run's free lanes epics and send their messages; how many were sent."""
     links = lanes_dispatch(run_id=run_id, lost_lane_ids=lost_lane_ids)
-    dispatch.send(links)
+    if links:
+        (user,) = QUERIES.fetch("messages_of_user", {"user_id": links[0].user_id})
+        first = max(0, MOST_AHEAD - user["sent"] + len(links))
+        dispatch.send(links[:first])
+        dispatch.send(links[first:], behind=True)
     return len(links)
 
 

@@ -862,6 +862,14 @@ LIMITER = (
         "test_a_users_run_goes_on_beside_many_urgent_ones_of_another",
     ),
     _mutant(
+        "shares: of one user's messages a hundred are ahead of others",
+        "runs/engine/transitions.py",
+        "        dispatch.send(links[first:], behind=True)",
+        "        dispatch.send(links[first:])",
+        "tests/integration/engine/test_shares.py::"
+        "test_messages_beyond_a_users_first_ones_wait_behind_others",
+    ),
+    _mutant(
         "shares: a run's last messages do not hold up its end",
         FINISHES_SQL,
         "          AND waiting.state = 'sent'\n          AND waiting.moved_at <",

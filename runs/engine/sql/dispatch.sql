@@ -94,6 +94,13 @@ suspect AS (
               runs_runitem.code, runs_runitem.title, runs_runitem.estimated_input_tokens
 )
 
+-- messages_of_user --
+-- How many messages of a user's runs wait for a worker; those that no person started are one user's.
+SELECT COUNT(*)::int AS sent
+FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
+WHERE run.completed_at IS NULL AND run.created_by_id IS NOT DISTINCT FROM %(user_id)s::int
+  AND lane.state = 'sent'
+
 -- run_told (part) --
 -- What a message says of its run. Without a share a user's turns weigh 1.
 run.created_by_id AS user_id,

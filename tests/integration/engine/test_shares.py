@@ -7,9 +7,11 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from limiter.values import NOBODY
+from runs.engine import transitions
 from runs.engine.controls import run_change
-from runs.engine.dispatch import Link
+from runs.engine.dispatch import Link, queue_depths
 from runs.engine.lanes import lanes_dispatch
+from runs.engine.transitions import run_dispatch
 from runs.models import Lane, Run, Share
 from tests.integration.engine.world import World
 from workers.permits import FirstCall
@@ -65,3 +67,18 @@ def test_a_run_has_no_more_lanes_than_epics_and_shows_what_was_asked_for() -> No
     run_change(run=Run.objects.get(), user=user, version=2, priority=None, max_concurrency=40)
     assert Lane.objects.filter(run=world.run).count() == 3
     assert Run.objects.get().max_concurrency == 40
+
+
+def test_messages_beyond_a_users_first_ones_wait_behind_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transitions, "MOST_AHEAD", 5)
+    world = World.make(epics=8, lanes=8)
+    Lane.objects.filter(run=world.run).update(state="idle")
+    before = queue_depths()
+    assert run_dispatch(run_id=world.run.id) == 8
+    after = queue_depths()
+    assert {name: after[name] - before[name] for name in ("NORMAL", "BEHIND")} == {
+        "NORMAL": 5,
+        "BEHIND": 3,
+    }
