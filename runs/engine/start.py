@@ -17,6 +17,7 @@ from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
 from batchgen.errors import RunAlreadyActive, ValidationFailed
 from content.kind import Reason, Target
+from content.priority import deadline_reasons
 from content.registry import Kind, kind_started_by
 from content.run_types import RunType
 from epics.models import Project
@@ -28,7 +29,7 @@ from runs.engine.trail import ENGINE, Actor, action_append, log_append
 from runs.engine.transitions import run_dispatch
 from runs.models import Lane, PacingProfile, Run, RunAction, RunLog
 from runs.pacing import MOST_LANES
-from runs.priority import deadline_reasons, priority_of
+from runs.priority import priority_of
 from runs.states import ACTIVE, Pacing, Priority
 
 

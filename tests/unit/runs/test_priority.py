@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from content.priority import deadline_reasons
 from content.stories.priority import EpicFacts, epic_score, epics_reasons
-from runs.priority import deadline_reasons, priority_of
+from runs.priority import priority_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
