@@ -85,7 +85,8 @@ def _sets() -> list[list[StoryText]]:
 def _input(epic: dict[str, Any], cards: list[dict[str, Any]]) -> GenerationInput:
     return GenerationInput(
         run_epic_id="",
-        project=ProjectInput(name="", description="", context="", language="English"),
+        project=ProjectInput(name="", description="", context=""),
+        language="English",
         epic=EpicInput(
             code=epic["code"],
             title=epic["title"],

@@ -15,6 +15,8 @@ TEXT_CHARS = 20_000
 CONTEXT_CHARS = 50_000
 #: One acceptance criterion is a sentence or a short scenario.
 CRITERION_CHARS = 2_000
+#: What a person asks of one run, in words of their own.
+INSTRUCTIONS_CHARS = 4_000
 #: Entries of a list in one card, epic or story.
 LIST_ENTRIES = 200
 
@@ -66,6 +68,25 @@ def is_seen(text: str) -> bool:
     if text and not _is_unseen(text[0]):  # as nearly always
         return True
     return any(not _is_unseen(character) for character in text)
+
+
+def seen_lines(text: str) -> str:
+    """What a reader sees of a text, composed (NFC): each line without what does not show, with
+    plain spaces, and no empty lines around."""
+    lines = "\n".join(map(_seen_line, text.splitlines()))
+    return unicodedata.normalize("NFC", lines).strip()
+
+
+def _seen_line(line: str) -> str:
+    if line.isascii() and line.isprintable():
+        return line.rstrip()
+    return "".join(map(_shown, line)).rstrip()
+
+
+def _shown(character: str) -> str:
+    if character == "\t" or unicodedata.category(character) == "Zs":
+        return " "
+    return "" if _is_unseen(character) else character
 
 
 def unseen_character(code: str) -> str | None:

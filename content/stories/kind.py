@@ -9,6 +9,7 @@ from django.conf import settings
 
 from batchgen.db.ids import new_id
 from content.kind import ContentKind, Loaded, Reason, Target
+from content.language import language_of
 from content.pipeline import Draft, Steps
 from content.run_types import RunType
 from content.stories.options import StoriesOptions
@@ -24,7 +25,6 @@ from content.stories.values import (
     ProjectInput,
     StoryDraft,
 )
-from epics.languages import is_language
 from epics.models import Epic, Project
 
 _FOLDER = Path(__file__).parent
@@ -59,7 +59,7 @@ class StoriesKind(ContentKind[GenerationInput, Stories]):
     def read(self, loaded: Loaded) -> GenerationInput:
         return GenerationInput(
             run_epic_id=str(loaded.item_id),
-            project=_project(loaded.input["project"]),
+            project=ProjectInput(**loaded.input["project"]),
             epic=_epic(loaded.code, loaded.input["epic"]),
             cards=tuple([_card(fields) for fields in loaded.input["cards"]]),
             mode=loaded.options["mode"],
@@ -67,6 +67,8 @@ class StoriesKind(ContentKind[GenerationInput, Stories]):
             model=loaded.model,
             max_tokens=loaded.max_tokens,
             skip_quality_check=loaded.options["skip_quality_check"],
+            language=language_of(loaded.options, loaded.input["language"]),
+            instructions=loaded.options.get("instructions", ""),
             quality_bar=settings.QUALITY_BAR,
             kept=tuple(
                 [KeptStory(title=title, user_story=story) for title, story in loaded.input["kept"]]
@@ -85,12 +87,6 @@ class StoriesKind(ContentKind[GenerationInput, Stories]):
 
 
 STORIES = StoriesKind()
-
-
-def _project(fields: Mapping[str, Any]) -> ProjectInput:
-    # A language that was stored before languages came from a list is no text for a prompt.
-    language = fields["language"] if is_language(fields["language"]) else ""
-    return ProjectInput(**{**fields, "language": language})
 
 
 def _epic(code: str, fields: Mapping[str, Any]) -> EpicInput:

@@ -2,8 +2,9 @@ stories_loaded AS (
     SELECT claimed.item_id, jsonb_build_object(
         'project', jsonb_build_object(
             'name', project.name, 'description', project.description,
-            'context', project.context, 'language', project.language
+            'context', project.context
         ),
+        'language', project.language,
         'epic', jsonb_build_object(
             'title', epic.title, 'theme', epic.theme, 'description', epic.description,
             'business_value', epic.business_value,

@@ -12,7 +12,6 @@ STORY_RANGES: dict[str, tuple[int, int]] = {
     "standard": (5, 8),
     "comprehensive": (8, 15),
 }
-DEFAULT_LANGUAGE = "English"
 PERSONA_SETS: tuple[str, ...] = ("core", "extended", "cards")
 
 
@@ -23,7 +22,6 @@ class ProjectInput:
     name: str
     description: str
     context: str
-    language: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,6 +73,10 @@ class GenerationInput:
     model: str
     max_tokens: int
     skip_quality_check: bool
+    #: Of the stories, by its English name.
+    language: str
+    #: What the person who started the run asks for beside.
+    instructions: str = ""
     #: Below this score, of 100, a set is written again once.
     quality_bar: int = DEFAULT_BAR
     kept: tuple[KeptStory, ...] = ()

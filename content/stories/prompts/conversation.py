@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from itertools import islice
 
+from content.instructions import instructed
 from content.prompts import fenced
 from content.stories.prompts.rendering import template
 from content.stories.values import (
-    DEFAULT_LANGUAGE,
     STORY_RANGES,
     EpicInput,
     GenerationInput,
@@ -34,12 +34,12 @@ def _instructions(mode: str, persona_set: str) -> TextBlock:
 
 @lru_cache(maxsize=64)
 def system_blocks(mode: str, persona_set: str, project: ProjectInput) -> tuple[TextBlock, ...]:
-    """Instructions, then the project: the same for every epic of a run, so cacheable."""
+    """Instructions, then the project: the same for every epic of a run, so cacheable. Its language
+    and its instructions are not in here, so that runs with others share the cache."""
     facts = {
         "name": project.name,
         "description": project.description,
         "context": project.context,
-        "language": project.language or DEFAULT_LANGUAGE,
     }
     text = template("project.md").render(project=fenced(facts))
     return (_instructions(mode, persona_set), TextBlock(text=text, cache=True))
@@ -53,11 +53,12 @@ def request_text(inp: GenerationInput, *, cards: str, epic: EpicInput) -> str:
         "personaSet": inp.persona_set,
         "minStories": low,
         "maxStories": high,
-        "language": inp.project.language or DEFAULT_LANGUAGE,
+        "language": inp.language,
     }
-    return template("user.md").render(
+    user = template("user.md").render(
         task=fenced(task), epic=fenced(_epic_json(epic)), cards=cards + _kept_block(inp.kept)
     )
+    return instructed(user, inp.instructions)
 
 
 def _kept_block(kept: tuple[KeptStory, ...]) -> str:

@@ -103,7 +103,7 @@ def check(
     stories = tuple([cleaned(story) for story in stories])
     linted = lint(
         [_as_text(story) for story in stories],
-        english=is_english(inp.project.language),
+        english=is_english(inp.language),
         given=_given(inp),
     )
     voiced = context.personas if inp.persona_set == "cards" else None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 
-from content.stories.values import DEFAULT_LANGUAGE
+from content.language import DEFAULT_LANGUAGE
 from epics.files.backlog_import import backlog_import
 from epics.languages import is_language
 from epics.models import Card, Project

@@ -16,9 +16,7 @@ from providers.values import Completion, CompletionRequest, StopReason, Usage
 
 Step = str | Completion | Exception
 
-PROJECT = ProjectInput(
-    name="Library", description="Lends books", context="Two branches.", language="English"
-)
+PROJECT = ProjectInput(name="Library", description="Lends books", context="Two branches.")
 EPIC = EpicInput(
     code="E3",
     title="Borrowing",
@@ -62,6 +60,7 @@ def generation_input(
         model="claude-sonnet-5-5",
         max_tokens=4000,
         skip_quality_check=False,
+        language="English",
     )
     return replace(plain, **changes)  # type: ignore[arg-type]  # the names are GenerationInput's
 

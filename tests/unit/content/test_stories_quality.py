@@ -9,7 +9,6 @@ from quality.linter import DEFAULT_BAR
 from tests.unit.content.story_samples import (
     GOOD,
     NOUNS,
-    PROJECT,
     WEAK,
     answer,
     block,
@@ -221,7 +220,6 @@ def test_a_set_in_another_language_passes() -> None:
             for n in range(3)
         ]
     )
-    project = PROJECT.__class__(name="B", description="", context="", language="German")
-    output, provider = run(generation_input(project=project), german)
+    output, provider = run(generation_input(language="German"), german)
     assert len(provider.requests) == 1
     assert [one.quality_score for one in output.content] == [100, 100, 100]
