@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from content.answer_fields import Answer, Readable, Text, plain_key, schema_object
-from content.answer_json import TwoMeanings, json_found
+from content.answer_fields import Answer, Readable, Text, schema_object
+from content.answer_sets import NotOneSet, SetForm, has_key, one_set
 from content.asking import NotReadable
 from content.stories.answer_forms import (
     criteria,
@@ -21,8 +21,6 @@ from content.stories.answer_forms import (
 from content.stories.values import StoryDefect
 
 _DEFECTS_NAMED = 20
-#: Objects around the stories: {"answer": {"stories": [...]}}.
-_WRAPPERS = 3
 
 
 class Story(Answer):
@@ -83,6 +81,9 @@ STORY_SET_SCHEMA: dict[str, object] = schema_object(
 )
 
 
+_FORM = SetForm(name="stories", others=("userstories",), is_entry=has_key("userstory"))
+
+
 def parse_story_set(text: str) -> StorySet:
     """Read an answer.
 
@@ -90,62 +91,15 @@ def parse_story_set(text: str) -> StorySet:
         NotAStorySet: it does not hold one set of stories, or not of the agreed shape.
     """
     try:
-        return StorySet.model_validate(_one_set(text))
+        return StorySet.model_validate(one_set(text, _FORM))
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         defects = tuple(_schema_defect(e["loc"], e["msg"]) for e in found[:_DEFECTS_NAMED])
         raise NotAStorySet(defects) from error
-    except TwoMeanings as error:
-        raise _not_one(f"{error}, with two values") from error
+    except NotOneSet as error:
+        raise NotAStorySet((_schema_defect((), str(error)),)) from error
     except RecursionError as error:
-        raise _not_one("The answer is nested too deep.") from error
-
-
-def _one_set(text: str) -> object:
-    """The one object with stories in the text, as the schema has it."""
-    found = json_found(text)
-    sets: list[list[object]] = []
-    for one in found:
-        stories = _stories_of(one.value, torn=one.torn)
-        if stories is not None and stories not in sets:
-            sets.append(stories)
-    if len(sets) > 1:
-        raise _not_one(f"The answer holds {len(sets)} different sets of stories.")
-    if sets:
-        return {"stories": sets[0]}
-    if len(found) != 1 or found[0].torn:
-        raise _not_one("The answer holds no complete JSON object with stories.")
-    return found[0].value
-
-
-def _stories_of(value: object, *, torn: bool) -> list[object] | None:
-    """The list of stories in a value that is a list of them, one of them, or has them.
-
-    Args:
-        torn: the value may be a part of a set that broke off; only a whole set counts.
-    """
-    for _ in range(_WRAPPERS):
-        if isinstance(value, list):
-            return value if value and all(map(_is_story, value)) and not torn else None
-        if not isinstance(value, dict):
-            return None
-        for key, inner in value.items():
-            if plain_key(key) in ("stories", "userstories") and isinstance(inner, list):
-                return inner
-        if _is_story(value):
-            return None if torn else [value]
-        if len(value) != 1:
-            return None
-        (value,) = value.values()
-    return None
-
-
-def _is_story(value: object) -> bool:
-    return isinstance(value, dict) and any(plain_key(key) == "userstory" for key in value)
-
-
-def _not_one(message: str) -> NotAStorySet:
-    return NotAStorySet((_schema_defect((), message),))
+        raise NotAStorySet((_schema_defect((), "The answer is nested too deep."),)) from error
 
 
 def _schema_defect(loc: tuple[int | str, ...], message: str) -> StoryDefect:
