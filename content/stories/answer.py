@@ -10,14 +10,9 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from content.answer_fields import Answer, Readable, Text, schema_object
 from content.answer_sets import NotOneSet, SetForm, has_key, one_set
+from content.answer_texts import criteria, effort, priority
 from content.asking import NotReadable
-from content.stories.answer_forms import (
-    criteria,
-    effort,
-    notes,
-    priority,
-    story_fields,
-)
+from content.stories.answer_forms import notes, story_fields
 from content.stories.values import StoryDefect
 
 _DEFECTS_NAMED = 20

@@ -1432,14 +1432,14 @@ ANSWERS = (
     ),
     _mutant(
         "answers: the first story of a broken set is no set",
-        "content/stories/answer.py",
-        "            return None if torn else [value]\n",
-        "            return [value]\n",
+        "content/answer_sets.py",
+        "            return None if torn else {form.name: [value]}\n",
+        "            return {form.name: [value]}\n",
         f"{_FORMS}test_what_has_two_meanings_or_none_is_a_defect",
     ),
     _mutant(
         "answers: one of two sets is nobody's to choose",
-        "content/stories/answer.py",
+        "content/answer_sets.py",
         "    if len(sets) > 1:\n",
         "    if len(sets) > 9:\n",
         f"{_FORMS}test_what_has_two_meanings_or_none_is_a_defect",
