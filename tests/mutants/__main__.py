@@ -29,6 +29,8 @@ _NOT_COPIED = shutil.ignore_patterns(
 #: A mutant that hangs was noticed.
 _TEST_S = 60
 _AT_MOST_S = 240
+#: For the tests of all mutants, one after the other.
+_WHOLE_S = 3600
 _FAILED = 1
 
 
@@ -48,7 +50,8 @@ def main(words: Sequence[str]) -> int:
     mutants = [m for m in MUTANTS if not words or any(word in m.guard for word in words)]
     with _workshop() as (copy, environment):
         console.print(f"{len(mutants)} mutants. First their tests without any ...")
-        plain = _tests(copy, environment, sorted({t for m in mutants for t in m.tests}), fresh=True)
+        every = sorted({test for mutant in mutants for test in mutant.tests})
+        plain = _tests(copy, environment, every, fresh=True, at_most_s=_WHOLE_S)
         if plain.returncode:
             console.print(plain.stdout[-4000:], markup=False)
             return 2
@@ -118,7 +121,12 @@ def _changed(text: str, mutant: Mutant) -> str:
 
 
 def _tests(
-    copy: Path, environment: dict[str, str], tests: Sequence[str], *, fresh: bool
+    copy: Path,
+    environment: dict[str, str],
+    tests: Sequence[str],
+    *,
+    fresh: bool,
+    at_most_s: float = _AT_MOST_S,
 ) -> "subprocess.CompletedProcess[str]":
     argv = [
         sys.executable,
@@ -141,7 +149,7 @@ def _tests(
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=_AT_MOST_S,
+            timeout=at_most_s,
             check=False,
         )
     except subprocess.TimeoutExpired as late:
