@@ -7,9 +7,7 @@ from typing import Any
 
 from batchgen.api.inputs import MAX_PROBLEMS
 from epics import bounds
-
-#: A path into the document, and what is wrong there.
-Problem = tuple[str, str]
+from epics.files.document_parts import Problem
 
 
 def code_warnings(document: Any) -> list[str]:

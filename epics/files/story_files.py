@@ -7,8 +7,8 @@ from batchgen.api.strict_json import JSONRefused, strict_loads
 from batchgen.errors import ValidationFailed
 from epics.files import story_csv, story_lines
 from epics.files.backlog_document import Backlog, backlog_parse
+from epics.files.csv_table import CSVRefused
 from epics.files.file_text import UndecodableFile, decode_text
-from epics.files.story_csv import CSVRefused
 from quality.defects import StoryText
 
 

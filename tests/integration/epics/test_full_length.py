@@ -12,6 +12,7 @@ from epics import bounds
 from epics.files import story_csv, story_lines
 from epics.files.backlog_export import FORMATS, Format
 from epics.files.backlog_import import backlog_import
+from epics.files.csv_table import CSVRefused
 from epics.files.story_lint import project_duplicates, stories_lint
 from epics.models import Project
 from epics.selectors import cards_list, epics_list, stories_list
@@ -85,7 +86,7 @@ def _written(written: Format, project: Project) -> None:
 def _csv(text: str) -> None:
     try:
         story_csv.stories_of(text)
-    except story_csv.CSVRefused:
+    except CSVRefused:
         return
 
 
