@@ -351,7 +351,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RunStatus": "runs.states.RunStatus",
         "RunEpicStatus": "runs.states.ItemStatus",
-        "RunType": "content.run_types.RunType",
+        "RunType": "content.registry.run_types",
         "RunEpicStage": "runs.states.ItemStage",
         "RunPriority": "runs.states.Priority",
     },

@@ -1,24 +1,43 @@
 """The contract of a content kind: all that the engine must not know."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from django.db.models import Model
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from content.instructions import instructions_cleaned
 from content.pipeline import Draft, Steps
+from epics.bounds import NAME_CHARS
+from epics.languages import REFUSAL, is_language
 from epics.models import Project
 
 Input = TypeVar("Input")
 Content = TypeVar("Content")
 
 
+def _language(text: str) -> str:
+    if text and not is_language(text):
+        raise ValueError(REFUSAL)
+    return text
+
+
 class Options(BaseModel):
-    """What a person chooses for a run of a kind; its fields are the keys of `Run.options`."""
+    """What a person chooses for a run of a kind; its fields are the keys of `Run.options`.
+
+    Attributes:
+        language: what is made is written in it; empty: in the project's.
+        instructions: for this run alone, by the person who starts it. A kind puts them into its
+            prompts by `content.instructions`, where they cannot change the task.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    language: Annotated[str, Field(max_length=NAME_CHARS), AfterValidator(_language)] = ""
+    instructions: Annotated[str, AfterValidator(instructions_cleaned)] = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,16 +70,22 @@ class Loaded:
     """A claimed item, as `steps` are to know it.
 
     Attributes:
+        target_id: what it is made of.
         max_tokens: cap of one answer.
+        options: of the kind's `Options`, each of them.
         input: what `load_sql` found of its target.
+        prompts: {template's name: text} of those that were edited; others are the kind's files.
     """
 
     item_id: UUID
+    run_id: UUID
+    target_id: UUID
     code: str
     model: str
     max_tokens: int
     options: Mapping[str, Any]
     input: Mapping[str, Any]
+    prompts: Mapping[str, str] = field(default_factory=dict)
 
 
 class ContentKind(Protocol, Generic[Input, Content]):
@@ -70,6 +95,13 @@ class ContentKind(Protocol, Generic[Input, Content]):
         name: of the content, "stories"; the items' `kind`, and how each CTE of its SQL begins.
         run_types: what a person starts; of those in `one_item` with exactly one target.
         item_kind: what an item is of, "epic"; `item_words` for one and for many.
+        made_words: what an item makes, for one and for many: ("story", "stories").
+        phase: of a run while its items are made; of `runs.states.RunPhase`.
+        uses_provider: whether its steps yield requests; where not, no permit is waited for and
+            no call is written.
+        holds_targets: whether a target is in one run at most at a time.
+        jobs: what its steps may have run, by the names that a `Job` says. Each may run twice, for
+            the same item at the same time too, where a worker is overtaken.
         model: whose rows are targets.
         options: what a run's options are read with.
         load_sql: common table expressions, set-based. They read
@@ -86,13 +118,24 @@ class ContentKind(Protocol, Generic[Input, Content]):
     one_item: ClassVar[tuple[str, ...]]
     item_kind: ClassVar[str]
     item_words: ClassVar[tuple[str, str]]
+    made_words: ClassVar[tuple[str, str]]
+    phase: ClassVar[str]
+    uses_provider: ClassVar[bool] = True
+    holds_targets: ClassVar[bool] = True
+    jobs: ClassVar[Mapping[str, Callable[..., Any]]] = MappingProxyType({})
     model: ClassVar[type[Model]]
     options: ClassVar[type[Options]]
     load_sql: ClassVar[str]
     store_sql: ClassVar[str]
 
-    def targets(self, project: Project, ids: Sequence[UUID] | None) -> list[Target]:
-        """What there is to do, in order; of these ids those that are the project's."""
+    def targets(
+        self, project: Project, ids: Sequence[UUID] | None, options: Options
+    ) -> list[Target]:
+        """What there is to do, in order; of these ids those that are the project's.
+
+        Args:
+            options: of the kind's own class.
+        """
         ...
 
     def reasons(self, targets: Sequence[Target]) -> tuple[Reason, ...]:

@@ -2,13 +2,14 @@
 
 Nothing here does I/O, as in httpx's auth flow: an item's steps yield each call that they want
 made, and are sent its answer. Whoever drives them makes the calls, knows the time, and decides
-what an error means.
+what an error means. What reads files, tables or the clock is a job: yielded likewise, and run by
+whoever drives.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from providers.values import Completion, CompletionRequest
 
@@ -28,6 +29,23 @@ class Request:
     key: str
     completion: CompletionRequest
     alike: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """Work outside of the steps, which may do I/O; what it returns is sent back.
+
+    It needs no permit and is no call. Nothing of it is kept: a later attempt runs it again.
+
+    Attributes:
+        key: names the job among its item's.
+        name: of the function, in the kind's `jobs`.
+        args: what it is called with, by name.
+    """
+
+    key: str
+    name: str
+    args: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +85,10 @@ S = TypeVar("S", bound=State)
 
 #: Work that wants calls made, is sent their answers, and returns a `T`.
 Calls = Generator[Request, Completion, T]
+#: The same where it wants jobs run, too.
+Work = Generator[Request | Job, Any, T]
 #: The same for a whole item; after a `StageBegun` it goes on with `next`.
-Steps = Generator[Request | StageBegun, Completion, T]
+Steps = Generator[Request | Job | StageBegun, Any, T]
 
 
 def _never(_state: object) -> bool:
@@ -80,7 +100,7 @@ class Stage(Generic[S]):
     """A part of the pipeline, by its name; `can_skip` may leave it out."""
 
     name: str
-    run: Callable[[S], Calls[S]]
+    run: Callable[[S], Work[S]]
     can_skip: Callable[[S], bool] = _never
 
 
@@ -109,15 +129,20 @@ def run_stages(stages: Sequence[Stage[S]], state: S) -> Steps[S]:
     return state
 
 
+def _no_job(job: Job) -> Any:
+    raise TypeError(f"Nobody here runs jobs, and the steps want {job.name} run.")
+
+
 def drive(
     steps: Steps[T],
     *,
     answer: Callable[[Request], Completion],
     on_stage: Callable[[StageBegun], None],
+    job: Callable[[Job], Any] = _no_job,
 ) -> T:
     """Take an item through its steps, with `answer` making the calls; what they return.
 
-    What `answer` or `on_stage` raises ends the steps and comes through unchanged.
+    What `answer`, `on_stage` or `job` raises ends the steps and comes through unchanged.
     """
     with closing(steps):
         try:
@@ -127,7 +152,7 @@ def drive(
                     on_stage(step)
                     step = next(steps)
                 else:
-                    step = steps.send(answer(step))
+                    step = steps.send(job(step) if isinstance(step, Job) else answer(step))
         except StopIteration as end:
             result: T = end.value
             return result

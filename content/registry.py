@@ -38,6 +38,11 @@ def kind_started_by(run_type: str) -> Kind:
     raise LookupError(run_type)
 
 
+def run_types() -> list[str]:
+    """What can be started: types that a kind here has."""
+    return [run_type for kind in _KINDS.values() for run_type in kind.run_types]
+
+
 def kinds_of_items(item_kind: str) -> list[str]:
     """Names of the kinds whose items are of this kind, such as "epic"."""
     return [name for name, kind in _KINDS.items() if kind.item_kind == item_kind]

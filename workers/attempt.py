@@ -12,6 +12,8 @@ from uuid import UUID
 
 import psycopg
 from django.conf import settings
+from django.db import InterfaceError as DjangoInterfaceError
+from django.db import OperationalError as DjangoOperationalError
 
 from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
@@ -41,6 +43,8 @@ log = logging.getLogger(__name__)
 _RANDOM = SystemRandom()
 #: Work on answers needs the interpreter and nothing else, so one at a time is done soonest.
 ANSWERS = FairSemaphore(1)
+#: PostgreSQL is away: the engine's statements say it so, and a job's queries by Django's names.
+_AWAY = (psycopg.OperationalError, DjangoOperationalError, DjangoInterfaceError)
 
 
 class StaleAttempt(Exception):
@@ -85,8 +89,9 @@ class Attempt:
         """Take the item through its steps to an outcome, whatever happens on the way.
 
         Raises:
-            psycopg.OperationalError: PostgreSQL is away. The worker's next heartbeat finds the
-                lane without an attempt and takes it back.
+            psycopg.OperationalError, django.db.OperationalError, django.db.InterfaceError:
+                PostgreSQL is away. The worker's next heartbeat finds the lane without an attempt
+                and takes it back.
         """
         if self.claim.run_status is RunStatus.QUEUED:
             run_begin(run_id=self.claim.run_id)
@@ -108,24 +113,30 @@ class Attempt:
         try:
             inp = self._kind.read(self._loaded())
             draft = drive(
-                self._kind.steps(inp), answer=self._caller.answer, on_stage=self.progress.enter
+                self._kind.steps(inp),
+                answer=self._caller.answer,
+                on_stage=self.progress.enter,
+                job=self._caller.job,
             )
             self._complete(draft, self._kind.result(inp, draft.content))
-        except (StaleAttempt, psycopg.OperationalError):
+        except (StaleAttempt, *_AWAY):
             raise
         except Exception as error:
             self._failed(error)
 
     def _loaded(self) -> Loaded:
         claim = self.claim
-        if claim.input is None:
+        if claim.input is None or claim.target_id is None:
             raise TargetGone(f"{claim.code} was deleted after the run had begun.")
         return Loaded(
             item_id=claim.item_id,
+            run_id=claim.run_id,
+            target_id=claim.target_id,
             code=claim.code,
             model=claim.model,
             max_tokens=claim.max_tokens,
-            options=claim.options,
+            # A run that began before an option was made has its default.
+            options=self._kind.options(**claim.options).model_dump(mode="json"),
             input=claim.input,
         )
 

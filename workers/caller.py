@@ -1,10 +1,14 @@
-"""The calls of one attempt: a permit for each, the call itself, and what is booked of it."""
+"""The calls of one attempt: a permit for each, the call itself, and what is booked of it; and its
+jobs, which need none of that."""
 
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
-from content.pipeline import Request
+from batchgen.db.sql import connection_give_back
+from content.pipeline import Job, Request
+from content.registry import kind_named
 from providers.errors import CallAborted, ProviderError
 from providers.provider import Call, Provider
 from providers.values import Answer, Completion, StopReason, Usage
@@ -87,6 +91,29 @@ class Caller:
         self.unknown_calls += self.spend.unknown_calls
         return completion
 
+    def job(self, job: Job) -> Any:
+        """Run a job in this thread, while others have the permit and their turn at answers.
+
+        Raises:
+            CallAborted: the attempt was given up, before the job or while it ran.
+        """
+        self._answering.release()
+        self.close()
+        self._go_on()
+        kind = kind_named(self._claim.fence.kind)
+        try:
+            with self._progress.call((kind.name, job.name)):
+                made = kind.jobs[job.name](**job.args)
+        finally:
+            connection_give_back()
+        self._go_on()
+        self._answering.acquire()
+        return made
+
+    def _go_on(self) -> None:
+        if self._aborted:
+            raise CallAborted
+
     def abort(self) -> None:
         """From any thread: the call under way is aborted, and none starts after it."""
         self._aborted = True
@@ -98,9 +125,10 @@ class Caller:
         call_book(lane_id=self._claim.fence.lane_id, call_id=self.call_id, spend=self.spend)
 
     def close(self) -> None:
-        """No further call is made: a permit that is left over goes back."""
+        """No call is made for now: a permit that is left over goes back."""
         if self._permit is not None:
             self._permit.unused()
+            self._permit = None
 
     def _permitted(self, request: Request) -> Permit:
         if self._permit is None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 
 from batchgen.db.ids import new_id
-from content.kind import ContentKind, Loaded, Reason, Target
+from content.kind import ContentKind, Loaded, Options, Reason, Target
 from content.language import language_of
 from content.pipeline import Draft, Steps
 from content.run_types import RunType
@@ -39,12 +39,16 @@ class StoriesKind(ContentKind[GenerationInput, Stories]):
     one_item: ClassVar = (RunType.GENERATE_STORIES,)
     item_kind: ClassVar = "epic"
     item_words: ClassVar = ("epic", "epics")
+    made_words: ClassVar = ("story", "stories")
+    phase: ClassVar = "GENERATING_STORIES"
     model: ClassVar = Epic
     options: ClassVar = StoriesOptions
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()
     store_sql: ClassVar = (_FOLDER / "store.sql").read_text()
 
-    def targets(self, project: Project, ids: Sequence[UUID] | None) -> list[Target]:
+    def targets(
+        self, project: Project, ids: Sequence[UUID] | None, options: Options
+    ) -> list[Target]:
         return epics_to_write(project, ids)
 
     def reasons(self, targets: Sequence[Target]) -> tuple[Reason, ...]:

@@ -18,6 +18,7 @@ from batchgen.api.paging import order_choices
 from content.run_types import RunType
 from content.stories.options import Mode, PersonaSet
 from epics.bounds import MAX_EPICS
+from runs.api.run_type import RunTypeField
 from runs.pacing import MOST_LANES
 from runs.states import ItemStatus, Pacing, Priority, RunStatus
 
@@ -32,11 +33,7 @@ class OptionsInput(StrictSerializer):
 
 # Becomes the arguments of RunOptions.
 class RunInput(StrictSerializer):
-    type = serializers.ChoiceField(
-        RunType.choices,
-        default=RunType.GENERATE_ALL_STORIES,
-        error_messages={"invalid_choice": f'"{{input}}" is none of {", ".join(RunType)}.'},
-    )
+    type = RunTypeField(default=RunType.GENERATE_ALL_STORIES.value)
     mode = serializers.ChoiceField(Mode.choices, default=Mode.STANDARD)
     personaSet = serializers.ChoiceField(
         PersonaSet.choices, default=PersonaSet.CORE, source="persona_set"
@@ -121,7 +118,7 @@ RUN_ORDERS = {"createdAt": "created_at"}
 class RunsQuery(QuerySerializer):
     project = Id(required=False)
     status = serializers.ChoiceField(RunStatus.choices, required=False)
-    type = serializers.ChoiceField(RunType.choices, required=False)
+    type = RunTypeField(required=False)
     order = serializers.ChoiceField(
         order_choices(RUN_ORDERS),
         default="-createdAt",

@@ -7,8 +7,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from batchgen.api.output import shown
-from content.run_types import RunType
 from content.stories.options import Mode, PersonaSet
+from runs.api.run_type import RunTypeField
 from runs.engine.transitions import Transition
 from runs.models import RunAction, RunLog
 from runs.reads.progress import RunProgress
@@ -60,7 +60,7 @@ class RangeOutput(serializers.Serializer[Any]):
 class RunOutput(serializers.Serializer[Any]):
     runId = serializers.UUIDField(source="run.id")
     projectId = serializers.UUIDField(source="run.project_id")
-    type = serializers.ChoiceField(RunType.choices, source="run.type")
+    type = RunTypeField(source="run.type")
     status = serializers.ChoiceField(RunStatus.choices, source="run.status")
     phase = serializers.ChoiceField(
         RunPhase.choices,

@@ -22,6 +22,7 @@ class LaneClaim:
         call_id: of the first call, whose intent the claim wrote.
         attempt: counts this one.
         rate_limit_streak: rate limits in a row that the lane met before.
+        target_id: None where the target is gone.
         options: the run's, of the item's kind.
         input: what the kind loaded; None where the target is gone.
         answers: to requests of earlier attempts, as they were kept, by their key.
@@ -30,6 +31,7 @@ class LaneClaim:
     fence: Fence
     call_id: UUID
     run_id: UUID
+    target_id: UUID | None
     run_status: RunStatus
     code: str
     attempt: int

@@ -16,7 +16,7 @@ from batchgen.api.inputs import MAX_PROBLEMS
 from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
 from batchgen.errors import RunAlreadyActive, ValidationFailed
-from content.kind import Reason, Target
+from content.kind import Options, Reason, Target
 from content.priority import deadline_reasons
 from content.registry import Kind, kind_started_by
 from content.run_types import RunType
@@ -68,8 +68,10 @@ def run_start(
         # Nobody deletes the project, changes its targets or starts with them up to the commit.
         project_lock(project.pk)
         kind = kind_started_by(options.type)
-        targets = _targets(kind, project, options)
-        left_out = holders(kind.name, project, targets) if options.target_ids is None else {}
+        chosen = kind.options.model_validate(dict(options.options))
+        targets = _targets(kind, project, options, chosen)
+        everything = options.target_ids is None
+        left_out = holders(kind.name, project, targets) if everything else {}
         targets = [target for target in targets if target.code not in left_out]
         if isinstance(user, User) and targets:
             run_check(user, epics=len(targets), lanes=min(_lanes(options), len(targets)))
@@ -78,6 +80,7 @@ def run_start(
             project=project,
             user=user,
             options=options,
+            chosen=chosen,
             targets=targets,
             retried_from=retried_from,
         )
@@ -109,8 +112,8 @@ def lanes_provide(*, run: Run, most: int) -> None:
     Lane.objects.bulk_create((Lane(run=run, index=i) for i in indexes), ignore_conflicts=True)
 
 
-def _targets(kind: Kind, project: Project, options: RunOptions) -> list[Target]:
-    found = kind.targets(project, options.target_ids)
+def _targets(kind: Kind, project: Project, options: RunOptions, chosen: Options) -> list[Target]:
+    found = kind.targets(project, options.target_ids, chosen)
     one, many = kind.item_words
     field_name = f"{one}Ids"
     unknown = set(options.target_ids or ()) - {target.id for target in found}
@@ -141,6 +144,7 @@ def _run_create(
     project: Project,
     user: Actor | None,
     options: RunOptions,
+    chosen: Options,
     targets: Sequence[Target],
     retried_from: Run | None,
 ) -> Run:
@@ -151,7 +155,7 @@ def _run_create(
             return Run.objects.create(
                 project=project,
                 type=options.type,
-                options=kind.options(**options.options).model_dump(mode="json"),
+                options=chosen.model_dump(mode="json"),
                 pacing_profile=options.pacing_profile,
                 priority=options.priority or priority_of(reasons),
                 priority_reasons=retried_from.priority_reasons
@@ -198,6 +202,7 @@ def _run_items_create(kind: Kind, run: Run, targets: Sequence[Target]) -> None:
         "target_ids": [target.id for target in targets],
         "codes": [target.code for target in targets],
         "titles": [target.title for target in targets],
+        "held": kind.holds_targets,
         "estimated_input_tokens": [target.input_tokens for target in targets],
     }
     try:

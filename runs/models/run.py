@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from batchgen.db.ids import new_id
-from content.run_types import RunType
+from content.run_types import MANY_AT_ONCE, RunType
 from epics.models import Project
 from runs.pacing import MOST_LANES
 from runs.states import ACTIVE, FINAL, Pacing, Priority, RunStatus
@@ -17,7 +17,7 @@ MOST_WEIGHT = 10
 
 
 class Run(models.Model):
-    """One batch over a project's epics. Its running totals are kept by its lanes."""
+    """One batch over items of a project. Its running totals are kept by its lanes."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="runs")
@@ -61,7 +61,7 @@ class Run(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["project", "type"],
-                condition=Q(status__in=ACTIVE) & ~Q(type=RunType.GENERATE_STORIES),
+                condition=Q(status__in=ACTIVE) & ~Q(type__in=MANY_AT_ONCE),
                 name="run_active_once",
             ),
             models.CheckConstraint(

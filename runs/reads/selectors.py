@@ -23,7 +23,7 @@ from django.db.models.functions import Cast, Extract, JSONObject, Now
 
 from batchgen.db.compiled_query import CompiledQuery
 from batchgen.errors import NotFound
-from content.run_types import RunType
+from content.run_types import MANY_AT_ONCE
 from epics.access import (
     Role,
     Somebody,
@@ -122,7 +122,7 @@ def _retry_succeeds() -> Q:
         Exists(OpenTarget.objects.filter(kind=OuterRef("kind"), target_id=OuterRef("target_id")))
     )
     in_the_way = Run.objects.filter(
-        ~Q(type=RunType.GENERATE_STORIES),
+        ~Q(type__in=MANY_AT_ONCE),
         project=OuterRef("project"),
         type=OuterRef("type"),
         status__in=ACTIVE,

@@ -60,6 +60,8 @@ class SlogansKind(ContentKind[SloganInput, str]):
     one_item: ClassVar = ()
     item_kind: ClassVar = "note"
     item_words: ClassVar = ("note", "notes")
+    made_words: ClassVar = ("slogan", "slogans")
+    phase: ClassVar = "GENERATING"
     model: ClassVar = Note
     options: ClassVar = SlogansOptions
     load_sql: ClassVar = """slogans_loaded AS (
@@ -74,7 +76,9 @@ class SlogansKind(ContentKind[SloganInput, str]):
         SELECT item_id, 1 AS created, 0 AS kept FROM slogans_written
     )"""
 
-    def targets(self, project: Project, ids: Sequence[UUID] | None) -> list[Target]:
+    def targets(
+        self, project: Project, ids: Sequence[UUID] | None, options: Options
+    ) -> list[Target]:
         notes = Note.objects.filter(project=project).order_by("text")
         chosen = notes if ids is None else notes.filter(id__in=ids)
         return [

@@ -49,7 +49,7 @@ WITH run AS (
 ), @load_sql@
 SELECT run.id AS run_id, run.status AS run_status, run.options, run.model, run.max_tokens,
        run.delay_ms, run.max_retries, run.retry_wait_ms,
-       lane.rate_limit_streak, claimed.attempt, claimed.code, loaded.input,
+       lane.rate_limit_streak, claimed.attempt, claimed.target_id, claimed.code, loaded.input,
        @kept_answers@ AS responses
 FROM claimed
 CROSS JOIN run

@@ -1,5 +1,5 @@
 -- run_items_create --
--- A run's items in their order, open from here on. Of what is not given here each row has the
+-- A run's items in their order, open from here on where their kind holds targets. Of what is not given here each row has the
 -- model's default; Django would write twenty columns of those for each of thousands of rows.
 WITH made AS (
     INSERT INTO runs_runitem (
@@ -17,7 +17,7 @@ WITH made AS (
 )
 -- In the order of all: of two starts over the same targets one waits for the other.
 INSERT INTO runs_opentarget (kind, target_id, run_id)
-SELECT kind, target_id, %(run_id)s FROM made ORDER BY target_id
+SELECT kind, target_id, %(run_id)s FROM made WHERE %(held)s ORDER BY target_id
 
 -- lanes_dispatch --
 -- Give the run's free lanes an item each and mark them sent: idle ones, parked ones that are

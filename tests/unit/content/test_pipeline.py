@@ -4,7 +4,17 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from content.pipeline import Calls, Request, Stage, StageBegun, drive, plain, run_stages
+from content.pipeline import (
+    Calls,
+    Job,
+    Request,
+    Stage,
+    StageBegun,
+    Work,
+    drive,
+    plain,
+    run_stages,
+)
 from providers.values import Completion, CompletionRequest, StopReason
 
 
@@ -66,6 +76,31 @@ def test_a_rule_skips_a_stage_by_what_those_before_it_made() -> None:
     end = drive(run_stages(STAGES, Sum(total=8)), answer=_answer, on_stage=begun.append)
     assert end.total == 11
     assert begun == [StageBegun(name="ask"), StageBegun(name="end", skipped=("double",))]
+
+
+def _looked_up(state: Sum) -> Work[Sum]:
+    answer = yield _request("bb")
+    found = yield Job(key="look", name="look_up", args={"number": int(answer.text)})
+    return replace(state, total=state.total + found)
+
+
+def test_what_a_job_returns_comes_back_to_the_stage_that_wants_it_run() -> None:
+    jobs: list[Job] = []
+
+    def run(job: Job) -> int:
+        jobs.append(job)
+        return 10 * int(job.args["number"])
+
+    steps = run_stages((Stage(name="look", run=_looked_up),), Sum(total=1))
+    end = drive(steps, answer=_answer, on_stage=lambda _begun: None, job=run)
+    assert end.total == 21
+    assert jobs == [Job(key="look", name="look_up", args={"number": 2})]
+
+
+def test_a_job_is_never_taken_for_a_call() -> None:
+    steps = run_stages((Stage(name="look", run=_looked_up),), Sum())
+    with pytest.raises(TypeError, match="look_up"):
+        drive(steps, answer=_answer, on_stage=lambda _begun: None)
 
 
 def test_steps_that_get_no_answer_are_closed() -> None:
