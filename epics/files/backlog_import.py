@@ -11,6 +11,7 @@ from batchgen.db.ids import new_id
 from epics.files.backlog_document import Backlog, BacklogStory, backlog_parse
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.quotas import projects_check
+from epics.writes import project_insert
 
 
 def backlog_import(*, user: User, document: object) -> Project:
@@ -35,7 +36,7 @@ def backlog_import(*, user: User, document: object) -> Project:
 
 def _project(backlog: Backlog, user: User) -> Project:
     fields = backlog.project.model_dump()
-    return projectrows_copy(user=user, fields={**fields, "source": backlog.source})
+    return project_insert(user=user, fields={**fields, "source": backlog.source})
 
 
 def _cards(backlog: Backlog, project: Project) -> dict[str, UUID]:
