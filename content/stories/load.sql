@@ -14,14 +14,13 @@ stories_loaded AS (
         ),
         'prompt_revision', epic.prompt_revision,
         -- Stories that stay, so that nobody writes them again.
-        'kept', (
+        'kept', CASE WHEN EXISTS (SELECT FROM epics_story WHERE epic_id = epic.id) THEN (
             SELECT COALESCE(jsonb_agg(
                 jsonb_build_array(story.title, story.user_story) ORDER BY story."order"
             ), '[]')
-            FROM epics_story story
-            WHERE story.epic_id = epic.id AND story.edited_at IS NOT NULL
-              AND (claimed.options ->> 'keep_edited')::boolean
-        ),
+            FROM epics_kept_stories(ARRAY[epic.id], claimed.options) AS kept (id)
+            JOIN epics_story story USING (id)
+        ) ELSE '[]' END,
         'cards', (
             SELECT COALESCE(jsonb_agg(
                 jsonb_build_array(

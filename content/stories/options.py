@@ -18,10 +18,11 @@ class PersonaSet(TextChoices):
 
 
 class StoriesOptions(Options):
-    """`keep_edited`: stories that a person edited are not replaced, and those written around them
-    take other codes."""
+    """`keep_edited`, `keep_approved`: stories that a person edited or approved, or one of their
+    subtasks, are not replaced, and those written around them take other codes."""
 
     mode: Mode = Mode.STANDARD
     persona_set: PersonaSet = PersonaSet.CORE
     skip_quality_check: bool = False
     keep_edited: bool = True
+    keep_approved: bool = True

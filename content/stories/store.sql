@@ -1,8 +1,7 @@
--- An epic's stories are replaced, but those that a person edited where the run keeps them; new
--- ones take the codes that are free.
+-- An epic's stories are replaced, but those that the run keeps; new ones take the codes that are
+-- free.
 stories_target AS (
-    SELECT done.item_id, done.run_id, done.code, done.result -> 'stories' AS stories,
-           (done.options ->> 'keep_edited')::boolean AS keep_edited,
+    SELECT done.item_id, done.run_id, done.code, done.result -> 'stories' AS stories, done.options,
            epic.id AS epic_id, epic.project_id,
            -- What changed since the claim is not in these stories.
            COALESCE(epic.prompt_revision <> (done.result ->> 'prompt_revision')::int, false)
@@ -10,17 +9,26 @@ stories_target AS (
     FROM done JOIN epics_epic epic ON epic.id = done.target_id
     ORDER BY epic.id
     FOR NO KEY UPDATE OF epic
-), stories_held AS (
+), stories_before AS MATERIALIZED (
+    SELECT target.item_id, target.epic_id, target.options
+    FROM stories_target target
+    WHERE EXISTS (SELECT FROM epics_story story WHERE story.epic_id = target.epic_id)
+), stories_hold AS MATERIALIZED (
     -- Locked: an edit that is under way counts, and one that comes later finds no story any more.
+    SELECT epics_hold(array_agg(epic_id ORDER BY epic_id)) AS epics
+    FROM stories_before HAVING COUNT(*) > 0
+), stories_stay AS MATERIALIZED (
+    SELECT epics_kept_stories(ARRAY[target.epic_id], target.options) AS id
+    FROM stories_hold, stories_before target
+    WHERE target.epic_id = ANY (stories_hold.epics)
+), stories_held AS MATERIALIZED (
     SELECT target.item_id, story.id, story.code,
-           target.keep_edited AND story.edited_at IS NOT NULL AS kept
-    FROM stories_target target JOIN epics_story story ON story.epic_id = target.epic_id
-    ORDER BY story.id
-    FOR UPDATE OF story
+           story.id IN (SELECT id FROM stories_stay) AS kept
+    FROM stories_before target JOIN epics_story story ON story.epic_id = target.epic_id
 ), stories_gone AS (
     DELETE FROM epics_story USING stories_held held
     WHERE epics_story.id = held.id AND NOT held.kept
-    RETURNING 1
+    RETURNING epics_story.*
 ), stories_kept AS (
     SELECT target.*, (
         SELECT COUNT(*) FROM stories_held held WHERE held.item_id = target.item_id AND held.kept
@@ -62,7 +70,32 @@ stories_target AS (
            persona, acceptance_criteria, technical_notes, priority, effort, quality_score, defects,
            clock_timestamp(), 1
     FROM stories_numbered
-    RETURNING epic_id
+    RETURNING epics_story.*
+), stories_replaced AS (
+    -- Where there were stories before: the first ones are nobody's change.
+    INSERT INTO epics_contentchange (project_id, kind, parent_id, code, change, fields, run_id)
+    SELECT target.project_id, 'story', target.epic_id, changed.code, changed.change,
+           changed.fields, target.run_id
+    FROM stories_before JOIN stories_target target USING (item_id), LATERAL (
+        SELECT jsonb_object_agg(gone.code, to_jsonb(gone)) AS rows
+        FROM stories_gone gone WHERE gone.epic_id = target.epic_id
+    ) before, LATERAL (
+        SELECT jsonb_object_agg(new.code, to_jsonb(new)) AS rows
+        FROM stories_new new WHERE new.epic_id = target.epic_id
+    ) after, LATERAL epics_changes(
+        before.rows, after.rows,
+        '{title,user_story,persona,acceptance_criteria,technical_notes,priority,effort}'
+    ) changed
+), stories_subtasks AS (
+    INSERT INTO epics_contentchange (project_id, kind, parent_id, code, change, fields, run_id)
+    SELECT gone.project_id, 'subtask', gone.id, changed.code, changed.change, changed.fields,
+           target.run_id
+    FROM stories_gone gone JOIN stories_target target ON target.epic_id = gone.epic_id, LATERAL (
+        SELECT jsonb_object_agg(subtask.code, to_jsonb(subtask)) AS rows
+        FROM epics_subtask subtask WHERE subtask.story_id = gone.id
+    ) before, LATERAL epics_changes(
+        before.rows, NULL, '{title,description,kind,effort_hours,order,criteria}'
+    ) changed
 ), stories_fresh AS (
     UPDATE epics_epic SET stories_outdated = target.outdated
     FROM stories_target target

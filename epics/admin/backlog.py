@@ -30,6 +30,10 @@ else:
     ModelAdmin, TabularInline, ModelForm = admin.ModelAdmin, admin.TabularInline, BaseModelForm
 
 
+#: What runs and reviewers say of a row, and what the program keeps of its edits.
+KEPT_BY_US = ("run_id", "edited_at", "review_status", "review_note", "version")
+
+
 class VersionedAdmin(ModelAdmin):
     """A save raises the version, so that a client that read the row before is told."""
 
@@ -141,7 +145,8 @@ class CardAdmin(VersionedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Card | None = None) -> tuple[str, ...]:
         # A card that changed its project would stay in the other one's epics.
-        return ("id", "version", "project") if obj else ("version",)
+        found = ("upload", *KEPT_BY_US)
+        return ("id", "project", *found) if obj else found
 
     @admin.display(ordering="epic_count", description="epics")
     def in_epics(self, card: Card) -> int:
@@ -168,7 +173,7 @@ class EpicAdmin(VersionedAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Epic | None = None) -> tuple[str, ...]:
         # Codes and dependencies refer to each other and never form a cycle: the API checks that.
-        fixed = ("dependencies", "stories_outdated", "prompt_revision", "version")
+        fixed = ("dependencies", "stories_outdated", "prompt_revision", "origin", *KEPT_BY_US)
         return ("id", "project", "code", *fixed) if obj else fixed
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -203,12 +208,10 @@ class StoryAdmin(VersionedAdmin):
         "epic",
         "code",
         "order",
-        "run_id",
         "quality_score",
         "defects",
         "created_at",
-        "edited_at",
-        "version",
+        *KEPT_BY_US,
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

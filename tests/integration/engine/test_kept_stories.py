@@ -1,14 +1,15 @@
 """Regenerating an epic leaves the stories that a person edited, unless it is told otherwise."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.utils.timezone import now
 
 from batchgen.errors import NotFound
-from epics.models import Epic, Story
+from epics.models import ContentChange, Epic, ReviewStatus, Story, Subtask
 from epics.services import card_update, epic_update, project_update, story_update
 from providers.anthropic.client import ProviderClient
 from runs.engine.start import RunOptions, run_start
@@ -98,25 +99,157 @@ def test_an_edit_under_way_at_the_end_is_kept() -> None:
     world = World.make(epics=1, lanes=1)
     finish_one(world, stories=2)
     second = again(world)
-    step = second.claim()
-    assert step
-    edited, waited = threading.Event(), threading.Event()
-
-    def slow_editor() -> None:
-        with transaction.atomic():
-            edit("E1-S1")
-            edited.set()
-            waited.wait(10)
-
-    def worker() -> object:
-        edited.wait(10)
-        threading.Timer(0.3, waited.set).start()
-        return second.finish(step, stories=2, title="New")
-
-    _, finished = race(slow_editor, worker)
+    finished = while_changing(second, lambda: edit("E1-S1"))
     assert isinstance(finished, dict)
     assert Story.objects.get(code="E1-S1").user_story == EDITED
     assert codes() == ["E1-S1", "E1-S2", "E1-S3"]
+
+
+def approve(code: str) -> Story:
+    Story.objects.filter(code=code).update(review_status=ReviewStatus.APPROVED)
+    return Story.objects.get(code=code)
+
+
+def subtask_make(code: str, **fields: Any) -> Subtask:
+    story = Story.objects.get(code=code)
+    given: dict[str, Any] = {"code": f"{code}-T1", "title": "Write it", "kind": "backend"}
+    return Subtask.objects.create(
+        story=story, project_id=story.project_id, effort_hours=2, **given | fields
+    )
+
+
+class TestApproved:
+    def test_an_approved_one_is_not_replaced(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        finish_one(world, stories=2)
+        approved = approve("E1-S1")
+        epic = finish_one(again(world), stories=2, title="New")
+        assert (epic.created, epic.kept) == (2, 1)
+        assert Story.objects.get(code="E1-S1") == approved
+        assert codes() == ["E1-S1", "E1-S2", "E1-S3"]
+
+    def test_unless_the_run_says_so(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        finish_one(world, stories=2)
+        approve("E1-S1")
+        edit("E1-S2")
+        epic = finish_one(again(world, options={"keep_approved": False}), stories=2, title="New")
+        assert (epic.created, epic.kept) == (2, 1)
+        assert Story.objects.get(code="E1-S1").title == "New 1"
+        assert Story.objects.get(code="E1-S2").user_story == EDITED
+
+    def test_an_approval_under_way_at_the_end_counts(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        finish_one(world, stories=2)
+        second = again(world)
+        finished = while_changing(second, lambda: approve("E1-S1"))
+        assert isinstance(finished, dict)
+        assert Story.objects.get(code="E1-S1").review_status == ReviewStatus.APPROVED
+        assert codes() == ["E1-S1", "E1-S2", "E1-S3"]
+
+
+class TestSubtasks:
+    @pytest.mark.parametrize(
+        "fields", [{"edited_at": now()}, {"review_status": ReviewStatus.APPROVED}]
+    )
+    def test_keep_their_story(self, fields: dict[str, Any]) -> None:
+        world = World.make(epics=1, lanes=1)
+        finish_one(world, stories=2)
+        subtask = subtask_make("E1-S2", **fields)
+        second = again(world)
+        epic = finish_one(second, stories=2, title="New")
+        assert (epic.created, epic.kept) == (2, 1)
+        assert Subtask.objects.get() == subtask
+        assert codes() == ["E1-S1", "E1-S2", "E1-S3"]
+
+    def test_of_a_run_go_with_their_story(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        finish_one(world, stories=2)
+        subtask_make("E1-S2")
+        epic = finish_one(again(world), stories=2, title="New")
+        assert (epic.created, epic.kept) == (2, 0)
+        assert not Subtask.objects.exists()
+        gone = ContentChange.objects.get(kind="subtask")
+        assert (gone.code, gone.change) == ("E1-S2-T1", "removed")
+        assert gone.fields["effortHours"] == {"before": 2.0}
+
+    @pytest.mark.parametrize("new", [True, False])
+    def test_one_under_way_at_the_end_keeps_its_story(self, new: bool) -> None:
+        world = World.make(epics=1, lanes=1)
+        finish_one(world, stories=2)
+        if not new:
+            subtask_make("E1-S1")
+
+        def change() -> None:
+            if new:
+                # As whoever adds one: with the story, whose foreign key is checked at the end.
+                Story.objects.select_for_update(no_key=True).get(code="E1-S1")
+                subtask_make("E1-S1", edited_at=now())
+            else:
+                Subtask.objects.update(review_status=ReviewStatus.APPROVED)
+
+        finished = while_changing(again(world), change)
+        assert isinstance(finished, dict)
+        assert Subtask.objects.get().story.code == "E1-S1"
+        assert codes() == ["E1-S1", "E1-S2", "E1-S3"]
+
+
+class TestChanges:
+    def test_the_first_stories_are_none(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        finish_one(world, stories=2)
+        assert not ContentChange.objects.exists()
+
+    def test_what_a_run_replaced_stays_readable(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        finish_one(world, stories=3)
+        edit("E1-S1")
+        second = again(world)
+        finish_one(second, stories=3, title="New")
+        told = ContentChange.objects.filter(run_id=second.run.id).order_by("code")
+        assert [(each.code, each.change) for each in told] == [
+            ("E1-S2", "changed"),
+            ("E1-S3", "changed"),
+            ("E1-S4", "added"),
+        ]
+        changed, _, added = told
+        assert changed.fields == {"title": {"before": "Lend 2", "after": "New 1"}}
+        assert added.fields["title"] == {"after": "New 3"}
+        assert set(added.fields) >= {"userStory", "acceptanceCriteria", "technicalNotes"}
+        epic = Epic.objects.get()
+        assert {(each.kind, each.parent_id, each.project_id) for each in told} == {
+            ("story", epic.pk, epic.project_id)
+        }
+
+    def test_one_that_has_no_successor_is_removed(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        finish_one(world, stories=2)
+        finish_one(again(world), stories=1, title="New")
+        gone = ContentChange.objects.get(code="E1-S2")
+        assert gone.change == "removed"
+        assert gone.fields["userStory"]["before"].startswith("As a reader")
+        assert gone.fields["technicalNotes"] == {"before": None}
+
+
+def while_changing(world: World, change: Callable[[], object]) -> object:
+    """What a finish returns that waits for somebody's open transaction with a change."""
+    step = world.claim()
+    assert step
+    changed, waited = threading.Event(), threading.Event()
+
+    def person() -> None:
+        with transaction.atomic():
+            change()
+            changed.set()
+            waited.wait(10)
+
+    def worker() -> object:
+        changed.wait(10)
+        threading.Timer(0.3, waited.set).start()
+        return world.finish(step, stories=2, title="New")
+
+    _, finished = race(person, worker)
+    return finished
 
 
 def test_who_edits_a_story_that_is_gone_is_told() -> None:
