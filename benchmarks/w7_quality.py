@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.rows import Rows, Value, spread
+from content.stories.prompts.rendering import PROMPTS
 from content.stories.requests import first_request
 from content.stories.stages.context_building import build_context
 from content.stories.values import CardInput, EpicInput, GenerationInput, ProjectInput
@@ -86,6 +87,7 @@ def _input(epic: dict[str, Any], cards: list[dict[str, Any]]) -> GenerationInput
     return GenerationInput(
         run_epic_id="",
         project=ProjectInput(name="", description="", context=""),
+        prompts=PROMPTS,
         language="English",
         epic=EpicInput(
             code=epic["code"],

@@ -15,7 +15,7 @@ from content.run_types import RunType
 from content.stories.options import StoriesOptions
 from content.stories.pipeline import steps
 from content.stories.priority import epics_reasons
-from content.stories.prompts.rendering import prompt_version
+from content.stories.prompts.rendering import PROMPTS, prompt_version
 from content.stories.targets import epics_to_write
 from content.stories.values import (
     CardInput,
@@ -71,6 +71,7 @@ class StoriesKind(ContentKind[GenerationInput, Stories]):
             model=loaded.model,
             max_tokens=loaded.max_tokens,
             skip_quality_check=loaded.options["skip_quality_check"],
+            prompts=PROMPTS,
             language=language_of(loaded.options, loaded.input["language"]),
             instructions=loaded.options.get("instructions", ""),
             quality_bar=settings.QUALITY_BAR,

@@ -46,7 +46,7 @@ def repair_request(
     completion = replace(
         first_request(inp, context).completion,
         max_tokens=max_tokens,
-        user=repair_text(context.user, previous=previous, defects=defects),
+        user=repair_text(inp.prompts, context.user, previous=previous, defects=defects),
         purpose="repair",
     )
     return Request(key=key, completion=completion, alike=f"{inp.mode} repair")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from content.prompts import PromptFolder
 from providers.values import TextBlock
 from quality.defects import Defect
 from quality.linter import DEFAULT_BAR
@@ -73,6 +74,7 @@ class GenerationInput:
     model: str
     max_tokens: int
     skip_quality_check: bool
+    prompts: PromptFolder
     #: Of the stories, by its English name.
     language: str
     #: What the person who started the run asks for beside.

@@ -1,12 +1,11 @@
 """The messages of a call: the system blocks, the request, and the request to repair."""
 
 from collections.abc import Iterable
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import islice
 
 from content.instructions import instructed
-from content.prompts import fenced
-from content.stories.prompts.rendering import template
+from content.prompts import PromptFolder, fenced
 from content.stories.values import (
     STORY_RANGES,
     EpicInput,
@@ -22,18 +21,22 @@ _MAX_PREVIOUS_CHARS = 120_000
 _MAX_DEFECTS = 200
 
 
-@cache
-def _instructions(mode: str, persona_set: str) -> TextBlock:
+@lru_cache(maxsize=64)
+def _instructions(prompts: PromptFolder, mode: str, persona_set: str) -> TextBlock:
     low, high = STORY_RANGES[mode]
-    mode_rules = template(f"modes/{mode}.md").render(min_stories=str(low), max_stories=str(high))
-    text = template("instructions.md").render(
-        mode_rules=mode_rules, persona_rules=template(f"personas/{persona_set}.md").render()
+    mode_rules = prompts.template(f"modes/{mode}.md")
+    persona_rules = prompts.template(f"personas/{persona_set}.md")
+    text = prompts.template("instructions.md").render(
+        mode_rules=mode_rules.render(min_stories=str(low), max_stories=str(high)),
+        persona_rules=persona_rules.render(),
     )
     return TextBlock(text=text)
 
 
 @lru_cache(maxsize=64)
-def system_blocks(mode: str, persona_set: str, project: ProjectInput) -> tuple[TextBlock, ...]:
+def system_blocks(
+    prompts: PromptFolder, mode: str, persona_set: str, project: ProjectInput
+) -> tuple[TextBlock, ...]:
     """Instructions, then the project: the same for every epic of a run, so cacheable. Its language
     and its instructions are not in here, so that runs with others share the cache."""
     facts = {
@@ -41,8 +44,8 @@ def system_blocks(mode: str, persona_set: str, project: ProjectInput) -> tuple[T
         "description": project.description,
         "context": project.context,
     }
-    text = template("project.md").render(project=fenced(facts))
-    return (_instructions(mode, persona_set), TextBlock(text=text, cache=True))
+    text = prompts.template("project.md").render(project=fenced(facts))
+    return (_instructions(prompts, mode, persona_set), TextBlock(text=text, cache=True))
 
 
 def request_text(inp: GenerationInput, *, cards: str, epic: EpicInput) -> str:
@@ -55,7 +58,7 @@ def request_text(inp: GenerationInput, *, cards: str, epic: EpicInput) -> str:
         "maxStories": high,
         "language": inp.language,
     }
-    user = template("user.md").render(
+    user = inp.prompts.template("user.md").render(
         task=fenced(task), epic=fenced(_epic_json(epic)), cards=cards + _kept_block(inp.kept)
     )
     return instructed(user, inp.instructions)
@@ -68,7 +71,9 @@ def _kept_block(kept: tuple[KeptStory, ...]) -> str:
     return "\n\n<kept>\n" + "\n".join(lines) + "\n</kept>"
 
 
-def repair_text(request: str, *, previous: object, defects: Iterable[StoryDefect]) -> str:
+def repair_text(
+    prompts: PromptFolder, request: str, *, previous: object, defects: Iterable[StoryDefect]
+) -> str:
     """The user message of a repair call: the request, the earlier answer and its defects, as far
     as an honest answer would have been long."""
     named = [
@@ -83,7 +88,9 @@ def repair_text(request: str, *, previous: object, defects: Iterable[StoryDefect
     shown = fenced(previous)
     if len(shown) > _MAX_PREVIOUS_CHARS:
         shown = fenced((previous if isinstance(previous, str) else shown)[:_MAX_PREVIOUS_CHARS])
-    return template("repair.md").render(request=request, previous=shown, defects=fenced(named))
+    return prompts.template("repair.md").render(
+        request=request, previous=shown, defects=fenced(named)
+    )
 
 
 def _epic_json(epic: EpicInput) -> dict[str, object]:

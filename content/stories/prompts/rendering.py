@@ -1,18 +1,17 @@
 """The templates of stories, and the name of those that a run's calls begin with."""
 
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from content.prompts import PromptFolder
 
-_FOLDER = PromptFolder(Path(__file__).parent)
-template = _FOLDER.template
+PROMPTS = PromptFolder(Path(__file__).parent)
 
 
-@cache
+@lru_cache(maxsize=64)
 def prompt_version(mode: str, persona_set: str) -> str:
-    """12 hex digits that change whenever a template used for this mode and persona set does."""
-    return _FOLDER.version(
+    """12 hex digits that change whenever a file used for this mode and persona set does."""
+    return PROMPTS.version(
         (
             "instructions.md",
             f"modes/{mode}.md",

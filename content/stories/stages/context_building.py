@@ -23,7 +23,7 @@ def build_context(inp: GenerationInput) -> PromptContext:
     epic, epic_notes = _fitting_epic(inp.epic)
     voiced = (comparable(card.persona) for card in inp.cards)
     return PromptContext(
-        system=system_blocks(inp.mode, inp.persona_set, inp.project),
+        system=system_blocks(inp.prompts, inp.mode, inp.persona_set, inp.project),
         user=request_text(inp, cards=cards, epic=epic),
         personas=frozenset(persona for persona in voiced if persona),
         notes=epic_notes + card_notes,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from content.pipeline import Draft, Request, drive
 from content.stories.pipeline import steps
+from content.stories.prompts.rendering import PROMPTS
 from content.stories.values import (
     CardInput,
     EpicInput,
@@ -60,6 +61,7 @@ def generation_input(
         model="claude-sonnet-5-5",
         max_tokens=4000,
         skip_quality_check=False,
+        prompts=PROMPTS,
         language="English",
     )
     return replace(plain, **changes)  # type: ignore[arg-type]  # the names are GenerationInput's
