@@ -51,3 +51,35 @@ def _territories() -> frozenset[str]:
     """Names and codes."""
     known = _english().territories
     return frozenset(text.casefold() for text in (*known, *known.values(), "UK", "USA"))
+
+
+def language_tags(text: str) -> tuple[str, ...]:
+    """Tags (BCP 47) of a language that `is_language`, the most exact first, its language alone
+    last: ("pt-BR", "pt"). None where it is no language."""
+    name = " ".join(text.casefold().split())
+    found = _WITH_TERRITORY.fullmatch(name)
+    if found:
+        name = f"{_codes().get(found['language'])}-{_territory_codes().get(found['territory'])}"
+    tag = _TAG.fullmatch(_codes().get(name, name).casefold())
+    if tag is None:
+        return ()
+    script, territory = (tag["script"] or "").title(), (tag["territory"] or "").upper()
+    parts = ((script, territory), (script,), (territory,))
+    longer = ("-".join(filter(None, (tag["language"], *part))) for part in parts)
+    return tuple(dict.fromkeys((*longer, tag["language"])))
+
+
+@cache
+def _codes() -> dict[str, str]:
+    """{name: tag}, over the same names as `_names`."""
+    local = {info["name_local"]: code for code, info in LANG_INFO.items() if "name_local" in info}
+    english = {name: code for code, name in _english().languages.items()}
+    return {name.casefold(): code for name, code in (local | english).items()}
+
+
+@cache
+def _territory_codes() -> dict[str, str]:
+    """{name or code: code}, over the same as `_territories`."""
+    known = _english().territories
+    names = {name: code for code, name in known.items()} | {code: code for code in known}
+    return {name.casefold(): code for name, code in (names | {"UK": "GB", "USA": "US"}).items()}

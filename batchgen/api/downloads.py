@@ -16,13 +16,13 @@ _BLOCK_BYTES = 65_536
 
 
 def download(
-    request: HttpRequest, parts: Iterable[str], *, name: str, content_type: str
+    request: HttpRequest, parts: Iterable[bytes], *, name: str, content_type: str
 ) -> StreamingHttpResponse:
-    """The text as an attachment. All of it is made before the answer begins, so that an error
+    """The file as an attachment. All of it is made before the answer begins, so that an error
     on the way is an error and not half a file."""
     spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 - the response closes it
     for part in parts:
-        spool.write(part.encode())
+        spool.write(part)
     length = spool.tell()
     spool.seek(0)
     response = _Download(spool, asynchronous=isinstance(request, ASGIRequest))

@@ -54,7 +54,7 @@ def page_of(
     descending = keys[0].startswith("-") != back
     names = [key.removeprefix("-") for key in keys]
     if cursor is not None:
-        rows = rows.filter(_beyond(names, cursor[1], "lt" if descending else "gt"))
+        rows = rows.filter(beyond(names, cursor[1], "lt" if descending else "gt"))
     ordered = rows.order_by(*(f"-{name}" if descending else name for name in names))
     limit = fitting(ordered, limit)
     found = list(ordered[: limit + 1])
@@ -108,7 +108,7 @@ def order_choices(columns: Mapping[str, str]) -> list[str]:
     return [name for column in columns for name in (column, f"-{column}")]
 
 
-def _beyond(names: list[str], values: list[Any], than: str) -> Q:
+def beyond(names: list[str], values: list[Any], than: str) -> Q:
     """(a, b) > (x, y), said so that an index on (a, b) finds the place."""
     condition = Q()
     for place, name in enumerate(names):

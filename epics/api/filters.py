@@ -8,6 +8,7 @@ from batchgen.api.inputs import Flag, QuerySerializer
 from batchgen.api.paging import order_choices
 from epics import bounds
 from epics.api.fields import line_field
+from epics.files.backlog_export import FORMATS
 
 # Filters --------------------------------------------------------------------------------------
 
@@ -43,12 +44,12 @@ class StoriesQuery(SearchQuery):
 
 
 class ExportQuery(QuerySerializer):
-    format = serializers.ChoiceField(["json", "csv", "markdown", "jira"], default="json")
+    format = serializers.ChoiceField(list(FORMATS), default="json")
     bom = Flag(
         allow_null=True,
         default=None,
         help_text=(
-            "Begin with a byte order mark, by which Excel knows UTF-8: yes for `csv` and `jira`, "
-            "unless `false`; never for `json`."
+            "Begin with a byte order mark, by which Excel knows UTF-8: yes for `csv`, `jira` and "
+            "`azure`, unless `false`; never for `json`, `github` and `gherkin`."
         ),
     )

@@ -1,7 +1,6 @@
 """Import and export of a whole backlog over REST."""
 
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -28,9 +27,6 @@ from epics.files.backlog_document import Backlog
 from epics.files.backlog_export import FORMATS, export_name
 from epics.files.backlog_import import backlog_import
 from epics.files.document_consistency import code_warnings
-
-#: U+FEFF: what is UTF-8 says so.
-BYTE_ORDER_MARK = "\ufeff"
 
 
 class ImportView(APIView):
@@ -88,7 +84,10 @@ class ExportView(APIView):
         summary="Export a project's backlog with its stories",
         description=(
             "A file, without the envelope: `json` imports again unchanged; `csv` has a row for "
-            "each story; `jira` is for Jira's CSV importer; `markdown` is for people."
+            "each story; `jira`, `azure` and `linear` are for the CSV importers of these "
+            "trackers; `github` has a line for each issue to create; `gherkin` is a ZIP of "
+            "`.feature` files; `markdown` is for people. For large projects start a run of type "
+            "EXPORT."
         ),
         tags=["projects"],
         parameters=[ExportQuery],
@@ -96,6 +95,8 @@ class ExportView(APIView):
             (200, "application/json"): Backlog,
             (200, "text/csv"): OpenApiTypes.STR,
             (200, "text/markdown"): OpenApiTypes.STR,
+            (200, "application/jsonl"): OpenApiTypes.STR,
+            (200, "application/zip"): OpenApiTypes.BINARY,
         },
         extensions={"x-no-envelope": True},
     )
@@ -103,12 +104,13 @@ class ExportView(APIView):
         project = project_for(user=request.user, project_id=project_id)
         query = query_of(request, ExportQuery)
         written = FORMATS[query["format"]]
-        marked = written.mark if query["bom"] is None else query["bom"]
-        if marked and written.mark is None:
-            raise ValidationFailed("JSON has no byte order mark.", bom=["Leave it out for json."])
+        if query["bom"] and written.mark is None:
+            raise ValidationFailed(
+                "The format has no byte order mark.", bom=[f"Leave it out for {query['format']}."]
+            )
         return download(
             request._request,
-            chain([BYTE_ORDER_MARK] if marked else [], written.write(project)),
+            written.parts(project, mark=query["bom"]),
             name=export_name(project, written),
             content_type=written.content_type,
         )

@@ -1,13 +1,13 @@
-"""CSV cells that no spreadsheet runs as a formula, and Jira's wiki text."""
+"""CSV cells that no spreadsheet runs as a formula; wiki text and HTML to stand in them."""
 
 import csv
+import html
 import io
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-_NOT_OF_A_LABEL = re.compile(r"[^\w.-]+")
 _WIKI_MARKS = re.compile(r"([{}\[\]])")
 #: How a cell starts that a spreadsheet reads as a formula, the full-width forms included; behind
 #: white space, quotation marks and characters that nobody sees, which some programs take off.
@@ -19,8 +19,8 @@ _FORMULA = re.compile(
 _NEXT_CELL = re.compile(r"([;\t][ \"']*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 #: White space that a spreadsheet takes for the end of a cell or a row.
 _BREAKS_FIRST = ("\t", "\r", "\n")
-#: Jira's limit for a summary.
-_SUMMARY_CHARS = 255
+#: What would start a formula behind the semicolon of an HTML entity, in runs: `&lt;==`.
+_BEHIND_ENTITY = re.compile(r"(?<=;)[ =+\-@\uff1d\uff0b\uff0d\uff20]++")
 
 
 def csv_rows(*groups: Iterable[list[Any]]) -> Iterator[str]:
@@ -43,17 +43,16 @@ def safe_cell(value: Any) -> str:
     return f"'{text}" if text.startswith(_BREAKS_FIRST) or _FORMULA.match(text) else text
 
 
-def short_line(text: str) -> str:
-    """One line of at most 255 characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= _SUMMARY_CHARS else f"{line[: _SUMMARY_CHARS - 1]}…"
-
-
-def plain_label(text: str) -> str:
-    """A Jira label: it cannot have spaces."""
-    return _NOT_OF_A_LABEL.sub("-", text).strip("-")[:_SUMMARY_CHARS]
-
-
 def wiki_text(text: str) -> str:
     """Text that Jira's wiki markup shows as it is: braces open macros, brackets open links."""
     return _WIKI_MARKS.sub(r"\\\1", text)
+
+
+def html_text(text: str) -> str:
+    """Lines of text as HTML that shows them as they are."""
+    escaped = html.escape("\n".join(text.strip().splitlines()).replace("\t", " "))
+    return _BEHIND_ENTITY.sub(_as_entities, escaped).replace("\n", "<br>")
+
+
+def _as_entities(found: re.Match[str]) -> str:
+    return "".join(each if each == " " else f"&#{ord(each)};" for each in found[0])

@@ -82,6 +82,6 @@ def test_what_is_stored_comes_in_again(
 
 
 def _assert_comes_in_again(project: Project) -> None:
-    exported = {name: "".join(written.write(project)) for name, written in FORMATS.items()}
+    exported = {name: b"".join(written.parts(project)) for name, written in FORMATS.items()}
     copy = backlog_import(user=project.created_by, document=json.loads(exported["json"]))
-    assert "".join(FORMATS["json"].write(copy)) == exported["json"]
+    assert b"".join(FORMATS["json"].parts(copy)) == exported["json"]
