@@ -29,6 +29,29 @@ MAX_PLACES = 100_000
 MAX_STORIES_OF_EPIC = 200
 MAX_PRIORITY = 1_000_000
 
+#: Of a brand voice: its tone, what to do and what not, words that are never used, a sample.
+TONE_CHARS = 500
+VOICE_RULES = 50
+RULE_CHARS = 500
+BANNED_WORDS = 200
+BANNED_WORD_CHARS = 100
+SAMPLE_CHARS = 5_000
+
+#: Of a page. Longer addresses are not shown whole by every browser.
+URL_CHARS = 2_000
+KEYWORDS = 50
+PAGE_COMPONENTS = 20
+#: As JSON, all together, and a fact's text.
+FACTS_CHARS = 20_000
+FACT_CHARS = 2_000
+#: Far more than a search result shows: that is for the quality check to say.
+META_TITLE_CHARS = 200
+META_DESCRIPTION_CHARS = 500
+#: Of a project, of one import, of one request that makes pages and starts their run.
+MAX_PAGES = 20_000
+IMPORT_PAGES = 10_000
+BATCH_PAGES = 1_000
+
 #: Categories of Unicode that nobody sees: controls, formats (joiners, directions), separators.
 _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
 #: What Unicode does not count to these and shows as nothing all the same: fillers, the empty

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 
 from batchgen.errors import NotFound, QuotaReached
 from epics.models import Card, Project, StoryCount
+from epics.registry import other_rows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +44,7 @@ class Quota:
 
 
 PROJECTS = Quota(what="projects", setting="USER_PROJECTS")
-STORED_ROWS = Quota(what="stored cards, epics and stories", setting="USER_STORED_ROWS")
+STORED_ROWS = Quota(what="stored cards, epics, stories and pages", setting="USER_STORED_ROWS")
 
 
 def user_hold(user: User) -> None:
@@ -75,4 +76,5 @@ def storage_check(user: User, *, rows: int) -> None:
     counts = StoryCount.objects.filter(project__in=mine)
     found = counts.aggregate(epics=Count("pk"), stories=Coalesce(Sum("stories"), 0))
     cards = Card.objects.filter(project__in=mine).count()
-    STORED_ROWS.check(used=cards + found["epics"] + found["stories"], more=rows)
+    used = cards + found["epics"] + found["stories"] + other_rows(mine)
+    STORED_ROWS.check(used=used, more=rows)

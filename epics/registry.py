@@ -1,13 +1,15 @@
 """What rooms above the backlog add to a project, registered once, when Django has loaded the apps.
 
 The backlog knows nothing above itself: `runs.apps` says here what a project shows of its runs,
-which of them keep it from being deleted, and who refers to its rows by their ids alone.
+which of them keep it from being deleted, and who refers to its rows by their ids alone; apps of
+content, what else is stored, and what is outdated where a project changes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
 
 #: A value of each project that is read, over `OuterRef("pk")`.
@@ -17,9 +19,17 @@ Guard = Callable[[UUID], None]
 #: Called with a model and ids of its rows, which go in the same transaction.
 Listener = Callable[[type[Model], Sequence[UUID]], None]
 
+#: Called with a project's id and the names of its fields that a person changed, in the same
+#: transaction.
+ChangeListener = Callable[[UUID, Set[str]], None]
+#: Counts the rows of these projects, as far as the backlog's own tables do not have them.
+RowCount = Callable[["QuerySet[Any]"], int]
+
 _figures: dict[str, Figure] = {}
 _guards: list[Guard] = []
 _listeners: list[Listener] = []
+_change_listeners: list[ChangeListener] = []
+_row_counts: list[RowCount] = []
 
 
 def project_figure_register(name: str, figure: Figure) -> None:
@@ -59,3 +69,26 @@ def deletion_tell(model: type[Model], ids: Sequence[UUID]) -> None:
     """Tell everybody who wants to know."""
     for listener in _listeners:
         listener(model, ids)
+
+
+def change_listener_register(listener: ChangeListener) -> None:
+    """Have this told of every project that a person changes."""
+    if listener not in _change_listeners:
+        _change_listeners.append(listener)
+
+
+def change_tell(project_id: UUID, changed: Set[str]) -> None:
+    """Tell everybody who wants to know."""
+    for listener in _change_listeners:
+        listener(project_id, changed)
+
+
+def row_count_register(count: RowCount) -> None:
+    """Have these rows count to what a user has stored."""
+    if count not in _row_counts:
+        _row_counts.append(count)
+
+
+def other_rows(projects: "QuerySet[Any]") -> int:
+    """How many rows everybody else has of these projects."""
+    return sum(count(projects) for count in _row_counts)

@@ -5,6 +5,7 @@ row first, so that two of them cannot build together what neither would allow. A
 version in the UPDATE that checks it and holds the row until commit.
 """
 
+from collections.abc import Set
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -17,7 +18,7 @@ from epics import bounds
 from epics.files.document_consistency import dependency_cycle
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.quotas import projects_check
-from epics.registry import deletion_check, deletion_tell
+from epics.registry import change_tell, deletion_check, deletion_tell
 from epics.writes import (
     Changes,
     apply_changes,
@@ -65,9 +66,17 @@ def project_update(*, project_id: UUID, changes: Changes, version: int | None = 
     Raises:
         VersionConflict, NotFound: as `claim_version`.
     """
-    changed = apply_changes(claim_version(Project, project_id, version), changes)
+    project_changed(
+        project_id=project_id,
+        changed=apply_changes(claim_version(Project, project_id, version), changes),
+    )
+
+
+def project_changed(*, project_id: UUID, changed: Set[str]) -> None:
+    """Say of what was generated from the project's old texts that it is outdated."""
     if changed & set(PROJECT_PROMPT):
         mark_outdated(Epic.objects.filter(project_id=project_id))
+    change_tell(project_id, changed)
 
 
 @transaction.atomic

@@ -15,9 +15,9 @@ from epics.selectors import epics_with_figures, projects_with_figures
 from epics.services import (
     CARD_PROMPT,
     EPIC_PROMPT,
-    PROJECT_PROMPT,
     STORY_JUDGED,
     epic_delete,
+    project_changed,
     project_delete,
 )
 from epics.writes import mark_outdated
@@ -51,13 +51,12 @@ class ProjectAdmin(VersionedAdmin):
     search_fields = ("name", "code", "=id")
     date_hierarchy = "created_at"
     autocomplete_fields = ("created_by",)
-    readonly_fields = ("id", "created_at", "updated_at", "version")
+    readonly_fields = ("id", "brand_voice", "created_at", "updated_at", "version")
     inlines = (MembershipInline,)
 
     def save_model(self, request: HttpRequest, obj: Project, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if set(form.changed_data) & set(PROJECT_PROMPT):
-            mark_outdated(Epic.objects.filter(project=obj))
+        project_changed(project_id=obj.pk, changed=set(form.changed_data))
 
     def save_related(
         self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool

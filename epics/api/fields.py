@@ -1,9 +1,10 @@
 """Fields of the backlog's JSON, with the limits that an import has too."""
+# ruff: noqa: N815 - a field's name is its key in the JSON
 
 import unicodedata
 from typing import Any
 
-from batchgen.api.inputs import ListOf, PlainText
+from batchgen.api.inputs import ListOf, PlainText, StrictSerializer
 from epics import bounds
 from epics.languages import REFUSAL, is_language
 
@@ -49,6 +50,31 @@ class LanguageField(TextField):
         if not is_language(name):
             self.fail("language")
         return name
+
+
+class BrandVoiceInput(StrictSerializer):
+    """How texts sound; what is left out is empty."""
+
+    tone = TextField(max_length=bounds.TONE_CHARS, lines=True, allow_blank=True, default="")
+    do = ListOf(
+        child=TextField(max_length=bounds.RULE_CHARS), max_length=bounds.VOICE_RULES, default=list
+    )
+    dont = ListOf(
+        child=TextField(max_length=bounds.RULE_CHARS), max_length=bounds.VOICE_RULES, default=list
+    )
+    bannedWords = ListOf(
+        child=TextField(max_length=bounds.BANNED_WORD_CHARS),
+        max_length=bounds.BANNED_WORDS,
+        default=list,
+        help_text="Words and phrases that no text has.",
+    )
+    sample = TextField(
+        max_length=bounds.SAMPLE_CHARS,
+        lines=True,
+        allow_blank=True,
+        default="",
+        help_text="A text that sounds as it should.",
+    )
 
 
 def code_field() -> CodeField:

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from batchgen.api.inputs import ListOf, StrictSerializer, WholeNumber
 from epics import bounds
 from epics.api.fields import (
+    BrandVoiceInput,
     CodeField,
     LanguageField,
     TextField,
@@ -24,11 +25,20 @@ from epics.models import Card, Epic, Project, Story
 # Projects -------------------------------------------------------------------------------------
 
 
+class BrandVoiceOutput(serializers.Serializer[Any]):
+    tone = serializers.CharField()
+    do = serializers.ListField(child=serializers.CharField())
+    dont = serializers.ListField(child=serializers.CharField())
+    bannedWords = serializers.ListField(child=serializers.CharField())
+    sample = serializers.CharField()
+
+
 class ProjectOutput(serializers.ModelSerializer[Project]):
     epicCount = serializers.IntegerField(source="epic_count", read_only=True)
     cardCount = serializers.IntegerField(source="card_count", read_only=True)
     storyCount = serializers.IntegerField(source="story_count", read_only=True)
     activeRunId = serializers.UUIDField(source="active_run_id", read_only=True, allow_null=True)
+    brandVoice = BrandVoiceOutput(source="brand_voice", read_only=True, allow_null=True)
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
     updatedAt = serializers.DateTimeField(source="updated_at", read_only=True)
 
@@ -41,6 +51,7 @@ class ProjectOutput(serializers.ModelSerializer[Project]):
             "description",
             "context",
             "language",
+            "brandVoice",
             "source",
             "epicCount",
             "cardCount",
@@ -59,6 +70,12 @@ class ProjectInput(StrictSerializer):
     description = text_field()
     context = text_field(bounds.CONTEXT_CHARS)  # type: ignore[assignment]  # declared fields leave the class
     language = LanguageField(max_length=bounds.CODE_CHARS, required=False)
+    brandVoice = BrandVoiceInput(
+        source="brand_voice",
+        required=False,
+        allow_null=True,
+        help_text="How the content of pages sounds; null: nobody has said so.",
+    )
     source = text_field()  # type: ignore[assignment]  # as above
 
     answered = ProjectOutput.Meta.fields

@@ -8,6 +8,7 @@ from pydantic import Field
 from epics import bounds
 from epics.files.document_consistency import inconsistencies
 from epics.files.document_fields import (
+    BannedWords,
     Code,
     Criteria,
     Defect,
@@ -21,14 +22,27 @@ from epics.files.document_fields import (
     OptionalName,
     OptionalText,
     Priority,
+    Rules,
+    Sample,
     Score,
     StoryCode,
     Text,
     Title,
+    Tone,
     few,
     shared,
 )
 from epics.files.document_parts import MOST_COUNTED, Part, Problem, part_valid, parts_valid, refusal
+
+
+class BrandVoice(Part):
+    """How texts sound."""
+
+    tone: Tone = ""
+    do: Rules = shared([])
+    dont: Rules = shared([])
+    banned_words: BannedWords = shared([])
+    sample: Sample = ""
 
 
 class BacklogProject(Part):
@@ -39,6 +53,7 @@ class BacklogProject(Part):
     description: OptionalText = ""
     context: OptionalContext = ""
     language: Language = "English"
+    brand_voice: BrandVoice | None = None
 
 
 class BacklogCard(Part):

@@ -59,6 +59,7 @@ def export_json(project: Project) -> Iterator[str]:
         "description": project.description,
         **_filled(context=project.context),
         **({} if project.language == "English" else {"language": project.language}),
+        **_filled(brandVoice=project.brand_voice),
     }
     yield f'{{\n "project": {_json(head)},\n'
     if project.source:

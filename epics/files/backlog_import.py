@@ -35,8 +35,13 @@ def backlog_import(*, user: User, document: object) -> Project:
 
 
 def _project(backlog: Backlog, user: User) -> Project:
-    fields = backlog.project.model_dump()
-    return project_insert(user=user, fields={**fields, "source": backlog.source})
+    voice = backlog.project.brand_voice
+    fields = {
+        **backlog.project.model_dump(exclude={"brand_voice"}),
+        "brand_voice": voice and voice.model_dump(by_alias=True),
+        "source": backlog.source,
+    }
+    return project_insert(user=user, fields=fields)
 
 
 def _cards(backlog: Backlog, project: Project) -> dict[str, UUID]:

@@ -121,6 +121,12 @@ EditedAt = Annotated[
     BeforeValidator(_moment),
     AfterValidator(_utc),
 ]
+Tone = Annotated[str, _limited(bounds.TONE_CHARS, lines=True), _Text]
+Sample = Annotated[str, _limited(bounds.SAMPLE_CHARS, lines=True), _Text]
+_Rule = Annotated[str, _limited(bounds.RULE_CHARS, filled=True), _Line, _Filled]
+Rules = Annotated[list[_Rule], few(bounds.VOICE_RULES)]
+_BannedWord = Annotated[str, _limited(bounds.BANNED_WORD_CHARS, filled=True), _Line, _Filled]
+BannedWords = Annotated[list[_BannedWord], few(bounds.BANNED_WORDS)]
 #: A defect as the linter of any version wrote it: few keys, numbers of no size, and texts no longer
 #: than what they may quote, which is a whole story.
 _DefectNumber = Annotated[int | float, Field(ge=-1e9, le=1e9)]
