@@ -7,7 +7,6 @@ import ast
 import importlib
 import pkgutil
 import re
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ import runs
 import simulator
 import workers
 from simulator.writing.wording import MOST_CHARS, benefit_clause, parse_statement, single_want
+from tests.hostile_texts import hostile, is_slow
 
 _PACKAGES = (
     batchgen,
@@ -43,30 +43,6 @@ _NOT_IMPORTED = (".migrations", ".management", ".urls", "__main__")
 #: Reads no more of a text than `MOST_CHARS`; see the test of that.
 _BOUNDED = "simulator.writing.wording"
 _CHARS = 500
-#: Less is noise; what grows with the square takes several times as long for 2,000 characters.
-_LEAST_S = 0.003
-_MOST_RATIO = 8
-_TRIES = 3
-
-#: Each kind of white space, bracket, quote, sign, digit, mark and conjunction, and what the
-#: patterns look for.
-_REPEATED = (
-    *" \t\n\r\x0b\x0c\x1c\x85\xa0\u2028\u3000",
-    *"()[]{}<>\"'`\u201c\u2018,.;:!?-_/\\*#=+|~&@%$^",
-    *"\u2013\u2026\u0301\u200b\u200d0aA\xe9\u6f22\U0001f600",
-    "\r\n", "\\\"", "a\u0301", ", ", ". ", "- ", "1. ", "1,", "a ", "aB1 ", "a, ", "a: ",
-    "and ", "or ", "and/or ", "to ", "as a ", "so that ", "I want to ", "be able ", "note ",
-    "e.g. ", "in order ", "as ", "{ ", "[{", "{\"", "\",", "<a ", "</", "a@", "a.", "sk-", " to a",
-)  # fmt: skip
-_BEFORE = ("", "As a x, I want to ", '"')
-#: Lets what would match up to the end fail there.
-_BEHIND = "\n!"
-
-
-def _hostile(chars: int) -> Iterator[str]:
-    for repeated in _REPEATED:
-        for before in _BEFORE:
-            yield before + repeated * (chars // len(repeated)) + _BEHIND
 
 
 def _modules() -> Iterator[str]:
@@ -112,26 +88,12 @@ def _all() -> dict[str, tuple["re.Pattern[str]", set[str]]]:
     return found
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    begun_s = time.thread_time()
-    work()
-    return time.thread_time() - begun_s
-
-
 def _read(pattern: "re.Pattern[str]", used: set[str], text: str) -> None:
     for method in used:
         getattr(pattern, method)(text)
     if not used:
         for _ in pattern.finditer(text):
             pass
-
-
-def _is_slow(read: Callable[[str], None], little: str, much: str) -> bool:
-    if _seconds(partial(read, much)) < _LEAST_S:
-        return False
-    best = min(_seconds(partial(read, much)) for _ in range(_TRIES))
-    least = min(_seconds(partial(read, little)) for _ in range(_TRIES))
-    return best >= _LEAST_S and best >= _MOST_RATIO * least
 
 
 _ALL = _all()
@@ -147,15 +109,15 @@ def test_a_pattern_is_linear(name: str) -> None:
     read = partial(_read, *_ALL[name])
     slow = [
         (little[:10], len(much))
-        for little, much in zip(_hostile(_CHARS), _hostile(4 * _CHARS), strict=True)
-        if _is_slow(read, little, much)
+        for little, much in zip(hostile(_CHARS), hostile(4 * _CHARS), strict=True)
+        if is_slow(read, little, much)
     ]
     assert not slow
 
 
 @pytest.mark.parametrize("read", [parse_statement, single_want, benefit_clause])
 def test_the_simulator_reads_no_further_than_a_story_goes(read: Callable[[str], object]) -> None:
-    for text in _hostile(40 * MOST_CHARS):
+    for text in hostile(40 * MOST_CHARS):
         assert read(text) == read(text[:MOST_CHARS])
 
 
