@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from batchgen.db.ids import new_id
+from content.pages.likeness import SIGNATURE_CHARS
 from epics.models.parts import Written, search_index, search_text
 from epics.models.projects import Project
 
@@ -72,6 +73,10 @@ class Page(Written):
     #: [{criterion, kind, severity, message}]
     defects = models.JSONField(default=list, blank=True)
     generated_at = models.DateTimeField(null=True, blank=True)
+    #: Of the text that was generated, to find pages that are much alike: `content.pages.likeness`.
+    signature = models.CharField(
+        max_length=SIGNATURE_CHARS, blank=True, default="", db_default="", editable=False
+    )
 
     class Meta:
         ordering = ["order", "id"]
@@ -96,6 +101,12 @@ class Page(Written):
             models.Index(fields=["project", "order", "id"], name="page_in_order"),  # the list
             models.Index(fields=["project", "title", "id"], name="page_by_title"),
             search_index(PAGE_TEXT, name="page_search"),
+            # The latest texts of a type, which a new one is compared with.
+            models.Index(
+                fields=["project", "page_type", "-generated_at"],
+                condition=Q(generated_at__isnull=False),
+                name="page_latest_of_type",
+            ),
         ]
 
     def __str__(self) -> str:
