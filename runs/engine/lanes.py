@@ -178,6 +178,8 @@ def lane_give_back(
             "message": message,
             "wait_s": float(wait_s),
             "refund": int(refund),
+            # A wait for a permit, or for a closed gate, is no fault of the item.
+            "lower": int(not refund),
             "rate_limit_streak": int(rate_limit_streak),
             "error_code": error_code,
             "request_id": request_id,

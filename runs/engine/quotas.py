@@ -23,14 +23,27 @@ def run_check(user: User, *, epics: int, lanes: int) -> None:
     storage_check(user, rows=0)
 
 
+def items_check(run: Run, *, more: int, actor: object) -> None:
+    """Refuse so many more items for a run beyond the limits of the user who started it."""
+    if run.created_by is None:
+        return
+    _users_hold(run.created_by, actor)
+    mine = Run.objects.filter(created_by=run.created_by, completed_at__isnull=True)
+    ITEMS.check(used=mine.aggregate(n=Coalesce(Sum("total_items"), 0))["n"], more=more)
+
+
 def lanes_check(run: Run, *, more: int, actor: object) -> None:
     """Refuse so many more lanes for a run beyond the limits of the user who started it."""
     if run.created_by is None or more <= 0:
         return
-    # The trail will hold the actor. In the order of their ids, or two users who give lanes to each
-    # other's runs wait for each other.
-    both = {user.pk: user for user in (run.created_by, actor) if isinstance(user, User)}
-    for pk in sorted(both):
-        user_hold(both[pk])
+    _users_hold(run.created_by, actor)
     mine = Run.objects.filter(created_by=run.created_by, completed_at__isnull=True)
     LANES.check(used=Lane.objects.filter(run__in=mine).count(), more=more)
+
+
+def _users_hold(starter: User, actor: object) -> None:
+    # The trail will hold the actor. In the order of their ids, or two users who give lanes to each
+    # other's runs wait for each other.
+    both = {user.pk: user for user in (starter, actor) if isinstance(user, User)}
+    for pk in sorted(both):
+        user_hold(both[pk])

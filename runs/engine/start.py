@@ -86,7 +86,7 @@ def run_start(
         )
         if not targets:
             raise already_active(left_out)
-        _run_items_create(kind, run, targets)
+        items_create(kind, run, targets)
         lanes_provide(run=run, most=run.max_concurrency)
         origin = {"retriedFrom": str(retried_from.id)} if retried_from else {}
         others = {"leftOut": left_out} if left_out else {}
@@ -113,22 +113,36 @@ def lanes_provide(*, run: Run, most: int) -> None:
 
 
 def _targets(kind: Kind, project: Project, options: RunOptions, chosen: Options) -> list[Target]:
-    found = kind.targets(project, options.target_ids, chosen)
+    found = targets_found(kind, project, options.target_ids, chosen)
     one, many = kind.item_words
     field_name = f"{one}Ids"
-    unknown = set(options.target_ids or ()) - {target.id for target in found}
-    if unknown:
-        problems = [
-            f"{target_id} is not an {one} of this project."
-            for target_id in sorted(unknown)[:MAX_PROBLEMS]
-        ]
-        raise ValidationFailed(f"Some {many} are not in this project.", **{field_name: problems})
     if not found:
         raise ValidationFailed(f"There are no {many} to process.", **{field_name: [f"No {many}."]})
     if options.type in kind.one_item and len(found) != 1:
         raise ValidationFailed(
             f"{options.type} takes exactly one {one}.", **{field_name: [f"Name exactly one {one}."]}
         )
+    return found
+
+
+def targets_found(
+    kind: Kind, project: Project, ids: Sequence[UUID] | None, chosen: Options
+) -> list[Target]:
+    """All targets of the project, or those of these ids, in order.
+
+    Raises:
+        ValidationFailed: an id is none of them.
+    """
+    found = kind.targets(project, ids, chosen)
+    one, many = kind.item_words
+    field_name = f"{one}Ids"
+    unknown = set(ids or ()) - {target.id for target in found}
+    if unknown:
+        problems = [
+            f"{target_id} is not an {one} of this project."
+            for target_id in sorted(unknown)[:MAX_PROBLEMS]
+        ]
+        raise ValidationFailed(f"Some {many} are not in this project.", **{field_name: problems})
     return found
 
 
@@ -194,10 +208,20 @@ def _context_key(project: Project) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 
-def _run_items_create(kind: Kind, run: Run, targets: Sequence[Target]) -> None:
+def items_create(kind: Kind, run: Run, targets: Sequence[Target], *, after: int = 0) -> list[UUID]:
+    """An item for each target, in this order; their ids.
+
+    Args:
+        after: the last item's place, where there are items already.
+
+    Raises:
+        ItemAlreadyActive: one of them is open in another run.
+    """
+    ids = [new_id() for _ in targets]
     params: dict[str, Any] = {
         "run_id": run.id,
-        "ids": [new_id() for _ in targets],
+        "ids": ids,
+        "after": after,
         "kind": kind.name,
         "target_ids": [target.id for target in targets],
         "codes": [target.code for target in targets],
@@ -209,9 +233,11 @@ def _run_items_create(kind: Kind, run: Run, targets: Sequence[Target]) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(QUERIES["run_items_create"], params)
     except IntegrityError as error:
-        if ONCE not in str(error):
+        # A target is in a run once, whatever became of it there.
+        if not any(name in str(error) for name in (ONCE, "target_once_in_run")):
             raise
         raise already_active(holders(kind.name, run.project, targets)) from error
+    return ids
 
 
 def left_out_text(left_out: Mapping[str, str]) -> str:

@@ -62,6 +62,8 @@ class RunAction(models.Model):
         CHANGE = "change"
         CANCEL_EPIC = "cancel-epic"
         RETRY = "retry"
+        PRIORITY = "priority"
+        ADD = "add"
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="actions")
     kind = models.CharField(max_length=20, choices=Kind)

@@ -11,6 +11,9 @@ from content.registry import kinds_of_items
 from runs.models.run import Run
 from runs.states import CallOutcome, ItemStage, ItemStatus, LaneState
 
+#: An item's, of which 0 is the least.
+MOST_PRIORITY = 10
+
 
 class Worker(models.Model):
     """One start of one worker process. Its lease is the lease of every lane it runs."""
@@ -110,6 +113,8 @@ class RunItem(models.Model):
     code = models.CharField(max_length=50)
     title = models.CharField(max_length=500)
     order = models.PositiveIntegerField()
+    #: 10 goes first, 0 last; of equals the one that comes first in the run's order.
+    priority = models.PositiveSmallIntegerField(default=5, db_default=5)
     status = models.CharField(max_length=20, choices=ItemStatus, default=ItemStatus.PENDING)
     stage = models.CharField(max_length=30, choices=ItemStage, blank=True, default="")
     #: The lane that carries it (while PENDING or GENERATING) or carried it.
@@ -180,11 +185,14 @@ class RunItem(models.Model):
                 condition=~Q(status=ItemStatus.GENERATING) | Q(lane__isnull=False),
                 name="run_item_generates_in_a_lane",
             ),
+            models.CheckConstraint(
+                condition=Q(priority__lte=MOST_PRIORITY), name="run_item_priority_in_bounds"
+            ),
         ]
         indexes = [
             models.Index(fields=["run", "order"], name="run_item_in_order"),  # the list
             models.Index(  # the next epic of a lane; is there any left?
-                fields=["run", "order"],
+                fields=["run", "-priority", "order"],
                 condition=Q(status__in=(ItemStatus.PENDING, ItemStatus.GENERATING)),
                 name="run_item_open",
             ),

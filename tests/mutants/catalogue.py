@@ -436,14 +436,14 @@ RUN_STATUS = (
     _mutant(
         "an epic is open in one run (primary key)",
         DISPATCH_SQL,
-        "SELECT kind, target_id, %(run_id)s FROM made ORDER BY target_id\n",
-        "SELECT kind, target_id, %(run_id)s FROM made ORDER BY target_id\nON CONFLICT DO NOTHING\n",
+        "FROM made WHERE %(held)s ORDER BY target_id\n",
+        "FROM made WHERE %(held)s ORDER BY target_id\nON CONFLICT DO NOTHING\n",
         f"{OPEN}TestRaces::test_of_many_starts_over_overlapping_epics_each_epic_is_in_one",
     ),
     _mutant(
         "epics that are open elsewhere are left out",
         "runs/engine/start.py",
-        "left_out = holders(kind.name, project, targets) if options.target_ids is None else {}\n",
+        "left_out = holders(kind.name, project, targets) if everything else {}\n",
         "left_out: dict[str, str] = {}\n",
         f"{OPEN}TestStart::test_where_all_are_asked_for_open_ones_are_left_out",
     ),
@@ -1518,6 +1518,60 @@ CONNECTIONS = (
     ),
 )
 
+_ITEMS = "tests/integration/engine/test_items.py::"
+ITEMS = (
+    _mutant(
+        "items: the next one has the highest priority",
+        FINISHES_SQL,
+        '        ORDER BY priority DESC, "order"\n',
+        '        ORDER BY "order"\n',
+        f"{_ITEMS}test_the_next_item_is_the_one_with_the_highest_priority",
+    ),
+    _mutant(
+        "items: lanes are given those with the highest priority",
+        DISPATCH_SQL,
+        '    ORDER BY priority DESC, "order"\n    LIMIT (SELECT COUNT(*) FROM empty)',
+        '    ORDER BY "order"\n    LIMIT (SELECT COUNT(*) FROM empty)',
+        f"{_ITEMS}test_lanes_that_are_given_items_take_those_with_the_highest_priority",
+    ),
+    _mutant(
+        "items: one that is tried again goes behind its equals",
+        FINISHES_SQL,
+        "GREATEST(0, priority - %(lower)s)",
+        "GREATEST(0, priority - 0 * %(lower)s)",
+        f"{_ITEMS}test_an_item_that_is_tried_again_goes_behind_its_equals",
+    ),
+    _mutant(
+        "items: a wait for a limit keeps the lane",
+        DISPATCH_SQL,
+        "    WHERE due.wait_reason = 'backoff' AND tried.lane_id",
+        "    WHERE tried.lane_id",
+        f"{_ITEMS}test_a_wait_for_a_limit_lowers_nothing_and_keeps_the_lane",
+    ),
+    _mutant(
+        "items: a lane whose item was outranked is not left behind",
+        DISPATCH_SQL,
+        "    WHERE runs_lane.id = outranked.lane_id\n      AND NOT EXISTS",
+        "    WHERE false AND runs_lane.id = outranked.lane_id\n      AND NOT EXISTS",
+        f"{_ITEMS}test_a_lane_whose_item_others_outranked_first_is_not_left_behind",
+    ),
+    _mutant(
+        "items: only what waits is given a priority",
+        "runs/engine/items.py",
+        "        id=item.id, status=ItemStatus.PENDING, run__status__in=ACTIVE",
+        "        id=item.id",
+        f"{_ITEMS}test_only_what_waits_can_be_given_a_priority",
+    ),
+    _mutant(
+        "items: a run's end that waits for an addition counts it",
+        TRANSITIONS_SQL,
+        "          AND total.completed + total.failed + total.skipped + total.cancelled\n"
+        "              = runs_run.total_items\n",
+        "",
+        f"{_ITEMS}test_a_run_whose_end_waits_for_an_addition_goes_on",
+    ),
+)
+
 _RIGHTS = "tests/integration/api/test_rights_that_end.py::"
 _SIGN_IN = "tests/integration/api/test_sign_in.py::"
 RIGHTS = (
@@ -1720,6 +1774,7 @@ MUTANTS = (
     *BROKEN,
     *SESSIONS,
     *CONNECTIONS,
+    *ITEMS,
     *RIGHTS,
     *STREAM_RIGHTS,
     *ROOMS,

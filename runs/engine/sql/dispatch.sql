@@ -1,6 +1,7 @@
 -- run_items_create --
--- A run's items in their order, open from here on where their kind holds targets. Of what is not given here each row has the
--- model's default; Django would write twenty columns of those for each of thousands of rows.
+-- A run's items in their order, open from here on where their kind holds targets. Of what is not
+-- given here each row has the model's default; Django would write twenty columns of those for each
+-- of thousands of rows.
 WITH made AS (
     INSERT INTO runs_runitem (
         id, run_id, kind, target_id, code, title, "order", status, stage,
@@ -8,8 +9,8 @@ WITH made AS (
         input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code,
         error, stage_ms, notes
     )
-    SELECT given.id, %(run_id)s, %(kind)s, target_id, code, title, place, 'PENDING', '', tokens,
-           0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
+    SELECT given.id, %(run_id)s, %(kind)s, target_id, code, title, %(after)s + place, 'PENDING', '',
+           tokens, 0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
     FROM unnest(%(ids)s::uuid[], %(target_ids)s::uuid[], %(codes)s::text[], %(titles)s::text[],
                 %(estimated_input_tokens)s::int[])
          WITH ORDINALITY AS given (id, target_id, code, title, tokens, place)
@@ -29,7 +30,7 @@ WITH run AS (
     WHERE id = %(run_id)s AND status IN ('QUEUED', 'RUNNING')
     FOR SHARE OF run
 ), due AS (
-    SELECT lane.id, lane.index
+    SELECT lane.id, lane.index, lane.wait_reason
     FROM runs_lane lane JOIN run ON run.id = lane.run_id
     WHERE lane.index < run.max_concurrency
       AND (
@@ -39,10 +40,11 @@ WITH run AS (
       )
     ORDER BY lane.index
     FOR UPDATE OF lane SKIP LOCKED
-), held AS (
+), @outranked@, held AS (
     SELECT due.id AS lane_id, item.id, item.kind, item.code, item.title,
            item.estimated_input_tokens
     FROM due JOIN runs_runitem item ON item.lane_id = due.id AND item.status = 'PENDING'
+    WHERE NOT EXISTS (SELECT FROM outranked WHERE outranked.id = item.id)
 ), empty AS (
     SELECT due.id AS lane_id, ROW_NUMBER() OVER (ORDER BY due.index) AS place
     FROM due LEFT JOIN held ON held.lane_id = due.id
@@ -51,6 +53,14 @@ WITH run AS (
     SELECT lane_id, id, kind, code, title, estimated_input_tokens FROM held
     UNION ALL
     SELECT lane_id, id, kind, code, title, estimated_input_tokens FROM given
+), emptied AS (
+    -- Others took what outranked it: the next round gives the lane an item.
+    UPDATE runs_lane
+    SET state = 'idle', wake_at = NULL, wait_reason = '', fencing_token = fencing_token + 1,
+        moved_at = clock_timestamp()
+    FROM outranked
+    WHERE runs_lane.id = outranked.lane_id
+      AND NOT EXISTS (SELECT FROM given WHERE given.lane_id = outranked.lane_id)
 )
 UPDATE runs_lane
 SET state = 'sent', fencing_token = fencing_token + 1, wake_at = NULL, wait_reason = '',
@@ -62,6 +72,21 @@ RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.run_id,
           run.options, run.max_tokens,
           carried.id AS item_id, carried.kind, carried.code, carried.title,
           carried.estimated_input_tokens
+
+-- outranked (part) --
+-- Items that are tried again and that another one outranks by now: back to those that no lane has.
+outranked AS (
+    UPDATE runs_runitem tried SET lane_id = NULL
+    FROM due
+    WHERE due.wait_reason = 'backoff' AND tried.lane_id = due.id AND tried.status = 'PENDING'
+      AND EXISTS (
+          SELECT FROM runs_runitem other
+          WHERE other.run_id = tried.run_id AND other.status = 'PENDING' AND other.lane_id IS NULL
+            AND other.crashes < %(last_chance)s
+            AND (other.priority, -other."order") > (tried.priority, -tried."order")
+      )
+    RETURNING tried.id, due.id AS lane_id
+)
 
 -- items_given (part) --
 -- Items that no lane has, for the lanes that are empty.
@@ -75,19 +100,21 @@ suspect AS (
           WHERE other.run_id = (SELECT id FROM run) AND other.lane_id IS NOT NULL
             AND other.status IN ('PENDING', 'GENERATING') AND other.crashes >= %(last_chance)s
       )
-    ORDER BY "order"
+    ORDER BY priority DESC, "order"
     LIMIT 1
 ), free AS (
-    SELECT id, "order"
+    SELECT id, priority, "order"
     FROM runs_runitem
     WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
       AND (crashes < %(last_chance)s OR id = (SELECT id FROM suspect))
-    ORDER BY "order"
+    ORDER BY priority DESC, "order"
     LIMIT (SELECT COUNT(*) FROM empty)
     FOR UPDATE SKIP LOCKED
 ), given AS (
     UPDATE runs_runitem SET lane_id = empty.lane_id
-    FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY "order") AS place FROM free) AS numbered
+    FROM (
+        SELECT id, ROW_NUMBER() OVER (ORDER BY priority DESC, "order") AS place FROM free
+    ) AS numbered
     JOIN empty USING (place)
     WHERE runs_runitem.id = numbered.id
     RETURNING runs_runitem.lane_id, runs_runitem.id, runs_runitem.kind,

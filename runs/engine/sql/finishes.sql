@@ -117,7 +117,7 @@ free AS (
                     AND suspect.crashes >= %(last_chance)s AND suspect.id <> %(item_id)s
               )
           )
-        ORDER BY "order"
+        ORDER BY priority DESC, "order"
         LIMIT 1
         FOR UPDATE SKIP LOCKED
     ) pending
@@ -151,8 +151,8 @@ free AS (
 -- lane_give_back --
 -- Give an item back: GENERATING -> PENDING, without an outcome. Its lane keeps it and is parked
 -- until it may go on; where the run stands still, the lane lets it go and is idle; where the
--- item was to be cancelled, it is CANCELLED. The call is booked as failed. Returns nothing when the
--- lane belongs to a newer attempt by now.
+-- item was to be cancelled, it is CANCELLED. The call is booked as failed. An item that is tried
+-- again goes behind its equals. Returns nothing when the lane belongs to a newer attempt by now.
 WITH lane AS (
     SELECT lane.id, lane.run_id, run.status, lane.draining
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
@@ -167,7 +167,8 @@ WITH lane AS (
         stage = '',
         lane_id = CASE WHEN lane.status IN ('QUEUED', 'RUNNING') OR cancel_requested
             THEN lane.id END,
-        attempt = attempt - %(refund)s
+        attempt = attempt - %(refund)s,
+        priority = GREATEST(0, priority - %(lower)s)
     FROM lane
     WHERE runs_runitem.id = %(item_id)s
       AND runs_runitem.lane_id = lane.id

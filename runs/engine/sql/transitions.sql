@@ -116,6 +116,9 @@ WHERE runs_run.id = %(run_id)s
               SELECT FROM runs_runitem
               WHERE run_id = %(run_id)s AND status IN ('PENDING', 'GENERATING')
           )
+          -- Items may be added while this waits for the run's row, which says how many by then.
+          AND total.completed + total.failed + total.skipped + total.cancelled
+              = runs_run.total_items
       ) OR (
           runs_run.draining
           AND NOT EXISTS (

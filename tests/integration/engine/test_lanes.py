@@ -369,7 +369,7 @@ def test_a_long_pacing_delay_parks_the_lane_with_its_next_epic() -> None:
 
 @pytest.mark.parametrize(("refund", "attempts"), [(True, 0), (False, 1)])
 def test_giving_back_parks_the_lane_with_its_epic(refund: bool, attempts: int) -> None:
-    world = World.make(epics=3, lanes=1)
+    world = World.make(epics=1, lanes=1)
     step = world.claim()
     assert step
     given = lane_give_back(

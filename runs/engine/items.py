@@ -1,0 +1,88 @@
+"""What people do to items of a run that is under way: their priority, and more of them."""
+
+from collections.abc import Sequence
+from functools import partial
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Max
+
+from batchgen.errors import InvalidTransition
+from content.registry import kind_started_by
+from epics.writes import project_lock
+from runs.engine.quotas import items_check
+from runs.engine.start import items_create, lanes_provide, targets_found
+from runs.engine.trail import Actor, action_append, log_append
+from runs.engine.transitions import run_dispatch
+from runs.models import Run, RunAction, RunItem
+from runs.states import ACTIVE, ItemStatus
+
+
+@transaction.atomic
+def item_prioritise(*, item: RunItem, user: Actor, priority: int) -> None:
+    """Have an item go before those with a lower priority, from the next one handed out on.
+
+    One that a lane holds already starts before all that none does.
+
+    Raises:
+        InvalidTransition: the item is not PENDING.
+    """
+    changed = RunItem.objects.filter(
+        id=item.id, status=ItemStatus.PENDING, run__status__in=ACTIVE
+    ).update(priority=priority)
+    if not changed:
+        found = RunItem.objects.select_related("run").get(id=item.id)
+        status = found.status if found.run.status in ACTIVE else found.run.status
+        raise InvalidTransition(
+            f"Only an item that waits can be given another priority; this one is {status.lower()}.",
+            status=status,
+        )
+    action_append(
+        run_id=item.run_id,
+        kind=RunAction.Kind.PRIORITY,
+        user=user,
+        details={"itemId": str(item.id), "code": item.code, "priority": priority},
+    )
+    log_append(
+        run_id=item.run_id,
+        item_code=item.code,
+        message=f"[{item.code}] Priority {priority}, by {user.get_username()}.",
+    )
+
+
+@transaction.atomic
+def items_add(*, run: Run, user: Actor, target_ids: Sequence[UUID]) -> list[UUID]:
+    """Put more targets into a run that is not over, behind the others; the new items' ids.
+
+    Raises:
+        InvalidTransition: the run is over.
+        ValidationFailed: a target is not the project's, or is in the run already.
+        ItemAlreadyActive: one is open in another run.
+        QuotaReached: who started the run has too many items in runs.
+    """
+    project_lock(run.project_id)
+    kind = kind_started_by(run.type)
+    chosen = kind.options.model_validate(run.options)
+    targets = targets_found(kind, run.project, target_ids, chosen)
+    # The run's end waits for this row, and counts the items by it.
+    held = Run.objects.select_for_update(no_key=True).get(id=run.id)
+    if held.status not in ACTIVE:
+        raise InvalidTransition(
+            f"Nothing can be added to a run that is {held.status.lower()}. Start another one.",
+            status=held.status,
+        )
+    last = RunItem.objects.filter(run=run).aggregate(last=Max("order"))["last"] or 0
+    items_check(held, more=len(targets), actor=user)
+    ids = items_create(kind, held, targets, after=last)
+    Run.objects.filter(id=run.id).update(
+        total_items=F("total_items") + len(targets), version=F("version") + 1
+    )
+    held.total_items += len(targets)
+    lanes_provide(run=held, most=held.max_concurrency)
+    codes = [target.code for target in targets]
+    action_append(run_id=run.id, kind=RunAction.Kind.ADD, user=user, details={"items": len(codes)})
+    one, many = kind.item_words
+    added = f"1 {one}" if len(codes) == 1 else f"{len(codes)} {many}"
+    log_append(run_id=run.id, message=f"{user.get_username()} added {added}.")
+    transaction.on_commit(partial(run_dispatch, run_id=run.id))
+    return ids
