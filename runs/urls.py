@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runs.api import control_views, views
+from runs.api import control_views, item_views, views
 from runs.api.gate_views import gate_view
 from runs.live import views as live
 
@@ -16,6 +16,8 @@ urlpatterns = [
     path("runs/<id:run_id>", views.RunView.as_view()),
     path("runs/<id:run_id>/progress", views.RunProgressView.as_view()),
     path("runs/<id:run_id>/epics", views.RunEpicsView.as_view()),
+    path("runs/<id:run_id>/items", item_views.RunItemsView.as_view()),
+    path("runs/<id:run_id>/items/<id:item_id>", item_views.RunItemView.as_view()),
     path("runs/<id:run_id>/logs", views.RunLogsView.as_view()),
     path("runs/<id:run_id>/events", live.RunEventsView.as_view()),
     path("runs/<id:run_id>/stream-ticket", live.StreamTicketView.as_view()),

@@ -7,8 +7,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from batchgen.api.output import shown
+from content.registry import kind_named
 from runs.api.run_output import EmptyAsNull, RunOutput, UsageOutput
-from runs.models import RunEpic
+from runs.models import RunItem
 from runs.reads.items import duration_ms, remaining_ms, stage_percent, waiting_of
 from runs.states import ItemStage, ItemStatus
 
@@ -25,14 +26,32 @@ class WaitingOutput(serializers.Serializer[Any]):
     untilAt = serializers.DateTimeField(source="until_at", allow_null=True)
 
 
-# A row of `runs.reads.items.run_epics`.
-class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
-    runEpicId = serializers.UUIDField(source="id")
-    epicId = serializers.UUIDField(
-        source="target_id", allow_null=True, help_text="Null once the epic was deleted."
-    )
-    epicCode = serializers.CharField(source="code")
-    epicTitle = serializers.CharField(source="title")
+#: What items can be ordered by: {name in the query: the keys}.
+ITEM_ORDERS = {"order": ("order", "id"), "completedAt": ("completed_at", "id")}
+#: What is shown of every item, whatever it is of.
+_SHARED = (
+    "order",
+    "status",
+    "stage",
+    "stagePercent",
+    "stageMs",
+    "skippedStages",
+    "notes",
+    "estimatedRemainingMs",
+    "attempt",
+)
+_ENDED = (
+    "usage",
+    "errorCode",
+    "error",
+    "waiting",
+    "startedAt",
+    "completedAt",
+    "durationMs",
+)
+
+
+class _AnyItemOutput(serializers.ModelSerializer[RunItem]):
     status = serializers.ChoiceField(ItemStatus.choices)
     stage = serializers.SerializerMethodField()
     stagePercent = serializers.SerializerMethodField(
@@ -62,10 +81,6 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
             "late; else null."
         )
     )
-    storiesCreated = serializers.IntegerField(source="created")
-    storiesKept = serializers.IntegerField(
-        source="kept", help_text="Not replaced, because a person had edited them."
-    )
     usage = UsageOutput(source="*")
     errorCode = EmptyAsNull(source="error_code")
     error = EmptyAsNull()
@@ -74,51 +89,96 @@ class RunEpicOutput(serializers.ModelSerializer[RunEpic]):
     completedAt = serializers.DateTimeField(source="completed_at", allow_null=True)
     durationMs = serializers.SerializerMethodField()
 
+    @extend_schema_field(serializers.ChoiceField(ItemStage.choices, allow_null=True))
+    def get_stage(self, item: RunItem) -> str | None:
+        return item.stage or None
+
+    def get_stagePercent(self, item: RunItem) -> int:  # noqa: N802  # get_ + the field's name
+        return stage_percent(item)
+
+    def get_estimatedRemainingMs(self, item: RunItem) -> int | None:  # noqa: N802  # as above
+        return remaining_ms(item)
+
+    @extend_schema_field(WaitingOutput(allow_null=True))
+    def get_waiting(self, item: RunItem) -> dict[str, Any] | None:
+        waiting = waiting_of(item)
+        return shown(WaitingOutput, waiting) if waiting else None
+
+    def get_durationMs(self, item: RunItem) -> int | None:  # noqa: N802  # as above
+        return duration_ms(item)
+
+
+# A row of `runs.reads.items.run_epics`.
+class RunEpicOutput(_AnyItemOutput):
+    runEpicId = serializers.UUIDField(source="id")
+    epicId = serializers.UUIDField(
+        source="target_id", allow_null=True, help_text="Null once the epic was deleted."
+    )
+    epicCode = serializers.CharField(source="code")
+    epicTitle = serializers.CharField(source="title")
+    storiesCreated = serializers.IntegerField(source="created")
+    storiesKept = serializers.IntegerField(
+        source="kept", help_text="Not replaced, because a person had edited them."
+    )
+
     class Meta:
-        model = RunEpic
+        model = RunItem
         fields = (
             "runEpicId",
             "epicId",
             "epicCode",
             "epicTitle",
-            "order",
-            "status",
-            "stage",
-            "stagePercent",
-            "stageMs",
-            "skippedStages",
-            "notes",
-            "estimatedRemainingMs",
-            "attempt",
+            *_SHARED,
             "storiesCreated",
             "storiesKept",
-            "usage",
-            "errorCode",
-            "error",
-            "waiting",
-            "startedAt",
-            "completedAt",
-            "durationMs",
+            *_ENDED,
         )
         read_only_fields = fields
 
-    @extend_schema_field(serializers.ChoiceField(ItemStage.choices, allow_null=True))
-    def get_stage(self, item: RunEpic) -> str | None:
-        return item.stage or None
 
-    def get_stagePercent(self, item: RunEpic) -> int:  # noqa: N802  # get_ + the field's name
-        return stage_percent(item)
+# A row of `runs.reads.items.run_items`.
+class RunItemOutput(_AnyItemOutput):
+    itemId = serializers.UUIDField(source="id")
+    kind = serializers.SerializerMethodField(help_text="What it is: `epic`, `story`, `page` ...")
+    targetId = serializers.UUIDField(
+        source="target_id", allow_null=True, help_text="Null once what it is of was deleted."
+    )
+    priority = serializers.IntegerField(
+        help_text=(
+            "0 to 10: what is highest goes first, of equals the one that comes first by `order`. "
+            "An attempt that failed and is tried again lowers it by 1."
+        )
+    )
+    assigned = serializers.SerializerMethodField(
+        help_text="A lane has it already: it starts before those that no lane has."
+    )
+    created = serializers.IntegerField(help_text="How much it made.")
+    kept = serializers.IntegerField(
+        help_text="What was there and was not replaced, as it was edited or approved."
+    )
 
-    def get_estimatedRemainingMs(self, item: RunEpic) -> int | None:  # noqa: N802  # as above
-        return remaining_ms(item)
+    class Meta:
+        model = RunItem
+        fields = (
+            "itemId",
+            "kind",
+            "targetId",
+            "code",
+            "title",
+            "priority",
+            "assigned",
+            *_SHARED,
+            "created",
+            "kept",
+            *_ENDED,
+        )
+        read_only_fields = fields
 
-    @extend_schema_field(WaitingOutput(allow_null=True))
-    def get_waiting(self, item: RunEpic) -> dict[str, Any] | None:
-        waiting = waiting_of(item)
-        return shown(WaitingOutput, waiting) if waiting else None
+    def get_kind(self, item: RunItem) -> str:
+        return kind_named(item.kind).item_kind
 
-    def get_durationMs(self, item: RunEpic) -> int | None:  # noqa: N802  # as above
-        return duration_ms(item)
+    def get_assigned(self, item: RunItem) -> bool:
+        return item.status == ItemStatus.PENDING and item.lane_id is not None
 
 
 class ProgressOutput(RunOutput):

@@ -19,6 +19,7 @@ from content.run_types import RunType
 from content.stories.options import Mode, PersonaSet
 from epics.bounds import MAX_EPICS
 from runs.api.run_type import RunTypeField
+from runs.models.work import MOST_PRIORITY
 from runs.pacing import MOST_LANES
 from runs.states import ItemStatus, Pacing, Priority, RunStatus
 
@@ -109,6 +110,20 @@ class RetryInput(StrictSerializer):
 
 class RunEpicsQuery(RunQuery):
     status = serializers.ChoiceField(ItemStatus.choices, required=False)
+
+
+class RunItemsQuery(RunEpicsQuery):
+    order = serializers.ChoiceField(
+        ["order", "completedAt"], default="order", help_text="`completedAt`: those that ended."
+    )
+
+
+class AddItemsInput(StrictSerializer):
+    targetIds = ListOf(child=Id(), min_length=1, max_length=MAX_EPICS, source="target_ids")
+
+
+class ItemChangeInput(StrictSerializer):
+    priority = WholeNumber(min_value=0, max_value=MOST_PRIORITY)
 
 
 #: What runs can be ordered by: {name in the JSON: column}.

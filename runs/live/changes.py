@@ -20,20 +20,21 @@ from rest_framework.renderers import JSONRenderer
 
 from batchgen.api.output import shown_all
 from batchgen.db.sql import Queries
-from runs.api.item_output import RunEpicOutput
+from content.registry import kind_started_by
+from runs.api.item_output import RunEpicOutput, RunItemOutput
 from runs.api.run_output import RunLogOutput, run_json
 from runs.live.events import RESET, Event, Name
 from runs.live.snapshot import LINES
 from runs.models import Run, RunItem, RunLog
-from runs.reads.items import run_epics
+from runs.reads.items import run_items
 from runs.reads.log import log_last, log_number, log_numbered
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import run_read
 
 QUERIES = Queries(Path(__file__).with_name("queries.sql"))
 
-#: A stream opens with so many epics.
-_SNAPSHOT_EPICS = 1000
+#: A stream opens with so many items.
+_SNAPSHOT_ITEMS = 1000
 #: Most lines of one look; the next look has the rest.
 _MOST_LINES = 500
 _XIDS = 2**32
@@ -145,7 +146,7 @@ def _changes_since(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Chang
     item_ids = {item_id for _, item_id in changed if item_id}
     events = [
         *_lines(lines),
-        *(_epics(run_epics(run=run).filter(pk__in=item_ids)) if item_ids else ()),
+        *(_items(run, run_items(run=run).filter(pk__in=item_ids)) if item_ids else ()),
         *_run(run, ended=ended),
     ]
     return Changes(
@@ -186,7 +187,7 @@ def _snapshot(run_id: UUID, *, ended: bool) -> list[Event]:
     run = run_read(run_id=run_id)
     return [
         *_lines(log_last(run_id=run_id, limit=LINES)),
-        *_epics(run_epics(run=run)[:_SNAPSHOT_EPICS]),
+        *_items(run, run_items(run=run)[:_SNAPSHOT_ITEMS]),
         *_run(run, ended=ended),
     ]
 
@@ -196,11 +197,12 @@ def _run(run: Run, *, ended: bool) -> list[Event]:
     return [_event(name, shown) for name in ([Name.RUN, Name.END] if ended else [Name.RUN])]
 
 
-def _epics(epics: QuerySet[RunItem]) -> list[Event]:
-    return [
-        _event(Name.EPIC, shown, key=shown["runEpicId"])
-        for shown in shown_all(RunEpicOutput, epics)
-    ]
+def _items(run: Run, items: QuerySet[RunItem]) -> list[Event]:
+    """Epics as the API's epics are, others as its items."""
+    if kind_started_by(run.type).item_kind == "epic":
+        shown = shown_all(RunEpicOutput, items)
+        return [_event(Name.EPIC, one, key=one["runEpicId"]) for one in shown]
+    return [_event(Name.ITEM, one, key=one["itemId"]) for one in shown_all(RunItemOutput, items)]
 
 
 def _lines(lines: Sequence[RunLog]) -> list[Event]:

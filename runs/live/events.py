@@ -17,6 +17,7 @@ class Name(StrEnum):
 
     RUN = "run"
     EPIC = "epic"
+    ITEM = "item"
     LOG = "log"
     HEARTBEAT = "heartbeat"
     RESET = "reset"

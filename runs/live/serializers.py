@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import PolymorphicProxySerializer, inline_serializer
 from rest_framework import serializers
 
-from runs.api.item_output import RunEpicOutput
+from runs.api.item_output import RunEpicOutput, RunItemOutput
 from runs.api.run_output import RunLogOutput, RunOutput
 from runs.live.events import Name
 
@@ -27,6 +27,7 @@ class ResetOutput(serializers.Serializer[Any]):
 _DATA: dict[Name, type[serializers.BaseSerializer[Any]]] = {
     Name.RUN: RunOutput,
     Name.EPIC: RunEpicOutput,
+    Name.ITEM: RunItemOutput,
     Name.LOG: RunLogOutput,
     Name.HEARTBEAT: HeartbeatOutput,
     Name.RESET: ResetOutput,

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from batchgen.accounts.tokens import RefreshToken
 from batchgen.local.local_dir import ROOT
-from epics.models import Membership, Project
+from epics.models import Epic, Membership, Project
 from runs.engine.open_targets import all_close
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
@@ -134,6 +134,17 @@ BODIES: dict[Route, Callable[[], Any]] = {
         "reason": "New",
     },
     ("PATCH", f"{API}/runs/{{run_id}}"): lambda: {"priority": "LOW", "version": 2},
+    ("PATCH", f"{API}/runs/{{run_id}}/items/{{item_id}}"): lambda: {"priority": 9},
+}
+
+
+def _later(project: Project) -> dict[str, list[str]]:
+    return {"targetIds": [str(Epic.objects.create(project=project, code="E99", title="New").pk)]}
+
+
+#: Bodies that name something of the project.
+BODIES_IN: dict[Route, Callable[[Project], Any]] = {
+    ("POST", f"{API}/runs/{{run_id}}/items"): _later,
 }
 
 
@@ -154,7 +165,7 @@ def ids_of(route: Route, project: Project) -> dict[str, Any]:
         make = next((make for end, make in STATES.items() if route[1].endswith(end)), _started)
         run = make(project)
         ids["run_id"] = run.pk
-        ids["run_epic_id"] = run.items.order_by("-order")[0].pk
+        ids["run_epic_id"] = ids["item_id"] = run.items.order_by("-order")[0].pk
     return ids
 
 
@@ -171,7 +182,9 @@ def answer_of(route: Route, who: str, body: Any = None) -> Any:
     client = client_of(user)
     if not path.startswith("/api/") and user is not None:
         client.force_login(user)
-    body = body or BODIES.get(route, dict)()
+    if body is None:
+        made = BODIES_IN.get(route)
+        body = made(project) if made else BODIES.get(route, dict)()
     return getattr(client, method.lower())(path.format(**ids), body, format="json")
 
 
