@@ -6,11 +6,13 @@ from django.db.models import Model
 
 from content.kind import ContentKind
 from content.stories.kind import STORIES
+from content.subtasks.kind import SUBTASKS
 
 Kind = ContentKind[Any, Any]
 #: One line a kind.
 _KINDS: dict[str, Kind] = {
     STORIES.name: STORIES,
+    SUBTASKS.name: SUBTASKS,
 }
 
 

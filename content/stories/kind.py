@@ -71,7 +71,7 @@ class StoriesKind(ContentKind[GenerationInput, Stories]):
             model=loaded.model,
             max_tokens=loaded.max_tokens,
             skip_quality_check=loaded.options["skip_quality_check"],
-            prompts=PROMPTS,
+            prompts=PROMPTS.edited(loaded.prompts),
             language=language_of(loaded.options, loaded.input["language"]),
             instructions=loaded.options.get("instructions", ""),
             quality_bar=settings.QUALITY_BAR,

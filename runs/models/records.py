@@ -31,7 +31,7 @@ class RunLog(models.Model):
     seq = models.PositiveIntegerField(null=True)
     at = models.DateTimeField(db_default=Now())
     level = models.CharField(max_length=10, choices=Level, default=Level.INFO)
-    item_code = models.CharField(max_length=50, blank=True, default="")
+    item_code = models.CharField(max_length=60, blank=True, default="")
     message = models.TextField()
 
     class Meta:

@@ -110,7 +110,7 @@ class RunItem(models.Model):
     #: Of what content, as in `content.kinds`.
     kind = models.CharField(max_length=20)
     target_id = models.UUIDField(null=True)
-    code = models.CharField(max_length=50)
+    code = models.CharField(max_length=60)
     title = models.CharField(max_length=500)
     order = models.PositiveIntegerField()
     #: 10 goes first, 0 last; of equals the one that comes first in the run's order.

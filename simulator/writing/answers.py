@@ -9,6 +9,7 @@ from typing import Any
 from simulator.writing.brief import Fences, read_brief
 from simulator.writing.instances import Property, fitted, minimal_instance, properties_of
 from simulator.writing.stories import write_stories, write_weak_stories
+from simulator.writing.subtasks import write_subtasks
 
 ANSWERS_KEPT = 4096
 SHAPES_KEPT = 256
@@ -19,7 +20,9 @@ NOT_JSON = 'Here are the stories:\n\n{"stories": [{"title": "First story", "pers
 #: Writes a whole answer about what the blocks hold, by a seed; a weak one where it is asked to.
 Writer = Callable[[Fences, int, bool], dict[str, Any]]
 #: Of other content than stories, by the property that its format asks for.
-_WRITERS: dict[str, Writer] = {}
+_WRITERS: dict[str, Writer] = {
+    "subtasks": write_subtasks,
+}
 
 
 class Answers:
