@@ -39,7 +39,9 @@ _KINDS = words(
 _UNITS = {"h": 1.0, "hr": 1.0, "hour": 1.0, "d": 8.0, "day": 8.0, "pd": 8.0, "w": 40.0, "wk": 40.0}
 _UNITS |= {"week": 40.0, "m": 1 / 60, "min": 1 / 60, "minute": 1 / 60}
 _AMOUNT = re.compile(r"(\d{1,6}(?:[.,]\d{1,6})?) ?([a-z]{0,7})(?:$| and |, ?| )", re.ASCII)
-_NUMBER = re.compile(r"(?:acceptance )?(?:criterion |criteria |ac[ -]?|c ?|# ?)?(\d{1,4})", re.ASCII)
+_NUMBER = re.compile(
+    r"(?:acceptance )?(?:criterion |criteria |ac[ -]?|c ?|# ?)?(\d{1,4})", re.ASCII
+)
 _DIVIDERS = re.compile(r"[,;/&+\n]| and ")
 
 

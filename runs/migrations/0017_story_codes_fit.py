@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('runs', '0015_all_run_types'),
+        ('runs', '0016_item_priority'),
     ]
 
     operations = [
