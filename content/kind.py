@@ -40,6 +40,12 @@ class Options(BaseModel):
     instructions: Annotated[str, AfterValidator(instructions_cleaned)] = ""
 
 
+def counted(count: int, words: tuple[str, str]) -> str:
+    """`1 epic`, `12 epics`, of words for one and for many."""
+    one, many = words
+    return f"{count:,} {one if count == 1 else many}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reason:
     """What one factor adds to a run's computed priority, in words."""

@@ -58,10 +58,10 @@ class Attempt:
         self,
         claim: LaneClaim,
         *,
-        client: Provider,
+        client: Provider | None,
         permits: Permits,
         first: FirstCall,
-        permit: Permit,
+        permit: Permit | None,
         times: CallTimes,
     ) -> None:
         self.claim = claim
@@ -249,25 +249,27 @@ def attempt_begin(
     *,
     fence: Fence,
     worker_id: UUID,
-    client: Provider,
+    client: Provider | None,
     permits: Permits,
     first: FirstCall,
-    permit: Permit,
+    permit: Permit | None,
     times: CallTimes,
 ) -> Attempt | None:
     """Claim the fence's item; None when its message is late, doubled, or the run stands still.
 
     Args:
-        permit: for the first call; given back where there is no attempt, or no call.
+        client, permit: of the first call; None where the item's kind makes no calls. The permit is
+            given back where there is no attempt, or no call.
         times: of this worker's calls.
     """
+    claim = None
     try:
-        claim = lane_claim(fence=fence, worker_id=worker_id, call_id=new_id())
-    except psycopg.Error:
-        permit.unused()
-        raise
+        call_id = new_id() if permit else None
+        claim = lane_claim(fence=fence, worker_id=worker_id, call_id=call_id)
+    finally:
+        if permit and claim is None:
+            permit.unused()
     if claim is None:
-        permit.unused()
         return None
     log_bind(run=claim.run_id)
     return Attempt(claim, client=client, permits=permits, first=first, permit=permit, times=times)

@@ -1,8 +1,8 @@
 """The calls of one attempt: a permit for each, the call itself, and what is booked of it; and its
 jobs, which need none of that."""
 
+from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 
@@ -24,7 +24,8 @@ from workers.worker_metrics import call_answered, call_failed
 
 
 class Caller:
-    """Answers an item's requests: from what was kept, or by a call to the provider.
+    """Answers an item's requests: from what was kept, or by a call to the provider. Where its kind
+    makes no calls there is neither a client nor a permit.
 
     Attributes:
         call_id: of the call that is booked next; the claim, or the call before, wrote its intent.
@@ -37,14 +38,14 @@ class Caller:
         self,
         claim: LaneClaim,
         *,
-        client: Provider,
+        client: Provider | None,
         permits: Permits,
         first: FirstCall,
-        permit: Permit,
+        permit: Permit | None,
         progress: Progress,
         answering: Holder,
     ) -> None:
-        self.call_id: UUID = claim.call_id
+        self.call_id = claim.call_id
         self.spend = NO_SPEND
         self.closing: Closing | None = None
         self.unknown_calls = 0
@@ -82,11 +83,13 @@ class Caller:
                 model=request.completion.model,
                 request_id="",
             )
+        if self._client is None:
+            raise TypeError(f"{self._claim.fence.kind} makes no calls, and its steps want one.")
         permit = self._permitted(request)
         if self._answered is not None:
             self._begin_next_call(request, *self._answered)
         self._permit = None
-        completion = self._ask(request, permit)
+        completion = self._ask(request, self._client, permit)
         self._answered, self.spend = (request, completion), spend_of(completion)
         self.unknown_calls += self.spend.unknown_calls
         return completion
@@ -111,8 +114,11 @@ class Caller:
         return made
 
     def _go_on(self) -> None:
-        if self._aborted:
-            raise CallAborted
+        if not self._aborted:
+            return
+        if self._answered is not None:
+            self._book(response=_kept(*self._answered))
+        raise CallAborted
 
     def abort(self) -> None:
         """From any thread: the call under way is aborted, and none starts after it."""
@@ -122,7 +128,7 @@ class Caller:
 
     def book(self) -> None:
         """Book what was spent, where nothing else of the attempt counts."""
-        call_book(lane_id=self._claim.fence.lane_id, call_id=self.call_id, spend=self.spend)
+        self._book(response=None)
 
     def close(self) -> None:
         """No call is made for now: a permit that is left over goes back."""
@@ -144,11 +150,7 @@ class Caller:
             fence=self._claim.fence,
             call_id=self.call_id,
             spend=self.spend,
-            response={
-                "key": before.key,
-                "text": answer.text,
-                "stopReason": answer.stop_reason,
-            },
+            response=_kept(before, answer),
             purpose=request.completion.purpose,
             model=request.completion.model,
         )
@@ -157,10 +159,18 @@ class Caller:
             raise RunNotActive
         self.call_id = next_call_id
 
-    def _ask(self, request: Request, permit: Permit) -> Completion:
+    def _book(self, *, response: Mapping[str, str] | None) -> None:
+        call_book(
+            lane_id=self._claim.fence.lane_id,
+            call_id=self.call_id,
+            spend=self.spend,
+            response=response,
+        )
+
+    def _ask(self, request: Request, client: Provider, permit: Permit) -> Completion:
         """Make the one call that is permitted, and tell the limiter how it ended."""
         try:
-            answer = self._send(request)
+            answer = self._send(request, client)
         except ProviderError as failed:
             raise self._failed(failed, permit) from failed.__cause__
         except CallAborted:
@@ -171,8 +181,8 @@ class Caller:
         self._answering.acquire()
         return answer.completion
 
-    def _send(self, request: Request) -> Answer:
-        self._call = self._client.start(request.completion)
+    def _send(self, request: Request, client: Provider) -> Answer:
+        self._call = client.start(request.completion)
         if self._aborted:
             # Asked for before there was a call to abort.
             self._call.abort()
@@ -187,3 +197,8 @@ class Caller:
         if seconds is not None:
             self.closing = Closing(seconds=seconds, in_a_row=permit.refusals)
         return error
+
+
+def _kept(request: Request, answer: Completion) -> dict[str, str]:
+    """An answer as a later attempt has it."""
+    return {"key": request.key, "text": answer.text, "stopReason": answer.stop_reason}

@@ -23,6 +23,7 @@ from psycopg.types.json import Jsonb
 from batchgen.db.clock import DATABASE, database_now
 from batchgen.db.ids import new_id
 from batchgen.db.sql import close_engine_pool
+from content.registry import kind_named
 from limiter.permit_queue import TryLater
 from providers.provider import Provider
 from runs.engine import reconciler
@@ -120,7 +121,8 @@ class WorkerProcess:
     ) -> None:
         """Do one link of a lane's chain; nothing when its message is late or doubled.
 
-        Where the limiter has no permit for the first call soon, the lane is parked.
+        Where the limiter has no permit for the first call soon, the lane is parked. An item whose
+        kind makes no calls needs none.
 
         Args:
             requeued: the message has let those of others go first.
@@ -136,9 +138,11 @@ class WorkerProcess:
             self._slots.free(first.user)
 
     def _work(self, fence: Fence, first: FirstCall, due_at: float | None) -> None:
-        # A claimed epic's call must begin at once: a pause counts on it.
-        client = self._clients.of(first.provider)
-        permit = self._first_permit(first, due_at)
+        calls = kind_named(first.kind).uses_provider
+        # A claimed item's call must begin at once: a pause counts on it.
+        client = self._clients.of(first.provider) if calls else None
+        self._await_turn(due_at)
+        permit = self._first_permit(first) if calls else None
         if isinstance(permit, TryLater):
             lane_park(fence=fence, reason=permit.reason, wait_s=permit.seconds)
             return
@@ -156,11 +160,13 @@ class WorkerProcess:
         else:
             self._run(attempt)
 
-    def _first_permit(self, first: FirstCall, due_at: float | None) -> Permit | TryLater:
+    def _await_turn(self, due_at: float | None) -> None:
         if due_at is not None:
             self._stopping.wait(min(due_at - database_now().timestamp(), settings.SLOT_WAIT_S))
         if self._stopping.is_set():
             raise Stopping
+
+    def _first_permit(self, first: FirstCall) -> Permit | TryLater:
         permit = self._permits.first(first, patience_s=settings.SLOT_WAIT_S)
         if isinstance(permit, Permit) and self._stopping.is_set():
             permit.unused()

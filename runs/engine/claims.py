@@ -19,7 +19,7 @@ class LaneClaim:
 
     Attributes:
         fence: fences every statement of the attempt.
-        call_id: of the first call, whose intent the claim wrote.
+        call_id: of the first call, whose intent the claim wrote; None where the kind makes none.
         attempt: counts this one.
         rate_limit_streak: rate limits in a row that the lane met before.
         target_id: None where the target is gone.
@@ -29,7 +29,7 @@ class LaneClaim:
     """
 
     fence: Fence
-    call_id: UUID
+    call_id: UUID | None
     run_id: UUID
     target_id: UUID | None
     run_status: RunStatus
@@ -51,9 +51,12 @@ class LaneClaim:
         return self.fence.item_id
 
 
-def lane_claim(*, fence: Fence, worker_id: UUID, call_id: UUID) -> LaneClaim | None:
+def lane_claim(*, fence: Fence, worker_id: UUID, call_id: UUID | None) -> LaneClaim | None:
     """Claim the fence's item and write the call's intent; None when its message is late, doubled,
     or the run stands still.
+
+    Args:
+        call_id: None where the item's kind makes no calls; then no intent is written.
 
     Raises:
         psycopg.Error: PostgreSQL is away.
@@ -71,7 +74,7 @@ def lane_claim(*, fence: Fence, worker_id: UUID, call_id: UUID) -> LaneClaim | N
     return _claim(fence, call_id, rows[0]) if rows else None
 
 
-def _claim(fence: Fence, call_id: UUID, row: Row) -> LaneClaim:
+def _claim(fence: Fence, call_id: UUID | None, row: Row) -> LaneClaim:
     answers = {kept["key"]: kept for kept in row.pop("responses") or ()}
     row["run_status"] = RunStatus(row["run_status"])
     return LaneClaim(fence=fence, call_id=call_id, answers=answers, **row)

@@ -26,11 +26,11 @@ _PATIENCE_S = 600.0
 #: A message that is read by a worker with a free slot is read sooner than that, in seconds.
 _UNREAD_S = 1.0
 _POISON_MESSAGE = (
-    "Given up: the worker died each of the last times this epic was generated. "
-    "Look at the worker's log for what its cards do to it, then retry."
+    "Given up: the worker died each of the last times this item was generated. "
+    "Look at the worker's log for what its data do to it, then retry."
 )
 _GONE_NOTE = "nothing is stored, because its target was deleted meanwhile"
-_LOST_MESSAGE = "Its worker is gone; the epic goes to another one."
+_LOST_MESSAGE = "Its worker is gone; the item goes to another one."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,12 +109,13 @@ def lane_park(*, fence: Fence, reason: str, wait_s: float) -> bool:
 
 
 def lane_finish(
-    *, fence: Fence, call_id: UUID, outcome: Outcome, spend: Spend, park_s: float
+    *, fence: Fence, call_id: UUID | None, outcome: Outcome, spend: Spend, park_s: float
 ) -> dict[str, Any] | None:
     """End the item, store what it made, move the lane on; the lane's new row, or None for a stale
     attempt.
 
     Args:
+        call_id: of the attempt's last call; None where its kind makes none.
         park_s: how long the lane waits before its next item; 0 sends it at once.
     """
     level = "error" if outcome.status == ItemStatus.FAILED else "info"
@@ -152,7 +153,7 @@ def lane_finish(
 def lane_give_back(
     *,
     fence: Fence,
-    call_id: UUID,
+    call_id: UUID | None,
     reason: str,
     message: str,
     wait_s: float,
@@ -191,7 +192,13 @@ def lane_give_back(
 
 
 def call_next(
-    *, fence: Fence, call_id: UUID, spend: Spend, response: dict[str, str], purpose: str, model: str
+    *,
+    fence: Fence,
+    call_id: UUID | None,
+    spend: Spend,
+    response: Mapping[str, str],
+    purpose: str,
+    model: str,
 ) -> UUID | None:
     """End a call and begin the attempt's next one; its id, or None where it may not start."""
     next_call_id = new_id()
@@ -211,9 +218,24 @@ def call_next(
     return next_call_id if row["begun"] else None
 
 
-def call_book(*, lane_id: int, call_id: UUID, spend: Spend) -> None:
-    """Book what an overtaken attempt spent; its result counts for nothing else."""
-    params = {**spend.params(), "lane_id": lane_id, "call_id": call_id}
+def call_book(
+    *,
+    lane_id: int,
+    call_id: UUID | None,
+    spend: Spend,
+    response: Mapping[str, str] | None = None,
+) -> None:
+    """Book what an attempt spent that was overtaken, or given up after an answer.
+
+    Args:
+        response: the answer, where a later attempt is to have it.
+    """
+    params = {
+        **spend.params(),
+        "lane_id": lane_id,
+        "call_id": call_id,
+        "response": None if response is None else Jsonb(response),
+    }
     QUERIES.fetch("call_book", params, patience_s=_PATIENCE_S)
 
 

@@ -16,7 +16,7 @@ from batchgen.api.inputs import MAX_PROBLEMS
 from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
 from batchgen.errors import RunAlreadyActive, ValidationFailed
-from content.kind import Options, Reason, Target
+from content.kind import Options, Reason, Target, counted
 from content.priority import deadline_reasons
 from content.registry import Kind, kind_started_by
 from content.run_types import RunType
@@ -177,8 +177,8 @@ def _run_create(
                 else [asdict(reason) for reason in reasons],
                 deadline=options.deadline,
                 max_concurrency=_lanes(options),
-                provider=settings.PROVIDER_NAME,
-                model=settings.MODEL,
+                provider=settings.PROVIDER_NAME if kind.uses_provider else "",
+                model=settings.MODEL if kind.uses_provider else "",
                 max_tokens=profile.max_tokens,
                 delay_ms=profile.delay_ms,
                 max_retries=profile.max_retries,
@@ -248,8 +248,9 @@ def left_out_text(left_out: Mapping[str, str]) -> str:
 
 def _start_line(kind: Kind, run: Run, user: Actor | None) -> str:
     who = user.get_username() if user else ENGINE
+    answered = f", {run.model} answered by {run.provider}" if kind.uses_provider else ""
     return (
-        f"Started by {who}: {run.total_items} {kind.item_words[1]}, "
+        f"Started by {who}: {counted(run.total_items, kind.item_words)}, "
         f"{kind.options_text(run.options)}, pacing {run.pacing_profile}, "
-        f"{run.max_concurrency} lanes, {run.model} answered by {run.provider}."
+        f"{run.max_concurrency} lanes{answered}."
     )

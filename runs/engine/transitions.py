@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
+from content.kind import counted
 from content.registry import Kind, kind_started_by
 from runs.engine import dispatch
 from runs.engine.lanes import lanes_dispatch, lanes_rest
@@ -201,7 +202,8 @@ _END_LEVEL = {
 
 def _end_line(kind: Kind, end: tuple[str, int, int, int, int]) -> tuple[RunStatus, str]:
     status, completed, failed, skipped, created = end
-    line = f"{status}: {created} {kind.name} from {completed} {kind.item_words[1]}"
+    made, from_items = counted(created, kind.made_words), counted(completed, kind.item_words)
+    line = f"{status}: {made} from {from_items}"
     if failed:
         line += f", {failed} failed"
     if skipped:

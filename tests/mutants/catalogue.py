@@ -10,6 +10,7 @@ CONTROLS = f"{_ENGINE}test_controls.py::"
 RECONCILER = f"{_ENGINE}test_reconciler.py::"
 WORKER = f"{_ENGINE}test_worker_process.py::"
 ATTEMPTS = f"{_ENGINE}test_attempts.py::"
+JOBS = f"{_ENGINE}test_jobs.py::"
 LOG = f"{_ENGINE}test_log.py::"
 MAX_CONCURRENCY = f"{_ENGINE}test_max_concurrency.py::"
 OPEN = f"{_ENGINE}test_open_epics.py::"
@@ -1754,9 +1755,61 @@ ROOMS = (
     ),
 )
 
+_JOB_BEGINS = """        self._answering.release()
+        self.close()
+        self._go_on()
+"""
+_CALLER = "workers/caller.py"
+
+OF_JOBS = (
+    _mutant(
+        "job: others have the permit",
+        _CALLER,
+        _JOB_BEGINS,
+        _JOB_BEGINS.replace("        self.close()\n", ""),
+        f"{JOBS}test_others_have_the_permit_while_a_job_runs",
+    ),
+    _mutant(
+        "job: others work on their answers",
+        _CALLER,
+        _JOB_BEGINS,
+        _JOB_BEGINS.replace("        self._answering.release()\n", ""),
+        f"{JOBS}test_others_work_on_their_answers_while_a_job_runs",
+    ),
+    _mutant(
+        "job: an attempt that was given up ends with it",
+        _CALLER,
+        "        if not self._aborted:\n            return\n",
+        "        return\n",
+        f"{JOBS}test_an_attempt_that_was_given_up_ends_with_its_job",
+    ),
+    _mutant(
+        "job: an answer before it is booked and kept",
+        _CALLER,
+        "            self._book(response=_kept(*self._answered))\n",
+        "            pass\n",
+        f"{JOBS}test_an_answer_before_a_job_that_was_given_up_is_kept",
+    ),
+    _mutant(
+        "job: no connection stays with it",
+        _CALLER,
+        "            connection_give_back()\n",
+        "            pass\n",
+        f"{JOBS}test_a_job_leaves_no_connection_to_the_calls_after_it",
+    ),
+    _mutant(
+        "job: PostgreSQL being away is no failure of the item",
+        "workers/attempt.py",
+        "        except (StaleAttempt, *_AWAY):\n",
+        "        except (StaleAttempt, psycopg.OperationalError):\n",
+        f"{JOBS}test_a_database_that_is_away_in_a_job_fails_nothing",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
+    *OF_JOBS,
     *RUN_STATUS,
     *RECOVERY,
     *FEWER_LANES,

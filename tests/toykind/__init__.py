@@ -1,5 +1,6 @@
-"""A content kind of an app of somebody's own, small as it may be: the contract's proof.
+"""Content kinds of an app of somebody's own, small as they may be: the contract's proof.
 
-kind.py    the kind, its targets' table and its SQL
-worker.py  a Celery worker that knows it, as a line in `content.registry` would make it
+kind.py     a kind that makes calls, its targets' table and its SQL
+tallies.py  one that makes none, and has a job run
+worker.py   a Celery worker that knows them, as lines in `content.registry` would make it
 """

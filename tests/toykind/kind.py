@@ -30,6 +30,9 @@ class Note(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, db_constraint=False)
     text = models.CharField(max_length=100)
     slogan = models.TextField(default="")
+    words = models.IntegerField(null=True)
+    #: Whoever counts its words has to wait.
+    held = models.BooleanField(default=False)
 
     objects: ClassVar[models.Manager["Note"]] = models.Manager()
 
@@ -39,6 +42,16 @@ class Note(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+def notes_of(project: Project, ids: Sequence[UUID] | None) -> list[Target]:
+    """The project's notes by their text, or those of these ids."""
+    notes = Note.objects.filter(project=project).order_by("text")
+    chosen = notes if ids is None else notes.filter(id__in=ids)
+    return [
+        Target(id=note.id, code=f"N{place}", title=note.text, input_tokens=50)
+        for place, note in enumerate(chosen, start=1)
+    ]
 
 
 class SlogansOptions(Options):
@@ -79,12 +92,7 @@ class SlogansKind(ContentKind[SloganInput, str]):
     def targets(
         self, project: Project, ids: Sequence[UUID] | None, options: Options
     ) -> list[Target]:
-        notes = Note.objects.filter(project=project).order_by("text")
-        chosen = notes if ids is None else notes.filter(id__in=ids)
-        return [
-            Target(id=note.id, code=f"N{place}", title=note.text, input_tokens=50)
-            for place, note in enumerate(chosen, start=1)
-        ]
+        return notes_of(project, ids)
 
     def reasons(self, targets: Sequence[Target]) -> tuple[Reason, ...]:
         return ()

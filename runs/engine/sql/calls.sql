@@ -39,10 +39,11 @@ SELECT EXISTS (SELECT FROM begun)
        OR EXISTS (SELECT FROM runs_providercall WHERE id = %(next_call_id)s) AS begun
 
 -- call_book --
--- Book the spend of a call whose item belongs to a newer attempt by now: nothing else counts.
+-- Book the spend of a call whose item belongs to a newer attempt by now, or is given back with the
+-- answer kept for the next one.
 WITH call AS (
     UPDATE runs_providercall
-    SET @call_answered@, possibly_billed = false
+    SET @call_answered@, possibly_billed = false, response = %(response)s::jsonb
     WHERE id = %(call_id)s AND outcome <> 'ANSWERED'
     RETURNING item_id
 ), item AS (

@@ -1,6 +1,6 @@
 -- lane_claim --
 -- Claim a lane's item for one attempt: the lane goes sent -> running, the item
--- PENDING -> GENERATING, the call's intent is written. Returns all that the attempt needs, with
+-- PENDING -> GENERATING, the intent of a call is written where there is to be one. Returns all that the attempt needs, with
 -- what the item's kind loads as `input`, which is null when the target is gone;
 -- nothing when the message is late or doubled, or the run stands still or has fewer lanes by now.
 -- FOR SHARE makes a pause or a cancel wait for claims under way, so that its count of calls in
@@ -38,8 +38,9 @@ WITH run AS (
               runs_runitem.unknown_calls
 ), call AS (
     INSERT INTO runs_providercall (@call_columns@)
-    SELECT %(call_id)s, claimed.item_id, claimed.attempt, 'generate', run.model, @call_begun@
+    SELECT %(call_id)s::uuid, claimed.item_id, claimed.attempt, 'generate', run.model, @call_begun@
     FROM claimed, run
+    WHERE %(call_id)s::uuid IS NOT NULL
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
     SELECT run.id, clock_timestamp(), 'info', claimed.code,
