@@ -116,7 +116,10 @@ class ContentKind(Protocol, Generic[Input, Content]):
         store_sql: as `load_sql`; they read `done(item_id, target_id, run_id, code, options,
             result jsonb)`, whose items nobody else can end any more; the last one is
             `{name}_stored(item_id, created, kept)`, without a row for a target that is gone. Rows
-            are locked in the order epics, stories and so on, each by id.
+            are locked in the order epics, stories and so on, each by id. Where it replaces rows
+            that are targets of another kind, it leaves those that
+            `runs_open_elsewhere(ids uuid[], run_id)` returns, and calls
+            `runs_targets_gone(ids uuid[])` for those that it deletes, behind its locks.
     """
 
     name: ClassVar[str]

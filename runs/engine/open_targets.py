@@ -13,7 +13,6 @@ from django.db.models import Model
 
 from batchgen.errors import ItemAlreadyActive
 from content.kind import Target
-from content.registry import kinds_made_from
 from epics.models import Project
 from runs.engine.queries import QUERIES
 from runs.models import OpenTarget, RunItem
@@ -69,6 +68,5 @@ def waiting_close(*, run_id: UUID) -> None:
 def targets_gone(model: type[Model], ids: Sequence[UUID]) -> None:
     """Forget targets that are about to be deleted, in the same transaction: an item of one of them
     makes nothing any more, and one that is being finished is waited for."""
-    kinds = kinds_made_from(model)
-    RunItem.objects.filter(kind__in=kinds, target_id__in=ids).update(target_id=None)
-    OpenTarget.objects.filter(kind__in=kinds, target_id__in=ids).delete()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT runs_targets_gone(%s)", [list(ids)])
