@@ -19,7 +19,7 @@ def words(**meanings: str) -> dict[str, str]:
     return {word.strip(): meant for meant, listed in meanings.items() for word in listed.split(",")}
 
 
-_PRIORITIES = words(
+_LEVELS = words(
     high="high, highest, very high, critical, urgent, essential, must, must have, h",
     medium="medium, med, moderate, normal, should, should have, m",
     low="low, lowest, very low, minor, optional, could, could have, nice to have, l",
@@ -33,7 +33,12 @@ _EFFORTS = words(
 
 def priority(value: object) -> object:
     """high, medium or low, for words that mean it."""
-    return meant(value, _PRIORITIES, names=("priority",))
+    return meant(value, _LEVELS, names=("priority",))
+
+
+def impact(value: object) -> object:
+    """high, medium or low, for words that mean it."""
+    return meant(value, _LEVELS, names=("impact",))
 
 
 def effort(value: object) -> object:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Model
-
+from content.epics.kind import EPICS
 from content.kind import ContentKind
 from content.stories.kind import STORIES
 from content.subtasks.kind import SUBTASKS
@@ -11,6 +10,7 @@ from content.subtasks.kind import SUBTASKS
 Kind = ContentKind[Any, Any]
 #: One line a kind.
 _KINDS: dict[str, Kind] = {
+    EPICS.name: EPICS,
     STORIES.name: STORIES,
     SUBTASKS.name: SUBTASKS,
 }
@@ -48,8 +48,3 @@ def run_types() -> list[str]:
 def kinds_of_items(item_kind: str) -> list[str]:
     """Names of the kinds whose items are of this kind, such as "epic"."""
     return [name for name, kind in _KINDS.items() if kind.item_kind == item_kind]
-
-
-def kinds_made_from(model: type[Model]) -> list[str]:
-    """Names of the kinds whose targets are rows of the model."""
-    return [name for name, kind in _KINDS.items() if kind.model is model]

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from simulator.writing.brief import Fences, read_brief
+from simulator.writing.epics import write_epics
 from simulator.writing.instances import Property, fitted, minimal_instance, properties_of
 from simulator.writing.stories import write_stories, write_weak_stories
 from simulator.writing.subtasks import write_subtasks
@@ -21,6 +22,7 @@ NOT_JSON = 'Here are the stories:\n\n{"stories": [{"title": "First story", "pers
 Writer = Callable[[Fences, int, bool], dict[str, Any]]
 #: Of other content than stories, by the property that its format asks for.
 _WRITERS: dict[str, Writer] = {
+    "epics": write_epics,
     "subtasks": write_subtasks,
 }
 

@@ -1,0 +1,11 @@
+-- Cards and epics are read by a job: there may be ten thousand of them.
+epics_loaded AS (
+    SELECT claimed.item_id, jsonb_build_object(
+        'project', jsonb_build_object(
+            'name', project.name, 'description', project.description,
+            'context', project.context
+        ),
+        'language', project.language
+    ) AS input
+    FROM claimed JOIN epics_project project ON project.id = claimed.target_id
+)

@@ -1,0 +1,141 @@
+-- A project's epics that runs made are replaced, but those that this run keeps and those that are
+-- open in another one; new ones take the codes that are free.
+epics_target AS MATERIALIZED (
+    -- Held, as by whoever makes or changes an epic, or starts a run: who waits for it sees the new
+    -- epics, and what this waited for is seen by the functions below.
+    SELECT done.item_id, done.run_id, done.result -> 'epics' AS epics, done.options,
+           project.id AS project_id
+    FROM done JOIN epics_project project ON project.id = done.target_id
+    ORDER BY project.id
+    FOR NO KEY UPDATE OF project
+), epics_before AS MATERIALIZED (
+    SELECT target.item_id, target.project_id, target.run_id, target.options, epic.id, epic.code,
+           epic."order"
+    FROM epics_target target JOIN epics_epic epic ON epic.project_id = target.project_id
+    ORDER BY epic.id
+    FOR UPDATE OF epic
+), epics_of AS MATERIALIZED (
+    SELECT item_id, run_id, options, array_agg(id ORDER BY id) AS ids
+    FROM epics_before GROUP BY item_id, run_id, options
+), epics_stay AS MATERIALIZED (
+    SELECT epics_kept_epics(epics_hold(ids), options) AS id FROM epics_of
+    UNION
+    SELECT runs_open_elsewhere(ids, run_id) FROM epics_of
+), epics_held AS MATERIALIZED (
+    SELECT before.*, before.id IN (SELECT id FROM epics_stay) AS kept FROM epics_before before
+), epics_gone AS (
+    -- What stands below them goes with them.
+    DELETE FROM epics_epic USING epics_held held
+    WHERE epics_epic.id = held.id AND NOT held.kept
+    RETURNING epics_epic.*
+), epics_left AS MATERIALIZED (
+    -- Nothing names them any more: no other epic, no item of an earlier run.
+    SELECT gone.project_id, epics_independent(gone.project_id, array_agg(gone.code)),
+           runs_targets_gone(array_agg(gone.id ORDER BY gone.id))
+    FROM epics_gone gone GROUP BY gone.project_id
+), epics_kept AS MATERIALIZED (
+    SELECT target.*,
+           (SELECT COUNT(*) FROM epics_left) AS after_left,
+           COUNT(held.id) FILTER (WHERE held.kept) AS kept,
+           COALESCE(MAX(held."order") FILTER (WHERE held.kept), 0) AS last
+    FROM epics_target target LEFT JOIN epics_held held USING (item_id)
+    GROUP BY target.item_id, target.run_id, target.epics, target.options, target.project_id
+), epics_free AS MATERIALIZED (
+    -- Codes that no epic has that stays.
+    SELECT target.item_id, 'E' || number AS code,
+           ROW_NUMBER() OVER (PARTITION BY target.item_id ORDER BY number) AS place
+    FROM epics_kept target,
+         generate_series(1, jsonb_array_length(target.epics) + target.kept) AS number
+    WHERE NOT EXISTS (
+        SELECT FROM epics_held held
+        WHERE held.item_id = target.item_id AND held.kept AND upper(held.code) = 'E' || number
+    )
+), epics_given AS MATERIALIZED (
+    SELECT target.item_id, target.project_id, target.run_id, target.last, free.code, given.*
+    FROM epics_kept target
+    CROSS JOIN LATERAL jsonb_to_recordset(target.epics) AS given (
+        id uuid, priority int, title text, theme text, description text, business_value text,
+        acceptance_criteria text[], effort text, impact text, after int[], after_kept text[],
+        cards uuid[]
+    )
+    JOIN epics_free free ON free.item_id = target.item_id AND free.place = given.priority
+), epics_new AS (
+    INSERT INTO epics_epic (
+        id, project_id, run_id, origin, code, "order", title, theme, description, business_value,
+        acceptance_criteria, dependencies, effort, impact, priority, stories_outdated,
+        prompt_revision, version
+    )
+    SELECT given.id, given.project_id, given.run_id, 'generated', given.code,
+           given.last + given.priority, given.title, given.theme, given.description,
+           given.business_value, given.acceptance_criteria,
+           ARRAY(
+               SELECT before.code FROM epics_given before
+               WHERE before.item_id = given.item_id AND before.priority = ANY (given.after)
+               ORDER BY before.priority
+           ) || ARRAY(
+               SELECT held.code FROM epics_held held
+               WHERE held.item_id = given.item_id AND held.kept
+                 AND held.code = ANY (given.after_kept)
+               ORDER BY held."order", held.id
+           ),
+           given.effort, given.impact, given.priority, false, 0, 1
+    FROM epics_given given
+    RETURNING epics_epic.*
+), epics_cards AS MATERIALIZED (
+    -- Held: a card that somebody deletes meanwhile is in no epic, or is waited for.
+    SELECT card.id
+    FROM epics_card card
+    WHERE card.id IN (SELECT unnest(cards) FROM epics_given)
+    ORDER BY card.id
+    FOR KEY SHARE OF card
+), epics_places AS (
+    INSERT INTO epics_epiccard (epic_id, card_id, "order")
+    SELECT new.id, card.id, listed.place - 1
+    FROM epics_new new JOIN epics_given given USING (id),
+         LATERAL unnest(given.cards) WITH ORDINALITY AS listed (id, place)
+         JOIN epics_cards card ON card.id = listed.id
+    ORDER BY given.priority, listed.place
+), epics_replaced AS (
+    -- Where there were epics of a run before: the first ones are nobody's change.
+    INSERT INTO epics_contentchange (project_id, kind, parent_id, code, change, fields, run_id)
+    SELECT target.project_id, 'epic', target.project_id, changed.code, changed.change,
+           changed.fields, target.run_id
+    FROM epics_target target, LATERAL (
+        SELECT jsonb_object_agg(gone.code, to_jsonb(gone)) AS rows
+        FROM epics_gone gone WHERE gone.project_id = target.project_id
+    ) before, LATERAL (
+        SELECT jsonb_object_agg(new.code, to_jsonb(new)) AS rows
+        FROM epics_new new WHERE new.project_id = target.project_id
+    ) after, LATERAL epics_changes(
+        before.rows, after.rows,
+        '{title,theme,description,business_value,acceptance_criteria,dependencies,effort,impact,priority}'
+    ) changed
+    WHERE before.rows IS NOT NULL
+), epics_stories AS (
+    INSERT INTO epics_contentchange (project_id, kind, parent_id, code, change, fields, run_id)
+    SELECT gone.project_id, 'story', gone.id, changed.code, changed.change, changed.fields,
+           target.run_id
+    FROM epics_gone gone JOIN epics_target target USING (project_id), LATERAL (
+        SELECT jsonb_object_agg(story.code, to_jsonb(story)) AS rows
+        FROM epics_story story WHERE story.epic_id = gone.id
+    ) before, LATERAL epics_changes(
+        before.rows, NULL,
+        '{title,user_story,persona,acceptance_criteria,technical_notes,priority,effort}'
+    ) changed
+), epics_subtasks AS (
+    INSERT INTO epics_contentchange (project_id, kind, parent_id, code, change, fields, run_id)
+    SELECT story.project_id, 'subtask', story.id, changed.code, changed.change, changed.fields,
+           target.run_id
+    FROM epics_gone gone JOIN epics_target target USING (project_id)
+    JOIN epics_story story ON story.epic_id = gone.id, LATERAL (
+        SELECT jsonb_object_agg(subtask.code, to_jsonb(subtask)) AS rows
+        FROM epics_subtask subtask WHERE subtask.story_id = story.id
+    ) before, LATERAL epics_changes(
+        before.rows, NULL, '{title,description,kind,effort_hours,order,criteria}'
+    ) changed
+), epics_stored AS (
+    SELECT target.item_id, target.kept, (
+        SELECT COUNT(*) FROM epics_new new WHERE new.project_id = target.project_id
+    ) AS created
+    FROM epics_kept target
+)
