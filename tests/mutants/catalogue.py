@@ -35,6 +35,8 @@ DISPATCH_SQL = "runs/engine/sql/dispatch.sql"
 RECOVERY_SQL = "runs/engine/sql/recovery.sql"
 TRANSITIONS_SQL = "runs/engine/sql/transitions.sql"
 STORE_SQL = "content/stories/store.sql"
+SUBTASKS_SQL = "content/subtasks/store.sql"
+SUBTASKS = f"{_ENGINE}test_subtask_runs.py::"
 QUEUE = "tests/integration/runs_api/test_queue.py::"
 BY_HAND = "tests/integration/runs_api/test_gates.py::"
 LUA = "limiter/lua/"
@@ -1806,6 +1808,44 @@ OF_JOBS = (
     ),
 )
 
+STORED_SUBTASKS = (
+    _mutant(
+        "subtasks: one that is being edited at the end is kept",
+        SUBTASKS_SQL,
+        "    FOR UPDATE OF subtask\n",
+        "",
+        f"{SUBTASKS}TestStoriesThatGo::test_an_edit_under_way_is_kept",
+    ),
+    _mutant(
+        "subtasks: a story that is replaced at the same moment has none",
+        SUBTASKS_SQL,
+        "    FOR NO KEY UPDATE OF story\n",
+        "",
+        f"{SUBTASKS}TestStoriesThatGo::test_while_both_runs_store",
+    ),
+    _mutant(
+        "subtasks: kept ones stay",
+        SUBTASKS_SQL,
+        "WHERE epics_subtask.id = held.id AND NOT held.kept\n",
+        "WHERE epics_subtask.id = held.id\n",
+        f"{SUBTASKS}TestStored::test_edited_and_approved_ones_stay",
+    ),
+    _mutant(
+        "subtasks: new ones take codes that are free",
+        SUBTASKS_SQL,
+        "        WHERE held.item_id = target.item_id AND held.kept\n"
+        "          AND held.code = target.code || '-T' || number\n",
+        "        WHERE false\n",
+        f"{SUBTASKS}TestStored::test_edited_and_approved_ones_stay",
+    ),
+    _mutant(
+        "subtasks: the first ones are nobody's change",
+        SUBTASKS_SQL,
+        "    WHERE EXISTS (SELECT FROM subtasks_held held WHERE held.item_id = target.item_id)\n",
+        "",
+        f"{SUBTASKS}TestStored::test_the_first_ones",
+    ),
+)
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -1828,6 +1868,7 @@ MUTANTS = (
     *SESSIONS,
     *CONNECTIONS,
     *ITEMS,
+    *STORED_SUBTASKS,
     *RIGHTS,
     *STREAM_RIGHTS,
     *ROOMS,
