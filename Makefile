@@ -8,8 +8,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-# A process a core, each with a PostgreSQL and a Redis of its own; the longest tests begin first.
-PARALLEL := -n logical --maxprocesses 4 --no-loadscope-reorder
+# Processes, each with a PostgreSQL and a Redis of its own; the longest tests begin first. Three also
+# on two cores: tests that wait for others' processes leave time.
+PARALLEL := -n 3 --no-loadscope-reorder
 
 # What differs most where a session is not the program's own.
 POOLED := tests/integration/postgresql tests/integration/engine/test_lanes.py \

@@ -78,11 +78,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Load
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `-n`: what has to come one after another begins first, or the others wait for it."""
+    """With `-n`: the longest first."""
     if hasattr(config, "workerinput"):
-        from tests.scheduling import wants_machine
+        from tests.scheduling import place
 
-        items.sort(key=lambda item: not wants_machine(item.nodeid))
+        items.sort(key=lambda item: place(item.nodeid))
 
 
 def _only_distributes(config: pytest.Config) -> bool:

@@ -69,8 +69,19 @@ class Installation:
         return self.opened.enter_context(Supervisor(self.sink, signals=False)).start(child)
 
 
+@pytest.fixture(scope="module")
+def installed() -> Iterator[str]:
+    """A migrated database, to be copied."""
+    with _database("CREATE DATABASE {name}") as (name, environment):
+        for command in (("migrate", "--no-input"), ("ensure_superuser",)):
+            Installation(environment, ExitStack(), lambda _, __: None).manage(*command)
+        yield name
+
+
 @pytest.fixture
-def two(simulator: Simulator, tmp_path: Path) -> Iterator[tuple[Installation, Installation]]:
+def two(
+    installed: str, simulator: Simulator, tmp_path: Path
+) -> Iterator[tuple[Installation, Installation]]:
     """With the settings' defaults, but for the addresses."""
     simulator.reset()
     redis.client().flushdb()
@@ -78,31 +89,38 @@ def two(simulator: Simulator, tmp_path: Path) -> Iterator[tuple[Installation, In
         logs = LogFiles(tmp_path / "log")
         opened.callback(logs.close)
         yield (
-            opened.enter_context(_installed(simulator, logs)),
-            opened.enter_context(_installed(simulator, logs)),
+            opened.enter_context(_copy(installed, simulator, logs)),
+            opened.enter_context(_copy(installed, simulator, logs)),
         )
     redis.client().flushdb()
 
 
 @contextmanager
-def _installed(simulator: Simulator, logs: LogFiles) -> Iterator[Installation]:
+def _copy(installed: str, simulator: Simulator, logs: LogFiles) -> Iterator[Installation]:
+    """An installation of its own: what names it in the database is new."""
+    create = f"CREATE DATABASE {{name}} TEMPLATE {installed}"
+    with _database(create) as (_, environment), ExitStack() as opened:
+        environment["ANTHROPIC_BASE_URL"] = simulator.url
+        with psycopg.connect(environment["DATABASE_URL"]) as connection:
+            connection.execute("UPDATE batchgen_installation SET id = gen_random_uuid()")
+        yield Installation(environment, opened, logs.line)
+
+
+@contextmanager
+def _database(create: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """A database, its name, and the environment of who uses it."""
     name = f"installation_{uuid4().hex}"
     with psycopg.connect(database_url(), autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
+        server.execute(create.format(name=name))
         environment = {
             **stack.base_environment(),
             "DATABASE_URL": urlunsplit(urlsplit(database_url())._replace(path=f"/{name}")),
-            "ANTHROPIC_BASE_URL": simulator.url,
             "BATCHGEN_PROVIDER_NAME": "simulator",
             "BATCHGEN_PASSWORD": "secret",
         }
         del environment["BATCHGEN_REDIS_PREFIX"]
         try:
-            with ExitStack() as opened:
-                made = Installation(environment, opened, logs.line)
-                made.manage("migrate", "--no-input")
-                made.manage("ensure_superuser")
-                yield made
+            yield name, environment
         finally:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
