@@ -354,6 +354,9 @@ SPECTACULAR_SETTINGS = {
         "RunType": "content.registry.run_types",
         "RunEpicStage": "runs.states.ItemStage",
         "RunPriority": "runs.states.Priority",
+        "ReviewStatus": "epics.models.ReviewStatus",
+        "ReviewedKind": "epics.api.review_serializers.KINDS",
+        "SubtaskKind": "epics.models.stories.Subtask.Kind",
     },
 }
 

@@ -8,6 +8,8 @@ import unicodedata
 
 #: Characters of a field.
 CODE_CHARS = 50
+STORY_CODE_CHARS = 60
+SUBTASK_CODE_CHARS = 70
 NAME_CHARS = 200
 TITLE_CHARS = 500
 TEXT_CHARS = 20_000
@@ -27,7 +29,15 @@ MAX_EPICS = 20_000
 MAX_PLACES = 100_000
 #: Of one epic; a comprehensive run writes 15.
 MAX_STORIES_OF_EPIC = 200
+#: Of one story; a run writes 8.
+MAX_SUBTASKS_OF_STORY = 100
+MAX_EFFORT_HOURS = 1_000
 MAX_PRIORITY = 1_000_000
+#: Of one review, and what its note has.
+REVIEW_ITEMS = 1_000
+REVIEW_NOTE_CHARS = 2_000
+#: Words of an upload that a card rests on.
+QUOTE_CHARS = 2_000
 
 #: Of a brand voice: its tone, what to do and what not, words that are never used, a sample.
 TONE_CHARS = 500

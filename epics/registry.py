@@ -1,4 +1,5 @@
-"""What rooms above the backlog add to a project, registered once, when Django has loaded the apps.
+"""What rooms above the backlog add to a project, registered once, when Django has loaded the apps;
+and what there is that people review and that has a history, pages of a room above included.
 
 The backlog knows nothing above itself: `runs.apps` says here what a project shows of its runs,
 which of them keep it from being deleted, and who refers to its rows by their ids alone; apps of
@@ -6,6 +7,7 @@ content, what else is stored, and what is outdated where a project changes.
 """
 
 from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +27,25 @@ ChangeListener = Callable[[UUID, Set[str]], None]
 #: Counts the rows of these projects, as far as the backlog's own tables do not have them.
 RowCount = Callable[["QuerySet[Any]"], int]
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Content:
+    """A table of what runs and people write, with the columns of `epics.models.Written`, a project
+    and a code.
+
+    Attributes:
+        kind: in the API, "story".
+        parent: the column of what its codes are unique in.
+        fields: of its content: an edit of one makes an approved row a draft again.
+    """
+
+    kind: str
+    model: type[Any]
+    parent: str
+    fields: tuple[str, ...]
+
+
+_contents: dict[str, Content] = {}
 _figures: dict[str, Figure] = {}
 _guards: list[Guard] = []
 _listeners: list[Listener] = []
@@ -92,3 +113,20 @@ def row_count_register(count: RowCount) -> None:
 def other_rows(projects: "QuerySet[Any]") -> int:
     """How many rows everybody else has of these projects."""
     return sum(count(projects) for count in _row_counts)
+
+
+def content_register(content: Content) -> None:
+    """Have it reviewed, and its changes told."""
+    _contents[content.kind] = content
+
+
+def content_named(kind: str) -> Content:
+    """Raises:
+    KeyError: there is none.
+    """
+    return _contents[kind]
+
+
+def content_of(model: type[Any]) -> Content | None:
+    """What is told of a table's rows, if anything."""
+    return next((each for each in _contents.values() if each.model is model), None)

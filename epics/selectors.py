@@ -15,16 +15,19 @@ from epics.models import (
     EPIC_TEXT,
     STORY_TEXT,
     Card,
+    ContentChange,
     Epic,
     EpicCard,
     Membership,
     Project,
     Story,
     StoryCount,
+    Subtask,
+    Written,
 )
-from epics.registry import project_figures
+from epics.registry import content_of, project_figures
 
-P = TypeVar("P", Card, Epic, Story, Membership)
+P = TypeVar("P", Card, Epic, Story, Subtask, Membership)
 
 
 def projects_list(*, user: Somebody, search: str = "") -> "QuerySet[Project]":
@@ -103,10 +106,40 @@ def stories_list(
     return stories
 
 
+def subtasks_list(
+    *, project: Project, epic: UUID | str | None = None, story: UUID | str | None = None
+) -> "QuerySet[Subtask]":
+    """The project's subtasks.
+
+    Args:
+        epic, story: an id or a code.
+    """
+    subtasks = Subtask.objects.filter(project=project)
+    if isinstance(epic, UUID):
+        subtasks = subtasks.filter(story__epic_id=epic)
+    elif epic:
+        subtasks = subtasks.filter(story__epic__code=epic)
+    if isinstance(story, UUID):
+        subtasks = subtasks.filter(story_id=story)
+    elif story:
+        subtasks = subtasks.filter(story__code=story)
+    return subtasks
+
+
+def history_list(row: Written) -> "QuerySet[ContentChange]":
+    """What was changed in what has this row's code, also before the row was made."""
+    content = content_of(type(row))
+    if content is None:
+        raise AssertionError(f"{type(row).__name__} is not registered")
+    return ContentChange.objects.filter(
+        kind=content.kind, parent_id=getattr(row, content.parent), code=vars(row)["code"]
+    ).select_related("user")
+
+
 def part_for(
     model: type[P], *, part_id: UUID, user: Somebody, role: Membership.Role = Role.VIEWER
 ) -> P:
-    """A card, epic, story or member with its project, where the user has at least this role.
+    """A part of a project, or a member, with its project, where the user has at least this role.
 
     Raises:
         NotFound, Forbidden: as `epics.access.project_require`.

@@ -6,16 +6,17 @@ version in the UPDATE that checks it and holds the row until commit.
 """
 
 from collections.abc import Set
+from copy import copy
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Func, Value
-from django.db.models.functions import Now
 
 from batchgen.errors import NotFound, ValidationFailed
 from epics import bounds
 from epics.files.document_consistency import dependency_cycle
+from epics.history import Differences, code_follow, differences, edit_tell, row_remove
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.quotas import projects_check
 from epics.registry import change_tell, deletion_check, deletion_tell
@@ -44,8 +45,6 @@ EPIC_PROMPT = (
     "impact",
 )
 CARD_PROMPT = ("title", "persona", "statement", "problem", "systems")
-#: What the quality check of a story looked at.
-STORY_JUDGED = ("title", "user_story", "persona", "acceptance_criteria")
 
 
 @transaction.atomic
@@ -112,8 +111,10 @@ def card_create(*, project_id: UUID, fields: Changes) -> Card:
 
 
 @transaction.atomic
-def card_update(*, card_id: UUID, changes: Changes, version: int | None = None) -> None:
-    """Change a card; the stories of its epics count as outdated.
+def card_update(
+    *, card_id: UUID, changes: Changes, version: int | None = None, user: User | None = None
+) -> None:
+    """A person's change of a card; the stories of its epics count as outdated.
 
     Raises:
         VersionConflict, NotFound, ValidationFailed: stale; gone; the code is taken.
@@ -122,15 +123,18 @@ def card_update(*, card_id: UUID, changes: Changes, version: int | None = None) 
         project_lock(_project_of(Card, card_id))
     card = claim_version(Card, card_id, version)
     refuse_taken_code(card, changes)
+    before = copy(card)
     if apply_changes(card, changes) & set(CARD_PROMPT):
         mark_outdated(Epic.objects.filter(epic_cards__card=card_id))
+    code_follow(card, before.code)
+    edit_tell(card, differences(before, card), user=user)
 
 
 @transaction.atomic
-def card_delete(*, card_id: UUID) -> None:
+def card_delete(*, card_id: UUID, user: User | None = None) -> None:
     """Delete a card; the stories of its epics count as outdated."""
     mark_outdated(Epic.objects.filter(epic_cards__card=card_id))
-    Card.objects.filter(pk=card_id).delete()
+    row_remove(Card, card_id, user=user)
 
 
 @transaction.atomic
@@ -155,8 +159,9 @@ def epic_update(
     changes: Changes,
     card_codes: list[str] | None = None,
     version: int | None = None,
+    user: User | None = None,
 ) -> None:
-    """Change an epic. A new code is also written where other epics depend on it.
+    """A person's change of an epic. A new code is also written where other epics depend on it.
 
     Raises:
         VersionConflict, NotFound: as `claim_version`.
@@ -165,20 +170,22 @@ def epic_update(
     project_lock(_project_of(Epic, epic_id))
     epic = claim_version(Epic, epic_id, version)
     refuse_taken_code(epic, changes)
-    old_code = epic.code
+    before = copy(epic)
     changed = apply_changes(epic, changes)
     if "code" in changed:
-        _rewrite_dependents(epic.project_id, old_code, "array_replace", Value(epic.code))
+        _rewrite_dependents(epic.project_id, before.code, "array_replace", Value(epic.code))
         epic.refresh_from_db(fields=["dependencies"])
+        code_follow(epic, before.code)
     if changed & {"dependencies", "code"}:
         _check_dependencies(epic)
-    moved = card_codes is not None and _place_cards(epic, card_codes)
+    moved = {} if card_codes is None else _place_cards(epic, card_codes)
     if moved or changed & set(EPIC_PROMPT):
         mark_outdated(Epic.objects.filter(pk=epic_id))
+    edit_tell(epic, differences(before, epic) | moved, user=user)
 
 
 @transaction.atomic
-def epic_delete(*, epic_id: UUID) -> None:
+def epic_delete(*, epic_id: UUID, user: User | None = None) -> None:
     """Delete an epic with its stories; no other epic depends on it any more."""
     epic = Epic.objects.filter(pk=epic_id).first()
     if epic is None:
@@ -186,30 +193,7 @@ def epic_delete(*, epic_id: UUID) -> None:
     project_lock(epic.project_id)
     deletion_tell(Epic, [epic.pk])
     _rewrite_dependents(epic.project_id, epic.code, "array_remove")
-    epic.delete()
-
-
-@transaction.atomic
-def story_update(*, story_id: UUID, changes: Changes, version: int | None = None) -> None:
-    """A person's change. What the quality check said of the old text is dropped with it.
-
-    Raises:
-        VersionConflict, NotFound: as `claim_version`.
-    """
-    story = claim_version(Story, story_id, version)
-    changed = apply_changes(story, changes)
-    if not changed:
-        return
-    edited: Changes = {"edited_at": Now()}
-    if changed & set(STORY_JUDGED):
-        edited |= {"quality_score": None, "defects": []}
-    apply_changes(story, edited)
-
-
-@transaction.atomic
-def story_delete(*, story_id: UUID) -> None:
-    """Delete one story."""
-    Story.objects.filter(pk=story_id).delete()
+    row_remove(Epic, epic_id, user=user)
 
 
 def _project_of(model: type[Card] | type[Epic], pk: UUID) -> UUID:
@@ -236,11 +220,12 @@ def _check_dependencies(epic: Epic) -> None:
     raise ValidationFailed("The input is not valid.", dependencies=[message])
 
 
-def _place_cards(epic: Epic, codes: list[str]) -> bool:
-    """Put exactly these cards into the epic, in this order; False when they are there already."""
+def _place_cards(epic: Epic, codes: list[str]) -> Differences:
+    """Put exactly these cards into the epic, in this order; nothing when they are there already."""
     places = EpicCard.objects.filter(epic=epic).order_by("order", "id")
-    if list(places.values_list("card__code", flat=True)) == codes:
-        return False
+    before = list(places.values_list("card__code", flat=True))
+    if before == codes:
+        return {}
     cards = dict(
         Card.objects.filter(project_id=epic.project_id, code__in=codes).values_list("code", "id")
     )
@@ -254,7 +239,7 @@ def _place_cards(epic: Epic, codes: list[str]) -> bool:
     EpicCard.objects.bulk_create(
         EpicCard(epic=epic, card_id=cards[code], order=order) for order, code in enumerate(codes)
     )
-    return True
+    return {"card_codes": (before, codes)}
 
 
 def _rewrite_dependents(project_id: UUID, code: str, function: str, *new: Value) -> None:

@@ -2,7 +2,15 @@
 
 from django.urls import path
 
-from epics.api import member_views, quality_views, story_views, transfer_views, views
+from epics.api import (
+    member_views,
+    quality_views,
+    review_views,
+    story_views,
+    subtask_views,
+    transfer_views,
+    views,
+)
 
 urlpatterns = [
     path("projects", views.ProjectsView.as_view()),
@@ -12,6 +20,8 @@ urlpatterns = [
     path("projects/<id:project_id>/cards", views.CardsView.as_view()),
     path("projects/<id:project_id>/epics", views.EpicsView.as_view()),
     path("projects/<id:project_id>/stories", story_views.ProjectStoriesView.as_view()),
+    path("projects/<id:project_id>/subtasks", subtask_views.ProjectSubtasksView.as_view()),
+    path("projects/<id:project_id>/review", review_views.ReviewView.as_view()),
     path("projects/<id:project_id>/duplicates", quality_views.DuplicatesView.as_view()),
     path("projects/<id:project_id>/members", member_views.MembersView.as_view()),
     path("members/<id:member_id>", member_views.MemberView.as_view()),
@@ -21,6 +31,10 @@ urlpatterns = [
     path("cards/<id:card_id>", views.CardView.as_view()),
     path("epics/<id:epic_id>", views.EpicView.as_view()),
     path("epics/<id:epic_id>/stories", story_views.EpicStoriesView.as_view()),
+    path("epics/<id:epic_id>/history", review_views.EpicHistoryView.as_view()),
     path("stories/lint", quality_views.LintView.as_view()),
     path("stories/<id:story_id>", story_views.StoryView.as_view()),
+    path("stories/<id:story_id>/subtasks", subtask_views.StorySubtasksView.as_view()),
+    path("stories/<id:story_id>/history", review_views.StoryHistoryView.as_view()),
+    path("subtasks/<id:subtask_id>", subtask_views.SubtaskView.as_view()),
 ]

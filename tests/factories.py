@@ -1,5 +1,6 @@
 """Rows for tests, made as the program makes them."""
 
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -8,7 +9,8 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from epics.files.backlog_import import backlog_import
-from epics.models import Membership, Project
+from epics.models import Membership, Project, Story, Subtask
+from epics.story_services import subtask_create
 
 _number = count(1)
 
@@ -30,6 +32,12 @@ def member_make(project: Project, role: str) -> User:
     user = user_make(f"{role}-{next(_number)}")
     Membership.objects.create(project=project, user=user, role=role)
     return user
+
+
+def subtask_make(story: Story, **fields: Any) -> Subtask:
+    """A person's subtask of a story."""
+    given = {"title": "Draw the tide", "kind": "design", "effort_hours": Decimal(2)}
+    return subtask_create(story_id=story.pk, fields=given | fields)
 
 
 def client_of(user: User | None) -> APIClient:

@@ -70,7 +70,7 @@ stories_target AS (
            persona, acceptance_criteria, technical_notes, priority, effort, quality_score, defects,
            clock_timestamp(), 1
     FROM stories_numbered
-    RETURNING epics_story.*
+    RETURNING epic_id
 ), stories_replaced AS (
     -- Where there were stories before: the first ones are nobody's change.
     INSERT INTO epics_contentchange (project_id, kind, parent_id, code, change, fields, run_id)
@@ -80,8 +80,8 @@ stories_target AS (
         SELECT jsonb_object_agg(gone.code, to_jsonb(gone)) AS rows
         FROM stories_gone gone WHERE gone.epic_id = target.epic_id
     ) before, LATERAL (
-        SELECT jsonb_object_agg(new.code, to_jsonb(new)) AS rows
-        FROM stories_new new WHERE new.epic_id = target.epic_id
+        SELECT jsonb_object_agg(new.epic_code || '-S' || new.number, to_jsonb(new)) AS rows
+        FROM stories_numbered new WHERE new.epic_id = target.epic_id
     ) after, LATERAL epics_changes(
         before.rows, after.rows,
         '{title,user_story,persona,acceptance_criteria,technical_notes,priority,effort}'

@@ -1,25 +1,28 @@
 """The backlog in Django's admin. What services compute or check is read-only here."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import Count, Model, QuerySet
-from django.db.models.functions import Now
 from django.forms import BaseModelForm
 from django.http import HttpRequest
 
 from batchgen.errors import RunAlreadyActive
 from epics.admin.members import MembershipInline
+from epics.history import differences, edit_tell
 from epics.models import Card, Epic, EpicCard, Membership, Project, Story
 from epics.selectors import epics_with_figures, projects_with_figures
 from epics.services import (
     CARD_PROMPT,
     EPIC_PROMPT,
-    STORY_JUDGED,
+    card_delete,
     epic_delete,
     project_changed,
     project_delete,
 )
+from epics.story_services import STORY_JUDGED, story_delete
 from epics.writes import mark_outdated
 
 if TYPE_CHECKING:  # Django's classes take their types in the stubs alone
@@ -41,6 +44,27 @@ class VersionedAdmin(ModelAdmin):
         if change:
             obj.version += 1
         super().save_model(request, obj, form, change)
+
+
+class ContentAdmin(VersionedAdmin):
+    """What is edited and deleted here is told in its history, as over the API."""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
+        before = type(obj)._default_manager.get(pk=obj.pk) if change else None
+        super().save_model(request, obj, form, change)
+        if before is not None:
+            edit_tell(obj, differences(before, obj), user=_user(request))
+
+    def remove(self, pk: UUID, user: User) -> None:
+        """As the service for it does."""
+        raise NotImplementedError
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.remove(obj.pk, _user(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for pk in queryset.values_list("pk", flat=True):
+            self.remove(pk, _user(request))
 
 
 @admin.register(Project)
@@ -130,7 +154,7 @@ class CardPlaceInline(TabularInline):
 
 
 @admin.register(Card)
-class CardAdmin(VersionedAdmin):
+class CardAdmin(ContentAdmin):
     list_display = ("code", "title", "persona", "project", "in_epics")
     list_filter = (("project", admin.RelatedOnlyFieldListFilter),)
     list_select_related = ("project",)
@@ -147,6 +171,9 @@ class CardAdmin(VersionedAdmin):
         found = ("upload", *KEPT_BY_US)
         return ("id", "project", *found) if obj else found
 
+    def remove(self, pk: UUID, user: User) -> None:
+        card_delete(card_id=pk, user=user)
+
     @admin.display(ordering="epic_count", description="epics")
     def in_epics(self, card: Card) -> int:
         return int(vars(card)["epic_count"])
@@ -158,7 +185,7 @@ class CardAdmin(VersionedAdmin):
 
 
 @admin.register(Epic)
-class EpicAdmin(VersionedAdmin):
+class EpicAdmin(ContentAdmin):
     list_display = ("code", "title", "theme", "project", "priority", "stories", "stories_outdated")
     list_filter = ("stories_outdated", ("project", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("project",)
@@ -181,8 +208,8 @@ class EpicAdmin(VersionedAdmin):
         actions.pop("delete_selected", None)
         return actions
 
-    def delete_model(self, request: HttpRequest, obj: Epic) -> None:
-        epic_delete(epic_id=obj.pk)
+    def remove(self, pk: UUID, user: User) -> None:
+        epic_delete(epic_id=pk, user=user)
 
     @admin.display(ordering="story_count")
     def stories(self, epic: Epic) -> int:
@@ -195,7 +222,7 @@ class EpicAdmin(VersionedAdmin):
 
 
 @admin.register(Story)
-class StoryAdmin(VersionedAdmin):
+class StoryAdmin(ContentAdmin):
     list_display = ("code", "title", "persona", "epic", "project", "priority", "quality_score")
     list_filter = ("priority", "effort", ("project", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("epic", "project")
@@ -216,9 +243,14 @@ class StoryAdmin(VersionedAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def remove(self, pk: UUID, user: User) -> None:
+        story_delete(story_id=pk, user=user)
+
     def save_model(self, request: HttpRequest, obj: Story, form: ModelForm, change: bool) -> None:
-        if form.changed_data:
-            obj.edited_at = Now()
         if set(form.changed_data) & set(STORY_JUDGED):
             obj.quality_score, obj.defects = None, []
         super().save_model(request, obj, form, change)
+
+
+def _user(request: HttpRequest) -> User:
+    return cast("User", request.user)

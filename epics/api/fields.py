@@ -2,11 +2,16 @@
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
 import unicodedata
+from decimal import Decimal
 from typing import Any
+
+from rest_framework import serializers
+from rest_framework.fields import empty
 
 from batchgen.api.inputs import ListOf, PlainText, StrictSerializer
 from epics import bounds
 from epics.languages import REFUSAL, is_language
+from epics.models import ReviewStatus
 
 
 class TextField(PlainText):
@@ -77,6 +82,26 @@ class BrandVoiceInput(StrictSerializer):
     )
 
 
+class HoursField(serializers.FloatField):
+    """A JSON number of hours with one decimal at most."""
+
+    default_error_messages = {"decimals": "Give hours with one decimal at most."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=0.1, max_value=bounds.MAX_EFFORT_HOURS, **kwargs)
+
+    def to_internal_value(self, data: Any) -> float:
+        if type(data) not in {int, float}:
+            self.fail("invalid")
+        number = super().to_internal_value(data)
+        if abs(number) <= bounds.MAX_EFFORT_HOURS and number != round(number, 1):
+            self.fail("decimals")
+        return number
+
+    def run_validation(self, data: Any = empty) -> Decimal:
+        return Decimal(str(super().run_validation(data)))
+
+
 def code_field() -> CodeField:
     return CodeField(max_length=bounds.CODE_CHARS)
 
@@ -100,3 +125,8 @@ def texts_field(child: TextField, **kwargs: Any) -> ListOf:
 def criteria_field() -> ListOf:
     child = TextField(max_length=bounds.CRITERION_CHARS, lines=True)
     return texts_field(child, source="acceptance_criteria")
+
+
+def review_status_field() -> serializers.ChoiceField:
+    """What an answer says of a review."""
+    return serializers.ChoiceField(ReviewStatus.choices, source="review_status", read_only=True)

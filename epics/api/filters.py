@@ -1,6 +1,7 @@
 """Query parameters of the backlog's lists and exports."""
 
 from collections.abc import Mapping
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -43,6 +44,12 @@ class StoriesQuery(SearchQuery):
     order = _order(STORY_ORDERS, "createdAt")
 
 
+class SubtasksQuery(QuerySerializer):
+    epic = line_field(bounds.CODE_CHARS, help_text="An id or a code.")
+    story = line_field(bounds.STORY_CODE_CHARS, help_text="An id or a code.")
+    order = _order(STORY_ORDERS, "createdAt")
+
+
 class ExportQuery(QuerySerializer):
     format = serializers.ChoiceField(list(FORMATS), default="json")
     bom = Flag(
@@ -53,3 +60,11 @@ class ExportQuery(QuerySerializer):
             "`azure`, unless `false`; never for `json`, `github` and `gherkin`."
         ),
     )
+
+
+def id_or_code(text: str) -> UUID | str:
+    """What a filter names a row by."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return text

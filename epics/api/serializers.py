@@ -15,6 +15,7 @@ from epics.api.fields import (
     code_field,
     criteria_field,
     line_field,
+    review_status_field,
     text_field,
     texts_field,
     title_field,
@@ -90,6 +91,9 @@ class ProjectPatch(VersionInput, ProjectInput):
 
 class CardOutput(serializers.ModelSerializer[Card]):
     projectId = serializers.UUIDField(source="project_id", read_only=True)
+    uploadId = serializers.UUIDField(source="upload_id", read_only=True, allow_null=True)
+    runId = serializers.UUIDField(source="run_id", read_only=True, allow_null=True)
+    editedAt = serializers.DateTimeField(source="edited_at", read_only=True, allow_null=True)
 
     class Meta:
         model = Card
@@ -102,6 +106,11 @@ class CardOutput(serializers.ModelSerializer[Card]):
             "statement",
             "problem",
             "systems",
+            "themes",
+            "quote",
+            "uploadId",
+            "runId",
+            "editedAt",
             "version",
         )
         read_only_fields = fields
@@ -116,6 +125,10 @@ class CardInput(StrictSerializer):
     statement = text_field()
     problem = text_field(allow_null=True)
     systems = texts_field(TextField(max_length=bounds.NAME_CHARS))
+    themes = texts_field(TextField(max_length=bounds.NAME_CHARS))
+    quote = text_field(
+        bounds.QUOTE_CHARS, help_text="The words that it rests on, of an upload or of somebody."
+    )
 
     answered = CardOutput.Meta.fields
 
@@ -138,6 +151,10 @@ class EpicOutput(serializers.ModelSerializer[Epic]):
     )
     storyCount = serializers.IntegerField(source="story_count", read_only=True)
     storiesOutdated = serializers.BooleanField(source="stories_outdated", read_only=True)
+    runId = serializers.UUIDField(source="run_id", read_only=True, allow_null=True)
+    editedAt = serializers.DateTimeField(source="edited_at", read_only=True, allow_null=True)
+    reviewStatus = review_status_field()
+    reviewNote = serializers.CharField(source="review_note", read_only=True)
 
     class Meta:
         model = Epic
@@ -157,6 +174,11 @@ class EpicOutput(serializers.ModelSerializer[Epic]):
             "cardCodes",
             "storyCount",
             "storiesOutdated",
+            "origin",
+            "runId",
+            "editedAt",
+            "reviewStatus",
+            "reviewNote",
             "version",
         )
         read_only_fields = fields
@@ -219,6 +241,8 @@ class StoryOutput(serializers.ModelSerializer[Story]):
     runId = serializers.UUIDField(source="run_id", read_only=True, allow_null=True)
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
     editedAt = serializers.DateTimeField(source="edited_at", read_only=True, allow_null=True)
+    reviewStatus = review_status_field()
+    reviewNote = serializers.CharField(source="review_note", read_only=True)
 
     class Meta:
         model = Story
@@ -237,6 +261,8 @@ class StoryOutput(serializers.ModelSerializer[Story]):
             "runId",
             "createdAt",
             "editedAt",
+            "reviewStatus",
+            "reviewNote",
             "version",
         )
         read_only_fields = fields

@@ -6,13 +6,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from batchgen.api.operations import operation, page_response, query_of
+from batchgen.api.operations import operation, page_response, query_of, signed_in
 from batchgen.api.output import shown
 from batchgen.api.paging import keys_of
 from batchgen.errors import VersionConflict
-from epics import selectors, services
+from epics import selectors, story_services
 from epics.access import Role, project_for, role_held
-from epics.api.filters import STORY_ORDERS, StoriesQuery
+from epics.api.filters import STORY_ORDERS, StoriesQuery, id_or_code
 from epics.api.serializers import StoryOutput, StoryPatch
 from epics.api.versions import patch_of
 from epics.models import Epic, Story
@@ -32,7 +32,7 @@ class ProjectStoriesView(APIView):
         query = query_of(request, StoriesQuery)
         stories = selectors.stories_list(
             project=project,
-            epic=_id_or_code(query.get("epic", "")),
+            epic=id_or_code(query.get("epic", "")),
             persona=query.get("persona", ""),
             search=query.get("q", ""),
         )
@@ -73,7 +73,9 @@ class StoryView(APIView):
         story = selectors.part_for(Story, part_id=story_id, user=request.user, role=Role.EDITOR)
         changes, version = patch_of(StoryPatch, request)
         with role_held(user=request.user, project_id=story.project_id, role=Role.EDITOR):
-            services.story_update(story_id=story_id, changes=changes, version=version)
+            story_services.story_update(
+                story_id=story_id, changes=changes, version=version, user=signed_in(request)
+            )
         story.refresh_from_db()
         return Response(shown(StoryOutput, story))
 
@@ -81,12 +83,5 @@ class StoryView(APIView):
     def delete(self, request: Request, story_id: UUID) -> Response:
         story = selectors.part_for(Story, part_id=story_id, user=request.user, role=Role.EDITOR)
         with role_held(user=request.user, project_id=story.project_id, role=Role.EDITOR):
-            services.story_delete(story_id=story_id)
+            story_services.story_delete(story_id=story_id, user=signed_in(request))
         return Response(status=204)
-
-
-def _id_or_code(text: str) -> UUID | str:
-    try:
-        return UUID(text)
-    except ValueError:
-        return text

@@ -150,7 +150,9 @@ class CardView(APIView):
         card = selectors.part_for(Card, part_id=card_id, user=request.user, role=Role.EDITOR)
         changes, version = patch_of(CardPatch, request)
         with role_held(user=request.user, project_id=card.project_id, role=Role.EDITOR):
-            services.card_update(card_id=card_id, changes=changes, version=version)
+            services.card_update(
+                card_id=card_id, changes=changes, version=version, user=signed_in(request)
+            )
         card.refresh_from_db()
         return Response(shown(CardOutput, card))
 
@@ -158,7 +160,7 @@ class CardView(APIView):
     def delete(self, request: Request, card_id: UUID) -> Response:
         card = selectors.part_for(Card, part_id=card_id, user=request.user, role=Role.EDITOR)
         with role_held(user=request.user, project_id=card.project_id, role=Role.EDITOR):
-            services.card_delete(card_id=card_id)
+            services.card_delete(card_id=card_id, user=signed_in(request))
         return Response(status=204)
 
 
@@ -216,7 +218,11 @@ class EpicView(APIView):
         codes = changes.pop("card_codes", None)
         with role_held(user=request.user, project_id=epic.project_id, role=Role.EDITOR):
             services.epic_update(
-                epic_id=epic_id, changes=changes, card_codes=codes, version=version
+                epic_id=epic_id,
+                changes=changes,
+                card_codes=codes,
+                version=version,
+                user=signed_in(request),
             )
         return _epic(epic_id)
 
@@ -224,7 +230,7 @@ class EpicView(APIView):
     def delete(self, request: Request, epic_id: UUID) -> Response:
         epic = selectors.part_for(Epic, part_id=epic_id, user=request.user, role=Role.EDITOR)
         with role_held(user=request.user, project_id=epic.project_id, role=Role.EDITOR):
-            services.epic_delete(epic_id=epic_id)
+            services.epic_delete(epic_id=epic_id, user=signed_in(request))
         return Response(status=204)
 
 

@@ -1,7 +1,7 @@
 """A backlog as one JSON document: its shape, and how it is checked as a whole."""
 
 from itertools import islice
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -111,6 +111,8 @@ class BacklogEpic(Part):
         []
     )
     stories_outdated: bool = False
+    #: Of a project's export; what comes from elsewhere is imported.
+    origin: Literal["manual", "import", "generated"] = "import"
 
 
 class Backlog(Part):

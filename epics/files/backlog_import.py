@@ -61,7 +61,7 @@ def _epics(backlog: Backlog, project: Project, cards: dict[str, UUID]) -> None:
         {**vars(epic), "id": pk, "project_id": project.pk, "order": order}
         for order, (pk, epic) in enumerate(epics)
     )
-    rows_copy(Epic, rows)
+    rows_copy(Epic, rows, given=("origin",))
     places = (
         {"epic_id": pk, "card_id": cards[code], "order": order}
         for pk, epic in epics

@@ -94,7 +94,7 @@ FilledText = Annotated[str, _limited(bounds.TEXT_CHARS, lines=True, filled=True)
 Criterion = Annotated[
     str, _limited(bounds.CRITERION_CHARS, lines=True, filled=True), _Text, _Filled
 ]
-StoryCode = Annotated[str, _limited(60, filled=True), _Line, _Filled, _Code]
+StoryCode = Annotated[str, _limited(bounds.STORY_CODE_CHARS, filled=True), _Line, _Filled, _Code]
 
 
 def _or_null(text: Any) -> BeforeValidator:

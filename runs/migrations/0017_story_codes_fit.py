@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('runs', '0016_item_priority'),
+        ("runs", "0016_item_priority"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='runitem',
-            name='code',
+            model_name="runitem",
+            name="code",
             field=models.CharField(max_length=60),
         ),
         migrations.AlterField(
-            model_name='runlog',
-            name='item_code',
-            field=models.CharField(blank=True, default='', max_length=60),
+            model_name="runlog",
+            name="item_code",
+            field=models.CharField(blank=True, default="", max_length=60),
         ),
     ]

@@ -14,7 +14,8 @@ from batchgen.db.clock import DATABASE, DatabaseClock
 from batchgen.models import IdempotencyKey
 from batchgen.redis import client as redis
 from epics.models import Project, Story
-from epics.services import project_update, story_update
+from epics.services import project_update
+from epics.story_services import story_update
 from providers.anthropic.client import ProviderClient
 from runs.engine.transitions import run_finalize
 from runs.models import Run, RunAction, RunItem, RunLog, Worker

@@ -18,7 +18,7 @@ from batchgen.api.strict_json import JSONRefused, strict_loads
 from batchgen.local.local_dir import ROOT
 from epics.models import Project
 from runs.engine.start import RunOptions, run_start
-from tests.factories import backlog_document, client_of, project_make, user_make
+from tests.factories import backlog_document, client_of, project_make, subtask_make, user_make
 from tests.integration.api.test_permissions import API, BODIES, Route, routes_known
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +43,7 @@ class Place:
             "card_id": self.project.cards.all()[0].pk,
             "epic_id": self.project.epics.all()[0].pk,
             "story_id": self.project.stories.all()[0].pk,
+            "subtask_id": subtask_make(self.project.stories.all()[0]).pk,
             "member_id": self.project.memberships.get().pk,
             "run_id": run.pk,
             "run_epic_id": run.items.all()[0].pk,
@@ -173,6 +174,7 @@ def _stripped(value: Any) -> Any:
             ("POST", f"{API}/projects/{{project_id}}/epics"),
             ("title", "theme", "description", "acceptanceCriteria[]"),
         ),
+        (("PATCH", f"{API}/subtasks/{{subtask_id}}"), ("title", "description")),
         (("PATCH", f"{API}/stories/{{story_id}}"), ("title", "userStory", "acceptanceCriteria[]")),
     ],
 )
@@ -195,6 +197,8 @@ def test_nasty_strings_as_parameters_and_keys() -> None:
             (f"{project}/stories", "q"),
             (f"{project}/stories", "persona"),
             (f"{project}/stories", "epic"),
+            (f"{project}/subtasks", "epic"),
+            (f"{project}/subtasks", "story"),
             (f"{project}/cards", "cursor"),
             (f"{API}/runs", "project"),
             (f"{API}/runs/{place.ids['run_id']}/logs", "after"),

@@ -20,7 +20,14 @@ from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
 from runs.models import Lane, Run, RunAction, RunItem
 from runs.states import ItemStatus, LaneState, RunStatus
-from tests.factories import backlog_document, client_of, member_make, project_make, user_make
+from tests.factories import (
+    backlog_document,
+    client_of,
+    member_make,
+    project_make,
+    subtask_make,
+    user_make,
+)
 
 API = "/api/v1"
 TABLE = ROOT / "docs" / "permissions.md"
@@ -128,6 +135,17 @@ BODIES: dict[Route, Callable[[], Any]] = {
     ("PATCH", f"{API}/cards/{{card_id}}"): lambda: {"title": "New"},
     ("PATCH", f"{API}/epics/{{epic_id}}"): lambda: {"title": "New"},
     ("PATCH", f"{API}/stories/{{story_id}}"): lambda: {"title": "New"},
+    ("POST", f"{API}/stories/{{story_id}}/subtasks"): lambda: {
+        "title": "New",
+        "kind": "test",
+        "effortHours": 1,
+    },
+    ("PATCH", f"{API}/subtasks/{{subtask_id}}"): lambda: {"title": "New"},
+    ("POST", f"{API}/projects/{{project_id}}/review"): lambda: {
+        "kind": "story",
+        "items": [{"id": "00000000-0000-7000-8000-000000000000", "version": 1}],
+        "status": "approved",
+    },
     ("POST", f"{API}/stories/lint"): lambda: {"stories": [{"userStory": "As a user, I want it."}]},
     ("POST", f"{API}/gates/{{model}}/close"): lambda: {
         "until": (now() + timedelta(hours=1)).isoformat(),
@@ -156,6 +174,7 @@ def ids_of(route: Route, project: Project) -> dict[str, Any]:
         "card_id": project.cards.all()[0].pk,
         "epic_id": project.epics.all()[0].pk,
         "story_id": project.stories.all()[0].pk,
+        "subtask_id": subtask_make(project.stories.all()[0]).pk,
         "member_id": Membership.objects.get(
             project=project, user=member_make(project, "viewer")
         ).pk,

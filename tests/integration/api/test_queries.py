@@ -17,11 +17,13 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from batchgen.metrics import ROUND_TRIPS
 from epics.models import Membership, Project
+from epics.services import epic_update
+from epics.story_services import story_update
 from runs.engine.controls import run_retry
 from runs.engine.trail import action_append, log_append
 from runs.models import Lane, Run, RunAction, RunItem, Worker
 from runs.states import ItemStatus, LaneState
-from tests.factories import member_make, project_make
+from tests.factories import member_make, project_make, subtask_make
 from tests.integration.api.test_permissions import API, _failed, _started, ids_of, routes
 
 #: {read: its queries}, by a member with a token; one of them is the look at who that is,
@@ -45,6 +47,11 @@ QUERIES = {
     "/epics/{epic_id}": 4,
     "/epics/{epic_id}/stories": 5,
     "/stories/{story_id}": 3,
+    "/stories/{story_id}/subtasks": 5,
+    "/stories/{story_id}/history": 5,
+    "/epics/{epic_id}/history": 5,
+    "/projects/{project_id}/subtasks?epic=E1&story=E1-S1": 5,
+    "/subtasks/{subtask_id}": 3,
     "/queue/status": 7,
     "/runs": 3,
     "/runs?project={project_id}&status=FAILED": 3,
@@ -85,6 +92,10 @@ def much() -> tuple[User, dict[str, Any]]:
         action_append(run_id=run.pk, kind=RunAction.Kind.CHANGE, user=None, details={})
     run.refresh_from_db()
     run_retry(run=run, user=project.created_by, include_pending=False)
+    for number in range(20):
+        subtask_make(project.stories.all()[0])
+        story_update(story_id=project.stories.all()[0].pk, changes={"title": f"T{number}"})
+        epic_update(epic_id=project.epics.all()[0].pk, changes={"title": f"T{number}"})
     for number in range(5):
         other = project_make(epics=3)
         Membership.objects.create(project=other, user=user, role="viewer")

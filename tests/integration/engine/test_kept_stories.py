@@ -10,7 +10,8 @@ from django.utils.timezone import now
 
 from batchgen.errors import NotFound
 from epics.models import ContentChange, Epic, ReviewStatus, Story, Subtask
-from epics.services import card_update, epic_update, project_update, story_update
+from epics.services import card_update, epic_update, project_update
+from epics.story_services import story_update
 from providers.anthropic.client import ProviderClient
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_finalize

@@ -197,6 +197,8 @@ def test_a_story_as_the_contract_has_it() -> None:
         "quality": {"score": 80, "defects": [{"criterion": "atomic", "message": "two"}]},
         "runId": str(run_id),
         "editedAt": None,
+        "reviewStatus": "draft",
+        "reviewNote": "",
         "version": 1,
     }
 

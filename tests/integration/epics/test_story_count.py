@@ -7,7 +7,8 @@ from django.db.models import Count
 
 from epics.models import Epic, Story, StoryCount
 from epics.selectors import epic_read, project_read
-from epics.services import epic_delete, project_delete, story_delete
+from epics.services import epic_delete, project_delete
+from epics.story_services import story_delete
 from tests.factories import project_make
 
 pytestmark = pytest.mark.django_db
