@@ -25,8 +25,9 @@ _WORDS_KEPT = 16
 _IN_TITLE, _IN_TEXT, _IN_SYSTEM, _IN_THEME = 1.5, 1.0, 1.0, 2.0
 #: A theme and a persona count as words of their own.
 _THEME, _PERSONA = 3.0, 2.0
-#: Words of more than this share of the cards tell nothing.
-_COMMON = 0.25
+_NAMES = ("theme ", "persona ")
+#: Words of more than this share of the cards tell nothing; themes and personas do for longer.
+_COMMON, _COMMON_NAME = 0.25, 0.75
 #: Fewer cards have too few words for that.
 _FEW_CARDS = 20
 
@@ -41,12 +42,11 @@ class Words:
     def of(cls, cards: Sequence[CardInput]) -> "Words":
         """Counted over these."""
         counts = Counter(word for card in cards for word in card_words(card))
-        most = len(cards) * _COMMON if len(cards) > _FEW_CARDS else len(cards)
         return cls(
             rarity={
                 word: math.log(1 + len(cards) / count)
                 for word, count in counts.items()
-                if 1 < count <= most
+                if 1 < count <= _most(word, len(cards))
             }
         )
 
@@ -61,6 +61,13 @@ class Words:
         return unit({word: -weight for weight, word in sorted(weighted)[:_WORDS_KEPT]})
 
 
+def _most(word: str, cards: int) -> float:
+    """More cards than this have it in common, so that it tells nothing."""
+    if cards <= _FEW_CARDS:
+        return cards
+    return cards * (_COMMON_NAME if word.startswith(_NAMES) else _COMMON)
+
+
 def card_words(card: CardInput) -> dict[str, float]:
     """{stem: how much it counts} of a card, with its themes and its persona as words."""
     counted: dict[str, float] = defaultdict(float)
@@ -71,9 +78,9 @@ def card_words(card: CardInput) -> dict[str, float]:
         _count(counted, system, _IN_SYSTEM)
     for theme in card.themes:
         _count(counted, theme, _IN_THEME)
-        counted[f"theme {comparable(theme)}"] += _THEME
+        counted[f"{_NAMES[0]}{comparable(theme)}"] += _THEME
     if persona := comparable(card.persona):
-        counted[f"persona {persona}"] += _PERSONA
+        counted[f"{_NAMES[1]}{persona}"] += _PERSONA
     return counted
 
 

@@ -29,7 +29,7 @@ def merge(inp: EpicsInput, found: Sequence[Epic], kept: Kept, wanted: Range) -> 
     Raises:
         Refused, OutputCut, UnusableAnswer: see `content.errors`.
     """
-    epics, level = without_doubles(found), 1
+    epics, level = tuple(found), 1
     notes: list[str] = []
     while len(batches := _batches(epics)) > 1:
         merged: list[Epic] = []
@@ -38,9 +38,9 @@ def merge(inp: EpicsInput, found: Sequence[Epic], kept: Kept, wanted: Range) -> 
             part = yield from _merged(inp, batch, kept, range_, ref=f"M{level}.{number}")
             notes += part.notes
             merged += folded(part.epics, max(range_.most, len(batch) // 2))
-        epics, level = without_doubles(merged), level + 1
+        epics, level = tuple(merged), level + 1
     last = yield from _merged(inp, epics, kept, last_range(len(epics), wanted), ref=f"M{level}")
-    return Merged(epics=last.epics, notes=(*notes, *last.notes))
+    return Merged(epics=without_doubles(last.epics), notes=(*notes, *last.notes))
 
 
 def _batches(epics: Sequence[Epic]) -> list[list[Epic]]:

@@ -117,7 +117,7 @@ def _context_building(state: State) -> Work[State]:
         of_group=(one,)
         if one
         else tuple(
-            group_range(len(group), len(groups), epics, max_tokens=inp.max_tokens)
+            group_range(len(group), len(cards), epics, max_tokens=inp.max_tokens)
             for group in groups
         ),
         wanted=one or epics,

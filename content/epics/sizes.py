@@ -99,11 +99,12 @@ def _epics_of_group(max_tokens: int) -> int:
     return min(max(_room(max_tokens) // 2 // _EPIC_TOKENS, 1), _MOST_OF_GROUP)
 
 
-def group_range(cards: int, groups: int, epics: Range, *, max_tokens: int) -> Range:
-    """How many epics one of several groups is to have."""
-    share = math.ceil(_BEFORE_MERGING * epics.most / groups)
+def group_range(cards: int, of_all: int, epics: Range, *, max_tokens: int) -> Range:
+    """How many epics one of several groups is to have, by its part of all cards."""
+    share = math.ceil(_BEFORE_MERGING * epics.most * cards / of_all)
     most = min(max(share, cards // _CARDS_OF_EPIC, 2), _epics_of_group(max_tokens), cards)
-    return Range(least=max(1, most // 2), most=most)
+    least = min(math.ceil(epics.least * cards / of_all), most)
+    return Range(least=max(least, most // 2, 1), most=most)
 
 
 def merged_range(found: int) -> Range:
