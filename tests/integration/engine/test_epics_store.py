@@ -11,7 +11,8 @@ from batchgen.db.ids import new_id
 from content.epics.jobs import backlog_read
 from content.run_types import RunType
 from epics.models import Card, ContentChange, Epic, EpicCard, Project, Story, StoryCount
-from epics.services import card_delete, epic_create, epic_update, story_update
+from epics.services import card_delete, epic_create, epic_update
+from epics.story_services import story_update
 from runs.engine.lanes import Outcome, lane_finish
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
