@@ -13,6 +13,7 @@ BatchgenError
 ├── VersionConflict       409 VERSION_CONFLICT
 ├── IdempotencyConflict   409 IDEMPOTENCY_CONFLICT
 ├── PayloadTooLarge       413 PAYLOAD_TOO_LARGE
+├── UnsupportedFile       415 UNSUPPORTED_MEDIA_TYPE
 ├── Throttled             429 THROTTLED
 ├── HeadersTooLarge       431 HEADERS_TOO_LARGE
 └── Unavailable           503 UNAVAILABLE
@@ -119,10 +120,18 @@ class IdempotencyConflict(BatchgenError):
 
 
 class PayloadTooLarge(BatchgenError):
-    """The body is larger than is taken here: BATCHGEN_MAX_BODY_BYTES for an import, else 2 MB."""
+    """The body is larger than is taken here: BATCHGEN_UPLOAD_BYTES for a file,
+    BATCHGEN_MAX_BODY_BYTES for an import, else 2 MB."""
 
     code = "PAYLOAD_TOO_LARGE"
     http_status = 413
+
+
+class UnsupportedFile(BatchgenError):
+    """A file of this type is not taken."""
+
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    http_status = 415
 
 
 class Throttled(BatchgenError):

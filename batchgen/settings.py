@@ -132,7 +132,14 @@ CORS_EXPOSE_HEADERS = ["Content-Disposition", "Idempotent-Replayed", "Retry-Afte
 
 #: Largest request body, in bytes; a backlog of 10,000 cards has about 4 MB.
 MAX_BODY_BYTES = env.integer("BATCHGEN_MAX_BODY_BYTES", 10_000_000, least=1_000)
-DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+#: Largest file that is handed in. Around it stand the parts of a form, or JSON's escapes.
+UPLOAD_BYTES = env.integer("BATCHGEN_UPLOAD_BYTES", 10_000_000, least=1_000, most=100_000_000)
+MAX_UPLOAD_BODY_BYTES = UPLOAD_BYTES + 1_000_000
+#: Files that one web process reads at once, each in a process of its own, and for how long. A
+#: user's one place for it is held a little longer.
+UPLOAD_READERS = env.integer("BATCHGEN_UPLOAD_READERS", 2, least=1, most=100)
+UPLOAD_READ_S = env.number("BATCHGEN_UPLOAD_READ_S", 20, least=0.1, most=25)
+DATA_UPLOAD_MAX_MEMORY_SIZE = max(MAX_BODY_BYTES, MAX_UPLOAD_BODY_BYTES)
 #: A body that has not arrived whole by then is given up.
 BODY_TIMEOUT_S = env.number("BATCHGEN_BODY_TIMEOUT_S", 60, least=0.1, most=3600)
 #: Address and headers of a request together, in bytes.
@@ -154,6 +161,7 @@ MEMBERS_PER_MINUTE = env.integer("BATCHGEN_MEMBERS_PER_MINUTE", 30)
 #: over, and their lanes and epics.
 USER_PROJECTS = env.integer("BATCHGEN_USER_PROJECTS", 1_000, least=1)
 USER_STORED_ROWS = env.integer("BATCHGEN_USER_STORED_ROWS", 2_000_000, least=1)
+USER_UPLOAD_CHARACTERS = env.integer("BATCHGEN_USER_UPLOAD_CHARACTERS", 200_000_000, least=1)
 USER_RUNS = env.integer("BATCHGEN_USER_RUNS", 100, least=1)
 USER_LANES = env.integer("BATCHGEN_USER_LANES", 2_000, least=1)
 USER_ITEMS = env.integer("BATCHGEN_USER_ITEMS", 100_000, least=1)

@@ -25,6 +25,7 @@ LIST_ENTRIES = 200
 #: Of a project: twice the largest batch that is tested.
 MAX_CARDS = 20_000
 MAX_EPICS = 20_000
+MAX_UPLOADS = 1_000
 #: Places of cards in epics; a card may stand in many.
 MAX_PLACES = 100_000
 #: Of one epic; a comprehensive run writes 15.

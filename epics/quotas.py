@@ -12,7 +12,7 @@ from django.db.models import Count, Sum
 from django.db.models.functions import Coalesce
 
 from batchgen.errors import NotFound, QuotaReached
-from epics.models import Card, Project, StoryCount
+from epics.models import Card, Project, StoryCount, Upload
 from epics.registry import other_rows
 
 
@@ -45,6 +45,7 @@ class Quota:
 
 PROJECTS = Quota(what="projects", setting="USER_PROJECTS")
 STORED_ROWS = Quota(what="stored cards, epics, stories and pages", setting="USER_STORED_ROWS")
+UPLOADED = Quota(what="characters of uploads", setting="USER_UPLOAD_CHARACTERS")
 
 
 def user_hold(user: User) -> None:
@@ -78,3 +79,15 @@ def storage_check(user: User, *, rows: int) -> None:
     cards = Card.objects.filter(project__in=mine).count()
     used = cards + found["epics"] + found["stories"] + other_rows(mine)
     STORED_ROWS.check(used=used, more=rows)
+
+
+def uploads_check(user: User, *, characters: int) -> None:
+    """Refuse an upload beyond what the user's projects may have; their projects' row is locked.
+
+    Raises:
+        QuotaReached: they would have more.
+    """
+    user_hold(user)
+    mine = Upload.objects.filter(project__created_by=user)
+    used = mine.aggregate(used=Coalesce(Sum("characters"), 0))["used"]
+    UPLOADED.check(used=used, more=characters)

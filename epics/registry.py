@@ -1,9 +1,9 @@
-"""What rooms above the backlog add to a project, registered once, when Django has loaded the apps;
-and what there is that people review and that has a history, pages of a room above included.
+"""What rooms above the backlog add to it, registered once, when Django has loaded the apps; and
+what there is that people review and that has a history, pages of a room above included.
 
-The backlog knows nothing above itself: `runs.apps` says here what a project shows of its runs,
-which of them keep it from being deleted, and who refers to its rows by their ids alone; apps of
-content, what else is stored, and what is outdated where a project changes.
+The backlog knows nothing above itself: `runs.apps` says here what projects and uploads show of
+their runs, which of them keep a project from being deleted, and who refers to rows by their ids
+alone; apps of content, what else is stored, and what is outdated where a project changes.
 """
 
 from collections.abc import Callable, Sequence, Set
@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import Combinable
 
-#: A value of each project that is read, over `OuterRef("pk")`.
+#: A value of each row that is read, over `OuterRef("pk")`.
 Figure = Callable[[], Combinable]
 #: Refuses the deletion of a project, whose row is locked, with a BatchgenError.
 Guard = Callable[[UUID], None]
@@ -46,21 +46,21 @@ class Content:
 
 
 _contents: dict[str, Content] = {}
-_figures: dict[str, Figure] = {}
+_figures: dict[type[Model], dict[str, Figure]] = {}
 _guards: list[Guard] = []
 _listeners: list[Listener] = []
 _change_listeners: list[ChangeListener] = []
 _row_counts: list[RowCount] = []
 
 
-def project_figure_register(name: str, figure: Figure) -> None:
-    """Have each project read with this figure as an attribute."""
-    _figures[name] = figure
+def figure_register(model: type[Model], name: str, figure: Figure) -> None:
+    """Have each row of the model read with this figure as an attribute."""
+    _figures.setdefault(model, {})[name] = figure
 
 
-def project_figures() -> dict[str, Combinable]:
-    """{attribute: expression} to annotate projects with."""
-    return {name: figure() for name, figure in _figures.items()}
+def figures_of(model: type[Model]) -> dict[str, Combinable]:
+    """{attribute: expression} to annotate rows with."""
+    return {name: figure() for name, figure in _figures.get(model, {}).items()}
 
 
 def deletion_guard_register(guard: Guard) -> None:

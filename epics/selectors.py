@@ -5,7 +5,22 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, IntegerField, Model, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    F,
+    IntegerField,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 
 from batchgen.errors import NotFound
@@ -23,11 +38,12 @@ from epics.models import (
     Story,
     StoryCount,
     Subtask,
+    Upload,
     Written,
 )
-from epics.registry import content_of, project_figures
+from epics.registry import content_of, figures_of
 
-P = TypeVar("P", Card, Epic, Story, Subtask, Membership)
+P = TypeVar("P", Card, Epic, Story, Subtask, Upload, Membership)
 
 
 def projects_list(*, user: Somebody, search: str = "") -> "QuerySet[Project]":
@@ -62,6 +78,24 @@ def cards_list(*, project: Project, search: str = "") -> "QuerySet[Card]":
     if search:
         cards = cards.alias(text=CARD_TEXT).filter(text__icontains=search)
     return cards
+
+
+def uploads_list(*, project: Project) -> "QuerySet[Upload]":
+    """The project's uploads without their texts, each with `card_count`, `status_now` and `error`,
+    of the last run where that failed."""
+    return _uploads_to_list().filter(project=project)
+
+
+def upload_read(*, upload_id: UUID) -> Upload:
+    """One upload as `uploads_list` has it.
+
+    Raises:
+        NotFound: it was deleted in the meantime.
+    """
+    upload = _uploads_to_list().filter(pk=upload_id).first()
+    if upload is None:
+        raise NotFound
+    return upload
 
 
 def epics_list(*, project: Project, search: str = "") -> "QuerySet[Epic]":
@@ -167,7 +201,7 @@ def projects_with_figures(projects: "QuerySet[Project]") -> "QuerySet[Project]":
         epic_count=_whole(_of_project(Epic).annotate(n=Count("pk")).values("n")),
         card_count=_whole(_of_project(Card).annotate(n=Count("pk")).values("n")),
         story_count=_whole(_of_project(StoryCount).annotate(n=Sum("stories")).values("n")),
-        **project_figures(),
+        **figures_of(Project),
     )
 
 
@@ -175,6 +209,19 @@ def projects_with_figures(projects: "QuerySet[Project]") -> "QuerySet[Project]":
 def _epics_to_list() -> "QuerySet[Epic]":
     """To filter from: putting it together takes as long as the rest of a read."""
     return epics_with_figures(Epic.objects.order_by())
+
+
+@cache
+def _uploads_to_list() -> "QuerySet[Upload]":
+    """The same of uploads."""
+    failure = figures_of(Upload).get("failure", Value(None, output_field=TextField()))
+    failed = When(error__isnull=False, then=Value(Upload.Status.FAILED))
+    cards = Card.objects.filter(upload=OuterRef("pk")).order_by().values("upload")
+    return (
+        Upload.objects.order_by()
+        .annotate(card_count=_whole(cards.annotate(n=Count("pk")).values("n")), error=failure)
+        .annotate(status_now=Case(failed, default=F("status"), output_field=CharField()))
+    )
 
 
 @cache

@@ -9,6 +9,7 @@ from epics.api import (
     story_views,
     subtask_views,
     transfer_views,
+    upload_views,
     views,
 )
 
@@ -28,6 +29,8 @@ urlpatterns = [
     path("invitations", member_views.InvitationsView.as_view()),
     path("invitations/<id:invitation_id>/accept", member_views.InvitationAcceptView.as_view()),
     path("invitations/<id:invitation_id>/decline", member_views.InvitationDeclineView.as_view()),
+    path("projects/<id:project_id>/uploads", upload_views.UploadsView.as_view()),
+    path("uploads/<id:upload_id>", upload_views.UploadView.as_view()),
     path("cards/<id:card_id>", views.CardView.as_view()),
     path("epics/<id:epic_id>", views.EpicView.as_view()),
     path("epics/<id:epic_id>/stories", story_views.EpicStoriesView.as_view()),

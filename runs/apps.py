@@ -8,7 +8,7 @@ from django.db.models.signals import post_migrate
 from epics.registry import (
     deletion_guard_register,
     deletion_listener_register,
-    project_figure_register,
+    figure_register,
 )
 
 
@@ -20,10 +20,12 @@ class RunsConfig(AppConfig):
         backlog what it is to ask of runs."""
         post_migrate.connect(profiles_ensure, sender=self)
         # The models are not there yet when this module is imported.
+        from epics.models import Project, Upload  # noqa: PLC0415  # see above
         from runs.engine.open_targets import targets_gone  # noqa: PLC0415  # see above
-        from runs.reads import projects  # noqa: PLC0415  # see above
+        from runs.reads import projects, targets  # noqa: PLC0415  # see above
 
-        project_figure_register("active_run_id", projects.active_run_id)
+        figure_register(Project, "active_run_id", projects.active_run_id)
+        figure_register(Upload, "failure", targets.last_failure)
         deletion_guard_register(projects.open_run_refuse)
         deletion_listener_register(targets_gone)
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial, wraps
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
@@ -112,5 +113,6 @@ def _checked(key: str) -> str:
 
 
 def _hash_of(request: Request) -> str:
-    body = json.dumps(request.data, sort_keys=True)
+    # What is no JSON is a file of a form.
+    body = json.dumps(request.data, sort_keys=True, default=attrgetter("fingerprint"))
     return hashlib.sha256(f"{request.method} {request.path}\n{body}".encode()).hexdigest()

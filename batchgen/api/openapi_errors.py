@@ -76,7 +76,7 @@ _ERRORS: dict[str, tuple[int, str, str, dict[str, Any]]] = {
     "PAYLOAD_TOO_LARGE": (413, "The body is too large.", "", {"limitBytes": 10_000_000}),
     "UNSUPPORTED_MEDIA_TYPE": (
         415,
-        "Bodies are application/json in UTF-8.",
+        "Bodies are application/json in UTF-8, or a form with a file of a type that is taken.",
         'Unsupported media type "text/plain" in request.',
         {},
     ),

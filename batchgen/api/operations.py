@@ -92,7 +92,7 @@ class StrictJSONParser(BaseParser):
             ValidationFailed: not JSON as `strict_json` accepts it.
             UnsupportedMediaType: compressed, or in another charset than UTF-8.
         """
-        _check_coding(parser_context)
+        check_coding(parser_context)
         charset = str((parser_context or {}).get("encoding") or "utf-8").lower()
         if charset not in {"utf-8", "utf8", "us-ascii"}:
             raise UnsupportedMediaType(media_type or "", f"JSON is UTF-8, not {charset[:40]}.")
@@ -112,10 +112,15 @@ def _most_of(view: object) -> tuple[int, int]:
     """The bytes and the values of a body."""
     if getattr(view, "takes_backlogs", False):
         return settings.MAX_BODY_BYTES, MAX_VALUES
+    if getattr(view, "takes_uploads", False):
+        return settings.MAX_UPLOAD_BODY_BYTES, MAX_JSON_VALUES
     return min(settings.MAX_BODY_BYTES, MAX_JSON_BYTES), MAX_JSON_VALUES
 
 
-def _check_coding(parser_context: Mapping[str, Any] | None) -> None:
+def check_coding(parser_context: Mapping[str, Any] | None) -> None:
+    """Raises:
+    UnsupportedMediaType: the body is compressed.
+    """
     request = (parser_context or {}).get("request")
     coding = request.headers.get("Content-Encoding", "").strip().lower() if request else ""
     if coding not in {"", "identity"}:

@@ -77,8 +77,9 @@ def fitting(ordered: "QuerySet[M]", limit: int) -> int:
     Args:
         ordered: by columns of the rows' own table.
     """
+    left_out, _ = ordered.query.deferred_loading
     fields = ordered.model._meta.concrete_fields
-    if limit == 1 or not any(isinstance(field, _LONG) for field in fields):
+    if limit == 1 or not any(isinstance(f, _LONG) and f.name not in left_out for f in fields):
         return limit
     page = ordered.model._base_manager.filter(pk__in=ordered.values("pk")[:limit])
     sizes = page.order_by(*ordered.query.order_by).values_list(_RowBytes(), flat=True)

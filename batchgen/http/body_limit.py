@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
@@ -21,6 +22,8 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 #: writing when the connection closes would see a broken pipe instead of the reason.
 LINGER_BYTES = 100_000_000
 LINGER_S = 10.0
+#: Where files are handed in.
+_FILES = re.compile(r"/api/v1/projects/[^/]*/uploads\Z")
 
 
 class BodyLimitMiddleware:
@@ -30,8 +33,9 @@ class BodyLimitMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if _declared(str(request.META.get("CONTENT_LENGTH") or "")) > settings.MAX_BODY_BYTES:
-            return failure_of(_refusal()).response()
+        most = most_bytes(request.path_info)
+        if _declared(str(request.META.get("CONTENT_LENGTH") or "")) > most:
+            return failure_of(PayloadTooLarge(limitBytes=most)).response()
         if "CONTENT_LENGTH" not in request.META and "HTTP_TRANSFER_ENCODING" in request.META:
             # REST framework takes a body that came in chunks, without a length, for none.
             request.META["CONTENT_LENGTH"] = str(len(request.body))
@@ -51,14 +55,15 @@ class BodyLimit:
             return
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"").decode("latin-1")
-        if _declared(length) > settings.MAX_BODY_BYTES:
+        most = most_bytes(scope["path"])
+        if _declared(length) > most:
             # A client that waits to be told `100 Continue` has not begun to send.
-            await _refuse(receive, send, linger=b"expect" not in headers)
+            await _refuse(receive, send, most=most, linger=b"expect" not in headers)
             return
-        counted = _Counted(receive)
+        counted = _Counted(receive, most)
         await self._app(scope, counted, send)
         if counted.too_large:
-            await _refuse(receive, send, linger=True)
+            await _refuse(receive, send, most=most, linger=True)
         elif counted.too_slow:
             await _answer(send, RequestTimeout())
 
@@ -67,8 +72,9 @@ class _Counted:
     """`receive`, which says that the client is gone once the body passed the limit, or its time
     is over: so the application lets go of what it stored and answers nothing."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, most: int) -> None:
         self._receive = receive
+        self._most = most
         self._bytes = 0
         self._deadline = asyncio.get_running_loop().time() + settings.BODY_TIMEOUT_S
         self._whole = False
@@ -84,7 +90,7 @@ class _Counted:
             return {"type": "http.disconnect"}
         self._whole = self._whole or not message.get("more_body", False)
         self._bytes += len(message.get("body", b""))
-        if self._bytes > settings.MAX_BODY_BYTES:
+        if self._bytes > self._most:
             self.too_large = True
             return {"type": "http.disconnect"}
         return message
@@ -95,15 +101,16 @@ def _declared(content_length: str) -> int:
     return int(content_length) if content_length.isascii() and content_length.isdigit() else 0
 
 
-def _refusal() -> PayloadTooLarge:
-    return PayloadTooLarge(limitBytes=settings.MAX_BODY_BYTES)
+def most_bytes(path: str) -> int:
+    """The largest body that this address takes."""
+    return settings.MAX_UPLOAD_BODY_BYTES if _FILES.search(path) else settings.MAX_BODY_BYTES
 
 
-async def _refuse(receive: Receive, send: Send, *, linger: bool) -> None:
+async def _refuse(receive: Receive, send: Send, *, most: int, linger: bool) -> None:
     if linger:
         with suppress(TimeoutError):
             await asyncio.wait_for(_read_away(receive), LINGER_S)
-    await _answer(send, _refusal())
+    await _answer(send, PayloadTooLarge(limitBytes=most))
 
 
 async def _answer(send: Send, error: BatchgenError) -> None:

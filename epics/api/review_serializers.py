@@ -10,7 +10,6 @@ from epics import bounds
 from epics.api.fields import text_field
 from epics.models import ContentChange, ReviewStatus
 
-
 #: What can be reviewed.
 KINDS = ("epic", "story", "subtask", "page")
 

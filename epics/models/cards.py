@@ -11,13 +11,20 @@ from epics.models.parts import Written, search_index, search_text
 from epics.models.projects import Project
 
 
+class UploadManager(models.Manager["Upload"]):
+    """Leaves the texts where they are; who wants one asks for it."""
+
+    def get_queryset(self) -> "models.QuerySet[Upload]":
+        return super().get_queryset().defer("text")
+
+
 class Upload(models.Model):
     """A file or a text that somebody handed in: interview notes, tickets, a document."""
 
     class Status(models.TextChoices):
         NEW = "NEW"
-        ANALYZED = "ANALYZED"
-        FAILED = "FAILED"
+        ANALYZED = "ANALYZED"  # a run stored its cards
+        FAILED = "FAILED"  # never stored: shown while the last run could not, which runs know
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="uploads")
@@ -25,14 +32,16 @@ class Upload(models.Model):
     media_type = models.CharField(max_length=100)
     #: Of the file as it was handed in; only its text is kept.
     bytes = models.PositiveIntegerField()
+    #: As it was found in it, tidied; up to 4 million characters.
     text = models.TextField()
+    characters = models.PositiveIntegerField()
     status = models.CharField(max_length=10, choices=Status, default=Status.NEW)
-    #: Why it could not be analyzed.
-    error = models.TextField(blank=True, default="", db_default="")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = UploadManager()
 
     class Meta:
         ordering = ["-created_at", "-id"]

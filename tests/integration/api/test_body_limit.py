@@ -68,3 +68,17 @@ def test_a_body_that_trickles_in_is_given_up(port: int, settings: Settings) -> N
         answer.begin()
         assert answer.status == 408
         assert json.loads(answer.read())["error"]["code"] == "REQUEST_TIMEOUT"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_files_have_a_limit_of_their_own(port: int, settings: Settings, chunked: bool) -> None:
+    settings.MAX_BODY_BYTES, settings.MAX_UPLOAD_BODY_BYTES = 1_000, 3_000
+    path = "/api/v1/projects/01989f3e-5a1c-7b60-8d3f-2f6c1e0a9b47/uploads"
+    for size, status in ((2_000, 401), (4_000, 413)):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        body: Any = iter([b"x" * size]) if chunked else b"x" * size
+        connection.request("POST", path, body, encode_chunked=chunked)
+        found, answer = answer_of(connection)
+        assert found == status
+        assert answer["error"]["details"] == ({"limitBytes": 3_000} if status == 413 else {})
+        connection.close()

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 
 from batchgen.accounts.tokens import RefreshToken
 from batchgen.local.local_dir import ROOT
-from epics.models import Epic, Membership, Project
+from epics.models import Epic, Membership, Project, Upload
 from runs.engine.open_targets import all_close
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
@@ -127,6 +127,7 @@ BODIES: dict[Route, Callable[[], Any]] = {
     ("POST", f"{API}/projects/import"): backlog_document,
     ("POST", f"{API}/projects/{{project_id}}/cards"): lambda: {"title": "New"},
     ("POST", f"{API}/projects/{{project_id}}/epics"): lambda: {"title": "New"},
+    ("POST", f"{API}/projects/{{project_id}}/uploads"): lambda: {"name": "New", "text": "New"},
     ("POST", f"{API}/projects/{{project_id}}/members"): lambda: {
         "username": "new",
         "role": "viewer",
@@ -175,6 +176,9 @@ def ids_of(route: Route, project: Project) -> dict[str, Any]:
         "epic_id": project.epics.all()[0].pk,
         "story_id": project.stories.all()[0].pk,
         "subtask_id": subtask_make(project.stories.all()[0]).pk,
+        "upload_id": Upload.objects.create(
+            project=project, name="New", media_type="text/plain", bytes=3, characters=3, text="New"
+        ).pk,
         "member_id": Membership.objects.get(
             project=project, user=member_make(project, "viewer")
         ).pk,
