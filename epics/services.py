@@ -192,6 +192,7 @@ def epic_delete(*, epic_id: UUID, user: User | None = None) -> None:
         return
     project_lock(epic.project_id)
     deletion_tell(Epic, [epic.pk])
+    deletion_tell(Story, list(epic.stories.values_list("pk", flat=True)))
     _rewrite_dependents(epic.project_id, epic.code, "array_remove")
     row_remove(Epic, epic_id, user=user)
 

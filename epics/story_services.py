@@ -17,6 +17,7 @@ from batchgen.errors import NotFound, ValidationFailed
 from epics import bounds
 from epics.history import differences, edit_tell, row_remove
 from epics.models import Story, Subtask
+from epics.registry import deletion_tell
 from epics.writes import Changes, apply_changes, claim_version
 
 #: What the quality check of a story looked at.
@@ -42,6 +43,7 @@ def story_update(
 @transaction.atomic
 def story_delete(*, story_id: UUID, user: User | None = None) -> None:
     """Delete one story with its subtasks."""
+    deletion_tell(Story, [story_id])
     row_remove(Story, story_id, user=user)
 
 

@@ -1,5 +1,5 @@
--- An epic's stories are replaced, but those that the run keeps; new ones take the codes that are
--- free.
+-- An epic's stories are replaced, but those that the run keeps and those that are open in another
+-- one; new ones take the codes that are free.
 stories_target AS (
     SELECT done.item_id, done.run_id, done.code, done.result -> 'stories' AS stories, done.options,
            epic.id AS epic_id, epic.project_id,
@@ -10,7 +10,10 @@ stories_target AS (
     ORDER BY epic.id
     FOR NO KEY UPDATE OF epic
 ), stories_before AS MATERIALIZED (
-    SELECT target.item_id, target.epic_id, target.options
+    SELECT target.item_id, target.epic_id, target.run_id, target.options, ARRAY(
+        SELECT story.id FROM epics_story story
+        WHERE story.epic_id = target.epic_id ORDER BY story.id
+    ) AS ids
     FROM stories_target target
     WHERE EXISTS (SELECT FROM epics_story story WHERE story.epic_id = target.epic_id)
 ), stories_hold AS MATERIALIZED (
@@ -21,6 +24,10 @@ stories_target AS (
     SELECT epics_kept_stories(ARRAY[target.epic_id], target.options) AS id
     FROM stories_hold, stories_before target
     WHERE target.epic_id = ANY (stories_hold.epics)
+    UNION
+    SELECT runs_open_elsewhere(target.ids, target.run_id)
+    FROM stories_hold, stories_before target
+    WHERE target.epic_id = ANY (stories_hold.epics)
 ), stories_held AS MATERIALIZED (
     SELECT target.item_id, story.id, story.code,
            story.id IN (SELECT id FROM stories_stay) AS kept
@@ -29,6 +36,8 @@ stories_target AS (
     DELETE FROM epics_story USING stories_held held
     WHERE epics_story.id = held.id AND NOT held.kept
     RETURNING epics_story.*
+), stories_left AS MATERIALIZED (
+    SELECT runs_targets_gone(array_agg(id ORDER BY id)) FROM stories_gone HAVING COUNT(*) > 0
 ), stories_kept AS (
     SELECT target.*, (
         SELECT COUNT(*) FROM stories_held held WHERE held.item_id = target.item_id AND held.kept
@@ -54,7 +63,7 @@ stories_target AS (
                    WHERE free.item_id = target.item_id AND free.place = given."order"
                )
            END AS number
-    FROM (SELECT COUNT(*) FROM stories_gone) AS first, stories_kept target,
+    FROM (SELECT COUNT(*) FROM stories_left) AS first, stories_kept target,
          jsonb_to_recordset(target.stories) AS given (
              id uuid, "order" int, title text, user_story text, persona text,
              acceptance_criteria text[], technical_notes text, priority text, effort text,

@@ -10,9 +10,10 @@ from django.utils.timezone import now
 
 from batchgen.errors import NotFound
 from epics.models import ContentChange, Epic, ReviewStatus, Story, Subtask
-from epics.services import card_update, epic_update, project_update
-from epics.story_services import story_update
+from epics.services import card_update, epic_delete, epic_update, project_update
+from epics.story_services import story_delete, story_update
 from providers.anthropic.client import ProviderClient
+from runs.engine.open_targets import all_close
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_finalize
 from runs.models import Lane, Run, RunItem, RunLog
@@ -173,6 +174,39 @@ class TestSubtasks:
         gone = ContentChange.objects.get(kind="subtask")
         assert (gone.code, gone.change) == ("E1-S2-T1", "removed")
         assert gone.fields["effortHours"] == {"before": 2.0}
+
+    def test_that_another_run_writes_keep_theirs(self) -> None:
+        world = World.make(epics=1, lanes=1)
+        finish_one(world, stories=2)
+        run_finalize(run_id=world.run.id)
+        project, first = world.run.project, Story.objects.get(code="E1-S1")
+        run_start(
+            project=project,
+            user=None,
+            options=RunOptions(type="GENERATE_SUBTASKS", target_ids=[first.pk]),
+        )
+        epic = finish_one(again(world), stories=2, title="New")
+        assert (epic.created, epic.kept) == (2, 1)
+        assert Story.objects.get(code="E1-S1") == first
+        assert codes() == ["E1-S1", "E1-S2", "E1-S3"]
+
+    @pytest.mark.parametrize("way", ["replaced", "deleted", "epic deleted"])
+    def test_of_a_story_that_goes_are_nobodys_item_any_more(self, way: str) -> None:
+        world = World.make(epics=1, lanes=1)
+        finish_one(world, stories=1)
+        run_finalize(run_id=world.run.id)
+        options = RunOptions(type="GENERATE_SUBTASKS")
+        run = run_start(project=world.run.project, user=None, options=options)
+        all_close(run_id=run.id)
+        story = Story.objects.get()
+        if way == "replaced":
+            finish_one(again(world), stories=1, title="New")
+        elif way == "deleted":
+            story_delete(story_id=story.pk)
+        else:
+            epic_delete(epic_id=story.epic_id)
+        assert not Story.objects.filter(pk=story.pk).exists()
+        assert RunItem.objects.get(run=run).target_id is None
 
     @pytest.mark.parametrize("new", [True, False])
     def test_one_under_way_at_the_end_keeps_its_story(self, new: bool) -> None:

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from batchgen.errors import BatchgenError
+from content.pages.models import Page
 from epics.models import ContentChange, Project, ReviewStatus, Story, Subtask
 from epics.review import review_set
 from epics.services import epic_update
@@ -59,6 +60,16 @@ class TestReview:
         plural = {"epic": "epics", "story": "stories", "subtask": "subtasks"}[kind]
         read = client_of(project.created_by).get(f"{API}/{plural}/{rows[kind].pk}")
         assert read.json()["data"]["reviewStatus"] == "rejected"
+
+    def test_of_a_page_that_a_room_above_has(self) -> None:
+        project = project_make(epics=1)
+        page = Page.objects.create(
+            project=project, code="P1", page_type="brand", url="https://e.org/", url_key="k"
+        )
+        assert answered(project, [page], kind="page")["changed"] == 1
+        page.refresh_from_db()
+        assert page.review_status == ReviewStatus.APPROVED
+        assert ContentChange.objects.get().kind == "page"
 
     def test_what_has_another_version_stays(self) -> None:
         project = project_make(epics=1, stories=2)
