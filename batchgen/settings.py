@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from batchgen import cross_checks, env
 from batchgen.db.postgresql.url import database
+from batchgen.stored_files import EXPORTS, export_storage
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = env.choice("BATCHGEN_ENV", "development", ("development", "production"))
@@ -42,6 +43,7 @@ INSTALLED_APPS = [
     "batchgen",
     "epics",
     "content.pages",
+    "content.export",
     "runs",
     "workers",
 ]
@@ -77,7 +79,11 @@ TEMPLATES = [
     },
 ]
 STATIC_URL = WHITENOISE_STATIC_PREFIX = "/static/"
+#: Where exported files are: on several hosts one folder for all, or a bucket; docs/exports.md.
+EXPORT_DIR = env.text("BATCHGEN_EXPORT_DIR") or str(BASE_DIR / ".local" / "exports")
+EXPORT_S3_URL = env.text("BATCHGEN_EXPORT_S3_URL")
 STORAGES = {
+    EXPORTS: export_storage(folder=EXPORT_DIR, s3_url=EXPORT_S3_URL),
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "batchgen.http.static_files.StaticStorage"},
 }
@@ -165,6 +171,10 @@ USER_UPLOAD_CHARACTERS = env.integer("BATCHGEN_USER_UPLOAD_CHARACTERS", 200_000_
 USER_RUNS = env.integer("BATCHGEN_USER_RUNS", 100, least=1)
 USER_LANES = env.integer("BATCHGEN_USER_LANES", 2_000, least=1)
 USER_ITEMS = env.integer("BATCHGEN_USER_ITEMS", 100_000, least=1)
+#: The MB of exported files of the projects that one user created.
+USER_EXPORT_MB = env.integer("BATCHGEN_USER_EXPORT_MB", 10_000, least=1)
+#: How long an exported file can be fetched before it is deleted.
+EXPORT_KEEP_S = env.integer("BATCHGEN_EXPORT_KEEP_S", 604_800, least=60)
 #: Whoever is added to a project has no role in it before they accept. Off: at once, as scripts
 #: that set up projects for others expect.
 MEMBERS_NEED_ACCEPTANCE = env.boolean("BATCHGEN_MEMBERS_NEED_ACCEPTANCE", default=False)
@@ -241,6 +251,11 @@ CELERY_TASK_STORE_EAGER_RESULT = False
 CELERY_BEAT_SCHEDULE = {
     "delete expired rows": {
         "task": "workers.delete_expired",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600, "priority": 9},
+    },
+    "delete exported files": {
+        "task": "export.delete_files",
         "schedule": timedelta(hours=1),
         "options": {"expires": 3600, "priority": 9},
     },

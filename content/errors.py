@@ -6,7 +6,8 @@ GenerationError            the item FAILED
 ├── InvalidInput           VALIDATION           the target or the run's options cannot be used
 ├── Refused                REFUSED              the model declined to answer
 ├── OutputCut              OUTPUT_TRUNCATED     the answer did not fit, larger cap included
-└── UnusableAnswer         UNUSABLE_ANSWER      not the agreed JSON, repair call included
+├── UnusableAnswer         UNUSABLE_ANSWER      not the agreed JSON, repair call included
+└── StorageUnavailable   STORAGE_UNAVAILABLE  its file cannot be stored: tried again, then FAILED
 """
 
 from typing import ClassVar
@@ -55,3 +56,11 @@ class UnusableAnswer(GenerationError):
     """The answer is not the agreed JSON, and neither was the repaired one."""
 
     code = "UNUSABLE_ANSWER"
+
+
+class StorageUnavailable(GenerationError):
+    """What was made is a file, and the storage does not take it now."""
+
+    code = "STORAGE_UNAVAILABLE"
+    #: It does not say when it will.
+    retry_after_s: ClassVar[float | None] = None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import IO, Annotated, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 from django.db.models import Model
@@ -170,4 +170,30 @@ class ContentKind(Protocol, Generic[Input, Content]):
 
     def result(self, inp: Input, content: Content) -> Any:
         """The content as `store_sql` takes it; JSON."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MadeFile:
+    """A file that a run made.
+
+    Attributes:
+        name: for whoever fetches it.
+        size: in bytes.
+        open: for reading; None where it is not in the storage of this process.
+    """
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    open: Callable[[], IO[bytes] | None]
+
+
+@runtime_checkable
+class MakesFiles(Protocol):
+    """A kind whose runs end with a file each."""
+
+    def file_of(self, run_id: UUID) -> MadeFile | None:
+        """The run's file; None where it made none, or none that is still kept."""
         ...

@@ -3,6 +3,7 @@
 from typing import Any
 
 from content.epics.kind import EPICS
+from content.export.kind import EXPORT
 from content.kind import ContentKind
 from content.stories.kind import STORIES
 from content.subtasks.kind import SUBTASKS
@@ -13,6 +14,7 @@ _KINDS: dict[str, Kind] = {
     EPICS.name: EPICS,
     STORIES.name: STORIES,
     SUBTASKS.name: SUBTASKS,
+    EXPORT.name: EXPORT,
 }
 
 

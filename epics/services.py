@@ -90,6 +90,7 @@ def project_delete(*, project_id: UUID) -> None:
     if project is None:
         raise NotFound
     deletion_check(project_id)
+    deletion_tell(Project, [project_id])
     Story.objects.filter(project_id=project_id).delete()
     EpicCard.objects.filter(epic__project_id=project_id).delete()
     project.delete()

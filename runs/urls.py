@@ -3,6 +3,7 @@
 from django.urls import path
 
 from runs.api import control_views, item_views, views
+from runs.api.file_views import RunFileView
 from runs.api.gate_views import gate_view
 from runs.live import views as live
 
@@ -19,6 +20,7 @@ urlpatterns = [
     path("runs/<id:run_id>/items", item_views.RunItemsView.as_view()),
     path("runs/<id:run_id>/items/<id:item_id>", item_views.RunItemView.as_view()),
     path("runs/<id:run_id>/logs", views.RunLogsView.as_view()),
+    path("runs/<id:run_id>/file", RunFileView.as_view()),
     path("runs/<id:run_id>/events", live.RunEventsView.as_view()),
     path("runs/<id:run_id>/stream-ticket", live.StreamTicketView.as_view()),
     path("runs/<id:run_id>/actions", views.RunActionsView.as_view()),

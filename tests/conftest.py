@@ -63,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if env.boolean("BATCHGEN_TEST_PGBOUNCER", default=False):
         pooler = _SERVERS.enter_context(pgbouncer(supervisor, environment["DATABASE_URL"]))
         environment.update(DATABASE_URL=pooler.url, BATCHGEN_DATABASE_POOLED="1")
+    environment["BATCHGEN_EXPORT_DIR"] = str(directory / "exports")
     os.environ.update({**environment, **_FIXED, _SETTINGS: "batchgen.settings"})
     # pytest-django sets Django up right after this, if the settings are loaded by then.
     django.setup()

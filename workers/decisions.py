@@ -8,7 +8,7 @@ from enum import Enum
 from random import Random
 from typing import Literal, Protocol
 
-from content.errors import GenerationError, NothingToGenerate
+from content.errors import GenerationError, NothingToGenerate, StorageUnavailable
 from limiter.permit_queue import MOST_PARKED_S
 from providers.errors import (
     CallAborted,
@@ -139,10 +139,12 @@ def decide(error: Exception, claim: Claim, closing: Closing | None = None) -> De
     match error:
         case ProviderError():
             return _after_call(error, claim, closing)
-        case NothingToGenerate():
-            return Finish(status=ItemStatus.SKIPPED, code=error.code, message=error.message)
+        case StorageUnavailable():
+            return _retry(error, claim)
         case GenerationError():
-            return Finish(status=ItemStatus.FAILED, code=error.code, message=error.message)
+            nothing = isinstance(error, NothingToGenerate)
+            status = ItemStatus.SKIPPED if nothing else ItemStatus.FAILED
+            return Finish(status=status, code=error.code, message=error.message)
         case CallAborted():
             return _stopped("The call was given up.")
         case RunNotActive():
@@ -183,7 +185,7 @@ def _wait(error: ProviderError, claim: Claim, closing: Closing | None) -> Decisi
     )
 
 
-def _retry(error: ProviderError, claim: Claim) -> Decision:
+def _retry(error: ProviderError | StorageUnavailable, claim: Claim) -> Decision:
     if claim.attempt > claim.max_retries:
         return Finish(status=ItemStatus.FAILED, code=error.code, message=error.message)
     backoff_s = min(BACKOFF_MOST_S, claim.retry_wait_ms / 1000 * float(2 ** (claim.attempt - 1)))

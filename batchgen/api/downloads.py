@@ -1,14 +1,15 @@
-"""Generated files are written to a temporary file first, so a slow client holds no database
+"""Files as answers: read from a file of this process, so that a slow client holds no database
 connection."""
 
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import IO
+from urllib.parse import quote
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
-from django.utils.http import content_disposition_header
+from django.utils.text import slugify
 
 #: What is kept in memory; more goes to a temporary file.
 _SPOOL_BYTES = 1_000_000
@@ -25,28 +26,44 @@ def download(
         spool.write(part)
     length = spool.tell()
     spool.seek(0)
-    response = _Download(spool, asynchronous=isinstance(request, ASGIRequest))
+    return file_answer(request, spool, length=length, name=name, content_type=content_type)
+
+
+def file_answer(
+    request: HttpRequest, file: IO[bytes], *, length: int, name: str, content_type: str
+) -> StreamingHttpResponse:
+    """An open file as an attachment; it is closed with the answer, whatever happens."""
+    response = _Download(file, asynchronous=isinstance(request, ASGIRequest))
     response["Content-Type"] = content_type
     response["Content-Length"] = str(length)
-    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    response["Content-Disposition"] = _disposition(name)
     return response
 
 
+def _disposition(name: str) -> str:
+    """RFC 6266: its name, behind one of plain ASCII for those who read no other."""
+    if name.isascii():
+        return f'attachment; filename="{name}"'
+    suffixes = name[name.index(".") :] if "." in name else ""
+    plain = slugify(name.removesuffix(suffixes)) or "file"
+    return f"attachment; filename=\"{plain}{suffixes}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
 class _Download(StreamingHttpResponse):
-    def __init__(self, spool: IO[bytes], *, asynchronous: bool) -> None:
-        super().__init__(_async_blocks(spool) if asynchronous else _blocks(spool))
-        self._spool = spool
+    def __init__(self, file: IO[bytes], *, asynchronous: bool) -> None:
+        super().__init__(_async_blocks(file) if asynchronous else _blocks(file))
+        self._file = file
 
     def close(self) -> None:
         super().close()
-        self._spool.close()
+        self._file.close()
 
 
-def _blocks(spool: IO[bytes]) -> Iterator[bytes]:
-    while block := spool.read(_BLOCK_BYTES):
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    while block := file.read(_BLOCK_BYTES):
         yield block
 
 
-async def _async_blocks(spool: IO[bytes]) -> AsyncIterator[bytes]:
-    while block := await sync_to_async(spool.read)(_BLOCK_BYTES):
+async def _async_blocks(file: IO[bytes]) -> AsyncIterator[bytes]:
+    while block := await sync_to_async(file.read)(_BLOCK_BYTES):
         yield block

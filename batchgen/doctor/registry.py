@@ -43,6 +43,7 @@ class Group(StrEnum):
     CELERY = "celery"
     PROVIDER = "provider"
     CLOCK = "clock"
+    FILES = "files"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,6 +29,9 @@ _SECRETS: dict[str, frozenset[str]] = {
     "REDIS_URL": frozenset({"web", "worker", "beat", "manage", "flower"}),
     "ANTHROPIC_API_KEY": frozenset({"web", "worker", "manage"}),
     "BATCHGEN_METRICS_TOKEN": frozenset({"web"}),
+    # Of the storage that BATCHGEN_EXPORT_S3_URL names.
+    "AWS_SECRET_ACCESS_KEY": frozenset({"web", "worker", "manage"}),
+    "AWS_SESSION_TOKEN": frozenset({"web", "worker", "manage"}),
     "BATCHGEN_PASSWORD": frozenset({"ensure_superuser"}),
     "FLOWER_BASIC_AUTH": frozenset({"flower"}),
 }

@@ -1,20 +1,17 @@
 """Import and export of a whole backlog over REST."""
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.parsers import BaseParser
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from batchgen.api.downloads import download
+from batchgen.api.negotiation import AnyAccept
 from batchgen.api.operations import operation, query_of, signed_in
 from batchgen.api.output import shown
 from batchgen.errors import QuotaReached, ValidationFailed
@@ -63,21 +60,8 @@ class ImportView(APIView):
         return Response(shown(ImportOutput if warnings else ImportCounts, output), status=201)
 
 
-class _AnyAccept(BaseContentNegotiation):
-    """The query names the format, so `Accept` has nothing to say."""
-
-    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
-        return next(iter(parsers))
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        renderer = next(iter(renderers))
-        return renderer, str(renderer.media_type)
-
-
 class ExportView(APIView):
-    content_negotiation_class = _AnyAccept
+    content_negotiation_class = AnyAccept
 
     @extend_schema(
         operation_id="projectExport",

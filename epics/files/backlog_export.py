@@ -46,9 +46,9 @@ class Format:
 
 
 def export_name(project: Project, written: Format) -> str:
-    """A file name of plain ASCII letters, whatever the project is called."""
-    name = slugify(project.code) or slugify(project.name)[:60] or "backlog"
-    return f"{name}{written.suffix}"
+    """A file name of letters and digits alone, of whatever script the project is called in."""
+    named = (slugify(text, allow_unicode=True)[:60] for text in (project.code, project.name))
+    return f"{next(filter(None, named), 'backlog')}{written.suffix}"
 
 
 def export_json(project: Project) -> Iterator[str]:

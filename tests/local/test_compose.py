@@ -25,7 +25,7 @@ _NOT_SHIPPED = {"tests", "benchmarks", "simulator"}
 def names_read_by(*sources: Path) -> set[str]:
     """The environment names that the sources read through batchgen.env."""
     texts = (source.read_text() for source in sources)
-    return {name for text in texts for name in re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', text)}
+    return {name for text in texts for name in re.findall(r'env\.\w+\(\s*"([A-Z0-9_]+)"', text)}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_every_name_in_an_environment_is_a_setting(services: dict[str, Any]) -> 
 
 
 def test_every_name_asked_of_the_shell_is_known() -> None:
-    asked = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", COMPOSE.read_text()))
+    asked = set(re.findall(r"(?<!\$)\$\{([A-Z0-9_]+)", COMPOSE.read_text()))
     sources = [ROOT / "batchgen" / "settings.py", *(ROOT / "batchgen" / "local").glob("*.py")]
     assert asked <= names_read_by(*sources) | FOREIGN
 

@@ -22,7 +22,8 @@ Found = list[tuple[Group, Finding]]
 class Command(BaseCommand):
     help = (
         "Checks a deployment and says what to do: settings, PostgreSQL, Redis, workers, the "
-        "provider's key (with a free call) and the clock. Changes nothing. The exit code is 1 "
+        "provider's key (with a free call), the clock and where files are stored. Changes nothing "
+        "but for a file that it stores and deletes again. The exit code is 1 "
         "where an error was found."
     )
     #: They are among what is checked.

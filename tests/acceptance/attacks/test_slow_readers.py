@@ -10,6 +10,7 @@ from tests.acceptance.attacks.clients import asking, begun, connections, opened
 from tests.acceptance.fleet import wait_for
 from tests.acceptance.live.web import Starter, Web
 from tests.integration.engine.world import World
+from tests.integration.export.world import export_start, file_make
 
 pytestmark = pytest.mark.slow
 
@@ -24,9 +25,13 @@ def web(starter: Starter, world: World) -> Web:
     return starter(world, BATCHGEN_DATABASE_POOL_SIZE="2", BATCHGEN_WRITE_TIMEOUT_S="3")
 
 
-@pytest.fixture(params=["/projects/{project}/export", "/projects/{project}/epics"])
+@pytest.fixture(
+    params=["/projects/{project}/export", "/projects/{project}/epics", "/runs/{export}/file"]
+)
 def unread(request: pytest.FixtureRequest, web: Web, world: World) -> Iterator[None]:
-    path = request.param.format(project=world.run.project_id)
+    export = export_start(world.run.project)
+    file_make(export, b"x" * 5_000_000)
+    path = request.param.format(project=world.run.project_id, export=export.pk)
     with opened(web, *[asking(web, f"/api/v1{path}")] * UNREAD) as clients:
         begun(clients)
         yield

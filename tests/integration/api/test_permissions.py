@@ -28,6 +28,7 @@ from tests.factories import (
     subtask_make,
     user_make,
 )
+from tests.integration.export.world import export_start, file_make
 
 API = "/api/v1"
 TABLE = ROOT / "docs" / "permissions.md"
@@ -107,10 +108,17 @@ def _failed(project: Project) -> Run:
     return run
 
 
+def _exported(project: Project) -> Run:
+    run = export_start(project)
+    file_make(run)
+    return run
+
+
 #: What must be so for the request to succeed; a started run where nothing is said.
 STATES: dict[str, Callable[[Project], Run]] = {
     "/resume": _paused,
     "/retry-failed": _failed,
+    "/file": _exported,
 }
 
 

@@ -62,7 +62,7 @@ def test_beat_cleans_results_up(tmp_path: Path) -> None:
     beat.setup_schedule()
     tasks = {entry.task for entry in beat.schedule.values()}
     beat.close()
-    assert tasks == {"workers.delete_expired", "celery.backend_cleanup"}
+    assert tasks == {"workers.delete_expired", "celery.backend_cleanup", "export.delete_files"}
     old = TaskResult.objects.create(task_id="old")
     TaskResult.objects.create(task_id="new")
     TaskResult.objects.filter(pk=old.pk).update(date_done=now() - timedelta(days=8))

@@ -60,7 +60,11 @@ def rows() -> Iterator[str]:
         "ConnectionFailed, perhaps billed", ConnectionFailed(possibly_billed=True), FIRST
     )
     for failed in _under(GenerationError):
-        yield _row(failed.__name__, failed.code, decide(failed("Why."), FIRST))
+        name = failed.__name__
+        first, last = (decide(failed("Why."), claim) for claim in (FIRST, LAST))
+        yield _row(name, failed.code, first)
+        if last != first:
+            yield _row(f"{name}, retries used up", failed.code, last)
     yield _row("the call is given up", "STOPPED", decide(CallAborted(), FIRST))
     yield _row("the run is not active", "STOPPED", decide(RunNotActive(), FIRST))
     yield _row("anything else: a bug", "INTERNAL_ERROR", decide(ValueError(), FIRST))
