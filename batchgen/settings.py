@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "django_celery_results",
     "batchgen",
     "epics",
+    "content",
     "content.pages",
     "content.export",
     "runs",

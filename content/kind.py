@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from content.instructions import instructions_cleaned
 from content.pipeline import Draft, Steps
+from content.prompts import PromptFolder
 from epics.bounds import NAME_CHARS
 from epics.languages import REFUSAL, is_language
 from epics.models import Project
@@ -110,6 +111,8 @@ class ContentKind(Protocol, Generic[Input, Content]):
             the same item at the same time too, where a worker is overtaken.
         model: whose rows are targets.
         options: what a run's options are read with.
+        prompts: the files of its prompts, where staff may edit them: those that its steps render
+            by `prompts.edited(loaded.prompts)`.
         load_sql: common table expressions, set-based. They read
             `claimed(item_id, target_id, run_id, options)`; the last one is
             `{name}_loaded(item_id, input jsonb)`, and has no row for a target that is gone.
@@ -134,6 +137,7 @@ class ContentKind(Protocol, Generic[Input, Content]):
     jobs: ClassVar[Mapping[str, Callable[..., Any]]] = MappingProxyType({})
     model: ClassVar[type[Model]]
     options: ClassVar[type[Options]]
+    prompts: ClassVar[PromptFolder | None] = None
     load_sql: ClassVar[str]
     store_sql: ClassVar[str]
 

@@ -50,3 +50,8 @@ def run_types() -> list[str]:
 def kinds_of_items(item_kind: str) -> list[str]:
     """Names of the kinds whose items are of this kind, such as "epic"."""
     return [name for name, kind in _KINDS.items() if kind.item_kind == item_kind]
+
+
+def kinds_with_prompts() -> list[Kind]:
+    """Those whose prompts staff may edit."""
+    return [kind for kind in _KINDS.values() if kind.prompts is not None]

@@ -19,6 +19,8 @@ CONTEXT_CHARS = 50_000
 CRITERION_CHARS = 2_000
 #: What a person asks of one run, in words of their own.
 INSTRUCTIONS_CHARS = 4_000
+#: A template of a prompt, as staff may edit it.
+TEMPLATE_CHARS = 50_000
 #: Entries of a list in one card, epic or story.
 LIST_ENTRIES = 200
 

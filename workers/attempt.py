@@ -21,6 +21,7 @@ from batchgen.logs import log_bind
 from content.errors import TargetGone
 from content.kind import Loaded
 from content.pipeline import Draft, drive
+from content.prompt_sets import prompt_texts
 from content.registry import kind_named
 from providers.errors import ProviderError
 from providers.provider import Provider
@@ -138,6 +139,7 @@ class Attempt:
             # A run that began before an option was made has its default.
             options=self._kind.options(**claim.options).model_dump(mode="json"),
             input=claim.input,
+            prompts=prompt_texts(claim.prompt_set_id),
         )
 
     def _complete(self, draft: Draft[Any], result: Any) -> None:

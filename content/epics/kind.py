@@ -34,6 +34,7 @@ class EpicsKind(ContentKind[EpicsInput, Epics]):
     jobs: ClassVar = JOBS
     model: ClassVar = Project
     options: ClassVar = EpicsOptions
+    prompts: ClassVar = PROMPTS
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()
     store_sql: ClassVar = (_FOLDER / "store.sql").read_text()
 

@@ -43,6 +43,7 @@ class StoriesKind(ContentKind[GenerationInput, Stories]):
     phase: ClassVar = "GENERATING_STORIES"
     model: ClassVar = Epic
     options: ClassVar = StoriesOptions
+    prompts: ClassVar = PROMPTS
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()
     store_sql: ClassVar = (_FOLDER / "store.sql").read_text()
 

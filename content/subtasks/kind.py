@@ -39,6 +39,7 @@ class SubtasksKind(ContentKind[BreakdownInput, Subtasks]):
     phase: ClassVar = "GENERATING"
     model: ClassVar = Story
     options: ClassVar = SubtasksOptions
+    prompts: ClassVar = PROMPTS
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()
     store_sql: ClassVar = (_FOLDER / "store.sql").read_text()
 

@@ -111,7 +111,7 @@ class RunAdmin(ReadOnlyAdmin):
                 "fields": (
                     "options",
                     ("pacing_profile", "max_concurrency", "priority"),
-                    ("provider", "model", "max_tokens"),
+                    ("provider", "model", "max_tokens", "prompt_set"),
                     ("created_by", "retried_from"),
                 )
             },

@@ -128,6 +128,14 @@ class RunOutput(serializers.Serializer[Any]):
     provider = serializers.CharField(
         source="run.provider", help_text="What answers the calls: `anthropic` or `simulator`."
     )
+    promptVersion = serializers.IntegerField(
+        source="prompt_version",
+        allow_null=True,
+        help_text=(
+            "Of the prompts that staff had edited when the run was started, and that it keeps; "
+            "null: those of this release."
+        ),
+    )
     error = RunErrorOutput(allow_null=True)
     version = serializers.IntegerField(source="run.version")
 

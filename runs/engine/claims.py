@@ -24,6 +24,7 @@ class LaneClaim:
         rate_limit_streak: rate limits in a row that the lane met before.
         target_id: None where the target is gone.
         options: the run's, of the item's kind.
+        prompt_set_id: the run's version of edited prompts; None where it goes by the files.
         input: what the kind loaded; None where the target is gone.
         answers: to requests of earlier attempts, as they were kept, by their key.
     """
@@ -42,6 +43,7 @@ class LaneClaim:
     retry_wait_ms: int
     rate_limit_streak: int
     options: Mapping[str, Any]
+    prompt_set_id: UUID | None
     input: Mapping[str, Any] | None
     answers: Mapping[str, Mapping[str, str]]
 

@@ -52,6 +52,7 @@ class Link:
     #: Of what content, and what was chosen for it.
     kind: str
     options: dict[str, Any]
+    prompt_set_id: UUID | None
     max_tokens: int
     estimated_input_tokens: int
     code: str
@@ -66,6 +67,8 @@ class Link:
     def first_call(self) -> dict[str, object]:
         """What has to be known of the item's first call before the item is claimed."""
         prompt_key = kind_named(self.kind).prompt_key(self.options)
+        if self.prompt_set_id:
+            prompt_key = f"{prompt_key}:{self.prompt_set_id}"
         return {
             "run": str(self.run_id),
             "user": self.user_id,

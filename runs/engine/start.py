@@ -18,6 +18,7 @@ from batchgen.db.ids import new_id
 from batchgen.errors import RunAlreadyActive, ValidationFailed
 from content.kind import Options, Reason, Target, counted
 from content.priority import deadline_reasons
+from content.prompt_sets import prompt_set_of_start
 from content.registry import Kind, kind_started_by
 from content.run_types import RunType
 from epics.models import Project
@@ -184,6 +185,7 @@ def _run_create(
                 max_retries=profile.max_retries,
                 retry_wait_ms=profile.retry_wait_ms,
                 context_key=_context_key(project),
+                prompt_set=prompt_set_of_start(kind.name, kind.prompts),
                 total_items=len(targets),
                 retried_from=retried_from,
                 created_by_id=user.pk if user else None,

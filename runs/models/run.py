@@ -40,6 +40,15 @@ class Run(models.Model):
     retry_wait_ms = models.PositiveIntegerField(default=0)
     #: A digest of the project's texts in every prompt: calls that share them share a cache.
     context_key = models.CharField(max_length=16, default="")
+    #: The prompts that it goes by, as staff had edited them; null, the files.
+    prompt_set = models.ForeignKey(
+        "content.PromptSet",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+    )
     total_items = models.PositiveIntegerField()
     #: Final, but calls that had begun are still being finished; they end with `completed_at`.
     draining = models.BooleanField(default=False)

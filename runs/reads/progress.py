@@ -56,6 +56,8 @@ class RunProgress:
     current: dict[str, Any] | None = None
     #: {kind, at_s, details} of its pauses, resumes and changes of lanes, in order.
     actions: Sequence[dict[str, Any]] = ()
+    #: Of the edited prompts that it goes by; None where it goes by the files.
+    prompt_version: int | None = None
     #: A retry of its failed epics would start.
     can_retry: bool = False
     #: Whoever reads it may do more than that.
@@ -75,6 +77,7 @@ class RunProgress:
             stages=vars(run)["stages"] or (),
             actions=vars(run)["marks"] or (),
             can_retry=vars(run)["can_retry"],
+            prompt_version=vars(run)["prompt_version"],
             may_control=vars(run).get("may_control", True),
             **figures,
         )

@@ -62,8 +62,8 @@ _OBSERVED_EPICS = 200
 
 
 def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
-    """Each with what `RunProgress.of` reads: `figures`, `current`, `stages`, `marks` and
-    `can_retry`."""
+    """Each with what `RunProgress.of` reads: `figures`, `current`, `stages`, `marks`,
+    `can_retry` and `prompt_version`."""
     lanes = Lane.objects.filter(run=OuterRef("pk")).order_by()
     figures = lanes.values("run").annotate(
         figures=JSONObject(
@@ -110,6 +110,7 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
         stages=Subquery(stages.values("stages")),
         marks=Subquery(marks.values("marks")),
         can_retry=ExpressionWrapper(_retry_succeeds(), output_field=BooleanField()),
+        prompt_version=F("prompt_set__version"),
     )
 
 

@@ -36,6 +36,7 @@ RECOVERY_SQL = "runs/engine/sql/recovery.sql"
 TRANSITIONS_SQL = "runs/engine/sql/transitions.sql"
 STORE_SQL = "content/stories/store.sql"
 SUBTASKS_SQL = "content/subtasks/store.sql"
+PROMPTS = f"{_ENGINE}test_prompt_versions.py::"
 SUBTASKS = f"{_ENGINE}test_subtask_runs.py::"
 QUEUE = "tests/integration/runs_api/test_queue.py::"
 BY_HAND = "tests/integration/runs_api/test_gates.py::"
@@ -1846,6 +1847,44 @@ STORED_SUBTASKS = (
         f"{SUBTASKS}TestStored::test_the_first_ones",
     ),
 )
+PROMPT_VERSIONS = (
+    _mutant(
+        "prompts: a run keeps the version that it began with",
+        "workers/attempt.py",
+        "            prompts=prompt_texts(claim.prompt_set_id),\n",
+        "",
+        f"{PROMPTS}TestRuns::test_one_that_began_before_an_edit_keeps_the_old_text",
+    ),
+    _mutant(
+        "prompts: calls of another version have sizes and caches of their own",
+        "runs/engine/dispatch.py",
+        "        if self.prompt_set_id:\n",
+        "        if False:\n",
+        f"{PROMPTS}TestRuns::test_their_calls_share_neither_sizes_nor_caches_with_others",
+    ),
+    _mutant(
+        "prompts: a run starts with none that do not fit",
+        "content/prompt_sets.py",
+        "    misfits = prompt_misfits(prompts, current.texts)\n",
+        "    misfits = dict[str, str]()\n",
+        f"{PROMPTS}TestRuns::test_none_starts_with_texts_that_do_not_fit_this_release",
+    ),
+    _mutant(
+        "prompts: a version never changes",
+        "content/migrations/0001_prompt_sets.py",
+        "        migrations.RunSQL(STAYS, MAY_CHANGE),\n",
+        "",
+        f"{PROMPTS}TestVersions::test_a_version_never_changes",
+        schema=True,
+    ),
+    _mutant(
+        "prompts: an editor has the right",
+        "content/admin.py",
+        "        if not _may_edit(request):\n            raise PermissionDenied\n",
+        "",
+        f"{PROMPTS}TestAdmin::test_nobody_edits_without_the_right",
+    ),
+)
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -1869,6 +1908,7 @@ MUTANTS = (
     *CONNECTIONS,
     *ITEMS,
     *STORED_SUBTASKS,
+    *PROMPT_VERSIONS,
     *RIGHTS,
     *STREAM_RIGHTS,
     *ROOMS,

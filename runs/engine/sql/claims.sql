@@ -7,7 +7,7 @@
 -- flight is exact.
 WITH run AS (
     SELECT id, status, model, max_tokens, options, delay_ms, max_retries, retry_wait_ms,
-           max_concurrency
+           max_concurrency, prompt_set_id
     FROM runs_run
     WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)
     FOR SHARE
@@ -49,7 +49,7 @@ WITH run AS (
     FROM claimed, run
 ), @load_sql@
 SELECT run.id AS run_id, run.status AS run_status, run.options, run.model, run.max_tokens,
-       run.delay_ms, run.max_retries, run.retry_wait_ms,
+       run.delay_ms, run.max_retries, run.retry_wait_ms, run.prompt_set_id,
        lane.rate_limit_streak, claimed.attempt, claimed.target_id, claimed.code, loaded.input,
        @kept_answers@ AS responses
 FROM claimed

@@ -69,7 +69,7 @@ FROM carried CROSS JOIN run
 WHERE runs_lane.id = carried.lane_id
 RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.run_id,
           run.user_id, run.weight, run.context_key, run.priority, run.provider, run.model,
-          run.options, run.max_tokens,
+          run.options, run.max_tokens, run.prompt_set_id,
           carried.id AS item_id, carried.kind, carried.code, carried.title,
           carried.estimated_input_tokens
 
@@ -132,7 +132,8 @@ WHERE run.completed_at IS NULL AND run.created_by_id IS NOT DISTINCT FROM %(user
 -- What a message says of its run. Without a share a user's turns weigh 1.
 run.created_by_id AS user_id,
            COALESCE((SELECT weight FROM runs_share WHERE user_id = run.created_by_id), 1) AS weight,
-           run.context_key, run.priority, run.provider, run.model, run.options, run.max_tokens
+           run.context_key, run.priority, run.provider, run.model, run.options, run.max_tokens,
+           run.prompt_set_id
 
 -- lanes_wake --
 -- Let lanes of open runs of these models that are parked for one of these reasons be due now.

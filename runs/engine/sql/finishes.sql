@@ -27,7 +27,7 @@ FROM lane CROSS JOIN ended LEFT JOIN next ON true
 WHERE runs_lane.id = lane.id
 RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.state, runs_lane.run_id,
           lane.user_id, lane.weight, lane.context_key, lane.priority, lane.provider, lane.model,
-          lane.options, lane.max_tokens,
+          lane.options, lane.max_tokens, lane.prompt_set_id,
           ended.kind, next.id AS item_id, next.code, next.title, next.estimated_input_tokens
 
 -- finish_fence (part) --

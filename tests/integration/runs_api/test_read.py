@@ -25,7 +25,7 @@ _RUN_FIELDS = [
     "generatingEpics", "completedEpics", "failedEpics", "skippedEpics", "cancelledEpics",
     "percentComplete", "totalStories", "storiesKept", "usage", "createdAt", "startedAt",
     "completedAt", "elapsedMs", "durationMs", "estimatedRemainingMs", "estimatedRemainingRange",
-    "controls", "retriedFromRunId", "provider", "error", "version",
+    "controls", "retriedFromRunId", "provider", "promptVersion", "error", "version",
 ]  # fmt: skip
 _EPIC_FIELDS = [
     "runEpicId", "epicId", "epicCode", "epicTitle", "order", "status", "stage", "stagePercent",
@@ -121,6 +121,7 @@ def test_every_field_of_a_running_run() -> None:
         "controls": ["pause", "cancel"],
         "retriedFromRunId": None,
         "provider": world.run.provider,
+        "promptVersion": None,
         "error": None,
         "version": 2,
     }
