@@ -6,6 +6,7 @@ one, until no card is left. Small groups are put together. Pure, and the same fo
 any order.
 """
 
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -64,6 +65,8 @@ class _Grouping:
             for word in vector:
                 self.index[word].append(place)
         self.held = {word: len(places) for word, places in self.index.items()}
+        self.central = [(self._off_centre(place), place) for place in self.left]
+        heapq.heapify(self.central)
 
     def groups(self) -> list[_Group]:
         """All cards, each in one group."""
@@ -82,14 +85,22 @@ class _Grouping:
         return group
 
     def _most_central(self) -> int:
-        """The card left whose words most of the others have that are left, weighted."""
-        return max(
-            self.left,
-            key=lambda place: (
-                sum([weight * self.held[word] for word, weight in self.vectors[place].items()]),
-                -place,
-            ),
-        )
+        """The card left whose words most of the others have that are left, weighted.
+
+        How central a card is only ever falls, so what was on top and still is, is it.
+        """
+        while True:
+            _, place = heapq.heappop(self.central)
+            if place not in self.left:
+                continue
+            now = (self._off_centre(place), place)
+            if not self.central or now <= self.central[0]:
+                return place
+            heapq.heappush(self.central, now)
+
+    def _off_centre(self, place: int) -> float:
+        vector = self.vectors[place]
+        return -sum([weight * self.held[word] for word, weight in vector.items()])
 
     def _nearest(self, direction: Vector) -> list[int]:
         """The cards left that are alike to it, the most alike first."""
