@@ -9,8 +9,15 @@ ORDER BY "order", id
 -- The epics of a project that a run with these options leaves, with the codes of their cards.
 WITH epic AS MATERIALIZED (
     SELECT * FROM epics_epic WHERE project_id = %(project_id)s
+), story AS MATERIALIZED (
+    SELECT id, epic_id FROM epics_story WHERE project_id = %(project_id)s
+), open AS MATERIALIZED (
+    SELECT runs_open_elsewhere(
+        ARRAY(SELECT id FROM epic UNION ALL SELECT id FROM story), %(run_id)s
+    ) AS id
 ), busy AS MATERIALIZED (
-    SELECT runs_open_elsewhere(array_agg(id), %(run_id)s) AS id FROM epic
+    SELECT id FROM epic WHERE id IN (SELECT id FROM open)
+    UNION SELECT epic_id FROM story WHERE id IN (SELECT id FROM open)
 ), kept AS MATERIALIZED (
     SELECT epics_kept_epics(array_agg(id), %(options)s) AS id FROM epic
     UNION SELECT id FROM busy

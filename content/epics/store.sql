@@ -17,10 +17,19 @@ epics_target AS MATERIALIZED (
 ), epics_of AS MATERIALIZED (
     SELECT item_id, run_id, options, array_agg(id ORDER BY id) AS ids
     FROM epics_before GROUP BY item_id, run_id, options
+), epics_below AS MATERIALIZED (
+    SELECT story.id, story.epic_id, before.item_id
+    FROM epics_before before JOIN epics_story story ON story.epic_id = before.id
+), epics_busy AS MATERIALIZED (
+    -- Targets of other runs: of their stories, and of those stories' subtasks.
+    SELECT runs_open_elsewhere(
+        ids || ARRAY(SELECT id FROM epics_below below WHERE below.item_id = held.item_id), run_id
+    ) AS id
+    FROM epics_of held
 ), epics_stay AS MATERIALIZED (
     SELECT epics_kept_epics(epics_hold(ids), options) AS id FROM epics_of
-    UNION
-    SELECT runs_open_elsewhere(ids, run_id) FROM epics_of
+    UNION SELECT id FROM epics_busy
+    UNION SELECT epic_id FROM epics_below WHERE id IN (SELECT id FROM epics_busy)
 ), epics_held AS MATERIALIZED (
     SELECT before.*, before.id IN (SELECT id FROM epics_stay) AS kept FROM epics_before before
 ), epics_gone AS (
@@ -31,7 +40,10 @@ epics_target AS MATERIALIZED (
 ), epics_left AS MATERIALIZED (
     -- Nothing names them any more: no other epic, no item of an earlier run.
     SELECT gone.project_id, epics_independent(gone.project_id, array_agg(gone.code)),
-           runs_targets_gone(array_agg(gone.id ORDER BY gone.id))
+           runs_targets_gone(array_agg(gone.id) || ARRAY(
+               SELECT below.id FROM epics_below below
+               WHERE below.epic_id IN (SELECT id FROM epics_gone)
+           ))
     FROM epics_gone gone GROUP BY gone.project_id
 ), epics_kept AS MATERIALIZED (
     SELECT target.*,

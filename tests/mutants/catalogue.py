@@ -35,6 +35,9 @@ DISPATCH_SQL = "runs/engine/sql/dispatch.sql"
 RECOVERY_SQL = "runs/engine/sql/recovery.sql"
 TRANSITIONS_SQL = "runs/engine/sql/transitions.sql"
 STORE_SQL = "content/stories/store.sql"
+EPICS_SQL = "content/epics/store.sql"
+EPICS = f"{_ENGINE}test_epics_store.py::"
+EPICS_RUN = "tests/unit/content/test_epics_run.py::"
 SUBTASKS_SQL = "content/subtasks/store.sql"
 PROMPTS = f"{_ENGINE}test_prompt_versions.py::"
 SUBTASKS = f"{_ENGINE}test_subtask_runs.py::"
@@ -1809,6 +1812,108 @@ OF_JOBS = (
     ),
 )
 
+STORED_EPICS = (
+    _mutant(
+        "epics: who makes one at the same moment is waited for",
+        EPICS_SQL,
+        "    FOR NO KEY UPDATE OF project\n",
+        "",
+        f"{EPICS}TestRaces::test_one_that_is_made_to_depend_on_what_goes_depends_on_nothing",
+    ),
+    _mutant(
+        "epics: those that another run has open stay",
+        EPICS_SQL,
+        "    UNION SELECT id FROM epics_busy\n",
+        "",
+        f"{EPICS}TestKept::test_one_that_is_open_in_another_run_stays",
+    ),
+    _mutant(
+        "epics: those stay whose stories another run has open",
+        EPICS_SQL,
+        "    UNION SELECT epic_id FROM epics_below WHERE id IN (SELECT id FROM epics_busy)\n",
+        "",
+        f"{EPICS}TestKept::test_one_of_whose_stories_subtasks_are_written_stays",
+    ),
+    _mutant(
+        "epics: a run that was started while they waited for the project counts",
+        "runs/migrations/0018_targets_elsewhere.py",
+        "RETURNS SETOF uuid LANGUAGE plpgsql VOLATILE",
+        "RETURNS SETOF uuid LANGUAGE plpgsql STABLE",
+        f"{EPICS}TestRaces::test_one_that_a_run_is_started_for_stays",
+        schema=True,
+    ),
+    _mutant(
+        "epics: kept ones stay",
+        EPICS_SQL,
+        "    WHERE epics_epic.id = held.id AND NOT held.kept\n",
+        "    WHERE epics_epic.id = held.id\n",
+        f"{EPICS}TestKept::test_what_no_run_made_stays_and_its_code_is_not_taken",
+    ),
+    _mutant(
+        "epics: new ones take codes that are free, in any case",
+        EPICS_SQL,
+        "held.kept AND upper(held.code) = 'E' || number\n",
+        "held.kept AND held.code = 'E' || number\n",
+        f"{EPICS}TestKept::test_a_code_in_lower_case_is_taken_too",
+    ),
+    _mutant(
+        "epics: kept ones no longer depend on what goes",
+        EPICS_SQL,
+        "    SELECT gone.project_id, epics_independent(gone.project_id, array_agg(gone.code)),\n",
+        "    SELECT gone.project_id,\n",
+        f"{EPICS}TestKept::test_they_no_longer_depend_on_what_goes",
+    ),
+    _mutant(
+        "epics: items of ended runs forget what goes",
+        EPICS_SQL,
+        "           runs_targets_gone(array_agg(gone.id) || ARRAY(\n",
+        "           (array_agg(gone.id) || ARRAY(\n",
+        f"{EPICS}test_items_of_ended_runs_forget_what_goes",
+    ),
+    _mutant(
+        "epics: a card that is being deleted is in none",
+        EPICS_SQL,
+        "    FOR KEY SHARE OF card\n",
+        "",
+        f"{EPICS}TestRaces::test_a_card_that_is_deleted_is_in_no_epic",
+    ),
+    _mutant(
+        "epics: the first ones are nobody's change",
+        EPICS_SQL,
+        "    WHERE before.rows IS NOT NULL\n",
+        "",
+        f"{EPICS}test_epics_are_stored_with_cards_dependencies_and_places",
+    ),
+    _mutant(
+        "epics: every card is in one, or told of",
+        "content/epics/pipeline.py",
+        "    placed = with_left_out(epics, cards, left_out)\n",
+        "    placed = with_left_out(epics, cards, left_out[:0])\n",
+        f"{EPICS_RUN}TestLeftOut::test_it_goes_where_it_is_most_alike",
+    ),
+    _mutant(
+        "epics: what no answer merges keeps its cards",
+        "content/epics/merging.py",
+        "    if not checked.left_out:\n",
+        "    if checked.left_out is not None:\n",
+        f"{EPICS_RUN}TestGroups::test_an_epic_that_no_answer_merges_keeps_its_cards",
+    ),
+    _mutant(
+        "epics: a kept answer is one about the same cards",
+        "content/epics/requests.py",
+        'first=Request(key=f"{key}-{digest}",',
+        'first=Request(key=f"{key}-{digest[:0]}",',
+        f"{EPICS_RUN}TestGroups::test_the_same_cards_ask_the_same_and_other_cards_something_else",
+    ),
+    _mutant(
+        "epics: a circle of dependencies is cut",
+        "content/epics/dependencies.py",
+        "    while circle := cycle_in(kept):\n",
+        "    while circle := cycle_in({}):\n",
+        f"{EPICS_RUN}TestOneCall::"
+        "test_without_the_quality_check_nothing_is_repaired_and_all_is_put_right",
+    ),
+)
 STORED_SUBTASKS = (
     _mutant(
         "subtasks: one that is being edited at the end is kept",
@@ -1907,6 +2012,7 @@ MUTANTS = (
     *SESSIONS,
     *CONNECTIONS,
     *ITEMS,
+    *STORED_EPICS,
     *STORED_SUBTASKS,
     *PROMPT_VERSIONS,
     *RIGHTS,

@@ -167,7 +167,6 @@ class TestKept:
         first, _ = generated(project)
         if what == "edited":
             epic_update(epic_id=first.pk, changes={"title": "Mine"})
-            Epic.objects.filter(pk=first.pk, edited_at=None).update(edited_at="2026-01-01T00:00Z")
         elif what == "approved":
             Epic.objects.filter(pk=first.pk).update(review_status="approved")
         else:
@@ -215,19 +214,40 @@ class TestKept:
         assert Epic.objects.filter(pk=first.pk).exists()
         assert OpenTarget.objects.get().run == stories
 
+    def test_one_of_whose_stories_subtasks_are_written_stays(self, project: Project) -> None:
+        first, _ = generated(project)
+        story = Story.objects.create(
+            epic=first, project=project, code="E1-S1", title="Lend", user_story="x"
+        )
+        run_start(
+            project=project,
+            user=project.created_by,
+            options=RunOptions(type=RunType.GENERATE_SUBTASKS, target_ids=[story.pk]),
+        )
+        read = backlog_read(project_id=str(project.pk), run_id=str(new_id()), options={})
+        assert [(epic.code, epic.why) for epic in read.kept] == [("E1", "open in a run")]
+        item = finish(start(project), [row(1, cards_of(project), title="New")])
+        assert (item.created, item.kept) == (1, 1)
+        assert Story.objects.filter(pk=story.pk).exists()
 
-def test_items_of_ended_runs_forget_what_goes(project: Project) -> None:
-    """So that a retry of that run does not ask for an epic that is not there."""
+
+@pytest.mark.parametrize("kind", [RunType.GENERATE_STORIES, RunType.GENERATE_SUBTASKS])
+def test_items_of_ended_runs_forget_what_goes(project: Project, kind: str) -> None:
+    """So that a retry of that run does not ask for what is not there."""
     first, _ = generated(project)
-    stories = run_start(
+    story = Story.objects.create(
+        epic=first, project=project, code="E1-S1", title="Lend", user_story="x"
+    )
+    target = first if kind == RunType.GENERATE_STORIES else story
+    ended = run_start(
         project=project,
         user=project.created_by,
-        options=RunOptions(type=RunType.GENERATE_STORIES, target_ids=[first.pk]),
+        options=RunOptions(type=kind, target_ids=[target.pk]),
     )
-    Run.objects.filter(pk=stories.pk).update(status="FAILED", completed_at="2026-01-01T00:00Z")
+    Run.objects.filter(pk=ended.pk).update(status="FAILED", completed_at="2026-01-01T00:00Z")
     OpenTarget.objects.all().delete()
     finish(start(project), [row(1, cards_of(project))])
-    assert RunItem.objects.get(run=stories).target_id is None
+    assert RunItem.objects.get(run=ended).target_id is None
 
 
 def test_a_card_that_was_deleted_meanwhile_is_in_no_epic(project: Project) -> None:
@@ -322,6 +342,14 @@ class TestRaces:
         )
         assert (item.created, item.kept) == (1, 1)
         assert Story.objects.get().title == "Mine"
+
+    def test_a_card_that_is_deleted_is_in_no_epic(self, project: Project) -> None:
+        one, two = cards_of(project)
+        item = self.while_open(
+            start(project), lambda: card_delete(card_id=one), [row(1, [one, two])]
+        )
+        assert item.created == 1
+        assert EpicCard.objects.get().card_id == two
 
 
 def test_counts_are_those_of_the_rows(project: Project) -> None:
