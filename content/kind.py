@@ -8,11 +8,12 @@ from uuid import UUID
 
 from django.db.models import Model
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from content.instructions import instructions_cleaned
 from content.pipeline import Draft, Steps
 from content.prompts import PromptFolder
-from epics.bounds import NAME_CHARS
+from epics.bounds import INSTRUCTIONS_CHARS, NAME_CHARS
 from epics.languages import REFUSAL, is_language
 from epics.models import Project
 
@@ -35,10 +36,32 @@ class Options(BaseModel):
             prompts by `content.instructions`, where they cannot change the task.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        # Its own names are Python's; the API reads it by those of the JSON.
+        alias_generator=to_camel,
+        validate_by_name=True,
+    )
 
-    language: Annotated[str, Field(max_length=NAME_CHARS), AfterValidator(_language)] = ""
-    instructions: Annotated[str, AfterValidator(instructions_cleaned)] = ""
+    language: Annotated[
+        str,
+        Field(
+            max_length=NAME_CHARS,
+            description="What is made is written in it; empty: in the project's language.",
+        ),
+        AfterValidator(_language),
+    ] = ""
+    instructions: Annotated[
+        str,
+        Field(
+            max_length=INSTRUCTIONS_CHARS,
+            description=(
+                "For this run, in words of your own; they cannot change the form of what is made."
+            ),
+        ),
+        AfterValidator(instructions_cleaned),
+    ] = ""
 
 
 def counted(count: int, words: tuple[str, str]) -> str:

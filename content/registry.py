@@ -42,9 +42,14 @@ def kind_started_by(run_type: str) -> Kind:
     raise LookupError(run_type)
 
 
-def run_types() -> list[str]:
-    """What can be started: types that a kind here has."""
-    return [run_type for kind in _KINDS.values() for run_type in kind.run_types]
+def run_types(*, item_kind: str = "") -> list[str]:
+    """What can be started: types that a kind here has; of items of this kind, or of all."""
+    return [
+        run_type
+        for kind in _KINDS.values()
+        if item_kind in ("", kind.item_kind)
+        for run_type in kind.run_types
+    ]
 
 
 def kinds_of_items(item_kind: str) -> list[str]:

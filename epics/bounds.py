@@ -41,6 +41,8 @@ REVIEW_ITEMS = 1_000
 REVIEW_NOTE_CHARS = 2_000
 #: Words of an upload that a card rests on.
 QUOTE_CHARS = 2_000
+#: Named for one run, of whatever kind.
+MAX_TARGETS = 20_000
 
 #: Of a brand voice: its tone, what to do and what not, words that are never used, a sample.
 TONE_CHARS = 500

@@ -19,6 +19,7 @@ urlpatterns = [
     path("runs/<id:run_id>/epics", views.RunEpicsView.as_view()),
     path("runs/<id:run_id>/items", item_views.RunItemsView.as_view()),
     path("runs/<id:run_id>/items/<id:item_id>", item_views.RunItemView.as_view()),
+    path("runs/<id:run_id>/items/<id:item_id>/cancel", control_views.RunItemCancelView.as_view()),
     path("runs/<id:run_id>/logs", views.RunLogsView.as_view()),
     path("runs/<id:run_id>/file", RunFileView.as_view()),
     path("runs/<id:run_id>/events", live.RunEventsView.as_view()),

@@ -95,7 +95,7 @@ class Attempt:
                 and takes it back.
         """
         if self.claim.run_status is RunStatus.QUEUED:
-            run_begin(run_id=self.claim.run_id)
+            run_begin(run_id=self.claim.run_id, item_word=self._kind.item_words[0])
         try:
             self._generate()
         except StaleAttempt:

@@ -1,6 +1,7 @@
 """The OpenAPI document: envelopes, pages, errors, and exact inputs."""
 
 import json
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from drf_spectacular.renderers import (
     OpenApiYamlRenderer2,
 )
 from drf_spectacular.utils import Direction
+from pydantic import BaseModel
 from pydantic.json_schema import model_json_schema
 from rest_framework.negotiation import DefaultContentNegotiation
 
@@ -162,10 +164,26 @@ class Document(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # 
         return str(self.target.__name__)
 
     def map_serializer(self, auto_schema: Any, direction: Direction) -> Any:
-        schema = model_json_schema(self.target, ref_template=_REFS, mode="validation")
-        for name, part in schema.pop("$defs", {}).items():
+        return document_schema(auto_schema, self.target)
+
+
+def document_schema(
+    auto_schema: Any, model: type[BaseModel], *, without: Collection[str] = ()
+) -> dict[str, Any]:
+    """A pydantic model as it is read; what it refers to are components of the document.
+
+    Args:
+        without: properties that are left out.
+    """
+    schema = model_json_schema(model, ref_template=_REFS, mode="validation")
+    parts = schema.pop("$defs", {})
+    for name in without:
+        schema.get("properties", {}).pop(name, None)
+    referred = json.dumps([schema, parts])
+    for name, part in parts.items():
+        if json.dumps(_REFS.format(model=name)) in referred:
             auto_schema._component(name, ResolvedComponent.SCHEMA, _untitled(part))
-        return _untitled(schema)
+    return _untitled(schema)
 
 
 def _untitled(schema: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 Each method checks who asks, calls one service and shows what came of it.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -22,16 +24,18 @@ from batchgen.errors import (
     QuotaReached,
     RunAlreadyActive,
 )
+from content.kind import counted
+from content.registry import kind_started_by
 from epics.access import Role, project_for, role_now
-from runs.api.item_output import RunEpicOutput
+from runs.api.item_output import RunEpicOutput, RunItemOutput
 from runs.api.run_input import RetryInput, RunInput
 from runs.api.run_output import ControlOutput, RetryOutput, RunStartedOutput, run_json
-from runs.engine.controls import run_control, run_epic_cancel, run_retry
-from runs.engine.start import RunOptions, left_out_text, run_start
-from runs.models import Run
+from runs.engine.controls import run_control, run_item_cancel, run_retry
+from runs.engine.start import RunOptions, left_out_text, many_key, run_start
+from runs.models import Run, RunItem
 from runs.reads import selectors
 from runs.reads.eta import duration_text
-from runs.reads.items import run_epics
+from runs.reads.items import run_epics, run_items
 from runs.reads.progress import RunProgress
 
 
@@ -47,11 +51,12 @@ class ProjectRunsView(APIView):
         errors=[RunAlreadyActive, ItemAlreadyActive, QuotaReached],
         description=(
             "Answers at once; workers do the run. At most one run of a type other than "
-            "GENERATE_STORIES is active in a project: 409 RUN_ALREADY_ACTIVE names it in "
-            "`details.runId`. An epic is open in one run at a time, until that run is over: where "
-            "`epicIds` names one, 409 ITEM_ALREADY_ACTIVE names the runs by the epics' codes; "
+            "GENERATE_STORIES, GENERATE_PAGES and EXPORT is active in a project: 409 "
+            "RUN_ALREADY_ACTIVE names it in `details.runId`. What a run is over, an epic, a story "
+            "and so on, is open in one run at a time (but for EXPORT), until that run is over: "
+            "where `targetIds` names one, 409 ITEM_ALREADY_ACTIVE names the runs by the codes; "
             "where it is null, open ones are left out, with a warning, and the 409 comes where "
-            "none is left. 400 where there is no epic to process."
+            "none is left. 400 where there is nothing to process."
         ),
     )
     def post(self, request: Request, project_id: UUID) -> Response:
@@ -63,7 +68,7 @@ class ProjectRunsView(APIView):
         output = {
             **run_json(RunProgress.of(run)),
             "estimatedDurationMs": expected_ms,
-            "warnings": [*_many_epics(run, expected_ms), *_left_out(run)],
+            "warnings": [*_many_items(run, expected_ms), *_left_out(run)],
         }
         return Response(output, status=202)
 
@@ -114,6 +119,12 @@ class RunRetryView(APIView):
         return Response(shown(RetryOutput, retry), status=202)
 
 
+_CANCELLED = (
+    "One that waits is CANCELLED at once. One that is generated is within a second: its call is "
+    "aborted; it may still finish first."
+)
+
+
 class RunEpicCancelView(APIView):
     @operation(
         "runEpicCancel",
@@ -122,37 +133,64 @@ class RunEpicCancelView(APIView):
         request=NothingInput,
         response=RunEpicOutput,
         errors=[InvalidTransition],
-        description=(
-            "One that waits is CANCELLED at once. One that is generated is within a second: "
-            "its call is aborted; it may still finish first."
-        ),
+        description=_CANCELLED,
     )
     def post(self, request: Request, run_id: UUID, run_epic_id: UUID) -> Response:
-        run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
-        valid(NothingInput, request.data)
-        item = run_epics(run=run).filter(pk=run_epic_id).first()
-        if item is None:
-            raise NotFound
-        run_epic_cancel(item=item, user=signed_in(request))
-        return Response(shown(RunEpicOutput, run_epics(run=run).get(pk=run_epic_id)))
+        item = _cancelled(request, run_id, run_epics, run_epic_id)
+        return Response(shown(RunEpicOutput, item))
+
+
+class RunItemCancelView(APIView):
+    @operation(
+        "runItemCancel",
+        "Cancel one item of a run",
+        tag="runs",
+        request=NothingInput,
+        response=RunItemOutput,
+        errors=[InvalidTransition],
+        description=_CANCELLED,
+    )
+    def post(self, request: Request, run_id: UUID, item_id: UUID) -> Response:
+        return Response(shown(RunItemOutput, _cancelled(request, run_id, run_items, item_id)))
+
+
+def _cancelled(
+    request: Request,
+    run_id: UUID,
+    items_of: Callable[..., "QuerySet[RunItem]"],
+    item_id: UUID,
+) -> RunItem:
+    """Cancel one of these items of the run; how it is then."""
+    run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
+    valid(NothingInput, request.data)
+    item = items_of(run=run).filter(pk=item_id).first()
+    if item is None:
+        raise NotFound
+    run_item_cancel(item=item, user=signed_in(request))
+    return items_of(run=run).get(pk=item_id)
 
 
 def _left_out(run: Run) -> list[dict[str, Any]]:
-    left_out = selectors.epics_left_out(run=run)
+    left_out = selectors.items_left_out(run=run)
     if not left_out:
         return []
     message = left_out_text(left_out)
-    return [{"code": "EPICS_LEFT_OUT", "message": message, "details": left_out}]
+    return [{"code": f"{_many(run)}_LEFT_OUT", "message": message, "details": left_out}]
 
 
-def _many_epics(run: Run, expected_ms: int) -> list[dict[str, Any]]:
+def _many(run: Run) -> str:
+    return many_key(kind_started_by(run.type)).upper()
+
+
+def _many_items(run: Run, expected_ms: int) -> list[dict[str, Any]]:
     if run.total_items <= settings.MANY_EPICS:
         return []
     return [
         {
-            "code": "MANY_EPICS",
+            "code": f"MANY_{_many(run)}",
             "message": (
-                f"{run.total_items} epics in {run.max_concurrency} lanes may take about "
+                f"{counted(run.total_items, kind_started_by(run.type).item_words)} in "
+                f"{run.max_concurrency} lanes may take about "
                 f"{duration_text(expected_ms)}. A higher maxConcurrency or a faster "
                 "pacingProfile shortens it."
             ),

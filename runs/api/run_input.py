@@ -1,7 +1,9 @@
 """What may be sent to the endpoints of runs: bodies and query parameters."""
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
-from typing import Any
+import re
+from typing import Any, ClassVar
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -10,34 +12,53 @@ from batchgen.api.inputs import (
     Id,
     ListOf,
     Moment,
+    PlainText,
     QuerySerializer,
     StrictSerializer,
     WholeNumber,
 )
 from batchgen.api.paging import order_choices
+from content.registry import Kind, kind_started_by
 from content.run_types import RunType
 from content.stories.options import Mode, PersonaSet
-from epics.bounds import MAX_EPICS
+from epics.bounds import MAX_EPICS, MAX_TARGETS
+from runs.api.run_options import BESIDE, OptionsField, options_chosen
 from runs.api.run_type import RunTypeField
 from runs.models.work import MOST_PRIORITY
 from runs.pacing import MOST_LANES
 from runs.states import ItemStatus, Pacing, Priority, RunStatus
 
+#: As `Run.model` keeps it.
+_MODEL_CHARS = 100
 
-class OptionsInput(StrictSerializer):
-    skipQualityCheck = Flag(default=False)
-    keepEdited = Flag(
-        default=True,
-        help_text="Stories that a person edited are not replaced; new ones take other codes.",
-    )
+
+class ModelId(PlainText):
+    """The id of a model, as its provider calls it."""
+
+    pattern = "^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$"
+    default_error_messages: ClassVar = {
+        "form": "Give the model's id: letters, digits and . _ : / @ + - in between."
+    }
+
+    def check(self, text: str) -> None:
+        super().check(text)
+        if not re.fullmatch(self.pattern, text, re.ASCII):
+            self.fail("form")
 
 
 # Becomes the arguments of RunOptions.
 class RunInput(StrictSerializer):
     type = RunTypeField(default=RunType.GENERATE_ALL_STORIES.value)
-    mode = serializers.ChoiceField(Mode.choices, default=Mode.STANDARD)
+    mode = serializers.ChoiceField(
+        Mode.choices,
+        required=False,
+        help_text="Of runs that write stories: standard, where it is not given.",
+    )
     personaSet = serializers.ChoiceField(
-        PersonaSet.choices, default=PersonaSet.CORE, source="persona_set"
+        PersonaSet.choices,
+        required=False,
+        source="persona_set",
+        help_text="Of runs that write stories: core, where it is not given.",
     )
     pacingProfile = serializers.ChoiceField(
         Pacing.choices, default=Pacing.NORMAL, source="pacing_profile"
@@ -50,11 +71,24 @@ class RunInput(StrictSerializer):
         default=None,
         allow_null=True,
         max_length=MAX_EPICS,
-        source="target_ids",
+        help_text="The same as targetIds, for types whose items are epics; not beside it.",
+    )
+    targetIds = ListOf(
+        child=Id(),
+        default=None,
+        allow_null=True,
+        max_length=MAX_TARGETS,
         help_text=(
-            "Null: all epics of the project that are open in no other run. GENERATE_STORIES "
-            "needs exactly one."
+            "What to run over; null: all of the project that fit and are open in no other run. "
+            "GENERATE_STORIES needs exactly one."
         ),
+    )
+    model = ModelId(
+        default=None,
+        allow_null=True,
+        max_length=_MODEL_CHARS,
+        trim_whitespace=False,
+        help_text="The model that answers; null: as the server is set.",
     )
     maxConcurrency = WholeNumber(
         default=None,
@@ -62,24 +96,40 @@ class RunInput(StrictSerializer):
         min_value=1,
         max_value=MOST_LANES,
         source="max_concurrency",
-        help_text="Epics at the same time; null: as the pacing profile says.",
+        help_text="Items at the same time; null: as the pacing profile says.",
     )
     deadline = Moment(
         default=None,
         allow_null=True,
-        help_text="When the stories are needed; part of a computed priority.",
+        help_text="When what is made is needed; part of a computed priority.",
     )
-    options = OptionsInput(default=dict)
+    options = OptionsField(default=dict)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        options = attrs.pop("options")
-        chosen = {
-            "mode": attrs.pop("mode"),
-            "persona_set": attrs.pop("persona_set"),
-            "skip_quality_check": options.get("skipQualityCheck", False),
-            "keep_edited": options.get("keepEdited", True),
-        }
-        return {**attrs, "options": chosen}
+        kind = kind_started_by(attrs["type"])
+        beside = {name: attrs.pop(name) for name in BESIDE if name in attrs}
+        options = options_chosen(kind, attrs["type"], attrs.pop("options"), beside)
+        if attrs["model"] is not None and not kind.uses_provider:
+            raise serializers.ValidationError(
+                {"model": [f"{attrs['type']} asks no model. Leave it out."]}
+            )
+        target_ids = _target_ids(kind, attrs)
+        return {**attrs, "options": options, "target_ids": target_ids}
+
+
+def _target_ids(kind: Kind, attrs: dict[str, Any]) -> list[UUID] | None:
+    epic_ids: list[UUID] | None = attrs.pop("epicIds")
+    target_ids: list[UUID] | None = attrs.pop("targetIds")
+    if epic_ids is None:
+        return target_ids
+    many = kind.item_words[1]
+    if target_ids is not None:
+        problem = "Give epicIds or targetIds, not both."
+    elif kind.item_kind != "epic":
+        problem = f"{attrs['type']} takes {many}. Name them in targetIds."
+    else:
+        return epic_ids
+    raise serializers.ValidationError({"epicIds": [problem]})
 
 
 class RunQuery(QuerySerializer):
@@ -119,7 +169,7 @@ class RunItemsQuery(RunEpicsQuery):
 
 
 class AddItemsInput(StrictSerializer):
-    targetIds = ListOf(child=Id(), min_length=1, max_length=MAX_EPICS, source="target_ids")
+    targetIds = ListOf(child=Id(), min_length=1, max_length=MAX_TARGETS, source="target_ids")
 
 
 class ItemChangeInput(StrictSerializer):

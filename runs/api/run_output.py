@@ -7,10 +7,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from batchgen.api.output import shown
+from content.registry import kind_started_by
 from content.stories.options import Mode, PersonaSet
 from runs.api.run_type import RunTypeField
 from runs.engine.transitions import Transition
-from runs.models import RunAction, RunLog
+from runs.models import Run, RunAction, RunLog
 from runs.reads.progress import RunProgress
 from runs.states import Pacing, Priority, RunPhase, RunStatus
 
@@ -46,7 +47,7 @@ class RunErrorOutput(serializers.Serializer[Any]):
 
 
 class PriorityReasonOutput(serializers.Serializer[Any]):
-    factor = serializers.ChoiceField(["size", "impact", "stories", "deadline"])
+    factor = serializers.CharField(help_text="Such as `size`, `impact`, `stories`, `deadline`.")
     points = serializers.IntegerField()
     message = serializers.CharField()
 
@@ -54,6 +55,27 @@ class PriorityReasonOutput(serializers.Serializer[Any]):
 class RangeOutput(serializers.Serializer[Any]):
     lowMs = serializers.IntegerField(source="low_ms")
     highMs = serializers.IntegerField(source="high_ms")
+
+
+class RunItemsOutput(serializers.Serializer[Any]):
+    kind = serializers.CharField(
+        source="kind.item_kind", help_text="What an item is: `epic`, `story`, `upload`, `page` ..."
+    )
+    total = serializers.IntegerField()
+    pending = serializers.IntegerField()
+    generating = serializers.IntegerField()
+    completed = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+
+
+class EpicsCount(serializers.IntegerField):
+    """A count of a run over epics; 0 where its items are others."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("help_text", "Of a run over epics, as in `items`; else 0.")
+        super().__init__(default=0, **kwargs)
 
 
 # What a RunProgress shows.
@@ -65,16 +87,23 @@ class RunOutput(serializers.Serializer[Any]):
     phase = serializers.ChoiceField(
         RunPhase.choices,
         help_text=(
-            "INITIALIZING: made, and no lane has an epic yet. QUEUEING_EPICS: its lanes have, and "
-            "wait for a worker. LOADING_CONTENT: the first epics are read, before their calls. "
-            "GENERATING_STORIES. SAVING_RESULTS: the last ones are stored. FINALIZING: nothing is "
-            "left, and its end is written. COMPLETED; FAILED as its status. ANALYZING belongs to "
-            "types that there are not yet."
+            "INITIALIZING: made, and no lane has an item yet. QUEUEING_EPICS: its lanes have, and "
+            "wait for a worker. LOADING_CONTENT: the first items are read, before their calls. "
+            "GENERATING_STORIES; of cards and epics ANALYZING, of subtasks and pages GENERATING. "
+            "SAVING_RESULTS: the last ones are stored, or a file is written. FINALIZING: nothing "
+            "is left, and its end is written. COMPLETED; FAILED as its status."
         ),
     )
     phaseDetail = serializers.CharField(source="phase_detail")
-    mode = serializers.ChoiceField(Mode.choices)
-    personaSet = serializers.ChoiceField(PersonaSet.choices, source="persona_set")
+    mode = serializers.ChoiceField(
+        Mode.choices, allow_null=True, help_text="Null for types that have none."
+    )
+    personaSet = serializers.ChoiceField(
+        PersonaSet.choices,
+        source="persona_set",
+        allow_null=True,
+        help_text="Null for types that have none.",
+    )
     pacingProfile = serializers.ChoiceField(Pacing.choices, source="run.pacing_profile")
     priority = serializers.ChoiceField(Priority.choices, source="run.priority")
     priorityReasons = PriorityReasonOutput(
@@ -84,18 +113,21 @@ class RunOutput(serializers.Serializer[Any]):
     )
     deadline = serializers.DateTimeField(source="run.deadline", allow_null=True)
     maxConcurrency = serializers.IntegerField(source="run.max_concurrency")
-    totalEpics = serializers.IntegerField(source="total")
-    pendingEpics = serializers.IntegerField(source="pending")
-    generatingEpics = serializers.IntegerField(source="generating")
-    completedEpics = serializers.IntegerField(source="completed")
-    failedEpics = serializers.IntegerField(source="failed")
-    skippedEpics = serializers.IntegerField(source="skipped")
-    cancelledEpics = serializers.IntegerField(source="cancelled")
+    items = RunItemsOutput(source="*")
+    totalEpics = EpicsCount(source="epics.total")
+    pendingEpics = EpicsCount(source="epics.pending")
+    generatingEpics = EpicsCount(source="epics.generating")
+    completedEpics = EpicsCount(source="epics.completed")
+    failedEpics = EpicsCount(source="epics.failed")
+    skippedEpics = EpicsCount(source="epics.skipped")
+    cancelledEpics = EpicsCount(source="epics.cancelled")
     percentComplete = serializers.FloatField(source="percent_complete")
-    totalStories = serializers.IntegerField(source="created")
-    storiesKept = serializers.IntegerField(
-        source="kept", help_text="Not replaced, because a person had edited them."
+    created = serializers.IntegerField(help_text="What its items made, counted.")
+    kept = serializers.IntegerField(
+        help_text="What was there and was not replaced, because it was edited or approved."
     )
+    totalStories = EpicsCount(source="epics.created", help_text="`created` of a run over epics.")
+    storiesKept = EpicsCount(source="epics.kept", help_text="`kept` of a run over epics.")
     usage = UsageOutput(source="*")
     createdAt = serializers.DateTimeField(source="run.created_at")
     startedAt = serializers.DateTimeField(source="run.started_at", allow_null=True)
@@ -109,8 +141,8 @@ class RunOutput(serializers.Serializer[Any]):
         default=None,
         allow_null=True,
         help_text=(
-            "At the pace of its last epics, with all that held them up but pauses; null until one "
-            "epic is done, and unless it is RUNNING."
+            "At the pace of its last items, with all that held them up but pauses; null until one "
+            "item is done, and unless it is RUNNING."
         ),
     )
     estimatedRemainingRange = RangeOutput(
@@ -125,9 +157,11 @@ class RunOutput(serializers.Serializer[Any]):
         ),
     )
     retriedFromRunId = serializers.UUIDField(source="run.retried_from_id", allow_null=True)
-    provider = serializers.CharField(
-        source="run.provider", help_text="What answers the calls: `anthropic` or `simulator`."
+    provider = EmptyAsNull(
+        source="run.provider",
+        help_text="What answers the calls: `anthropic` or `simulator`. Null for types without.",
     )
+    model = EmptyAsNull(source="run.model", help_text="Null for types without calls.")
     promptVersion = serializers.IntegerField(
         source="prompt_version",
         allow_null=True,
@@ -150,21 +184,28 @@ class EffectiveRunOutput(RunOutput):
 
 
 class WarningOutput(serializers.Serializer[Any]):
-    code = serializers.ChoiceField(["MANY_EPICS", "EPICS_LEFT_OUT"])
+    code = serializers.ChoiceField(
+        ["MANY_EPICS", "EPICS_LEFT_OUT", "MANY_ITEMS", "ITEMS_LEFT_OUT"],
+        help_text="The latter two where the items are no epics.",
+    )
     message = serializers.CharField()
-    expectedDurationMs = serializers.IntegerField(required=False, help_text="Of MANY_EPICS.")
+    expectedDurationMs = serializers.IntegerField(
+        required=False, help_text="Of MANY_EPICS and MANY_ITEMS."
+    )
     details = serializers.DictField(
         child=serializers.UUIDField(),
         required=False,
-        help_text="Of EPICS_LEFT_OUT: {an epic's code: the run in which it is open}.",
+        help_text=(
+            "Of EPICS_LEFT_OUT and ITEMS_LEFT_OUT: {an item's code: the run in which it is open}."
+        ),
     )
 
 
 class RunStartedOutput(RunOutput):
     estimatedDurationMs = serializers.IntegerField(
         help_text=(
-            "What the run may need, by its lanes, its pacing, and the time that an epic took in "
-            "the last run of the same provider and model (20 s where there was none)."
+            "What the run may need, by its lanes, its pacing, and the time that an item took in "
+            "the last run of its kind, provider and model (20 s where there was none)."
         ),
     )
     warnings = WarningOutput(many=True)
@@ -182,7 +223,13 @@ class RunLogOutput(serializers.ModelSerializer[RunLog]):
 
 class RetryOutput(serializers.Serializer[Any]):
     newRunId = serializers.UUIDField(source="id")
-    retriedEpicCount = serializers.IntegerField(source="total_items")
+    retriedItemCount = serializers.IntegerField(source="total_items")
+    retriedEpicCount = serializers.SerializerMethodField(
+        help_text="The same of a run over epics; else 0."
+    )
+
+    def get_retriedEpicCount(self, run: Run) -> int:  # noqa: N802  # get_ + the field's name
+        return run.total_items if kind_started_by(run.type).item_kind == "epic" else 0
 
 
 # What `runs.engine.transitions.Transition` shows.
@@ -194,7 +241,7 @@ class ControlOutput(serializers.Serializer[Any]):
     timestamp = serializers.DateTimeField(source="at")
     inFlight = serializers.IntegerField(
         source="in_flight",
-        help_text="Epics whose call had begun: they finish and are kept. No other call starts.",
+        help_text="Items whose call had begun: they finish and are kept. No other call starts.",
     )
 
     @extend_schema_field(serializers.ChoiceField([status.lower() for status in RunStatus]))

@@ -40,7 +40,7 @@ from runs.api.run_output import (
 )
 from runs.engine.controls import run_change
 from runs.reads import lineage, selectors
-from runs.reads.items import run_epics
+from runs.reads.items import epics_among, run_epics
 from runs.reads.log import log_after
 from runs.reads.progress import RunProgress
 from runs.reads.queue import queue_status
@@ -91,7 +91,7 @@ class RunView(APIView):
         request=RunChangeInput,
         response=RunOutput,
         errors=[VersionConflict, InvalidTransition, QuotaReached],
-        description="Takes effect from the next dispatched epic. A final run: 409.",
+        description="Takes effect from the next dispatched item. A final run: 409.",
     )
     def patch(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id, role=Role.EDITOR)
@@ -151,7 +151,7 @@ class RunEpicsView(APIView):
         query = query_of(request, RunEpicsQuery)
         if query["effective"]:
             run_ids = lineage.run_lineage(run=run)
-            epics = lineage.run_items_effective(run_ids=run_ids)
+            epics = epics_among(lineage.run_items_effective(run_ids=run_ids))
         else:
             epics = run_epics(run=run)
         if "status" in query:

@@ -8,9 +8,10 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
+from content.registry import kind_named, kind_started_by
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import lanes_check
-from runs.engine.start import RunOptions, lanes_provide, run_start
+from runs.engine.start import RunOptions, lanes_provide, many_key, model_chosen, run_start
 from runs.engine.trail import Actor, action_append, log_append
 from runs.engine.transitions import (
     Transition,
@@ -28,7 +29,7 @@ _CONTROLS = {
     "resume": (RunStatus.RUNNING, RunAction.Kind.RESUME, "resumed"),
     "cancel": (RunStatus.CANCELLED, RunAction.Kind.CANCEL, "cancelled"),
 }
-#: An epic may be handed out, given back or finished while its cancelling looks at it.
+#: An item may be handed out, given back or finished while its cancelling looks at it.
 _TRIES = 5
 
 
@@ -65,7 +66,7 @@ def _a_run(status: str) -> str:
 def run_change(
     *, run: Run, user: Actor, version: int, priority: str | None, max_concurrency: int | None
 ) -> None:
-    """Change the priority or the number of lanes, from the next dispatched epic on.
+    """Change the priority or the number of lanes, from the next dispatched item on.
 
     Raises:
         VersionConflict: somebody changed the run in the meantime.
@@ -105,19 +106,21 @@ def run_change(
     run_dispatch(run_id=run.id)
 
 
-def run_epic_cancel(*, item: RunItem, user: Actor) -> None:
-    """Cancel one epic: at once when it waits; when it is generated, its call is aborted.
+def run_item_cancel(*, item: RunItem, user: Actor) -> None:
+    """Cancel one item: at once when it waits; when it is generated, its call is aborted.
 
     Raises:
         InvalidTransition: it or its run is final, or it is being cancelled already.
     """
+    of_epics = kind_named(item.kind).item_kind == "epic"
+    named = {"runEpicId": str(item.id), "epicCode": item.code}
     with transaction.atomic():
-        _epic_cancel(item.id)
+        _item_cancel(item.id)
         action_append(
             run_id=item.run_id,
-            kind=RunAction.Kind.CANCEL_EPIC,
+            kind=RunAction.Kind.CANCEL_EPIC if of_epics else RunAction.Kind.CANCEL_ITEM,
             user=user,
-            details={"runEpicId": str(item.id), "epicCode": item.code},
+            details=named if of_epics else {"itemId": str(item.id), "code": item.code},
         )
         log_append(
             run_id=item.run_id,
@@ -129,32 +132,36 @@ def run_epic_cancel(*, item: RunItem, user: Actor) -> None:
     run_finalize(run_id=item.run_id)
 
 
-def _epic_cancel(item_id: UUID) -> None:
+def _item_cancel(item_id: UUID) -> None:
     with connection.cursor() as cursor:
         for _ in range(_TRIES):
             cursor.execute(QUERIES["item_cancel"], {"item_id": item_id})
             if cursor.fetchone():
                 return
-            _refuse_epic(RunItem.objects.select_related("run").get(id=item_id))
-    raise InvalidTransition("This epic is being handed out this very moment. Try again.")
+            item = RunItem.objects.select_related("run").get(id=item_id)
+            _refuse_item(item)
+    one = kind_named(item.kind).item_words[0]
+    raise InvalidTransition(f"This {one} is being handed out this very moment. Try again.")
 
 
-def _refuse_epic(item: RunItem) -> None:
+def _refuse_item(item: RunItem) -> None:
     """Raise where it cannot be cancelled for more than this moment."""
     run_status, status = item.run.status, item.status
+    one = kind_named(item.kind).item_words[0]
     if run_status not in ACTIVE:
-        message = f"An epic of {_a_run(run_status)} cannot be cancelled."
+        message = f"No {one} of {_a_run(run_status)} can be cancelled."
         raise InvalidTransition(message, status=run_status)
     if status not in (ItemStatus.PENDING, ItemStatus.GENERATING):
-        raise InvalidTransition(f"This epic is {status.lower()} already.", status=status)
+        raise InvalidTransition(f"This {one} is {status.lower()} already.", status=status)
     if item.cancel_requested:
-        raise InvalidTransition("This epic is being cancelled already.", status=status)
+        raise InvalidTransition(f"This {one} is being cancelled already.", status=status)
 
 
 def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
-    """A new run over the failed epics of a final one, with its options, said in both trails.
+    """A new run over the failed items of a final one, with its options, said in both trails.
 
-    What is not chosen by people is that of today: model, provider, the pacing profile's numbers.
+    What is not chosen by people is that of today: provider, the pacing profile's numbers, and the
+    model where its starter named none.
 
     Args:
         include_pending: those that were not begun too, as a cancelled run leaves them.
@@ -163,18 +170,19 @@ def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
         InvalidTransition: the run is not over, calls in flight included.
         ValidationFailed: nothing to retry.
         RunAlreadyActive: the project has an active run of this type.
-        ItemAlreadyActive: one of the epics is open in another run.
+        ItemAlreadyActive: one of the items is open in another run.
     """
     if run.completed_at is None:
         raise InvalidTransition(
             "This run is not over. Wait for its end, or cancel it; calls in flight finish first.",
             status=run.status,
         )
+    kind = kind_started_by(run.type)
     statuses = [ItemStatus.FAILED] + [ItemStatus.PENDING] * include_pending
     items = RunItem.objects.filter(run=run, status__in=statuses).order_by("order")
     target_ids = [item.target_id for item in items if item.target_id]
     if not target_ids:
-        raise ValidationFailed("There are no epics to retry in this run.")
+        raise ValidationFailed(f"There are no {kind.item_words[1]} to retry in this run.")
     options = RunOptions(
         type=run.type,
         options=run.options,
@@ -183,6 +191,7 @@ def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
         target_ids=target_ids,
         max_concurrency=run.max_concurrency,
         deadline=run.deadline,
+        model=model_chosen(run=run),
     )
     with transaction.atomic():
         retry = run_start(project=run.project, user=user, options=options, retried_from=run)
@@ -190,6 +199,6 @@ def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
             run_id=run.id,
             kind=RunAction.Kind.RETRY,
             user=user,
-            details={"newRunId": str(retry.id), "epics": retry.total_items},
+            details={"newRunId": str(retry.id), many_key(kind): retry.total_items},
         )
     return retry

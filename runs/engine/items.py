@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import F, Max
 
 from batchgen.errors import InvalidTransition
+from content.kind import counted
 from content.registry import kind_started_by
 from epics.writes import project_lock
 from runs.engine.quotas import items_check
@@ -81,8 +82,7 @@ def items_add(*, run: Run, user: Actor, target_ids: Sequence[UUID]) -> list[UUID
     lanes_provide(run=held, most=held.max_concurrency)
     codes = [target.code for target in targets]
     action_append(run_id=run.id, kind=RunAction.Kind.ADD, user=user, details={"items": len(codes)})
-    one, many = kind.item_words
-    added = f"1 {one}" if len(codes) == 1 else f"{len(codes)} {many}"
+    added = counted(len(codes), kind.item_words)
     log_append(run_id=run.id, message=f"{user.get_username()} added {added}.")
     transaction.on_commit(partial(run_dispatch, run_id=run.id))
     return ids

@@ -39,7 +39,7 @@ def codes_text(codes: Sequence[str]) -> str:
 def already_active(held: dict[str, str]) -> ItemAlreadyActive:
     """The refusal of a start; `held` as `holders` has it."""
     message = (
-        f"Another run that is not over includes {codes_text(list(held)) or 'one of these epics'}. "
+        f"Another run that is not over includes {codes_text(list(held)) or 'one of these'}. "
         "Wait for its end, or cancel it."
     )
     return ItemAlreadyActive(message, runs=held)

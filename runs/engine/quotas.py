@@ -9,16 +9,16 @@ from runs.models import Lane, Run
 
 RUNS = Quota(what="runs that are not over", setting="USER_RUNS")
 LANES = Quota(what="lanes in runs that are not over", setting="USER_LANES")
-ITEMS = Quota(what="epics in runs that are not over", setting="USER_ITEMS")
+ITEMS = Quota(what="items in runs that are not over", setting="USER_ITEMS")
 
 
-def run_check(user: User, *, epics: int, lanes: int) -> None:
-    """Refuse a run with so many epics and lanes beyond the user's limits, and any where what is
+def run_check(user: User, *, items: int, lanes: int) -> None:
+    """Refuse a run with so many items and lanes beyond the user's limits, and any where what is
     stored is beyond them already. Its project must be locked."""
     user_hold(user)
     mine = Run.objects.filter(created_by=user, completed_at__isnull=True)
     RUNS.check(used=mine.count(), more=1)
-    ITEMS.check(used=mine.aggregate(n=Coalesce(Sum("total_items"), 0))["n"], more=epics)
+    ITEMS.check(used=mine.aggregate(n=Coalesce(Sum("total_items"), 0))["n"], more=items)
     LANES.check(used=Lane.objects.filter(run__in=mine).count(), more=lanes)
     storage_check(user, rows=0)
 

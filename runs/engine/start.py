@@ -33,6 +33,9 @@ from runs.pacing import MOST_LANES
 from runs.priority import priority_of
 from runs.states import ACTIVE, Pacing, Priority
 
+#: In the trail's line of a start: the model that its starter chose.
+CHOSEN_MODEL = "model"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
@@ -45,6 +48,8 @@ class RunOptions:
     priority: str | None = Priority.NORMAL
     target_ids: Sequence[UUID] | None = None
     max_concurrency: int | None = None
+    #: None: as the server is set.
+    model: str | None = None
     deadline: datetime | None = None
 
 
@@ -75,7 +80,7 @@ def run_start(
         left_out = holders(kind.name, project, targets) if everything else {}
         targets = [target for target in targets if target.code not in left_out]
         if isinstance(user, User) and targets:
-            run_check(user, epics=len(targets), lanes=min(_lanes(options), len(targets)))
+            run_check(user, items=len(targets), lanes=min(_lanes(options), len(targets)))
         run = _run_create(
             kind,
             project=project,
@@ -90,12 +95,14 @@ def run_start(
         items_create(kind, run, targets)
         lanes_provide(run=run, most=run.max_concurrency)
         origin = {"retriedFrom": str(retried_from.id)} if retried_from else {}
-        others = {"leftOut": left_out} if left_out else {}
+        others: dict[str, object] = {"leftOut": left_out} if left_out else {}
+        if options.model:
+            others[CHOSEN_MODEL] = options.model
         action_append(
             run_id=run.id,
             kind=RunAction.Kind.START,
             user=user,
-            details={"epics": len(targets), **origin, **others},
+            details={many_key(kind): len(targets), **origin, **others},
         )
         log_append(run_id=run.id, message=_start_line(kind, run, user))
         if left_out:
@@ -104,6 +111,12 @@ def run_start(
         # The caller's transaction, where there is one, has to be over too.
         transaction.on_commit(partial(run_dispatch, run_id=run.id))
     return run
+
+
+def model_chosen(*, run: Run) -> str | None:
+    """The model that its starter named; None where it is the server's."""
+    start = RunAction.objects.filter(run=run, kind=RunAction.Kind.START).first()
+    return start.details.get(CHOSEN_MODEL) if start else None
 
 
 def lanes_provide(*, run: Run, most: int) -> None:
@@ -116,7 +129,7 @@ def lanes_provide(*, run: Run, most: int) -> None:
 def _targets(kind: Kind, project: Project, options: RunOptions, chosen: Options) -> list[Target]:
     found = targets_found(kind, project, options.target_ids, chosen)
     one, many = kind.item_words
-    field_name = f"{one}Ids"
+    field_name = _field_of(kind)
     if not found:
         raise ValidationFailed(f"There are no {many} to process.", **{field_name: [f"No {many}."]})
     if options.type in kind.one_item and len(found) != 1:
@@ -135,16 +148,20 @@ def targets_found(
         ValidationFailed: an id is none of them.
     """
     found = kind.targets(project, ids, chosen)
-    one, many = kind.item_words
-    field_name = f"{one}Ids"
+    many = kind.item_words[1]
     unknown = set(ids or ()) - {target.id for target in found}
     if unknown:
         problems = [
-            f"{target_id} is not an {one} of this project."
+            f"{target_id} is none of the {many} of this project that can be taken."
             for target_id in sorted(unknown)[:MAX_PROBLEMS]
         ]
-        raise ValidationFailed(f"Some {many} are not in this project.", **{field_name: problems})
+        message = f"Some {many} are not in this project, or cannot be taken."
+        raise ValidationFailed(message, **{_field_of(kind): problems})
     return found
+
+
+def _field_of(kind: Kind) -> str:
+    return "epicIds" if kind.item_kind == "epic" else "targetIds"
 
 
 def _reasons(kind: Kind, targets: Sequence[Target], options: RunOptions) -> tuple[Reason, ...]:
@@ -179,7 +196,7 @@ def _run_create(
                 deadline=options.deadline,
                 max_concurrency=_lanes(options),
                 provider=settings.PROVIDER_NAME if kind.uses_provider else "",
-                model=settings.MODEL if kind.uses_provider else "",
+                model=options.model or settings.MODEL if kind.uses_provider else "",
                 max_tokens=profile.max_tokens,
                 delay_ms=profile.delay_ms,
                 max_retries=profile.max_retries,
@@ -240,6 +257,11 @@ def items_create(kind: Kind, run: Run, targets: Sequence[Target], *, after: int 
             raise
         raise already_active(holders(kind.name, run.project, targets)) from error
     return ids
+
+
+def many_key(kind: Kind) -> str:
+    """How JSON counts its items: "epics", and of all other kinds "items"."""
+    return "epics" if kind.item_kind == "epic" else "items"
 
 
 def left_out_text(left_out: Mapping[str, str]) -> str:

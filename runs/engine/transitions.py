@@ -17,7 +17,7 @@ from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
 from content.kind import counted
-from content.registry import Kind, kind_started_by
+from content.registry import Kind, kind_named, kind_started_by, run_types
 from runs.engine import dispatch
 from runs.engine.lanes import lanes_dispatch, lanes_rest
 from runs.engine.open_targets import all_close, waiting_close
@@ -53,8 +53,12 @@ def run_rest(*, run_id: UUID) -> int:
     return len(rested)
 
 
-def run_begin(*, run_id: UUID) -> bool:
-    """QUEUED -> RUNNING, by the first claimed epic; False when another was first."""
+def run_begin(*, run_id: UUID, item_word: str = "item") -> bool:
+    """QUEUED -> RUNNING, by the first claimed item; False when another was first.
+
+    Args:
+        item_word: what the log calls it.
+    """
     with transaction.atomic():
         began = Run.objects.filter(id=run_id, status__in=[RunStatus.QUEUED]).update(
             status=RunStatus.RUNNING,
@@ -62,7 +66,7 @@ def run_begin(*, run_id: UUID) -> bool:
             version=F("version") + 1,
         )
         if began:
-            log_append(run_id=run_id, message="A worker has taken the first epic.")
+            log_append(run_id=run_id, message=f"A worker has taken the first {item_word}.")
     return bool(began)
 
 
@@ -151,23 +155,24 @@ def epics_counted(*, run_id: UUID) -> tuple[int, int]:
 
 
 def run_break_circuit(*, run_id: UUID, error_code: str) -> bool:
-    """Pause the run if its last epics all failed alike and others are waiting for the same fate.
+    """Pause the run if its last items all failed alike and others are waiting for the same fate.
 
     After a resume one more such failure pauses it again; any other outcome starts the count anew.
     """
-    epics = RunItem.objects.filter(run_id=run_id)
-    last = epics.filter(completed_at__isnull=False).order_by("-completed_at")
-    codes = list(last.values_list("error_code", flat=True)[: settings.FAILURES_IN_A_ROW])
-    if codes != [error_code] * settings.FAILURES_IN_A_ROW:
+    items = RunItem.objects.filter(run_id=run_id)
+    last = items.filter(completed_at__isnull=False).order_by("-completed_at")
+    ended = list(last.values_list("error_code", "kind")[: settings.FAILURES_IN_A_ROW])
+    if [code for code, _ in ended] != [error_code] * settings.FAILURES_IN_A_ROW:
         return False
-    if not epics.filter(status=ItemStatus.PENDING).exists():
+    if not items.filter(status=ItemStatus.PENDING).exists():
         return False
+    many = counted(len(ended), kind_named(ended[0][1]).item_words)
     moved = run_move(
         run_id=run_id,
         to=RunStatus.PAUSED,
         kind=RunAction.Kind.PAUSE,
         message=(
-            f"{len(codes)} epics in a row failed with {error_code}. Look at their errors, mend "
+            f"{many} in a row failed with {error_code}. Look at their errors, mend "
             "the cause, then resume; retry-failed runs the failed ones again at the end."
         ),
         error_code="FAILURES_IN_A_ROW",
@@ -178,7 +183,8 @@ def run_break_circuit(*, run_id: UUID, error_code: str) -> bool:
 def run_finalize(*, run_id: UUID) -> str | None:
     """End the run if nothing is left to do; its final status, or None."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(QUERIES["run_finalize"], {"run_id": run_id})
+        params: dict[str, Any] = {"run_id": run_id, "of_epics": run_types(item_kind="epic")}
+        cursor.execute(QUERIES["run_finalize"], params)
         end = cursor.fetchone()
         if end is None:
             return None

@@ -61,6 +61,7 @@ class RunAction(models.Model):
         FAIL = "fail"
         CHANGE = "change"
         CANCEL_EPIC = "cancel-epic"
+        CANCEL_ITEM = "cancel-item"
         RETRY = "retry"
         PRIORITY = "priority"
         ADD = "add"

@@ -44,7 +44,12 @@ def run_items(*, run: Run) -> "QuerySet[RunItem]":
 
 def run_epics(*, run: Run) -> "QuerySet[RunItem]":
     """Those of them that are epics: what the API's `epics` are."""
-    return run_items(run=run).filter(kind__in=kinds_of_items("epic"))
+    return epics_among(run_items(run=run))
+
+
+def epics_among(items: "QuerySet[RunItem]") -> "QuerySet[RunItem]":
+    """The items that are epics."""
+    return items.filter(kind__in=kinds_of_items("epic"))
 
 
 def items_generating(*, run_id: UUID) -> "QuerySet[RunItem]":

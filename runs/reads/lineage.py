@@ -19,7 +19,7 @@ def run_lineage(*, run: Run) -> list[UUID]:
 
 
 def run_items_effective(*, run_ids: Sequence[UUID]) -> "QuerySet[RunItem]":
-    """Of each epic of these runs its part in the latest of them, with its lane and run.
+    """Of each item of these runs its part in the latest of them, with its lane and run.
 
     Args:
         run_ids: as `run_lineage` has them.
@@ -37,9 +37,9 @@ def run_items_effective(*, run_ids: Sequence[UUID]) -> "QuerySet[RunItem]":
 def run_effective(*, run: Run) -> EffectiveProgress:
     """The run's lineage as one: latest outcomes, and all that was spent on the way."""
     run_ids = run_lineage(run=run)
-    epics = run_items_effective(run_ids=run_ids)
-    outcomes = epics.aggregate(
-        epics=Count("pk"),
+    items = run_items_effective(run_ids=run_ids)
+    outcomes = items.aggregate(
+        items=Count("pk"),
         created=Coalesce(Sum("created"), 0),
         kept=Coalesce(Sum("kept"), 0),
         **{

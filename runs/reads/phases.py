@@ -1,4 +1,4 @@
-"""The phase of a run, derived from the states of its lanes and epics. Pure.
+"""The phase of a run, derived from the states of its lanes and items. Pure.
 
 A phase is kept nowhere: as it is told from the rows, it is true of them.
 """
@@ -14,21 +14,23 @@ _AFTER_CALLS = {ItemStage.POST_PROCESSING, ItemStage.STORAGE}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunActivity:
-    """A run, its epics and its lanes at one moment."""
+    """A run, its items and its lanes at one moment."""
 
     status: str
     #: Its end was written: `completed_at` is set.
     ended: bool
     #: Final, but for calls that had begun.
     draining: bool
-    #: Lanes that were given an epic.
+    #: Lanes that were given an item.
     lanes_out: int
     generating: int
     #: Stages of those.
     stages: Collection[str]
-    #: Epics that are over, and that are not.
+    #: Items that are over, and that are not.
     over: int
     left: int
+    #: While items are made: `ContentKind.phase`.
+    making: RunPhase = RunPhase.GENERATING_STORIES
 
 
 def phase_of(doing: RunActivity) -> RunPhase:
@@ -44,7 +46,7 @@ def phase_of(doing: RunActivity) -> RunPhase:
     # What is left of a run that was cancelled stays as it is.
     if doing.draining or (doing.status == RunStatus.RUNNING and not doing.left):
         return RunPhase.FINALIZING
-    return RunPhase.GENERATING_STORIES
+    return doing.making
 
 
 def _generating(doing: RunActivity) -> RunPhase:
@@ -53,4 +55,4 @@ def _generating(doing: RunActivity) -> RunPhase:
     last = doing.draining or doing.left == doing.generating
     if last and _AFTER_CALLS.issuperset(doing.stages):
         return RunPhase.SAVING_RESULTS
-    return RunPhase.GENERATING_STORIES
+    return doing.making

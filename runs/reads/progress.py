@@ -11,6 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from batchgen.db.clock import database_now
+from content.kind import counted
+from content.registry import Kind, kind_started_by
 from runs.models import Run
 from runs.reads.eta import Mark, Remaining, remaining
 from runs.reads.phases import RunActivity, phase_of
@@ -46,19 +48,19 @@ class RunProgress:
     cost_usd: Decimal = Decimal(0)
     #: As in RunItem.
     unknown_calls: int = 0
-    #: Lanes that have an epic.
+    #: Lanes that have an item.
     lanes_out: int = 0
-    #: Stages of the epics that are being generated.
+    #: Stages of the items that are being generated.
     stages: Sequence[str] = ()
     #: Why lanes are parked; empty when none is.
     wait_reason: str = ""
-    #: {code, title, order} of the epic that began last and is being generated, or None.
+    #: {code, title, order} of the item that began last and is being generated, or None.
     current: dict[str, Any] | None = None
     #: {kind, at_s, details} of its pauses, resumes and changes of lanes, in order.
     actions: Sequence[dict[str, Any]] = ()
     #: Of the edited prompts that it goes by; None where it goes by the files.
     prompt_version: int | None = None
-    #: A retry of its failed epics would start.
+    #: A retry of its failed items would start.
     can_retry: bool = False
     #: Whoever reads it may do more than that.
     may_control: bool = True
@@ -83,22 +85,34 @@ class RunProgress:
         )
 
     @property
-    def mode(self) -> str:
-        """Of runs whose kind has modes."""
-        return str(self.run.options.get("mode", "standard"))
+    def kind(self) -> Kind:
+        """What its items are made by."""
+        return kind_started_by(self.run.type)
 
     @property
-    def persona_set(self) -> str:
+    def mode(self) -> str | None:
+        """Of runs whose kind has modes."""
+        mode: str | None = self.run.options.get("mode")
+        return mode
+
+    @property
+    def persona_set(self) -> str | None:
         """Of runs whose kind has persona sets."""
-        return str(self.run.options.get("persona_set", "core"))
+        persona_set: str | None = self.run.options.get("persona_set")
+        return persona_set
 
     @property
     def total(self) -> int:
         return self.run.total_items
 
     @property
+    def epics(self) -> "RunProgress | None":
+        """Itself, where its items are epics: what names with epics and stories show."""
+        return self if self.kind.item_kind == "epic" else None
+
+    @property
     def done(self) -> int:
-        """Epics that a worker brought to an end."""
+        """Items that a worker brought to an end."""
         return self.completed + self.failed + self.skipped
 
     @property
@@ -119,7 +133,7 @@ class RunProgress:
 
     @property
     def elapsed_ms(self) -> int:
-        """Since the first epic began, pauses and all."""
+        """Since the first item began, pauses and all."""
         if self.run.started_at is None:
             return 0
         elapsed = (self.run.completed_at or self.at) - self.run.started_at
@@ -132,7 +146,7 @@ class RunProgress:
 
     @property
     def remaining(self) -> Remaining | None:
-        """None before the first epic is done and while the run does not run."""
+        """None before the first item is done and while the run does not run."""
         if self.run.status != RunStatus.RUNNING:
             return None
         return remaining(
@@ -189,6 +203,7 @@ class RunProgress:
                 stages=self.stages,
                 over=self.total - self.left,
                 left=self.left,
+                making=RunPhase(self.kind.phase),
             )
         )
 
@@ -210,37 +225,25 @@ class RunProgress:
     def _standing_line(self, place: str) -> str:
         word = RunStatus(self.run.status).label.capitalize()
         if self.generating:
-            return f"{word}; finishing {_epics(self.generating)} that had begun {place}"
+            begun = counted(self.generating, self.kind.item_words)
+            return f"{word}; finishing {begun} that had begun {place}"
         if self.run.status == RunStatus.PAUSED:
             return f"{word} {place}"
-        return f"{word}: {self.created} stories from {_epics(self.completed)} {place}"
-
-
-def _epics(count: int) -> str:
-    return "1 epic" if count == 1 else f"{count} epics"
+        made = counted(self.created, self.kind.made_words)
+        return f"{word}: {made} from {counted(self.completed, self.kind.item_words)} {place}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EffectiveProgress(RunProgress):
-    """A run with its retries and what it retries: per epic the latest outcome."""
+    """A run with its retries and what it retries: per item the latest outcome."""
 
     #: The family's runs, the oldest first.
     run_ids: tuple[UUID, ...]
-    epics: int
-
-    @property
-    def mode(self) -> str:
-        """Of runs whose kind has modes."""
-        return str(self.run.options.get("mode", "standard"))
-
-    @property
-    def persona_set(self) -> str:
-        """Of runs whose kind has persona sets."""
-        return str(self.run.options.get("persona_set", "core"))
+    items: int
 
     @property
     def total(self) -> int:
-        return self.epics
+        return self.items
 
     @property
     def remaining(self) -> Remaining | None:

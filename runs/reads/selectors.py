@@ -23,6 +23,7 @@ from django.db.models.functions import Cast, Extract, JSONObject, Now
 
 from batchgen.db.compiled_query import CompiledQuery
 from batchgen.errors import NotFound
+from content.registry import kind_started_by
 from content.run_types import MANY_AT_ONCE
 from epics.access import (
     Role,
@@ -223,14 +224,14 @@ def workers_alive() -> "QuerySet[Worker]":
     return Worker.objects.filter(lease_until__gt=Now(), stopped_at__isnull=True)
 
 
-def epics_left_out(*, run: Run) -> dict[str, str]:
-    """{epic's code: run's id} of those that the start left out, as they were open there."""
+def items_left_out(*, run: Run) -> dict[str, str]:
+    """{item's code: run's id} of those that the start left out, as they were open there."""
     begun = RunAction.objects.get(run=run, kind=RunAction.Kind.START)
     return dict(begun.details.get("leftOut", {}))
 
 
 def run_expected_ms(*, run: Run) -> int:
-    """What the run may need, judged by the last ended run of its provider and model."""
+    """What the run may need, judged by the last ended run of its kind, provider and model."""
     return expected_ms(
         epics=run.total_items,
         lanes=run.max_concurrency,
@@ -241,7 +242,10 @@ def run_expected_ms(*, run: Run) -> int:
 
 def _observed_epic_ms(run: Run) -> int | None:
     ended = Run.objects.filter(
-        provider=run.provider, model=run.model, completed_at__isnull=False
+        type__in=kind_started_by(run.type).run_types,
+        provider=run.provider,
+        model=run.model,
+        completed_at__isnull=False,
     ).order_by("-created_at", "-id")
     observed = RunItem.objects.filter(
         run=Subquery(ended.values("pk")[:1]),

@@ -6,7 +6,7 @@ import time
 import pytest
 from django.contrib.auth.models import User
 
-from runs.engine.controls import run_control, run_epic_cancel
+from runs.engine.controls import run_control, run_item_cancel
 from runs.engine.start import RunOptions, run_start
 from runs.models import ProviderCall, Run, RunItem, Worker
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
@@ -38,7 +38,7 @@ def test_cancelling_an_epic_aborts_its_call_within_a_second(
     run = _start(epics=3, lanes=2)
     epic = RunItem.objects.get(run=run, code="E1")
     wait_for(lambda: _in_flight(provider), "the call began")
-    run_epic_cancel(item=epic, user=dana)
+    run_item_cancel(item=epic, user=dana)
     asked = time.time()
     wait_until_ended(run)
     epic.refresh_from_db()

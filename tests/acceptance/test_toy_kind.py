@@ -6,18 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
-from content import registry
 from epics.models import Project
-from runs.engine.controls import run_control, run_epic_cancel
+from runs.engine.controls import run_control, run_item_cancel
 from runs.engine.start import RunOptions, run_start
 from runs.models import OpenTarget, ProviderCall, Run, RunItem, RunLog, Worker
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator
-from tests.integration.engine.world import project_make
-from tests.toykind.kind import SLOGANS, WRITE_SLOGANS, Note
-from tests.toykind.tallies import COUNT_WORDS, TALLIES
+from tests.toykind.kind import WRITE_SLOGANS, Note
+from tests.toykind.known import noted
+from tests.toykind.tallies import COUNT_WORDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,17 +28,9 @@ _OTHERS = ("runs", "workers", "limiter", "providers")
 @pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch, fleet: Fleet) -> Iterator[Project]:
     """A project with three notes; here and in a worker the kinds are known."""
-    monkeypatch.setattr(registry, "_KINDS", dict(registry._KINDS))
-    registry.kind_register(SLOGANS)
-    registry.kind_register(TALLIES)
-    with connection.schema_editor() as editor:
-        editor.create_model(Note)
-    made = project_make(epics=1)
-    Note.objects.bulk_create(Note(project=made, text=text) for text in ("boats", "oars", "sails"))
-    fleet.command = "tests.toykind.worker"
-    yield made
-    with connection.schema_editor() as editor:
-        editor.delete_model(Note)
+    with noted(monkeypatch, "boats", "oars", "sails") as made:
+        fleet.command = "tests.toykind.worker"
+        yield made
 
 
 def test_a_kind_of_its_own_goes_end_to_end(
@@ -152,7 +143,7 @@ def test_an_item_is_cancelled_while_its_job_runs(project: Project, fleet: Fleet)
     _hold("boats")
     run = _count(project)
     _wait_for_item(run, "N1", "GENERATING")
-    run_epic_cancel(item=RunItem.objects.get(run=run, code="N1"), user=project.created_by)
+    run_item_cancel(item=RunItem.objects.get(run=run, code="N1"), user=project.created_by)
     beaten = Worker.objects.get().heartbeat_at
     wait_for(
         lambda: Worker.objects.filter(heartbeat_at__gt=beaten + timedelta(seconds=0.5)).exists(),

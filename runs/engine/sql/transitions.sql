@@ -91,12 +91,16 @@ SET status = CASE
     error_code = CASE
         WHEN runs_run.status = 'RUNNING' AND total.failed > 0
              AND total.completed + total.skipped = 0
-        THEN 'ALL_EPICS_FAILED' ELSE runs_run.error_code
+        THEN CASE WHEN runs_run.type = ANY(%(of_epics)s)
+            THEN 'ALL_EPICS_FAILED' ELSE 'ALL_ITEMS_FAILED' END
+        ELSE runs_run.error_code
     END,
     error = CASE
         WHEN runs_run.status = 'RUNNING' AND total.failed > 0
              AND total.completed + total.skipped = 0
-        THEN 'Every epic failed. The epics say why; retry-failed runs them again.'
+        THEN CASE WHEN runs_run.type = ANY(%(of_epics)s)
+            THEN 'Every epic failed. The epics say why; retry-failed runs them again.'
+            ELSE 'Every item failed. The items say why; retry-failed runs them again.' END
         ELSE runs_run.error
     END,
     draining = false,

@@ -18,7 +18,7 @@ from runs.management.terminal import RunsCommand, actor_named
 from runs.management.watch import NO_WORKER
 from runs.models import Run
 from runs.pacing import MOST_LANES
-from runs.reads.selectors import active_runs, epics_left_out, workers_alive
+from runs.reads.selectors import active_runs, items_left_out, workers_alive
 from runs.states import Pacing, Priority, RunStatus
 
 _NAMES_SHOWN = 10
@@ -79,7 +79,7 @@ class Command(RunsCommand):
         else:
             run = _start(project, options)
             console.print(Text(_started_line(project, run)))
-            if left_out := epics_left_out(run=run):
+            if left_out := items_left_out(run=run):
                 console.print(Text(left_out_text(left_out)))
         if options["watch"] or options["attach"]:
             again = f"manage.py generate {run.project_id} --attach"

@@ -10,7 +10,7 @@ from django.db import InternalError, ProgrammingError, transaction
 from django.utils.timezone import now
 
 from batchgen.errors import InvalidTransition, RunAlreadyActive, ValidationFailed, VersionConflict
-from runs.engine.controls import run_change, run_control, run_epic_cancel, run_retry
+from runs.engine.controls import run_change, run_control, run_item_cancel, run_retry
 from runs.engine.lanes import lane_give_back, lanes_reclaim
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import Transition, run_finalize
@@ -93,7 +93,7 @@ class TestCancelOfOneEpic:
     def test_one_that_waits_is_cancelled_at_once(self, dana: User) -> None:
         world = World.make(epics=3, lanes=1)
         for code in ("E3", "E1"):  # not handed out; handed out
-            run_epic_cancel(item=RunItem.objects.get(code=code), user=dana)
+            run_item_cancel(item=RunItem.objects.get(code=code), user=dana)
         assert RunItem.objects.filter(status="CANCELLED").count() == 2
         (fence,) = world.fences()
         assert RunItem.objects.get(id=fence.item_id).code == "E2"
@@ -106,7 +106,7 @@ class TestCancelOfOneEpic:
     def test_its_message_claims_nothing_any_more(self, dana: User) -> None:
         world = World.make(epics=1, lanes=1)
         (fence,) = world.fences()
-        run_epic_cancel(item=RunItem.objects.get(), user=dana)
+        run_item_cancel(item=RunItem.objects.get(), user=dana)
         assert world.claim(fence) is None
         assert _read(world).status == RunStatus.QUEUED or _read(world).completed_at
 
@@ -114,7 +114,7 @@ class TestCancelOfOneEpic:
         world = World.make(epics=1, lanes=1)
         step = world.claim()
         assert step
-        run_epic_cancel(item=world.epic(step), user=dana)
+        run_item_cancel(item=world.epic(step), user=dana)
         assert world.epic(step).status == ItemStatus.GENERATING
         assert lane_give_back(
             fence=step.fence,
@@ -132,7 +132,7 @@ class TestCancelOfOneEpic:
         world = World.make(epics=1, lanes=1)
         step = world.claim()
         assert step
-        run_epic_cancel(item=world.epic(step), user=dana)
+        run_item_cancel(item=world.epic(step), user=dana)
         Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
         lanes_reclaim()
         assert world.epic(step).status == ItemStatus.CANCELLED
@@ -145,7 +145,7 @@ class TestCancelOfOneEpic:
         assert step
         world.finish(step)
         with pytest.raises(InvalidTransition, match="completed already"):
-            run_epic_cancel(item=world.epic(step), user=dana)
+            run_item_cancel(item=world.epic(step), user=dana)
         assert not RunAction.objects.filter(kind="cancel-epic").exists()
 
     @pytest.mark.parametrize("code", ["E1", "E2"])
@@ -156,13 +156,13 @@ class TestCancelOfOneEpic:
         assert step
         run_control(run=world.run, action="cancel", user=dana)
         epic = RunItem.objects.get(code=code)
-        with pytest.raises(InvalidTransition, match="An epic of a cancelled run") as caught:
-            run_epic_cancel(item=epic, user=dana)
+        with pytest.raises(InvalidTransition, match="No epic of a cancelled run") as caught:
+            run_item_cancel(item=epic, user=dana)
         assert caught.value.details == {"status": "CANCELLED"}
         world.finish(step)
         run_finalize(run_id=world.run.id)
         with pytest.raises(InvalidTransition):
-            run_epic_cancel(item=epic, user=dana)
+            run_item_cancel(item=epic, user=dana)
         assert sorted(RunItem.objects.values_list("status", "cancel_requested")) == [
             ("COMPLETED", False),
             ("PENDING", False),
@@ -175,7 +175,7 @@ class TestCancelOfOneEpic:
             world = World.make(epics=2, lanes=1)
             epic = RunItem.objects.get(run=world.run, code="E2")
             refused, _ = race(
-                partial(run_epic_cancel, item=epic, user=dana),
+                partial(run_item_cancel, item=epic, user=dana),
                 partial(run_control, run=world.run, action="cancel", user=dana),
             )
             trail = list(RunAction.objects.filter(run=world.run).values_list("kind", flat=True))
@@ -192,7 +192,7 @@ class TestCancelOfOneEpic:
         world = World.make(epics=2, lanes=1)
         cancel = partial(run_control, run=world.run, action="cancel", user=dana)
         with transaction.atomic():
-            run_epic_cancel(item=RunItem.objects.get(code="E2"), user=dana)
+            run_item_cancel(item=RunItem.objects.get(code="E2"), user=dana)
             thread = elsewhere(cancel)
             thread.join(0.3)
             assert _read(world).status == "RUNNING"
@@ -203,14 +203,14 @@ class TestCancelOfOneEpic:
         world = World.make(epics=1, lanes=1)
         step = world.claim()
         assert step
-        run_epic_cancel(item=world.epic(step), user=dana)
+        run_item_cancel(item=world.epic(step), user=dana)
         with pytest.raises(InvalidTransition, match="being cancelled already"):
-            run_epic_cancel(item=world.epic(step), user=dana)
+            run_item_cancel(item=world.epic(step), user=dana)
 
     def test_of_many_at_once_one_wins(self, dana: User) -> None:
         world = World.make(epics=2, lanes=1)
         epic = RunItem.objects.get(code="E1")
-        results = race(*[lambda: run_epic_cancel(item=epic, user=dana)] * 10)
+        results = race(*[lambda: run_item_cancel(item=epic, user=dana)] * 10)
         assert sum(isinstance(result, InvalidTransition) for result in results) == 9
         assert RunAction.objects.filter(kind="cancel-epic").count() == 1
         assert_counted(world.run)
@@ -222,7 +222,7 @@ class TestCancelOfOneEpic:
             epic = RunItem.objects.get(id=fence.item_id)
             claimed, refused = race(
                 partial(world.claim, fence),
-                partial(run_epic_cancel, item=epic, user=dana),
+                partial(run_item_cancel, item=epic, user=dana),
             )
             epic.refresh_from_db()
             assert refused is None
@@ -331,6 +331,7 @@ class TestRetry:
             target_ids=[project.epics.get().pk],
             max_concurrency=4,
             deadline=now() + timedelta(hours=3),
+            model="claude-opus-5-5",
         )
         usual = RunOptions()
         assert all(getattr(chosen, f.name) != getattr(usual, f.name) for f in fields(RunOptions))

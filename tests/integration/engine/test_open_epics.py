@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from batchgen.errors import ItemAlreadyActive, RunAlreadyActive
 from epics.models import Epic, Project
 from epics.services import epic_delete, project_delete
-from runs.engine.controls import run_control, run_epic_cancel, run_retry
+from runs.engine.controls import run_control, run_item_cancel, run_retry
 from runs.engine.lanes import lane_give_back, lanes_reclaim
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_finalize
@@ -162,7 +162,7 @@ class TestUntil:
         step = world.claim()
         assert step
         _ENDS[end](world, step)
-        run_epic_cancel(item=RunItem.objects.get(code="E3"), user=dana)
+        run_item_cancel(item=RunItem.objects.get(code="E3"), user=dana)
         halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Pause.")
         assert OpenTarget.objects.count() == 3
         with pytest.raises(ItemAlreadyActive):

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import TextChoices
 from django.db.models.functions import Now
 
-from runs.engine.controls import run_epic_cancel
+from runs.engine.controls import run_item_cancel
 from runs.engine.lanes import lane_give_back, lane_park, lanes_dispatch, lanes_reclaim
 from runs.engine.trail import Operator
 from runs.engine.transitions import run_finalize, run_move
@@ -131,9 +131,9 @@ def _cancels() -> None:
     world = World.make(epics=2, lanes=1)
     step = _claimed(world)
     user = Operator(name="ops")
-    run_epic_cancel(item=world.epic(step), user=user)
+    run_item_cancel(item=world.epic(step), user=user)
     _given_back(step)
-    run_epic_cancel(item=RunItem.objects.get(run=world.run, status="PENDING"), user=user)
+    run_item_cancel(item=RunItem.objects.get(run=world.run, status="PENDING"), user=user)
 
 
 def _halts() -> None:

@@ -20,12 +20,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 _RUN_FIELDS = [
     "runId", "projectId", "type", "status", "phase", "phaseDetail", "mode", "personaSet",
-    "pacingProfile", "priority", "priorityReasons", "deadline", "maxConcurrency", "totalEpics",
-    "pendingEpics",
-    "generatingEpics", "completedEpics", "failedEpics", "skippedEpics", "cancelledEpics",
-    "percentComplete", "totalStories", "storiesKept", "usage", "createdAt", "startedAt",
-    "completedAt", "elapsedMs", "durationMs", "estimatedRemainingMs", "estimatedRemainingRange",
-    "controls", "retriedFromRunId", "provider", "promptVersion", "error", "version",
+    "pacingProfile", "priority", "priorityReasons", "deadline", "maxConcurrency", "items",
+    "totalEpics", "pendingEpics", "generatingEpics", "completedEpics", "failedEpics",
+    "skippedEpics", "cancelledEpics",
+    "percentComplete", "created", "kept", "totalStories", "storiesKept", "usage",
+    "createdAt", "startedAt", "completedAt", "elapsedMs", "durationMs",
+    "estimatedRemainingMs", "estimatedRemainingRange", "controls", "retriedFromRunId",
+    "provider", "model", "promptVersion", "error", "version",
 ]  # fmt: skip
 _EPIC_FIELDS = [
     "runEpicId", "epicId", "epicCode", "epicTitle", "order", "status", "stage", "stagePercent",
@@ -96,6 +97,16 @@ def test_every_field_of_a_running_run() -> None:
         "priorityReasons": [],
         "deadline": None,
         "maxConcurrency": 3,
+        "items": {
+            "kind": "epic",
+            "total": 6,
+            "pending": 2,
+            "generating": 2,
+            "completed": 1,
+            "failed": 1,
+            "skipped": 0,
+            "cancelled": 0,
+        },
         "totalEpics": 6,
         "pendingEpics": 2,
         "generatingEpics": 2,
@@ -104,6 +115,8 @@ def test_every_field_of_a_running_run() -> None:
         "skippedEpics": 0,
         "cancelledEpics": 0,
         "percentComplete": 33.3,
+        "created": 3,
+        "kept": 0,
         "totalStories": 3,
         "storiesKept": 0,
         "usage": {
@@ -121,6 +134,7 @@ def test_every_field_of_a_running_run() -> None:
         "controls": ["pause", "cancel"],
         "retriedFromRunId": None,
         "provider": world.run.provider,
+        "model": world.run.model,
         "promptVersion": None,
         "error": None,
         "version": 2,
