@@ -1923,11 +1923,11 @@ STORED_SUBTASKS = (
         f"{SUBTASKS}TestStoriesThatGo::test_an_edit_under_way_is_kept",
     ),
     _mutant(
-        "subtasks: a story that is replaced at the same moment has none",
+        "subtasks: a story that is deleted at the same moment has none",
         SUBTASKS_SQL,
         "    FOR NO KEY UPDATE OF story\n",
         "",
-        f"{SUBTASKS}TestStoriesThatGo::test_while_both_runs_store",
+        f"{SUBTASKS}TestStoriesThatGo::test_while_it_is_stored",
     ),
     _mutant(
         "subtasks: kept ones stay",

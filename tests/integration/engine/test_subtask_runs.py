@@ -1,6 +1,7 @@
 """Runs that break stories down: which stories they take, and what they store."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -136,6 +137,28 @@ class Chain:
 def codes(**where: Any) -> list[tuple[str, str]]:
     found = Subtask.objects.filter(**where).order_by("order")
     return list(found.values_list("code", "title"))
+
+
+def finish_while(
+    chain: Chain, claimed: tuple[LaneClaim, UUID], change: Callable[[], object], *titles: str
+) -> RunItem:
+    """An item whose end waits for somebody's open transaction with a change."""
+    changed, waited = threading.Event(), threading.Event()
+
+    def person() -> None:
+        with transaction.atomic():
+            change()
+            changed.set()
+            waited.wait(10)
+
+    def worker() -> RunItem:
+        changed.wait(10)
+        threading.Timer(0.3, waited.set).start()
+        return chain.finish(claimed, *titles)
+
+    _, item = race(person, worker)
+    assert isinstance(item, RunItem), item
+    return item
 
 
 class TestTargets:
@@ -337,13 +360,19 @@ class TestStoriesThatGo:
         assert not Subtask.objects.exists()
         assert_counted(chain.run, kept=False)
 
-    @pytest.mark.parametrize("first", ["stories", "subtasks"])
-    def test_while_both_runs_store(self, first: str) -> None:
-        """Whoever is first: the new stories are there, and no subtask of an old one is left."""
+    def test_while_it_is_stored(self) -> None:
         project = project_make(epics=1)
         stories_make(project, each=1)
-        old = set(Story.objects.values_list("pk", flat=True))
         chain = Chain.make(project)
+        claimed = chain.claim()
+        item = finish_while(chain, claimed, lambda: Story.objects.all().delete())
+        assert (item.status, item.created) == ("COMPLETED", 0)
+        assert not Subtask.objects.exists()
+
+    def test_what_a_run_is_at_is_left_by_one_that_writes_stories(self) -> None:
+        project = project_make(epics=1)
+        (story, other) = stories_make(project)
+        chain = Chain.make(project, target_ids=[story.pk])
         claimed = chain.claim()
         run = run_start(
             project=project,
@@ -354,46 +383,18 @@ class TestStoriesThatGo:
         writing = World(run=run, worker=chain.worker)
         step = writing.claim()
         assert step
-        results = self._while_locked(
-            next(iter(old)),
-            {
-                "stories": lambda: writing.finish(step, stories=2, title="New"),
-                "subtasks": lambda: chain.finish(claimed, "Build", "Test"),
-            },
-            first,
+        results = race(
+            lambda: writing.finish(step, stories=2, title="New"),
+            lambda: chain.finish(claimed, "Build", "Test"),
         )
         assert not [one for one in results if isinstance(one, Exception)], results
-        assert set(Story.objects.values_list("title", flat=True)) == {"New 1", "New 2"}
-        assert not old & set(Story.objects.values_list("pk", flat=True))
-        assert not Subtask.objects.exists()
-        item = RunItem.objects.get(run=chain.run)
-        assert item.status == "COMPLETED"
-        assert item.created == (2 if first == "subtasks" else 0)
-        assert_counted(run, kept=False)
-
-    @staticmethod
-    def _while_locked(story_id: UUID, finishes: dict[str, Any], first: str) -> list[Any]:
-        """Both finishes, in this order behind somebody who holds the story."""
-        held, waiting, release = threading.Event(), threading.Event(), threading.Event()
-        last = next(name for name in finishes if name != first)
-
-        def person() -> None:
-            with transaction.atomic():
-                Story.objects.select_for_update().get(pk=story_id)
-                held.set()
-                release.wait(10)
-
-        def one() -> object:
-            held.wait(10)
-            threading.Timer(0.3, waiting.set).start()
-            return finishes[first]()
-
-        def other() -> object:
-            waiting.wait(10)
-            threading.Timer(0.3, release.set).start()
-            return finishes[last]()
-
-        return race(person, one, other)
+        titles = Story.objects.order_by("order").values_list("title", flat=True)
+        assert sorted(titles) == sorted([story.title, "New 1", "New 2"])
+        assert codes(story=story) == [
+            (f"{story.code}-T1", "Build"),
+            (f"{story.code}-T2", "Test"),
+        ]
+        assert not Story.objects.filter(pk=other.pk).exists()
 
     def test_an_edit_under_way_is_kept(self) -> None:
         project = project_make(epics=1)
@@ -402,20 +403,10 @@ class TestStoriesThatGo:
         first.do("Build", "Test")
         second = first.again()
         claimed = second.claim()
-        changed, waited = threading.Event(), threading.Event()
-
-        def person() -> None:
-            with transaction.atomic():
-                Subtask.objects.filter(title="Test").update(title="Mine", edited_at=now())
-                changed.set()
-                waited.wait(10)
-
-        def worker() -> RunItem:
-            changed.wait(10)
-            threading.Timer(0.3, waited.set).start()
-            return second.finish(claimed, "New")
-
-        _, item = race(person, worker)
+        mine = Subtask.objects.filter(title="Test")
+        item = finish_while(
+            second, claimed, lambda: mine.update(title="Mine", edited_at=now()), "New"
+        )
         assert (item.created, item.kept) == (1, 1)
         assert codes() == [("E1-S1-T1", "New"), ("E1-S1-T2", "Mine")]
         assert_open()
