@@ -381,6 +381,9 @@ SPECTACULAR_SETTINGS = {
         "ReviewStatus": "epics.models.ReviewStatus",
         "ReviewedKind": "epics.api.review_serializers.KINDS",
         "SubtaskKind": "epics.models.stories.Subtask.Kind",
+        "PageType": "content.pages.models.Page.Type",
+        "PageContentStatus": "content.pages.models.Page.ContentStatus",
+        "PageComponentType": "content.pages.components.COMPONENTS",
     },
 }
 

@@ -31,6 +31,7 @@ urlpatterns = [
     path("api/v1/auth/token/refresh", TokenRefreshView.as_view()),
     path("api/v1/auth/token/revoke", TokenRevokeView.as_view()),
     path("api/v1/", include("epics.urls")),
+    path("api/v1/", include("content.pages.urls")),
     path("api/v1/", include("runs.urls")),
 ]
 

@@ -7,11 +7,11 @@ alone; apps of content, what else is stored, and what is outdated where a projec
 """
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.db.models.expressions import Combinable
 
 #: A value of each row that is read, over `OuterRef("pk")`.
@@ -37,12 +37,14 @@ class Content:
         kind: in the API, "story".
         parent: the column of what its codes are unique in.
         fields: of its content: an edit of one makes an approved row a draft again.
+        written: which rows have content; the others cannot be reviewed.
     """
 
     kind: str
     model: type[Any]
     parent: str
     fields: tuple[str, ...]
+    written: Q = field(default_factory=Q)
 
 
 _contents: dict[str, Content] = {}

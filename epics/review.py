@@ -18,7 +18,7 @@ class Reviewed:
 
     Attributes:
         conflicts: {id: version} of rows with another version by now; None: there is no such row in
-            the project, or no more.
+            the project, or no more, or none with content.
     """
 
     changed: int
@@ -42,8 +42,10 @@ def review_set(
     to replace one of the rows waits, and keeps what was approved; or it was quicker, and the row is
     among the conflicts.
     """
-    model = content_named(kind).model
-    rows = model._default_manager.filter(project_id=project_id, pk__in=versions).order_by("pk")
+    content = content_named(kind)
+    model = content.model
+    written = model._default_manager.filter(content.written, project_id=project_id)
+    rows = written.filter(pk__in=versions).order_by("pk")
     held = {row.pk: row for row in rows.select_for_update(no_key=True)}
     seen = [row for pk, row in held.items() if row.version == versions[pk]]
     wanted = {"review_status": status, "review_note": note}

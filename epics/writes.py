@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import Case, Exists, F, Max, OuterRef, When
 
 from batchgen.errors import NotFound, ValidationFailed, VersionConflict
-from epics.models import Card, Epic, Membership, Project, Story, Subtask
+from epics.models import Card, Epic, Membership, Project, Story
 
-T = TypeVar("T", Project, Card, Epic, Story, Subtask)
+T = TypeVar("T", bound=models.Model)
 Coded = TypeVar("Coded", Card, Epic)
 Changes = dict[str, Any]
 

@@ -75,7 +75,7 @@ def _convert(field: Any) -> _Convert:
     if isinstance(field, serializers.ListSerializer) or type(field) is serializers.ListField:
         return _each(_convert(field.child))
     if type(field) is serializers.DateTimeField:
-        return _moment
+        return moment_text
     convert: _Convert = _PLAIN.get(type(field), field.to_representation)
     return convert
 
@@ -84,5 +84,6 @@ def _each(convert: _Convert) -> _Convert:
     return lambda values: [None if value is None else convert(value) for value in values]
 
 
-def _moment(at: datetime) -> str:
+def moment_text(at: datetime) -> str:
+    """A time as all answers have it."""
     return at.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"

@@ -1,6 +1,11 @@
 from django.apps import AppConfig
 
-from epics.registry import Content, content_register
+from epics.registry import (
+    Content,
+    change_listener_register,
+    content_register,
+    row_count_register,
+)
 
 
 class PagesConfig(AppConfig):
@@ -8,15 +13,24 @@ class PagesConfig(AppConfig):
     label = "pages"
 
     def ready(self) -> None:
-        """Have the content of pages known as what is edited and reviewed."""
-        # They are not there yet when this module is imported.
+        """Have pages known as what is reviewed, counted, and outdated with their project."""
+        # Models are not there yet when this module is imported.
         from content.pages.models import Page  # noqa: PLC0415  # see above
+        from content.pages.selectors import HAS_CONTENT  # noqa: PLC0415  # see above
+        from content.pages.services import (  # noqa: PLC0415  # see above
+            PAGE_CONTENT,
+            pages_outdate,
+            project_rows,
+        )
 
         content_register(
             Content(
                 kind="page",
                 model=Page,
                 parent="project_id",
-                fields=("meta_title", "meta_description", "content_components"),
+                fields=PAGE_CONTENT,
+                written=HAS_CONTENT,
             )
         )
+        change_listener_register(pages_outdate)
+        row_count_register(project_rows)

@@ -37,7 +37,10 @@ class ReviewInput(StrictSerializer):
 class ReviewConflict(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     version = serializers.IntegerField(
-        allow_null=True, help_text="What it has now; null: it is not in the project (any more)."
+        allow_null=True,
+        help_text=(
+            "What it has now; null: it is not in the project (any more), or a page without content."
+        ),
     )
 
 

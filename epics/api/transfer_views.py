@@ -1,5 +1,6 @@
 """Import and export of a whole backlog over REST."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +22,10 @@ from epics.access import project_for, sees
 from epics.api.filters import ExportQuery
 from epics.api.serializers import ImportCounts, ImportOutput
 from epics.files.backlog_document import Backlog
-from epics.files.backlog_export import FORMATS, export_name
+from epics.files.backlog_export import FORMATS, Format, export_name
 from epics.files.backlog_import import backlog_import
 from epics.files.document_consistency import code_warnings
+from epics.models import Project
 
 
 class ImportView(APIView):
@@ -87,14 +89,25 @@ class ExportView(APIView):
     def get(self, request: Request, project_id: UUID) -> HttpResponseBase:
         project = project_for(user=request.user, project_id=project_id)
         query = query_of(request, ExportQuery)
-        written = FORMATS[query["format"]]
-        if query["bom"] and written.mark is None:
-            raise ValidationFailed(
-                "The format has no byte order mark.", bom=[f"Leave it out for {query['format']}."]
-            )
-        return download(
-            request._request,
-            written.parts(project, mark=query["bom"]),
-            name=export_name(project, written),
-            content_type=written.content_type,
+        return exported(request, project, query=query, formats=FORMATS)
+
+
+def exported(
+    request: Request, project: Project, *, query: Mapping[str, Any], formats: Mapping[str, Format]
+) -> HttpResponseBase:
+    """The file that `format` and `bom` of a query ask for.
+
+    Raises:
+        ValidationFailed: a byte order mark is asked for where the format cannot have one.
+    """
+    written = formats[query["format"]]
+    if query["bom"] and written.mark is None:
+        raise ValidationFailed(
+            "The format has no byte order mark.", bom=[f"Leave it out for {query['format']}."]
         )
+    return download(
+        request._request,
+        written.parts(project, mark=query["bom"]),
+        name=export_name(project, written),
+        content_type=written.content_type,
+    )

@@ -56,3 +56,8 @@ def html_text(text: str) -> str:
 
 def _as_entities(found: re.Match[str]) -> str:
     return "".join(each if each == " " else f"&#{ord(each)};" for each in found[0])
+
+
+def given_cell(cell: str) -> str:
+    """What was a cell before `safe_cell` put an apostrophe in front of it."""
+    return cell[1:] if cell.startswith("'") and safe_cell(cell[1:]) == cell else cell

@@ -87,8 +87,16 @@ Code = Annotated[str, _limited(bounds.CODE_CHARS, filled=True), _Line, _Filled, 
 Language = Annotated[
     str, _limited(bounds.CODE_CHARS, filled=True), _Line, AfterValidator(_language)
 ]
+#: "": the project's.
+AnyLanguage = Annotated[
+    str, _limited(bounds.CODE_CHARS), _Line, AfterValidator(lambda text: text and _language(text))
+]
 Name = Annotated[str, _limited(bounds.NAME_CHARS, filled=True), _Line, _Filled]
 Title = Annotated[str, _limited(bounds.TITLE_CHARS, filled=True), _Line, _Filled]
+AnyTitle = Annotated[str, _limited(bounds.TITLE_CHARS), _Line]
+Url = Annotated[str, _limited(bounds.URL_CHARS, filled=True), _Line]
+MetaTitle = Annotated[str, _limited(bounds.META_TITLE_CHARS), _Line]
+MetaDescription = Annotated[str, _limited(bounds.META_DESCRIPTION_CHARS), _Line]
 Text = Annotated[str, _limited(bounds.TEXT_CHARS, lines=True), _Text]
 FilledText = Annotated[str, _limited(bounds.TEXT_CHARS, lines=True, filled=True), _Text, _Filled]
 Criterion = Annotated[
@@ -113,6 +121,7 @@ OptionalContext = Annotated[_AnyContext, _or_null(_AnyContext)]
 Grade = Annotated[_AnyGrade, _or_null(_AnyGrade)]
 _Whole = BeforeValidator(whole)
 Priority = Annotated[int, Field(ge=0, le=bounds.MAX_PRIORITY), _Whole]
+Count = Annotated[int, Field(ge=0, le=2**31 - 1), _Whole]
 Score = Annotated[int, Field(ge=0, le=100), _Whole]
 Criteria = Annotated[list[Criterion], few()]
 EditedAt = Annotated[

@@ -29,6 +29,7 @@ from tests.factories import (
     user_make,
 )
 from tests.integration.export.world import export_start, file_make
+from tests.integration.pages.world import page_body, page_make
 
 API = "/api/v1"
 TABLE = ROOT / "docs" / "permissions.md"
@@ -155,6 +156,9 @@ BODIES: dict[Route, Callable[[], Any]] = {
         "items": [{"id": "00000000-0000-7000-8000-000000000000", "version": 1}],
         "status": "approved",
     },
+    ("POST", f"{API}/projects/{{project_id}}/pages"): lambda: page_body("/new"),
+    ("POST", f"{API}/projects/{{project_id}}/pages/import"): lambda: {"pages": [page_body("/new")]},
+    ("PATCH", f"{API}/pages/{{page_id}}"): lambda: {"title": "New"},
     ("POST", f"{API}/stories/lint"): lambda: {"stories": [{"userStory": "As a user, I want it."}]},
     ("POST", f"{API}/gates/{{model}}/close"): lambda: {
         "until": (now() + timedelta(hours=1)).isoformat(),
@@ -183,6 +187,7 @@ def ids_of(route: Route, project: Project) -> dict[str, Any]:
         "card_id": project.cards.all()[0].pk,
         "epic_id": project.epics.all()[0].pk,
         "story_id": project.stories.all()[0].pk,
+        "page_id": page_make(project).pk,
         "subtask_id": subtask_make(project.stories.all()[0]).pk,
         "upload_id": Upload.objects.create(
             project=project, name="New", media_type="text/plain", bytes=3, characters=3, text="New"
