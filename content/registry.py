@@ -5,6 +5,7 @@ from typing import Any
 from content.epics.kind import EPICS
 from content.export.kind import EXPORT
 from content.kind import ContentKind
+from content.pages.kind import PAGES
 from content.stories.kind import STORIES
 from content.subtasks.kind import SUBTASKS
 
@@ -13,6 +14,7 @@ Kind = ContentKind[Any, Any]
 _KINDS: dict[str, Kind] = {
     EPICS.name: EPICS,
     STORIES.name: STORIES,
+    PAGES.name: PAGES,
     SUBTASKS.name: SUBTASKS,
     EXPORT.name: EXPORT,
 }

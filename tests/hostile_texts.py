@@ -40,7 +40,7 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.thread_time() - begun_s
 
 
-def is_slow(read: Callable[[str], None], little: str, much: str) -> bool:
+def is_slow(read: Callable[[str], object], little: str, much: str) -> bool:
     if _seconds(partial(read, much)) < _LEAST_S:
         return False
     best = min(_seconds(partial(read, much)) for _ in range(_TRIES))

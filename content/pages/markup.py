@@ -62,6 +62,7 @@ class Markup:
         html: of FIRST_LEVEL and deeper, without a heading of the component itself.
         stripped: HTML or a link was taken out of it.
         relevelled: its headings were too high, or left levels out.
+        links: addresses that it links to.
     """
 
     markdown: str
@@ -69,6 +70,7 @@ class Markup:
     blocks: tuple[Block, ...]
     stripped: bool = False
     relevelled: bool = False
+    links: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -96,6 +98,7 @@ def markup(source: str, *, heading: str = "") -> Markup:
         blocks=tuple(_blocks(tokens)),
         stripped=safe != given,
         relevelled=relevelled,
+        links=tuple(_links(tokens)),
     )
 
 
@@ -170,6 +173,13 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
             level = 0
         elif token.type in ("fence", "code_block"):
             yield Block(text=token.content)
+
+
+def _links(tokens: Sequence[Token]) -> Iterator[str]:
+    for token in tokens:
+        for child in token.children or ():
+            if child.type == "link_open":
+                yield str(child.attrs["href"])
 
 
 def _shown(inline: Token) -> str:

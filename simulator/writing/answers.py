@@ -9,6 +9,7 @@ from typing import Any
 from simulator.writing.brief import Fences, read_brief
 from simulator.writing.epics import write_epics
 from simulator.writing.instances import Property, fitted, minimal_instance, properties_of
+from simulator.writing.pages import write_page
 from simulator.writing.stories import write_stories, write_weak_stories
 from simulator.writing.subtasks import write_subtasks
 
@@ -22,6 +23,7 @@ NOT_JSON = 'Here are the stories:\n\n{"stories": [{"title": "First story", "pers
 Writer = Callable[[Fences, int, bool], dict[str, Any]]
 #: Of other content than stories, by the property that its format asks for.
 _WRITERS: dict[str, Writer] = {
+    "components": write_page,
     "epics": write_epics,
     "subtasks": write_subtasks,
 }

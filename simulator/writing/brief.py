@@ -60,9 +60,12 @@ def find_fences(text: str) -> Fences:
 
 
 def epic_code(fences: Fences) -> str | None:
-    """The code of the epic a call is about, or None."""
-    code = parse_object(fences["epic"]).get("code")
-    return code if isinstance(code, str) else None
+    """The code of the epic, or else of the page, that a call is about, or None."""
+    for name in ("epic", "page"):
+        code = parse_object(fences[name]).get("code")
+        if isinstance(code, str):
+            return code
+    return None
 
 
 def read_brief(fences: Fences) -> Brief:
