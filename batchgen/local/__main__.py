@@ -74,7 +74,7 @@ def up(terminal: Terminal) -> int:
 
 
 def demo(terminal: Terminal) -> int:
-    """Generate the sample backlog's stories in the terminal; returns the exit code of generate."""
+    """Show in the terminal what there is to make; the first exit code that is not 0, or 0."""
     host, began = _host(), time.monotonic()
     port = _port() if env.text("BATCHGEN_PORT") else free_port(host)
     with locked("make demo"):
@@ -89,15 +89,37 @@ def demo(terminal: Terminal) -> int:
             _start_provider(supervisor, environment, terminal)
             _start_program(supervisor, environment, host, port)
             terminal.say(f"Web, worker and beat are up; their logs are in {LOCAL / 'log'}.")
-            project = _load_sample(supervisor, environment)
-            # A demo that was stopped in the middle goes on.
-            words = ("generate", project, "--watch", "--attach")
-            generate = stack.manage(environment, *words, attached=True)
-            code = supervisor.run(generate, checked=False).code() or 0
+            code = _show(supervisor, environment, terminal)
         logs.close()
     terminal.say(f"Everything is stopped again, after {time.monotonic() - began:.0f} s.")
-    terminal.say("The stories are kept in .local/: `make up` shows them in the browser.")
+    terminal.say("All of it is kept in .local/: `make up` shows it in the browser.")
     return code
+
+
+def _show(supervisor: Supervisor, environment: stack.Environment, terminal: Terminal) -> int:
+    """Generate the sample's stories, then go the whole way from notes; the first code that is not
+    0 ends it."""
+    sample = _load_sample(supervisor, environment)
+    notes = _load_sample(supervisor, environment, "--notes")
+    fast = ("--pacing", "adaptive", "--max-concurrency", "10")
+    file = ("--option", "format", "markdown", "--save", str(LOCAL / "workshop.md"))
+    steps: tuple[tuple[str, ...], ...] = (
+        ("A backlog's epics become stories", sample),
+        ("Notes become cards", notes, "--type", "ANALYZE_CARDS"),
+        ("Cards become epics", notes, "--type", "GENERATE_EPICS"),
+        ("Epics become stories", notes, *fast),
+        ("Stories become subtasks", notes, "--type", "GENERATE_SUBTASKS", *fast),
+        ("All of it becomes a file", notes, "--type", "EXPORT", *file),
+    )
+    for title, project, *words in steps:
+        terminal.say()
+        terminal.say(f"== {title}")
+        # A demo that was stopped in the middle goes on.
+        command = ("generate", project, "--watch", "--attach", *words)
+        generate = stack.manage(environment, *command, attached=True)
+        if code := supervisor.run(generate, checked=False).code() or 0:
+            return code
+    return 0
 
 
 def run(command: Sequence[str], terminal: Terminal) -> int:
@@ -164,8 +186,8 @@ def _start_program(
     supervisor.start_all([web, worker, stack.beat(environment, LOCAL)])
 
 
-def _load_sample(supervisor: Supervisor, environment: stack.Environment) -> str:
-    loaded = supervisor.run(stack.manage(environment, "load_sample"))
+def _load_sample(supervisor: Supervisor, environment: stack.Environment, *words: str) -> str:
+    loaded = supervisor.run(stack.manage(environment, "load_sample", *words))
     line = loaded.find(_PROJECT)
     if line is None:
         raise ChildFailedError(loaded, "did not tell the project")

@@ -5,7 +5,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from epics.models import Story
+from content.kind import counted
+from content.registry import Kind, kind_started_by
+from runs.management.samples import samples_of
 from runs.management.watch import spent_text, tokens
 from runs.models import RunItem
 from runs.reads.eta import duration_text
@@ -15,8 +17,7 @@ from runs.states import ItemStatus
 
 #: Rows of the table; of a larger run, those come first that did not go well.
 _ROWS = 100
-_SAMPLE_EPICS = 3
-_SAMPLE_STORIES = 2
+_SAMPLE_ITEMS = 3
 _STYLE: dict[str, str] = {
     ItemStatus.COMPLETED: "green",
     ItemStatus.FAILED: "red",
@@ -26,12 +27,13 @@ _STYLE: dict[str, str] = {
 
 
 def report(console: Console, progress: RunProgress) -> None:
-    """Print the epics, the totals and a few of the stories."""
-    items = _items(progress)
-    console.print(_table(items))
+    """Print the items, the totals and a little of what was made."""
+    run, items = progress.run, _items(progress)
+    kind = kind_started_by(run.type)
+    console.print(_table(items, kind))
     if progress.total > len(items):
-        console.print(Text(f"… and {progress.total - len(items)} more epics."))
-    run = progress.run
+        more = counted(progress.total - len(items), kind.item_words)
+        console.print(Text(f"… and {more} more."))
     spent = spent_text(progress)
     console.print(Text(f"{progress.phase_detail}; {spent}, {duration_text(progress.elapsed_ms)}."))
     if run.error:
@@ -52,9 +54,9 @@ def _items(progress: RunProgress) -> list[RunItem]:
     return list(items[:_ROWS])
 
 
-def _table(items: list[RunItem]) -> Table:
-    table = Table("Epic", "Status")
-    for name in ("Stories", "Tokens", "Cost", "Time"):
+def _table(items: list[RunItem], kind: Kind) -> Table:
+    table = Table(kind.item_words[0].capitalize(), "Status")
+    for name in (kind.made_words[1].capitalize(), "Tokens", "Cost", "Time"):
         table.add_column(name, justify="right")
     table.add_column("Error", overflow="fold")
     for item in items:
@@ -73,10 +75,10 @@ def _table(items: list[RunItem]) -> Table:
 
 def _sample(console: Console, progress: RunProgress) -> None:
     done = run_items(run=progress.run).filter(status=ItemStatus.COMPLETED, created__gt=0)
-    for item in done[:_SAMPLE_EPICS]:
-        console.print()
-        console.print(Text(plain(str(item)), style="bold"))
-        stories = Story.objects.filter(epic=item.target_id, run_id=progress.run.pk)
-        for story in stories.order_by("order")[:_SAMPLE_STORIES]:
-            console.print(Text(f"  {plain(str(story))}"))
-            console.print(Text(f"    {plain(story.user_story)}", style="dim"))
+    for item in done[:_SAMPLE_ITEMS]:
+        if samples := samples_of(item):
+            console.print()
+            console.print(Text(plain(str(item)), style="bold"))
+        for head, text in samples:
+            console.print(Text(f"  {plain(head)}"))
+            console.print(Text(f"    {plain(text)}", style="dim"))

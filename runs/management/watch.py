@@ -12,6 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from content.kind import counted
+from content.registry import kind_started_by
 from runs.models import RunItem
 from runs.reads.eta import duration_text
 from runs.reads.items import items_generating, tokens_read
@@ -23,7 +25,7 @@ from runs.states import RunStatus
 _LOOK_S = 0.3
 #: Between two lines where nobody watches live.
 _LINE_S = 1.0
-_EPICS_SHOWN = 3
+_ITEMS_SHOWN = 3
 _BAR_WIDTH = 30
 NO_WORKER = "No worker is running: start one with `make up`."
 _AWAY = "The database is away; looking again."
@@ -79,7 +81,7 @@ def tokens(spent: RunProgress | RunItem) -> int:
 
 
 def _figures_text(progress: RunProgress) -> str:
-    parts = [f"{progress.created} stories"]
+    parts = [counted(progress.created, kind_started_by(progress.run.type).made_words)]
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     parts.append(spent_text(progress))
@@ -103,7 +105,7 @@ def _looks(run_id: UUID, *, until_paused: bool) -> Iterator[Look]:
 
 def _look(run_id: UUID) -> Look:
     progress = RunProgress.of(run_read(run_id=run_id))
-    current = () if progress.final else tuple(items_generating(run_id=run_id)[:_EPICS_SHOWN])
+    current = () if progress.final else tuple(items_generating(run_id=run_id)[:_ITEMS_SHOWN])
     return Look(progress=progress, current=current, notice=_notice(progress))
 
 
@@ -136,7 +138,7 @@ def _picture(look: Look) -> Group:
         _time_text(progress),
     )
     rows: list[Table | Text] = [line, Text(f"  {_figures_text(progress)}")]
-    rows += [Text(f"  {epic}  {epic.stage}", no_wrap=True, style="dim") for epic in look.current]
+    rows += [Text(f"  {item}  {item.stage}", no_wrap=True, style="dim") for item in look.current]
     if look.notice:
         rows.append(Text(look.notice, style="bold yellow"))
     return Group(*rows)
@@ -165,8 +167,9 @@ def _watch_lines(console: Console, looks: Iterator[Look]) -> RunProgress:
 
 def _line(look: Look) -> str:
     progress = look.progress
-    done = f"{progress.run.status}: {progress.total - progress.left}/{progress.total} epics"
+    items = kind_started_by(progress.run.type).item_words[1]
+    done = f"{progress.run.status}: {progress.total - progress.left}/{progress.total} {items}"
     line = f"{done}, {_figures_text(progress)}, {_time_text(progress)}"
     if look.current:
-        line += f"; now {', '.join(epic.code for epic in look.current)}"
+        line += f"; now {', '.join(item.code for item in look.current)}"
     return line

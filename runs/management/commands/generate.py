@@ -1,17 +1,24 @@
 """`manage.py generate PROJECT`: start a run and watch it in the terminal."""
 
+import shutil
 from argparse import ArgumentTypeError
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
 from django.db.models import Q
+from rest_framework.serializers import ValidationError
 from rich.text import Text
 
+from batchgen.api.strict_json import strict_loads
 from batchgen.errors import BatchgenError, RunAlreadyActive
+from content.kind import MakesFiles, counted
+from content.registry import Kind, kind_started_by, run_types
 from content.run_types import RunType
 from content.stories.options import Mode, PersonaSet, StoriesOptions
-from epics.models import Epic, Project
+from epics.models import Project
+from runs.api.run_options import BESIDE, options_chosen
 from runs.engine.start import RunOptions, left_out_text, run_start
 from runs.management.report import plain
 from runs.management.terminal import RunsCommand, actor_named
@@ -26,40 +33,66 @@ _NAMES_SHOWN = 10
 
 class Command(RunsCommand):
     help = (
-        "Generates the stories of all epics of a project, or of some. With --watch or --attach "
-        "the exit code is 0 when all went well, 2 when some epics failed, else 1."
+        "Starts a run: the stories of all epics of a project, or of some; with --type another "
+        "one. With --watch or --attach the exit code is 0 when all went well, 2 when some items "
+        "failed, else 1."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         defaults, chosen = RunOptions(), StoriesOptions()
         parser.add_argument("project", help="its id, its code or its whole name")
-        parser.add_argument("--mode", choices=Mode.values, default=chosen.mode.value)
         parser.add_argument(
-            "--persona-set", choices=PersonaSet.values, default=chosen.persona_set.value
+            "--type",
+            choices=run_types(),
+            help="what to make (default: GENERATE_ALL_STORIES; of one epic GENERATE_STORIES)",
         )
+        parser.add_argument(
+            "--option",
+            nargs=2,
+            action="append",
+            default=[],
+            metavar=("NAME", "VALUE"),
+            help="one of the type's options, as the API names it: --option epicCount 8",
+        )
+        parser.add_argument(
+            "--mode", choices=Mode.values, help=f"of stories (default: {chosen.mode.value})"
+        )
+        parser.add_argument(
+            "--persona-set",
+            choices=PersonaSet.values,
+            help=f"of stories (default: {chosen.persona_set.value})",
+        )
+        parser.add_argument("--model", help="the model to call (default: BATCHGEN_MODEL)")
         parser.add_argument("--pacing", choices=Pacing.values, default=defaults.pacing_profile)
         parser.add_argument("--priority", choices=Priority.values, default=defaults.priority)
         parser.add_argument(
             "--max-concurrency",
             type=_lanes,
             metavar="N",
-            help="epics at the same time (default: as the pacing says)",
+            help="items at the same time (default: as the pacing says)",
         )
         parser.add_argument(
             "--epic",
+            "--target",
             nargs="+",
             action="extend",
             metavar="CODE",
-            help="only these epics (default: all)",
+            help="only these epics, or whatever the type takes (default: all)",
         )
         parser.add_argument("--skip-quality-check", action="store_true")
         parser.add_argument("--user", help="who starts it, by user name")
         parser.add_argument(
             "--replace-edited",
             action="store_true",
-            help="replace also stories that a person edited; without this they stay",
+            help="replace also what a person edited; without this it stays",
         )
         parser.add_argument("--watch", action="store_true", help="show its progress to the end")
+        parser.add_argument(
+            "--save",
+            type=Path,
+            metavar="FILE",
+            help="with --watch: keep the file that the run makes (EXPORT) as this one",
+        )
         parser.add_argument(
             "--attach",
             action="store_true",
@@ -84,6 +117,8 @@ class Command(RunsCommand):
         if options["watch"] or options["attach"]:
             again = f"manage.py generate {run.project_id} --attach"
             self.watch(console, run, again=again, wanted=RunStatus.SUCCEEDED)
+            if options["save"]:
+                console.print(Text(f"{_saved(run, options['save']):,} bytes in {options['save']}"))
         else:
             console.print(Text(f"Watch it: manage.py generate {project.pk} --attach"))
             if not workers_alive().exists():
@@ -123,22 +158,23 @@ def _listed(projects: list[Project]) -> str:
 def _start(project: Project, options: dict[str, Any]) -> Run:
     codes: list[str] | None = options["epic"]
     one = codes is not None and len(set(codes)) == 1
+    run_type: str = options["type"] or (
+        RunType.GENERATE_STORIES if one else RunType.GENERATE_ALL_STORIES
+    )
+    kind = kind_started_by(run_type)
+    chosen = _chosen(kind, run_type, options)
     try:
         return run_start(
             project=project,
             user=actor_named(options["user"]) if options["user"] else None,
             options=RunOptions(
-                type=RunType.GENERATE_STORIES if one else RunType.GENERATE_ALL_STORIES,
-                options={
-                    "mode": options["mode"],
-                    "persona_set": options["persona_set"],
-                    "skip_quality_check": options["skip_quality_check"],
-                    "keep_edited": not options["replace_edited"],
-                },
+                type=run_type,
+                options=chosen,
                 pacing_profile=options["pacing"],
                 priority=options["priority"],
-                target_ids=_epic_ids(project, codes),
+                target_ids=_target_ids(kind, project, chosen, codes),
                 max_concurrency=options["max_concurrency"],
+                model=options["model"],
             ),
         )
     except RunAlreadyActive as error:
@@ -150,19 +186,75 @@ def _start(project: Project, options: dict[str, Any]) -> Run:
         raise CommandError(error.message) from error
 
 
-def _epic_ids(project: Project, codes: list[str] | None) -> list[UUID] | None:
+def _chosen(kind: Kind, run_type: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The type's options, as the API reads them.
+
+    Raises:
+        CommandError: the type has no such option, or not with this value.
+    """
+    given = {name: _value(text) for name, text in options["option"]}
+    if options["skip_quality_check"]:
+        given["skipQualityCheck"] = True
+    if options["replace_edited"]:
+        given["keepEdited"] = False
+    beside = {name: options[name] for name in BESIDE if options[name]}
+    try:
+        return options_chosen(kind, run_type, given, beside)
+    except ValidationError as error:
+        raise CommandError(_problems(error.detail)) from error
+
+
+def _value(text: str) -> object:
+    """8, true and null as JSON has them, anything else as a text."""
+    try:
+        return strict_loads(text.encode())
+    except ValueError:
+        return text
+
+
+def _problems(detail: Any) -> str:
+    if isinstance(detail, dict):
+        return " ".join(
+            _problems(inner) if name == "options" else f"{name}: {_problems(inner)}"
+            for name, inner in detail.items()
+        )
+    return " ".join(map(str, detail))
+
+
+def _target_ids(
+    kind: Kind, project: Project, chosen: dict[str, Any], codes: list[str] | None
+) -> list[UUID] | None:
     if codes is None:
         return None
-    found = dict(Epic.objects.filter(project=project, code__in=codes).values_list("code", "pk"))
+    targets = kind.targets(project, None, kind.options.model_validate(chosen))
+    found = {target.code: target.id for target in targets}
     if unknown := [code for code in codes if code not in found]:
-        raise CommandError(f"{project} has no epic {', '.join(unknown)}.")
-    return list(found.values())
+        raise CommandError(f"{project} has no {kind.item_words[0]} {', '.join(unknown)}.")
+    return [found[code] for code in dict.fromkeys(codes)]
+
+
+def _saved(run: Run, path: Path) -> int:
+    """The run's file, copied; its size in bytes."""
+    kind = kind_started_by(run.type)
+    made = kind.file_of(run.pk) if isinstance(kind, MakesFiles) else None
+    if made is None:
+        raise CommandError(f"A run of type {run.type} makes no file.")
+    opened = made.open()
+    if opened is None:
+        raise CommandError("The file is not where this process looks for it: BATCHGEN_EXPORT_DIR.")
+    try:
+        with opened, path.open("wb") as copy:
+            shutil.copyfileobj(opened, copy)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
+    return made.size
 
 
 def _started_line(project: Project, run: Run) -> str:
+    kind = kind_started_by(run.type)
     return (
-        f"{plain(project.name)}: run {run.pk} over {run.total_items} epics, "
-        f"{run.options['mode']}, "
+        f"{plain(project.name)}: run {run.pk} over {counted(run.total_items, kind.item_words)}, "
+        f"{kind.options_text(run.options)}, "
         f"{run.max_concurrency} at a time, {run.model} answered by {run.provider}."
     )
 

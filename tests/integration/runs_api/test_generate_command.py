@@ -291,3 +291,39 @@ def test_it_says_what_another_run_has() -> None:
     _, shown = generate(str(project.pk))
     assert "over 2 epics" in shown
     assert "Left out, because other runs that are not over include them: E2." in shown
+
+
+def test_another_type_with_its_options() -> None:
+    world = World.make(epics=2, lanes=1)
+    Project.objects.update(code="LIB")
+    step = world.claim()
+    assert step
+    world.finish(step)
+    code, out = generate(
+        "LIB",
+        "--type",
+        "GENERATE_SUBTASKS",
+        "--option",
+        "onlyApproved",
+        "false",
+        "--target",
+        "E1-S1",
+    )
+    run = Run.objects.get(type="GENERATE_SUBTASKS")
+    assert (code, run.total_items, run.options["only_approved"]) == (0, 1, False)
+    assert f"run {run.pk} over 1 story, " in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--option", "epicCount", "many"), "epicCount"),
+        (("--option", "colour", "blue"), "GENERATE_EPICS has no such option"),
+        (("--mode", "concise"), "GENERATE_EPICS has no such choice"),
+        (("--target", "X"), "has no project X"),
+    ],
+)
+def test_what_a_type_does_not_have_is_refused(words: tuple[str, ...], said: str) -> None:
+    world = World.make(epics=1, lanes=1)
+    assert said in refused(str(world.run.project_id), "--type", "GENERATE_EPICS", *words)
+    assert not Run.objects.filter(type="GENERATE_EPICS").exists()
