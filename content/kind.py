@@ -85,6 +85,8 @@ class Target:
 
     Attributes:
         input_tokens: about so many does its first call read.
+        priority: its item's, from 10, which goes first, to 0; of equals the order of the targets
+            counts.
         facts: what the kind's `reasons` looks at.
     """
 
@@ -92,6 +94,7 @@ class Target:
     code: str
     title: str
     input_tokens: int
+    priority: int = 5
     facts: Any = None
 
 

@@ -12,7 +12,7 @@ from content.kind import Target
 from content.pages.components import DEFAULTS
 from content.pages.models import Page
 from content.pages.options import PagesOptions
-from content.pages.priority import PageFacts, page_place
+from content.pages.priority import PageFacts, page_place, page_priority
 from content.pages.prompts.rendering import PROMPTS
 from content.prompts import fenced
 from epics.models import Project, ReviewStatus
@@ -89,5 +89,6 @@ def _target(page: Page, facts: PageFacts, fixed: int) -> Target:
         code=page.code,
         title=page.title or page.url,
         input_tokens=round(characters / _CHARACTERS_PER_TOKEN),
+        priority=page_priority(facts),
         facts=facts,
     )

@@ -53,7 +53,7 @@ class RunItemsView(APIView):
         status=202,
         creates=partial(selectors.run_role_now, role=Role.EDITOR),
         errors=[InvalidTransition, ItemAlreadyActive, QuotaReached],
-        description="They come behind the others, with priority 5.",
+        description="They come behind the others of their priority.",
     )
     def post(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id, role=Role.EDITOR)

@@ -245,6 +245,7 @@ def items_create(kind: Kind, run: Run, targets: Sequence[Target], *, after: int 
         "target_ids": [target.id for target in targets],
         "codes": [target.code for target in targets],
         "titles": [target.title for target in targets],
+        "priorities": [target.priority for target in targets],
         "held": kind.holds_targets,
         "estimated_input_tokens": [target.input_tokens for target in targets],
     }

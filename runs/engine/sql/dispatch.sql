@@ -4,16 +4,16 @@
 -- of thousands of rows.
 WITH made AS (
     INSERT INTO runs_runitem (
-        id, run_id, kind, target_id, code, title, "order", status, stage,
+        id, run_id, kind, target_id, code, title, "order", priority, status, stage,
         estimated_input_tokens, attempt, cancel_requested, crashes, created, kept,
         input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code,
         error, stage_ms, notes
     )
-    SELECT given.id, %(run_id)s, %(kind)s, target_id, code, title, %(after)s + place, 'PENDING', '',
-           tokens, 0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
+    SELECT given.id, %(run_id)s, %(kind)s, target_id, code, title, %(after)s + place, priority,
+           'PENDING', '', tokens, 0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
     FROM unnest(%(ids)s::uuid[], %(target_ids)s::uuid[], %(codes)s::text[], %(titles)s::text[],
-                %(estimated_input_tokens)s::int[])
-         WITH ORDINALITY AS given (id, target_id, code, title, tokens, place)
+                %(priorities)s::int[], %(estimated_input_tokens)s::int[])
+         WITH ORDINALITY AS given (id, target_id, code, title, priority, tokens, place)
     RETURNING kind, target_id
 )
 -- In the order of all: of two starts over the same targets one waits for the other.

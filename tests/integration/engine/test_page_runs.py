@@ -391,3 +391,17 @@ def waiting() -> bool:
             "AND datname = current_database())"
         )
         return bool(cursor.fetchone()[0])
+
+
+def test_a_pages_priority_is_its_items() -> None:
+    project = project_make(epics=0)
+    pages_make(project, 3)
+    Page.objects.filter(code="P2").update(priority=9)
+    run = run_start(
+        project=project,
+        user=project.created_by,
+        options=RunOptions(type=RunType.GENERATE_PAGES, pacing_profile="adaptive"),
+    )
+    items = list(RunItem.objects.filter(run=run).order_by("order"))
+    assert (items[0].code, items[0].priority) == ("P2", 9)
+    assert {item.priority for item in items[1:]} <= set(range(9))
