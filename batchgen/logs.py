@@ -1,4 +1,4 @@
-"""Log records with context: request, run and epic ids.
+"""Log records with context: request, run and item ids.
 
 Whoever knows an id sets it for all that happens inside (`log_context`, `log_bind`); every line from
 there on carries it, whichever module writes it. Production writes a JSON object a line, development

@@ -29,7 +29,7 @@ _EXPIRING = (IdempotencyKey, SignInTries, EndedFamily, OutstandingToken)
 
 
 @app.task(name=TASK_NAME, ignore_result=True)
-def generate_epic(
+def generate_item(
     item_id: str,
     lane_id: int,
     fencing_token: int,
@@ -42,9 +42,9 @@ def generate_epic(
     fence = Fence(
         lane_id=lane_id, fencing_token=fencing_token, item_id=UUID(item_id), kind=first.kind
     )
-    message = generate_epic.request
+    message = generate_item.request
     requeued = (message.delivery_info or {}).get("priority") == LOWEST_PRIORITY
-    with log_context(epic=item_id, lane=f"{lane_id}.{fencing_token}"):
+    with log_context(item=item_id, lane=f"{lane_id}.{fencing_token}"):
         try:
             process.current().work(fence, first, due_at=due_at, requeued=requeued)
         except FairShareReached:

@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from batchgen.errors import BatchgenError
+from content.kind import counted
+from content.registry import kind_started_by
 from epics.models import Project
 from runs.engine.controls import run_control, run_retry
 from runs.models import Run
@@ -90,34 +92,39 @@ def _control(name: str, done: str) -> Callable[[Run, User], str]:
 def _retry(run: Run, user: User) -> str:
     project: Project = run.project
     retry = run_retry(run=run, user=user, include_pending=False)
-    return f"run {retry.pk} of {project} does {retry.total_items} epics again."
+    items = counted(retry.total_items, kind_started_by(retry.type).item_words)
+    return f"run {retry.pk} of {project} does {items} again."
 
 
 def _stop_effects(verb: str) -> Callable[[Sequence[RunProgress]], list[str]]:
     def effects(runs: Sequence[RunProgress]) -> list[str]:
         return [
             f"{_calls(sum(each.generating for each in runs))} in flight finish and are kept",
-            f"{sum(each.pending for each in runs):,} epics that have not begun {verb}",
+            f"{_items(sum(each.pending for each in runs))} that have not begun {verb}",
         ]
 
     return effects
 
 
 def _resume_effects(runs: Sequence[RunProgress]) -> list[str]:
-    return [f"{sum(each.pending for each in runs):,} epics go on"]
+    return [f"{_items(sum(each.pending for each in runs))} go on"]
 
 
 def _retry_effects(runs: Sequence[RunProgress]) -> list[str]:
-    failed = sum(each.failed for each in runs)
-    return [f"{_runs(len(runs))} will be started anew, over {failed:,} failed epics"]
+    failed = counted(sum(each.failed for each in runs), ("failed item", "failed items"))
+    return [f"{_runs(len(runs))} will be started anew, over {failed}"]
 
 
 def _runs(number: int) -> str:
-    return "1 run" if number == 1 else f"{number:,} runs"
+    return counted(number, ("run", "runs"))
 
 
 def _calls(number: int) -> str:
-    return "1 call" if number == 1 else f"{number:,} calls"
+    return counted(number, ("call", "calls"))
+
+
+def _items(number: int) -> str:
+    return counted(number, ("item", "items"))
 
 
 PAUSE = RunsAction(

@@ -21,6 +21,7 @@ class RunItemAdmin(ReadOnlyAdmin):
     list_display = (
         "code",
         "title",
+        "kind",
         "run",
         "status",
         "stage",
@@ -31,7 +32,7 @@ class RunItemAdmin(ReadOnlyAdmin):
         "duration",
         "error_code",
     )
-    list_filter = ("status", "stage", "error_code")
+    list_filter = ("status", "kind", "stage", "error_code")
     list_select_related = ("run",)
     search_fields = ("=id", "=run__id", "=target_id", "=code", "=error_code")
 
@@ -137,7 +138,7 @@ class WorkerAdmin(ReadOnlyAdmin):
     def alive(self, worker: Worker) -> bool:
         return bool(vars(worker)["leased"])
 
-    @admin.display(description="epics now", ordering="running")
+    @admin.display(description="items now", ordering="running")
     def busy(self, worker: Worker) -> int:
         return int(vars(worker)["running"])
 

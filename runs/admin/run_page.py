@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from content.kind import counted
 from epics.admin.backlog import ModelAdmin, TabularInline
 from runs.admin.actions import CANCEL, PAUSE, RESUME, RETRY, runs_act
 from runs.admin.cells import duration_cell, lines_cell, tokens_cell
@@ -19,7 +20,7 @@ from runs.reads.progress import RunProgress
 from runs.reads.selectors import runs_with_figures
 from runs.states import ItemStatus
 
-#: Rows that the page of one run shows of its lanes and of its epics, and of its trail and log.
+#: Rows that the page of one run shows of its lanes and of its items, and of its trail and log.
 _INLINE_ROWS = 50
 _LINE = "{:%Y-%m-%d %H:%M:%S} {} {}"
 admin.site.site_title = admin.site.site_header = "batchgen"
@@ -52,7 +53,7 @@ class LaneInline(ReadOnlyInline):
 
 class RunItemInline(ReadOnlyInline):
     model = RunItem
-    verbose_name_plural = f"the first {_INLINE_ROWS} epics"
+    verbose_name_plural = f"the first {_INLINE_ROWS} items"
     fields = (
         "order",
         "code",
@@ -79,7 +80,7 @@ class RunAdmin(ReadOnlyAdmin):
         "status",
         "done",
         "failed",
-        "stories",
+        "made",
         "tokens",
         "cost",
         "duration",
@@ -98,7 +99,7 @@ class RunAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("id", "project"),
                     ("type", "status", "phase", "detail"),
-                    ("done", "failed", "stories", "tokens", "cost"),
+                    ("done", "failed", "made", "tokens", "cost"),
                     ("error_code", "error"),
                     "errors",
                     "everything",
@@ -127,7 +128,7 @@ class RunAdmin(ReadOnlyAdmin):
         "detail",
         "done",
         "failed",
-        "stories",
+        "made",
         "tokens",
         "cost",
         "duration",
@@ -153,11 +154,11 @@ class RunAdmin(ReadOnlyAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Counts instead of a tree: a run may have tens of thousands of epics."""
+        """Counts instead of a tree: a run may have tens of thousands of items."""
         runs = [run for run in objs if run.completed_at is not None]
-        parts = {"epics": sum(run.total_items for run in runs), "runs": len(runs)}
+        parts = {"items": sum(run.total_items for run in runs), "runs": len(runs)}
         open_runs = [f"{run} ({run.status})" for run in objs if run.completed_at is None]
-        return [f"{run}; its stories stay" for run in runs], parts, set(), open_runs
+        return [f"{run}; what it made stays" for run in runs], parts, set(), open_runs
 
     def has_control_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("runs.change_run")
@@ -174,22 +175,23 @@ class RunAdmin(ReadOnlyAdmin):
     def cancel(self, request: HttpRequest, runs: QuerySet[Run]) -> TemplateResponse | None:
         return runs_act(CANCEL, request, runs)
 
-    @admin.action(description="Retry failed epics", permissions=["control"])
+    @admin.action(description="Retry failed items", permissions=["control"])
     def retry_failed(self, request: HttpRequest, runs: QuerySet[Run]) -> TemplateResponse | None:
         return runs_act(RETRY, request, runs)
 
-    @admin.display(description="epics done")
+    @admin.display(description="items done")
     def done(self, run: Run) -> str:
         progress = RunProgress.of(run)
-        return f"{progress.completed} of {progress.total}"
+        return f"{progress.completed:,} of {counted(progress.total, progress.kind.item_words)}"
 
     @admin.display
     def failed(self, run: Run) -> int:
         return RunProgress.of(run).failed
 
     @admin.display
-    def stories(self, run: Run) -> int:
-        return RunProgress.of(run).created
+    def made(self, run: Run) -> str:
+        progress = RunProgress.of(run)
+        return counted(progress.created, progress.kind.made_words)
 
     @admin.display
     def tokens(self, run: Run) -> str:
@@ -234,7 +236,7 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description="all of its")
     def everything(self, run: Run) -> SafeString:
         parts = {
-            "runs_runitem": "epics",
+            "runs_runitem": "items",
             "runs_lane": "lanes",
             "runs_runlog": "log",
             "runs_runaction": "actions",

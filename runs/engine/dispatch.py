@@ -23,7 +23,7 @@ from runs.states import MESSAGE_PRIORITY
 
 log = logging.getLogger(__name__)
 
-TASK_NAME = "workers.generate_epic"
+TASK_NAME = "workers.generate_item"
 _QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE
 #: The queue is declared by the workers.
 _ROUTE: dict[str, Any] = {"queue": _QUEUE, "declare": (), "retry": False, "ignore_result": True}

@@ -271,11 +271,15 @@ def left_out_text(left_out: Mapping[str, str]) -> str:
     return f"Left out, because other runs that are not over include them: {codes}."
 
 
+def answered_text(run: Run) -> str:
+    """`, claude-sonnet-5-5 answered by simulator`, and nothing where nobody is called."""
+    return f", {run.model} answered by {run.provider}" if run.provider else ""
+
+
 def _start_line(kind: Kind, run: Run, user: Actor | None) -> str:
     who = user.get_username() if user else ENGINE
-    answered = f", {run.model} answered by {run.provider}" if kind.uses_provider else ""
     return (
         f"Started by {who}: {counted(run.total_items, kind.item_words)}, "
         f"{kind.options_text(run.options)}, pacing {run.pacing_profile}, "
-        f"{run.max_concurrency} lanes{answered}."
+        f"{run.max_concurrency} lanes{answered_text(run)}."
     )

@@ -19,7 +19,7 @@ from content.run_types import RunType
 from content.stories.options import Mode, PersonaSet, StoriesOptions
 from epics.models import Project
 from runs.api.run_options import BESIDE, options_chosen
-from runs.engine.start import RunOptions, left_out_text, run_start
+from runs.engine.start import RunOptions, answered_text, left_out_text, run_start
 from runs.management.report import plain
 from runs.management.terminal import RunsCommand, actor_named
 from runs.management.watch import NO_WORKER
@@ -255,7 +255,7 @@ def _started_line(project: Project, run: Run) -> str:
     return (
         f"{plain(project.name)}: run {run.pk} over {counted(run.total_items, kind.item_words)}, "
         f"{kind.options_text(run.options)}, "
-        f"{run.max_concurrency} at a time, {run.model} answered by {run.provider}."
+        f"{run.max_concurrency} at a time{answered_text(run)}."
     )
 
 

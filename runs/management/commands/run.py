@@ -7,8 +7,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from content.kind import counted
 from content.registry import kind_started_by
 from runs.engine.controls import run_control, run_retry
+from runs.engine.start import answered_text
 from runs.management.commands.generate import project_named
 from runs.management.report import plain, report
 from runs.management.terminal import RunsCommand, in_words, run_named, shell_actor
@@ -34,7 +36,7 @@ class Command(RunsCommand):
     help = (
         "Looks at runs, and controls them as the API does. The exit code is 0 when that was done, "
         "1 when it was refused. With --watch: 0 when the run then ended well, or as was asked, 2 "
-        "when some epics failed, else 1."
+        "when some items failed, else 1."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -47,11 +49,11 @@ class Command(RunsCommand):
             "--limit", type=int, choices=range(1, _MOST_ROWS + 1), default=_ROWS, metavar="N"
         )
         for action, told in {
-            "show": "a run, its epics, and who did what",
+            "show": "a run, its items, and who did what",
             "pause": "no call starts any more; those in flight finish and are kept",
-            "resume": "go on with the epics that wait",
+            "resume": "go on with the items that wait",
             "cancel": "as pause, for good",
-            "retry": "a new run over the failed epics of one that is over",
+            "retry": "a new run over the failed items of one that is over",
         }.items():
             control = actions.add_parser(action, help=told)
             control.add_argument("run", help="its id, or how that begins")
@@ -96,7 +98,7 @@ def _listed(options: dict[str, Any]) -> list[Run]:
 
 def _table(runs: list[Run]) -> Table:
     table = Table("Run", "Project", "Type", "Status")
-    for name in ("Done", "Failed", "Stories", "Cost", "Time"):
+    for name in ("Done", "Failed", "Made", "Cost", "Time"):
         table.add_column(name, justify="right")
     for run in runs:
         progress = RunProgress.of(run)
@@ -107,7 +109,7 @@ def _table(runs: list[Run]) -> Table:
             run.status,
             f"{progress.total - progress.left}/{progress.total}",
             str(progress.failed),
-            str(progress.created),
+            counted(progress.created, progress.kind.made_words),
             f"${progress.cost_usd:.4f}",
             duration_text(progress.elapsed_ms),
         )
@@ -120,8 +122,7 @@ def _show(console: Console, run: Run, *, watched: bool) -> None:
     console.print(
         Text(
             f"{kind_started_by(run.type).options_text(run.options)}, pacing {run.pacing_profile}, "
-            f"priority {run.priority}, {run.max_concurrency} at a time, {run.model} answered by "
-            f"{run.provider}."
+            f"priority {run.priority}, {run.max_concurrency} at a time{answered_text(run)}."
         )
     )
     latest = RunAction.objects.filter(run=run).order_by("-id")[:_ACTIONS_SHOWN]
@@ -146,5 +147,6 @@ def _retry(console: Console, run: Run, options: dict[str, Any]) -> Run:
     retry = run_retry(
         run=run, user=shell_actor(options["user"]), include_pending=options["include_pending"]
     )
-    console.print(Text(f"Run {retry.pk} does {retry.total_items} epics of run {run.pk} again."))
+    items = counted(retry.total_items, kind_started_by(run.type).item_words)
+    console.print(Text(f"Run {retry.pk} does {items} of run {run.pk} again."))
     return retry

@@ -112,7 +112,7 @@ def _after(point: str, function: Function) -> Function:
 
 def _on_delivery(deliver: Function) -> Function:
     def wrapped(transport: Any, message: Any, queue: str) -> Any:
-        if message["headers"].get("task") == "workers.generate_epic":
+        if message["headers"].get("task") == "workers.generate_item":
             _die_if_armed(AFTER_BRPOP)
         return deliver(transport, message, queue)
 
@@ -122,7 +122,7 @@ def _on_delivery(deliver: Function) -> Function:
 def _on_sending(put: Function) -> Function:
     def wrapped(channel: Any, queue: str, message: Any, **kwargs: Any) -> None:
         orders = {name for name in (COPIED, LATE, DROPPED) if _order(name).exists()}
-        if not orders or message["headers"].get("task") != "workers.generate_epic":
+        if not orders or message["headers"].get("task") != "workers.generate_item":
             put(channel, queue, message, **kwargs)
             return
         if DROPPED in orders and random.random() < 0.5:

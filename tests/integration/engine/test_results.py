@@ -16,7 +16,7 @@ from django_celery_results.models import TaskResult
 from batchgen.celery import app
 from batchgen.models import SignInTries
 from tests.integration.engine.world import FIRST_CALL
-from workers.tasks import delete_expired, generate_epic, reconcile_round
+from workers.tasks import delete_expired, generate_item, reconcile_round
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,7 +52,7 @@ def test_what_a_task_raised_is_shown_in_the_admin() -> None:
 
 def test_a_lanes_link_keeps_no_result_whatever_becomes_of_it() -> None:
     _work_off(
-        generate_epic, item_id=str(uuid4()), lane_id=1, fencing_token=1, first_call=FIRST_CALL
+        generate_item, item_id=str(uuid4()), lane_id=1, fencing_token=1, first_call=FIRST_CALL
     )
     assert not TaskResult.objects.exists()
 

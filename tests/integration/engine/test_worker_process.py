@@ -27,7 +27,7 @@ from tests.conftest import Simulator
 from tests.integration.engine.world import FIRST, FIRST_CALL, World
 from workers import process, signals
 from workers.process import Stopping, WorkerProcess
-from workers.tasks import generate_epic
+from workers.tasks import generate_item
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -204,7 +204,7 @@ def test_a_worker_that_stops_claims_nothing_and_gives_the_message_back(
     with pytest.raises(Stopping):
         worker.work(fence, FIRST, due_at=None)
     with pytest.raises(Reject) as caught:
-        generate_epic(str(fence.item_id), fence.lane_id, fence.fencing_token, first_call=FIRST_CALL)
+        generate_item(str(fence.item_id), fence.lane_id, fence.fencing_token, first_call=FIRST_CALL)
     assert caught.value.requeue  # type: ignore[attr-defined]  # not in the stubs
     assert world.fences() == [fence]
 

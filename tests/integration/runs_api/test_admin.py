@@ -104,7 +104,7 @@ def test_only_a_run_that_has_ended_is_deleted_and_its_stories_stay(root: Client)
     address = reverse("admin:runs_run_delete", args=[going.run.pk])
     assert root.post(address, {"post": "yes"}).status_code == 403
     address = reverse("admin:runs_run_delete", args=[over.run.pk])
-    assert "its stories stay" in root.get(address).content.decode()
+    assert "what it made stays" in root.get(address).content.decode()
     assert root.post(address, {"post": "yes"}).status_code == 302
     assert list(Run.objects.all()) == [going.run]
     assert not RunItem.objects.exclude(run=going.run).exists()

@@ -37,7 +37,7 @@ def test_what_a_pause_will_do_is_counted_before_it_is_done(root: Client) -> None
     shown, _ = act(root, "pause", busy.run, over.run, confirmed=False)
     assert "Pause: 1 run" in shown
     assert "1 call in flight finish and are kept" in shown
-    assert "4 epics that have not begun wait until the run is resumed" in shown
+    assert "4 items that have not begun wait until the run is resumed" in shown
     assert "it is SUCCEEDED" in shown
     assert status(busy.run) == RunStatus.RUNNING
     _, said = act(root, "pause", busy.run, confirmed=True)
@@ -50,11 +50,11 @@ def test_a_resume_and_a_cancel(root: Client) -> None:
     world = World.make(epics=3)
     halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
     shown, _ = act(root, "resume", world.run, confirmed=False)
-    assert "3 epics go on" in shown
+    assert "3 items go on" in shown
     act(root, "resume", world.run, confirmed=True)
     assert status(world.run) in {RunStatus.QUEUED, RunStatus.RUNNING}
     shown, _ = act(root, "cancel", world.run, confirmed=False)
-    assert "3 epics that have not begun never do" in shown
+    assert "3 items that have not begun never do" in shown
     act(root, "cancel", world.run, confirmed=True)
     assert status(world.run) == RunStatus.CANCELLED
 
@@ -67,7 +67,7 @@ def test_a_retry_starts_a_run_over_the_failed(root: Client) -> None:
         world.finish(step, status=ItemStatus.FAILED if place else ItemStatus.COMPLETED)
     ended(world)
     shown, _ = act(root, "retry_failed", world.run, confirmed=False)
-    assert "1 run will be started anew, over 1 failed epics" in shown
+    assert "1 run will be started anew, over 1 failed item" in shown
     _, said = act(root, "retry_failed", world.run, confirmed=True)
     retry = Run.objects.get(retried_from=world.run)
     assert retry.total_items == 1

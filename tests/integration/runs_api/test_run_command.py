@@ -153,13 +153,15 @@ class TestRetry:
         halt(run_id=world.run.pk, to=RunStatus.CANCELLED, message="Cancelled.")
         return world
 
-    @pytest.mark.parametrize(("more", "epics"), [((), 1), (("--include-pending",), 3)])
-    def test_it_starts_a_run(self, more: tuple[str, ...], epics: int) -> None:
+    @pytest.mark.parametrize(
+        ("more", "total", "epics"), [((), 1, "1 epic"), (("--include-pending",), 3, "3 epics")]
+    )
+    def test_it_starts_a_run(self, more: tuple[str, ...], total: int, epics: str) -> None:
         world = self._failed()
         _, shown = run("retry", str(world.run.pk), *more)
         retry = Run.objects.get(retried_from=world.run)
-        assert f"Run {retry.pk} does {epics} epics of run {world.run.pk} again." in shown
-        assert (retry.total_items, retry.created_by) == (epics, None)
+        assert f"Run {retry.pk} does {epics} of run {world.run.pk} again." in shown
+        assert (retry.total_items, retry.created_by) == (total, None)
         assert RunAction.objects.get(run=retry).actor.endswith("(shell)")
 
     def test_what_the_api_refuses_is_told(self) -> None:

@@ -61,4 +61,11 @@ def test_the_phase_of_a_run(changes: dict[str, Any], phase: str) -> None:
 
 def test_every_phase_of_a_type_that_runs_is_told() -> None:
     told = {phase for _, phase in _PHASES}
-    assert told == set(RunPhase) - {RunPhase.ANALYZING}
+    assert told == set(RunPhase) - {RunPhase.ANALYZING, RunPhase.GENERATING}
+
+
+@pytest.mark.parametrize("making", [RunPhase.ANALYZING, RunPhase.GENERATING])
+def test_of_other_kinds_the_phase_in_between_is_theirs(making: RunPhase) -> None:
+    for changes, phase in _PHASES:
+        own = making if phase == RunPhase.GENERATING_STORIES else phase
+        assert phase_of(doing(**changes, making=making)) == own
