@@ -379,6 +379,7 @@ SPECTACULAR_SETTINGS = {
         "RunEpicStage": "runs.states.ItemStage",
         "RunPriority": "runs.states.Priority",
         "ReviewStatus": "epics.models.ReviewStatus",
+        "BacklogReviewStatus": "epics.models.ReviewStatus.values",
         "ReviewedKind": "epics.api.review_serializers.KINDS",
         "SubtaskKind": "epics.models.stories.Subtask.Kind",
         "PageType": "content.pages.models.Page.Type",

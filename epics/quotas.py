@@ -12,7 +12,7 @@ from django.db.models import Count, Sum
 from django.db.models.functions import Coalesce
 
 from batchgen.errors import NotFound, QuotaReached
-from epics.models import Card, Project, StoryCount, Upload
+from epics.models import Card, Project, StoryCount, Subtask, Upload
 from epics.registry import other_rows
 
 
@@ -44,7 +44,9 @@ class Quota:
 
 
 PROJECTS = Quota(what="projects", setting="USER_PROJECTS")
-STORED_ROWS = Quota(what="stored cards, epics, stories and pages", setting="USER_STORED_ROWS")
+STORED_ROWS = Quota(
+    what="stored cards, epics, stories, subtasks and pages", setting="USER_STORED_ROWS"
+)
 UPLOADED = Quota(what="characters of uploads", setting="USER_UPLOAD_CHARACTERS")
 
 
@@ -77,7 +79,8 @@ def storage_check(user: User, *, rows: int) -> None:
     counts = StoryCount.objects.filter(project__in=mine)
     found = counts.aggregate(epics=Count("pk"), stories=Coalesce(Sum("stories"), 0))
     cards = Card.objects.filter(project__in=mine).count()
-    used = cards + found["epics"] + found["stories"] + other_rows(mine)
+    subtasks = Subtask.objects.filter(project__in=mine).count()
+    used = cards + found["epics"] + found["stories"] + subtasks + other_rows(mine)
     STORED_ROWS.check(used=used, more=rows)
 
 

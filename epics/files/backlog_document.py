@@ -11,21 +11,27 @@ from epics.files.document_fields import (
     BannedWords,
     Code,
     Criteria,
+    CriterionNumber,
     Defect,
     EditedAt,
     FilledText,
     Grade,
+    Hours,
     Language,
     Name,
+    Note,
     OptionalCode,
     OptionalContext,
     OptionalName,
     OptionalText,
     Priority,
+    Quote,
+    Reviewed,
     Rules,
     Sample,
     Score,
     StoryCode,
+    SubtaskCode,
     Text,
     Title,
     Tone,
@@ -65,6 +71,9 @@ class BacklogCard(Part):
     statement: OptionalText = ""
     problem: Text | None = None
     systems: Annotated[list[Name], few()] = shared([])
+    themes: Annotated[list[Name], few()] = shared([])
+    quote: Quote = ""
+    edited_at: EditedAt = None
 
 
 class BacklogQuality(Part):
@@ -75,6 +84,20 @@ class BacklogQuality(Part):
 
 
 _NO_QUALITY = BacklogQuality()
+
+
+class BacklogSubtask(Part):
+    """A piece of work for a story, as an export has it."""
+
+    code: SubtaskCode
+    title: Title
+    description: OptionalText = ""
+    kind: Literal["design", "backend", "frontend", "data", "test", "docs", "ops"]
+    effort_hours: Hours
+    criteria: Annotated[list[CriterionNumber], few()] = shared([])
+    edited_at: EditedAt = None
+    review_status: Reviewed = "draft"
+    review_note: Note = ""
 
 
 class BacklogStory(Part):
@@ -91,6 +114,11 @@ class BacklogStory(Part):
     quality: BacklogQuality = shared(_NO_QUALITY)
     #: When a person last changed it; runs keep such stories.
     edited_at: EditedAt = None
+    review_status: Reviewed = "draft"
+    review_note: Note = ""
+    subtasks: Annotated[list[BacklogSubtask], Field(max_length=bounds.MAX_SUBTASKS_OF_STORY)] = (
+        shared([])
+    )
 
 
 class BacklogEpic(Part):
@@ -113,6 +141,9 @@ class BacklogEpic(Part):
     stories_outdated: bool = False
     #: Of a project's export; what comes from elsewhere is imported.
     origin: Literal["manual", "import", "generated"] = "import"
+    edited_at: EditedAt = None
+    review_status: Reviewed = "draft"
+    review_note: Note = ""
 
 
 class Backlog(Part):

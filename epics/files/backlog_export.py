@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.text import slugify
@@ -15,8 +16,10 @@ from epics.files.jira_rows import export_jira
 from epics.files.linear_rows import export_linear
 from epics.files.markdown_document import export_markdown
 from epics.files.story_rows import export_csv
-from epics.models import Card, Epic, Project
+from epics.models import Card, Epic, Project, ReviewStatus
 
+#: What an import does not need to be told of what nobody edited or reviewed.
+_WRITTEN = ("editedAt", "reviewStatus", "reviewNote")
 #: U+FEFF: what is UTF-8 says so.
 _BYTE_ORDER_MARK = "\ufeff".encode()
 
@@ -66,7 +69,7 @@ def export_json(project: Project) -> Iterator[str]:
         yield f' "source": {_json(project.source)},\n'
     yield from _json_list("cards", map(_card, cards_of(project)))
     yield ",\n"
-    yield from _json_list("epics", map(_epic, epics_of(project)))
+    yield from _json_list("epics", map(_epic, epics_of(project, subtasks=True)))
     yield "\n}\n"
 
 
@@ -97,6 +100,7 @@ def _card(card: Card) -> Fields:
         "statement": card.statement,
         "problem": card.problem,
         "systems": card.systems,
+        **_filled(themes=card.themes, quote=card.quote, editedAt=_moment(card.edited_at)),
     }
 
 
@@ -116,16 +120,45 @@ def _epic(epic: Epic) -> Fields:
         ),
         "priority": epic.priority,
         "cards": vars(epic)["card_codes"],
-        **_filled(stories=stories, storiesOutdated=epic.stories_outdated),
+        **_filled(
+            stories=stories,
+            storiesOutdated=epic.stories_outdated,
+            origin="" if epic.origin == Epic.Origin.IMPORT else epic.origin,
+            editedAt=_moment(epic.edited_at),
+        ),
+        **_reviewed({"reviewStatus": epic.review_status, "reviewNote": epic.review_note}),
     }
 
 
 def _story(story: Fields) -> Fields:
     quality = {"score": story["score"], "defects": story["defects"]}
-    edited_at = story["editedAt"]
-    apart = {*quality, "editedAt"}
+    apart = {*quality, *_WRITTEN, "subtasks"}
     fields = {key: value for key, value in story.items() if key not in apart}
-    return fields | _filled(quality=quality if any(quality.values()) else None, editedAt=edited_at)
+    return {
+        **fields,
+        **_filled(
+            quality=quality if any(quality.values()) else None,
+            editedAt=story["editedAt"],
+            subtasks=[_subtask(subtask) for subtask in story["subtasks"]],
+        ),
+        **_reviewed(story),
+    }
+
+
+def _subtask(subtask: Fields) -> Fields:
+    fields = {key: value for key, value in subtask.items() if key not in _WRITTEN}
+    return fields | _filled(editedAt=subtask["editedAt"]) | _reviewed(subtask)
+
+
+def _reviewed(row: Fields) -> Fields:
+    status = row["reviewStatus"]
+    return _filled(
+        reviewStatus="" if status == ReviewStatus.DRAFT else status, reviewNote=row["reviewNote"]
+    )
+
+
+def _moment(at: datetime | None) -> str:
+    return at.astimezone(UTC).isoformat() if at else ""
 
 
 def _filled(**fields: Any) -> Fields:

@@ -28,6 +28,9 @@ _SUBTASK = JSONObject(
     kind="kind",
     effortHours="effort_hours",
     criteria="criteria",
+    editedAt="edited_at",
+    reviewStatus="review_status",
+    reviewNote="review_note",
 )
 _STORY = {
     "code": F("code"),
@@ -41,6 +44,8 @@ _STORY = {
     "score": F("quality_score"),
     "defects": F("defects"),
     "editedAt": F("edited_at"),
+    "reviewStatus": F("review_status"),
+    "reviewNote": F("review_note"),
 }
 
 

@@ -51,10 +51,18 @@ def inconsistencies(document: dict[str, Any]) -> Iterator[Problem]:
         places += sum(1 for _ in _texts(epic, "cards"))
         yield from _references(epic, "cards", path, card_codes, "card")
         yield from _references(epic, "dependencies", path, epic_codes, "epic")
-        yield from _twice(list(_entries(epic, "stories")), f"{path}.stories")
+        yield from _stories(epic, path)
     if places > bounds.MAX_PLACES:
         yield "epics", f"They name {places} cards; at most {bounds.MAX_PLACES} are allowed."
     yield from _cycles(epics)
+
+
+def _stories(epic: dict[str, Any], path: str) -> Iterator[Problem]:
+    stories = list(_entries(epic, "stories"))
+    yield from _twice(stories, f"{path}.stories")
+    for index, story in stories:
+        subtasks = list(_entries(story, "subtasks"))
+        yield from _twice(subtasks, f"{path}.stories[{index}].subtasks")
 
 
 def _entries(owner: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, Any]]]:

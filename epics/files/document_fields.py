@@ -2,7 +2,7 @@
 
 import unicodedata
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field
 
@@ -41,6 +41,12 @@ def _language(text: str) -> str:
     if not is_language(text):
         raise ValueError(REFUSAL)
     return text
+
+
+def _tenths(hours: float) -> float:
+    if hours != round(hours, 1):
+        raise ValueError("Give hours with one decimal at most.")
+    return hours
 
 
 def _empty_for_null(value: object) -> object:
@@ -102,6 +108,11 @@ FilledText = Annotated[str, _limited(bounds.TEXT_CHARS, lines=True, filled=True)
 Criterion = Annotated[
     str, _limited(bounds.CRITERION_CHARS, lines=True, filled=True), _Text, _Filled
 ]
+SubtaskCode = Annotated[
+    str, _limited(bounds.SUBTASK_CODE_CHARS, filled=True), _Line, _Filled, _Code
+]
+Quote = Annotated[str, _limited(bounds.QUOTE_CHARS, lines=True), _Text]
+Note = Annotated[str, _limited(bounds.REVIEW_NOTE_CHARS, lines=True), _Text]
 StoryCode = Annotated[str, _limited(bounds.STORY_CODE_CHARS, filled=True), _Line, _Filled, _Code]
 
 
@@ -122,6 +133,11 @@ Grade = Annotated[_AnyGrade, _or_null(_AnyGrade)]
 _Whole = BeforeValidator(whole)
 Priority = Annotated[int, Field(ge=0, le=bounds.MAX_PRIORITY), _Whole]
 Count = Annotated[int, Field(ge=0, le=2**31 - 1), _Whole]
+CriterionNumber = Annotated[int, Field(ge=1, le=bounds.LIST_ENTRIES), _Whole]
+Hours = Annotated[
+    float, Field(ge=0.1, le=bounds.MAX_EFFORT_HOURS, allow_inf_nan=False), AfterValidator(_tenths)
+]
+Reviewed = Literal["draft", "approved", "rejected"]
 Score = Annotated[int, Field(ge=0, le=100), _Whole]
 Criteria = Annotated[list[Criterion], few()]
 EditedAt = Annotated[

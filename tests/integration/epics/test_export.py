@@ -25,6 +25,18 @@ def exported(project: Project, name: str) -> str:
     return b"".join(FORMATS[name].parts(project, mark=False)).decode()
 
 
+def subtask_document(**fields: Any) -> dict[str, Any]:
+    return {
+        "code": "E2-S2-T1",
+        "title": "Draw the tide",
+        "description": "For a small screen.",
+        "kind": "design",
+        "effortHours": 2.0,
+        "criteria": [1, 2],
+        **fields,
+    }
+
+
 def full_document() -> dict[str, Any]:
     document = backlog_document(stories=1)
     document["project"] |= {"context": "North\nSea", "language": "German"}
@@ -46,9 +58,29 @@ def full_document() -> dict[str, Any]:
                 acceptanceCriteria=[],
                 priority="",
                 editedAt="2026-11-22T07:16:05.123456+00:00",
+                subtasks=[
+                    subtask_document(),
+                    subtask_document(
+                        code="E2-S2-T2",
+                        effortHours=0.5,
+                        editedAt="2026-11-23T07:16:05.123456+00:00",
+                        reviewStatus="approved",
+                        reviewNote="Good.",
+                    ),
+                ],
+                reviewStatus="rejected",
+                reviewNote="Too long.",
             ),
         ],
         "storiesOutdated": True,
+        "origin": "generated",
+        "editedAt": "2026-11-21T07:16:05.123456+00:00",
+        "reviewStatus": "approved",
+    }
+    document["cards"][1] |= {
+        "themes": ["night", "storm"],
+        "quote": "I never know\nwhen the water is back.",
+        "editedAt": "2026-11-21T07:16:05.123456+00:00",
     }
     document["cards"][0]["problem"] = 'A "quoted" <b>problem</b> with ümlauts & 漢字'
     return document

@@ -85,7 +85,7 @@ def test_an_import_takes_as_many_queries_whatever_its_size(
     django_assert_max_num_queries: Any,
 ) -> None:
     user = user_make()
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(15):
         backlog_import(user=user, document=backlog_document(epics=90, cards=10, stories=1))
 
 
@@ -239,3 +239,24 @@ def test_defects_have_limits_too(defect: dict[str, Any]) -> None:
 
     (path,) = {key.split(".defects[0]")[0] for key in refusal(changed(change))}
     assert path == "epics[0].stories[0].quality"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"effortHours": 0.25}, "effortHours"),
+        ({"effortHours": 0}, "effortHours"),
+        ({"effortHours": True}, "effortHours"),
+        ({"kind": "magic"}, "kind"),
+        ({"criteria": [0]}, "criteria"),
+        ({"reviewStatus": "good"}, "reviewStatus"),
+        ({"code": "E1-S1-T0"}, "code"),
+        ({"runId": None}, "runId"),
+    ],
+)
+def test_subtasks_are_checked_like_the_rest(fields: dict[str, Any], problem: str) -> None:
+    good = {"code": "E1-S1-T0", "title": "Draw", "kind": "design", "effortHours": 1}
+    document = backlog_document(epics=1, stories=1)
+    wrong = {**good, "code": "E1-S1-T1", **fields}
+    document["epics"][0]["stories"][0]["subtasks"] = [good, wrong]
+    assert any(problem in path for path in refusal(document))
