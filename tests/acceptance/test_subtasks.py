@@ -123,3 +123,27 @@ def test_weak_answers_are_repaired_and_failed_items_retried(
         covered = Subtask.objects.filter(story=story).values_list("criteria", flat=True)
         assert {number for numbers in covered for number in numbers} == {1, 2}
     assert_counted(retry, kept=False)
+
+
+def test_over_the_api_stories_are_named_and_their_subtasks_read(
+    fleet: Fleet, provider: Simulator, project: Project
+) -> None:
+    api = client_of(project.created_by)
+    story = Story.objects.get(code="E3-S2")
+    path = f"/api/v1/projects/{project.pk}/runs"
+    body = {"type": "GENERATE_SUBTASKS", "targetIds": [str(story.pk)]}
+    refused = api.post(path, {**body, "options": {"onlyApproved": True}})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["details"] == {"targetIds": ["E3-S2 is not approved."]}
+    answer = api.post(
+        path, {**body, "options": {"language": "German", "instructions": "Be brief."}}
+    )
+    assert answer.status_code == 202, answer.content
+    run = Run.objects.get(pk=answer.json()["data"]["runId"])
+    fleet.start()
+    wait_until_ended(run)
+    (item,) = api.get(f"/api/v1/runs/{run.pk}/items").json()["data"]
+    assert (item["code"], item["status"]) == ("E3-S2", "COMPLETED")
+    read = api.get(f"/api/v1/stories/{story.pk}/subtasks").json()["data"]
+    assert len(read) == item["created"] >= 3
+    assert {one["runId"] for one in read} == {str(run.pk)}

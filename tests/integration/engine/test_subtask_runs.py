@@ -23,6 +23,7 @@ from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.models import Lane, Run, RunItem, Worker
 from runs.states import ItemStatus
+from tests.acceptance.fleet import wait_for
 from tests.integration.engine.world import (
     SPEND,
     World,
@@ -143,22 +144,27 @@ def finish_while(
     chain: Chain, claimed: tuple[LaneClaim, UUID], change: Callable[[], object], *titles: str
 ) -> RunItem:
     """An item whose end waits for somebody's open transaction with a change."""
-    changed, waited = threading.Event(), threading.Event()
+    changed = threading.Event()
 
     def person() -> None:
         with transaction.atomic():
             change()
             changed.set()
-            waited.wait(10)
+            wait_for(_somebody_waits, "the item's end waits for the change")
 
     def worker() -> RunItem:
         changed.wait(10)
-        threading.Timer(0.3, waited.set).start()
         return chain.finish(claimed, *titles)
 
     _, item = race(person, worker)
     assert isinstance(item, RunItem), item
     return item
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 class TestTargets:
