@@ -57,7 +57,7 @@ class Page(Written):
         max_length=10, choices=ContentStatus, default=ContentStatus.MISSING
     )
     deadline = models.DateTimeField(null=True, blank=True)
-    #: 0 to 10, of which the highest comes first; null: computed.
+    #: 0 to 10, of which the highest comes first; null: as any item.
     priority = models.PositiveSmallIntegerField(null=True, blank=True)
     #: Counts the changes to what a prompt says of it, so that a run sees one under its hands.
     prompt_revision = models.PositiveIntegerField(default=0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from content.kind import Reason
-from content.priority import HIGH_SCORE, NORMAL_SCORE, deadline_reasons
+from content.priority import deadline_reasons
 
 #: (more than, points); what is unknown counts as none.
 _SKU_COUNTS = ((1_000, 30), (100, 20), (-1, 10))
@@ -16,8 +16,8 @@ _MONTHLY_SEARCHES = ((10_000, 30), (1_000, 20), (-1, 10))
 _CONTENT = {"missing": 20, "outdated": 10, "current": 0}
 
 HIGHEST = 10
-#: What a page gets to which nobody gave a priority, of 0 to HIGHEST: by its score.
-_COMPUTED = ((HIGH_SCORE, 8), (NORMAL_SCORE, 5), (0, 2))
+#: Of a page that nobody gave another one, as of any item.
+_USUAL = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,11 +73,8 @@ def page_score(page: PageFacts) -> int:
 
 
 def page_priority(page: PageFacts) -> int:
-    """0 to HIGHEST: what a person gave it, or what its score comes to."""
-    if page.priority is not None:
-        return page.priority
-    score = page_score(page)
-    return next(priority for least, priority in _COMPUTED if score >= least)
+    """0 to HIGHEST: what a person gave it, or what any item has."""
+    return _USUAL if page.priority is None else page.priority
 
 
 def page_place(page: PageFacts) -> tuple[int, int]:

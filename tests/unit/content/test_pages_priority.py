@@ -39,33 +39,37 @@ def facts(
 
 
 @pytest.mark.parametrize(
-    ("page", "score", "priority"),
+    ("page", "score"),
     [
-        (facts(), 20, 2),
-        (facts(skus=0, searches=0), 20, 2),
-        (facts(skus=100), 20, 2),
-        (facts(skus=101), 30, 2),
-        (facts(skus=1_000, searches=1_000), 30, 2),
-        (facts(skus=1_001, searches=1_001), 50, 5),
-        (facts(searches=10_000), 30, 2),
-        (facts(searches=10_001), 40, 5),
-        (facts(status="outdated"), 30, 2),
-        (facts(status="missing"), 40, 5),
-        (facts(left_h=72), 20, 2),
-        (facts(left_h=71.9), 40, 5),
-        (facts(left_h=24), 40, 5),
-        (facts(left_h=23.9), 50, 5),
-        (facts(left_h=-1), 50, 5),
-        (facts(status="missing", left_h=1), 70, 8),
-        (facts(skus=1_001, searches=10_001, status="missing", left_h=1), 110, 8),
-        (facts(skus=1_001, searches=10_001, status="missing", priority=0), 80, 0),
-        (facts(priority=10), 20, 10),
+        (facts(), 20),
+        (facts(skus=0, searches=0), 20),
+        (facts(skus=100), 20),
+        (facts(skus=101), 30),
+        (facts(skus=1_000, searches=1_000), 30),
+        (facts(skus=1_001, searches=1_001), 50),
+        (facts(searches=10_000), 30),
+        (facts(searches=10_001), 40),
+        (facts(status="outdated"), 30),
+        (facts(status="missing"), 40),
+        (facts(left_h=72), 20),
+        (facts(left_h=71.9), 40),
+        (facts(left_h=24), 40),
+        (facts(left_h=23.9), 50),
+        (facts(left_h=-1), 50),
+        (facts(status="missing", left_h=1), 70),
+        (facts(skus=1_001, searches=10_001, status="missing", left_h=1), 110),
+        (facts(skus=1_001, searches=10_001, status="missing", priority=0), 80),
+        (facts(priority=10), 20),
     ],
 )
-def test_a_pages_score_is_the_content_teams_own(page: PageFacts, score: int, priority: int) -> None:
+def test_a_pages_score_is_the_content_teams_own(page: PageFacts, score: int) -> None:
     assert page_score(page) == score
-    assert page_priority(page) == priority
     assert all(reason.points and reason.message for reason in page_reasons(page))
+
+
+def test_a_page_without_a_priority_has_that_of_any_item() -> None:
+    assert page_priority(facts(status="missing")) == page_priority(facts(priority=5)) == 5
+    assert [page_priority(facts(priority=given)) for given in (0, 10)] == [0, 10]
 
 
 def test_a_persons_priority_comes_before_the_score() -> None:
