@@ -382,6 +382,8 @@ SPECTACULAR_SETTINGS = {
         "BacklogReviewStatus": "epics.models.ReviewStatus.values",
         "ReviewedKind": "epics.api.review_serializers.KINDS",
         "SubtaskKind": "epics.models.stories.Subtask.Kind",
+        "LowerRunStatus": "runs.api.run_output.LOWER_STATUSES",
+        "JobStatus": "runs.api.batch_json.JOB_STATUSES",
         "PageType": "content.pages.models.Page.Type",
         "PageContentStatus": "content.pages.models.Page.ContentStatus",
         "PageComponentType": "content.pages.components.COMPONENTS",

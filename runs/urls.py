@@ -3,6 +3,7 @@
 from django.urls import path
 
 from runs.api import control_views, item_views, views
+from runs.api.batch_views import BatchesView, BatchView, JobView
 from runs.api.file_views import RunFileView
 from runs.api.gate_views import gate_view
 from runs.live import views as live
@@ -29,6 +30,9 @@ urlpatterns = [
     path(
         "runs/<id:run_id>/epics/<id:run_epic_id>/cancel", control_views.RunEpicCancelView.as_view()
     ),
+    path("generation/batch", BatchesView.as_view()),
+    path("generation/batch/<id:run_id>", BatchView.as_view()),
+    path("generation/jobs/<id:job_id>", JobView.as_view()),
     *(
         path(
             f"{family}/<id:run_id>/{action}",

@@ -43,6 +43,7 @@ _CONTENT = (
     "keyword_coverage",
     "quality_score",
     "defects",
+    "signature",
     "generated_at",
     "edited_at",
     "review_status",
@@ -119,7 +120,9 @@ def _insert(project_id: UUID, user: User, rows: Sequence[Row]) -> dict[str, UUID
     first = place_next(project_id, len(rows))
     _storage_check(project_id, user, len(rows))
     ids = {row["url_key"]: new_id() for row in rows}
-    usual = {"project_id": project_id, "review_status": "draft", "review_note": ""}
+    # Columns for which the database has a default, which COPY does not ask for.
+    given = {"review_status": "draft", "review_note": "", "signature": ""}
+    usual = {"project_id": project_id, **given}
     rows_copy(
         Page,
         (
@@ -132,7 +135,7 @@ def _insert(project_id: UUID, user: User, rows: Sequence[Row]) -> dict[str, UUID
             }
             for place, row in enumerate(rows, start=first)
         ),
-        given=("review_status", "review_note"),
+        given=tuple(given),
     )
     return ids
 

@@ -4,7 +4,7 @@ A write that gives a page an address or a place takes the project's row first. A
 by whoever changes it, a run's worker too, so that each sees what the others made.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from copy import copy
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from django.db.models import Case, F, Max, Q, QuerySet, Value, When
 
 from batchgen.errors import NotFound, ValidationFailed
 from content.pages.addresses import address_key
+from content.pages.likeness import signature
 from content.pages.markup import markup
 from content.pages.models import Page
 from epics import bounds
@@ -151,15 +152,21 @@ def page_code(place: int) -> str:
     return f"P{place + 1}"
 
 
-def component_row(component: Mapping[str, str]) -> dict[str, str]:
-    """A component as it is stored: its Markdown made safe, with the HTML of it."""
-    made = markup(component["markdown"], heading=component["heading"])
-    return {
-        "type": component["type"],
-        "heading": component["heading"],
-        "markdown": made.markdown,
-        "html": made.html,
-    }
+def components_stored(components: Sequence[Mapping[str, str]]) -> Changes:
+    """The columns of these components: their Markdown made safe, with the HTML of it, and what
+    they are told to be like another page's by."""
+    made = [(each, markup(each["markdown"], heading=each["heading"])) for each in components]
+    rows = [
+        {
+            "type": each["type"],
+            "heading": each["heading"],
+            "markdown": safe.markdown,
+            "html": safe.html,
+        }
+        for each, safe in made
+    ]
+    text = "\n".join([line for each, safe in made for line in (each["heading"], safe.text)])
+    return {"content_components": rows, "signature": signature(text)}
 
 
 def _project_of(page_id: UUID) -> UUID:
@@ -181,9 +188,8 @@ def _refuse_taken(project_id: UUID, key: str, *, but: UUID | None = None) -> Non
 def _content_changed(page: Page, content: Changes) -> set[str]:
     """As `page_changed`, for what a person writes of its content."""
     if "content_components" in content:
-        rows = [component_row(component) for component in content["content_components"]]
-        content = {**content, "content_components": rows}
-    if all(getattr(page, name) == value for name, value in content.items()):
+        content = {**content, **components_stored(content["content_components"])}
+    if all(getattr(page, name) == content.get(name, getattr(page, name)) for name in PAGE_CONTENT):
         return set()
     return _set(
         page,

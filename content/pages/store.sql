@@ -41,14 +41,14 @@ pages_target AS (
     FROM pages_target target, LATERAL epics_changes(
         jsonb_build_object(target.code, jsonb_build_object(
             'meta_title', target.meta_title, 'meta_description', target.meta_description,
-            'components', target.content_components
+            'content_components', target.content_components
         )),
         jsonb_build_object(target.code, jsonb_build_object(
             'meta_title', target.result -> 'meta_title',
             'meta_description', target.result -> 'meta_description',
-            'components', target.result -> 'components'
+            'content_components', target.result -> 'components'
         )),
-        '{meta_title,meta_description,components}'
+        '{meta_title,meta_description,content_components}'
     ) changed
     WHERE target.had_content AND NOT target.kept
 ), pages_stored AS (

@@ -15,6 +15,9 @@ from runs.models import Run, RunAction, RunLog
 from runs.reads.progress import RunProgress
 from runs.states import Pacing, Priority, RunPhase, RunStatus
 
+#: Of runs, as pause and its like name them.
+LOWER_STATUSES = [status.lower() for status in RunStatus]
+
 
 class EmptyAsNull(serializers.CharField):
     """A text that is null where there is none."""
@@ -244,7 +247,7 @@ class ControlOutput(serializers.Serializer[Any]):
         help_text="Items whose call had begun: they finish and are kept. No other call starts.",
     )
 
-    @extend_schema_field(serializers.ChoiceField([status.lower() for status in RunStatus]))
+    @extend_schema_field(serializers.ChoiceField(LOWER_STATUSES))
     def get_previousStatus(self, moved: Transition) -> str:  # noqa: N802  # get_ + the field's name
         return moved.previous.lower()
 

@@ -1990,7 +1990,49 @@ PROMPT_VERSIONS = (
         f"{PROMPTS}TestAdmin::test_nobody_edits_without_the_right",
     ),
 )
+_PAGES = "tests/integration/pages/test_pages.py::"
+_PAGE_BOUNDS = "tests/integration/pages/test_import.py::TestBounds::"
+_BATCHES = "tests/integration/runs_api/test_batches.py::"
+PAGES = (
+    Mutant(
+        guard="pages: new inputs make the content outdated",
+        file="content/pages/services.py",
+        changes=(("if new.keys() & PAGE_PROMPT:", "if False:"),),
+        tests=(f"{_PAGES}TestChange::test_inputs_make_content_outdated",),
+    ),
+    Mutant(
+        guard="pages: what the project says is in their prompts",
+        file="content/pages/apps.py",
+        changes=(("        change_listener_register(pages_outdate)\n", ""),),
+        tests=(f"{_PAGES}TestChange::test_what_a_project_says_outdates_its_pages",),
+    ),
+    Mutant(
+        guard="pages: a run is told of one that is deleted",
+        file="content/pages/services.py",
+        changes=(("    deletion_tell(Page, [page_id])\n", ""),),
+        tests=(f"{_BATCHES}test_a_job_of_a_deleted_page_is_still_told",),
+    ),
+    Mutant(
+        guard="pages: what has no content is not approved",
+        file="content/pages/apps.py",
+        changes=(("                written=HAS_CONTENT,\n", ""),),
+        tests=(f"{_PAGES}TestReview::test_a_page_is_reviewed_of_its_version",),
+    ),
+    Mutant(
+        guard="pages: they count to what is stored",
+        file="content/pages/bulk.py",
+        changes=(("    _storage_check(project_id, user, len(rows))\n", ""),),
+        tests=(f"{_PAGE_BOUNDS}test_pages_count_to_what_the_projects_owner_has_stored",),
+    ),
+    Mutant(
+        guard="jobs: another run's content is not this one's result",
+        file="runs/reads/jobs.py",
+        changes=(("pk=item.target_id, run_id=item.run_id,", "pk=item.target_id,"),),
+        tests=(f"{_BATCHES}test_a_batch_and_its_jobs_are_read",),
+    ),
+)
 MUTANTS = (
+    *PAGES,
     *CLAIMING,
     *FINISHING,
     *OF_JOBS,

@@ -217,7 +217,9 @@ class PageInput(StrictSerializer):
         max_value=HIGHEST,
         required=False,
         allow_null=True,
-        help_text="The highest comes first; null: computed from `metadata` and `deadline`.",
+        help_text=(
+            "The highest comes first; null: 5. Of equal ones `metadata` and `deadline` decide."
+        ),
     )
 
     answered = PageOutput.Meta.fields

@@ -11,7 +11,7 @@ from content.pages.addresses import address_key
 from content.pages.components import COMPONENTS
 from content.pages.facts import facts_checked, keywords_once
 from content.pages.priority import HIGHEST
-from content.pages.services import component_row
+from content.pages.services import components_stored
 from epics import bounds
 from epics.files.backlog_document import BacklogQuality, BrandVoice
 from epics.files.document_fields import (
@@ -187,7 +187,7 @@ def _content(content: PageContent | None) -> dict[str, Any]:
     components = [component.model_dump() for component in content.components]
     return {
         **content.model_dump(exclude={"components", "quality"}),
-        "content_components": [component_row(component) for component in components],
+        **components_stored(components),
         "quality_score": content.quality.score,
         "defects": content.quality.defects,
     }

@@ -7,6 +7,7 @@ import pytest
 from django.db.models import Model, QuerySet
 
 from batchgen.api.paging import PAGE_BYTES
+from content.pages.models import Page
 from epics.models import Card, Epic, Membership, Project, Story
 from runs.models import RunAction, RunEpic, RunLog
 from runs.reads.log import log_number
@@ -65,6 +66,16 @@ def stories_of_an_epic(world: World) -> str:
     return f"/epics/{Epic.objects.earliest('order').pk}/stories"
 
 
+def pages_of_a_site(world: World) -> str:
+    project = world.run.project
+    Page.objects.bulk_create(
+        Page(project=project, code=f"P{n}", page_type="brand", url=f"/{n}", url_key=f"{n}", order=n)
+        for n in range(len(LONG))
+    )
+    _lengthen(Page.objects.all(), "facts", lambda text: {"fact": text})
+    return f"/projects/{project.pk}/pages"
+
+
 def epics_of_a_run(world: World) -> str:
     _lengthen(RunEpic.objects.all(), "error")
     return f"/runs/{world.run.pk}/epics"
@@ -88,7 +99,10 @@ def log(world: World) -> str:
     return f"/runs/{world.run.pk}/logs"
 
 
-LISTS = [projects, cards, epics, stories, stories_of_an_epic, epics_of_a_run, trail, log]
+LISTS = [
+    *(projects, cards, epics, stories, stories_of_an_epic),
+    *(pages_of_a_site, epics_of_a_run, trail, log),
+]
 
 
 def page_at(world: World, path: str, cursor: str | None) -> tuple[list[Any], dict[str, Any], int]:

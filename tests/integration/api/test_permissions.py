@@ -14,6 +14,7 @@ from django.utils.timezone import now
 
 from batchgen.accounts.tokens import RefreshToken
 from batchgen.local.local_dir import ROOT
+from content.run_types import RunType
 from epics.models import Epic, Membership, Project, Upload
 from runs.engine.open_targets import all_close
 from runs.engine.start import RunOptions, run_start
@@ -92,6 +93,13 @@ def _started(project: Project) -> Run:
     run = run_start(project=project, user=None, options=RunOptions())
     run_begin(run_id=run.id)
     return run
+
+
+def _pages_started(project: Project) -> Run:
+    """A run over the project's pages."""
+    return run_start(
+        project=project, user=None, options=RunOptions(type=RunType.GENERATE_PAGES.value)
+    )
 
 
 def _paused(project: Project) -> Run:
@@ -176,6 +184,10 @@ def _later(project: Project) -> dict[str, list[str]]:
 #: Bodies that name something of the project.
 BODIES_IN: dict[Route, Callable[[Project], Any]] = {
     ("POST", f"{API}/runs/{{run_id}}/items"): _later,
+    ("POST", f"{API}/generation/batch"): lambda project: {
+        "projectId": str(project.pk),
+        "pages": [page_body("/new")],
+    },
 }
 
 
@@ -197,6 +209,8 @@ def ids_of(route: Route, project: Project) -> dict[str, Any]:
         ).pk,
     }
     ids["invitation_id"] = ids["member_id"]
+    if "{job_id}" in route[1]:
+        ids["job_id"] = _pages_started(project).items.get().pk
     if "{run_id}" in route[1]:
         make = next((make for end, make in STATES.items() if route[1].endswith(end)), _started)
         run = make(project)

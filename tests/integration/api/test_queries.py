@@ -56,6 +56,8 @@ QUERIES = {
     "/projects/{project_id}/pages?q=rope&type=category&language=English&order=-url": 5,
     "/projects/{project_id}/pages/export": 7,
     "/pages/{page_id}": 3,
+    "/generation/batch/{run_id}": 3,
+    "/generation/jobs/{job_id}": 3,
     "/queue/status": 7,
     "/runs": 3,
     "/runs?project={project_id}&status=FAILED": 3,
@@ -117,7 +119,7 @@ def _generate(run: Run, worker_name: str) -> None:
 
 
 def _read_by(user: User, project: Project, run: Run) -> tuple[User, dict[str, Any]]:
-    ids = ids_of(("GET", ""), project)
+    ids = ids_of(("GET", "{job_id}"), project)
     return user, {**ids, "run_id": run.pk}
 
 

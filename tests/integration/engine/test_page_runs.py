@@ -278,7 +278,7 @@ class TestStored:
         (change,) = ContentChange.objects.all()
         assert (change.kind, change.code, change.change) == ("page", "P1", "changed")
         assert (change.parent_id, change.run_id) == (project.pk, second.run.pk)
-        assert set(change.fields) == {"metaTitle", "components"}
+        assert set(change.fields) == {"metaTitle", "contentComponents"}
         assert change.fields["metaTitle"] == {"before": "Lamp", "after": "Other lamp"}
         page.refresh_from_db()
         assert (page.meta_title, page.version) == ("Other lamp", 3)

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from content.pages.models import Page
-from content.pages.services import component_row, page_create
+from content.pages.services import components_stored, page_create
 from epics.models import Project
 
 CONTENT: dict[str, Any] = {
@@ -26,11 +26,10 @@ def page_make(project: Project, url: str = "/rope", **fields: Any) -> Page:
 
 def page_write(page: Page, **fields: Any) -> Page:
     """Content as a run leaves it."""
-    components = [component_row(component) for component in CONTENT["components"]]
     content = {
         "meta_title": CONTENT["metaTitle"],
         "meta_description": CONTENT["metaDescription"],
-        "content_components": components,
+        **components_stored(CONTENT["components"]),
         "keyword_coverage": 0.5,
         "quality_score": 90,
         "defects": [{"criterion": "keywords", "kind": "missing", "severity": "minor"}],
