@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 epics=options.epics,
                 minutes=options.minutes,
                 kinds=tuple(options.only or ()),
+                content=options.content,
             )
             console.print(f"{name}, seed {seed}", style="bold")
             return SCENARIOS[name](made, asked, console)
@@ -67,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="repeat a schedule; by default any")
     parser.add_argument("--faults", type=int, default=300, help="faults of `mixed`")
     parser.add_argument("--epics", type=int, default=2000, help="epics of `mixed`")
+    parser.add_argument(
+        "--content",
+        choices=["stories", "subtasks", "pages"],
+        default="stories",
+        help="what the runs of `mixed` make",
+    )
     parser.add_argument("--minutes", type=float, default=25, help="no more faults after these")
     parser.add_argument("--only", action="append", metavar="KIND", help="draw from these kinds")
     parser.add_argument("--logs", type=Path, help="keep the processes' logs in this directory")

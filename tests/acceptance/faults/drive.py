@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.acceptance.faults.bed import Bed, wait_for
+from tests.acceptance.faults.books import BOOKS
 from tests.acceptance.faults.invariants import Observed, observe
 from tests.acceptance.faults.journal import Journal, Step
 from tests.acceptance.faults.monitor import watched
 from tests.acceptance.faults.scene import Scene
 from tests.acceptance.faults.schedule import PlannedStep
 from tests.acceptance.faults.stall import STALL_S, Watchdog
-from tests.integration.engine.world import project_make
 
 #: More than a look takes.
 _AT_MOST_S = 30.0
@@ -28,6 +28,8 @@ class Load:
     epics: int
     lanes: int
     latency_ms: float
+    #: Of what kind they are: a name in BOOKS.
+    kind: str = "stories"
     workers: int = 2
     #: No more faults from then on; the work goes on to its end.
     at_most_s: float = 3600.0
@@ -61,7 +63,8 @@ def scene_make(bed: Bed, load: Load, *, seed: int, poison: str = "") -> Scene:
     bed.provider.config(latency_ms=load.latency_ms, jitter_ms=load.latency_ms / 6, seed=seed)
     for _ in range(load.workers):
         bed.start_worker()
-    project = project_make(epics=load.epics)
+    book = BOOKS[load.kind]
+    project = book.project(load.epics)
     scene = Scene(
         bed=bed,
         journal=Journal(),
@@ -69,6 +72,7 @@ def scene_make(bed: Bed, load: Load, *, seed: int, poison: str = "") -> Scene:
         user=project.created_by,
         lanes=load.lanes,
         random=Random(seed),
+        book=book,
     )
     scene.start_run()
     calls = bed.provider.calls

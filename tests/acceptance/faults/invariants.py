@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db.models import Count, Max, Min
 
-from epics.models import Epic, Story
 from runs.engine.dispatch import messages_waiting
 from runs.models import Lane, ProviderCall, Run, RunItem
 from runs.states import ACTIVE, CallOutcome, ItemStatus, LaneState, RunStatus
@@ -86,7 +85,7 @@ def observe(scene: Scene, *, complete: bool = True) -> Observed:
     calls = _seen(scene.bed.provider.calls())
     epics = list(RunItem.objects.filter(run__in=runs).order_by("run__created_at", "order"))
     lost = _lost(scene, runs, epics) if complete else set()
-    doubled = _doubled(journal, epics)
+    doubled = _doubled(scene, epics)
     _check_counters(journal, runs)
     _check_open(journal, runs)
     extra = _extra(calls)
@@ -140,19 +139,18 @@ def _lost(scene: Scene, runs: list[Run], epics: list[RunItem]) -> set[str]:
         if epic.status in _OPEN and status_of[epic.run_id] != RunStatus.CANCELLED
     }
     known = [epic_id for epic_id in last if epic_id]
-    missing = Epic.objects.filter(project=scene.project).exclude(id__in=known).count()
+    missing = scene.book.targets(scene.project).exclude(pk__in=known).count()
     if lost or missing:
         journal.violate("I1", f"{len(lost)} epics are not final, {missing} are in no run")
     return lost
 
 
-def _doubled(journal: Journal, epics: list[RunItem]) -> set[str]:
-    """I2: epics whose stories are not exactly those of the run that completed them last."""
+def _doubled(scene: Scene, epics: list[RunItem]) -> set[str]:
+    """I2: items whose rows are not exactly those of the run that completed them last."""
     completed = {e.target_id: e for e in epics if e.status == ItemStatus.COMPLETED}
     counts: dict[UUID, Counter[UUID | None]] = defaultdict(Counter)
     orders: dict[UUID, set[int]] = defaultdict(set)
-    rows = Story.objects.filter(epic__in=[epic.target_id for epic in epics])
-    for epic_id, run_id, order in rows.values_list("epic_id", "run_id", "order"):
+    for epic_id, run_id, order in scene.book.made([e.target_id for e in epics if e.target_id]):
         counts[epic_id][run_id] += 1
         orders[epic_id].add(order)
     wrong = {
@@ -166,7 +164,9 @@ def _doubled(journal: Journal, epics: list[RunItem]) -> set[str]:
     }
     unasked = counts.keys() - completed.keys()
     if wrong or unasked:
-        journal.violate("I2", f"{len(wrong)} epics with wrong stories, {len(unasked)} without end")
+        scene.journal.violate(
+            "I2", f"{len(wrong)} items with wrong rows, {len(unasked)} without end"
+        )
     return wrong
 
 

@@ -43,11 +43,19 @@ class Asked:
     epics: int
     minutes: float
     kinds: tuple[str, ...]
+    #: What the runs of `mixed` make: a name in BOOKS.
+    content: str = "stories"
 
 
 def mixed(bed: Bed, asked: Asked, console: Console) -> list[str]:
     """All kinds of faults, alone and together, during a big run."""
-    load = Load(epics=asked.epics, lanes=20, latency_ms=1200, at_most_s=asked.minutes * 60)
+    load = Load(
+        epics=asked.epics,
+        lanes=20,
+        latency_ms=1200,
+        at_most_s=asked.minutes * 60,
+        kind=asked.content,
+    )
     return _mixed(bed, asked, load, console)
 
 

@@ -20,6 +20,7 @@ from runs.engine.transitions import Transition
 from runs.models import Lane, Run, RunItem
 from runs.states import LaneState, Pacing, RunStatus
 from tests.acceptance.faults.bed import LEASE_S, Bed, NotInTime, WorkerProcess, wait_for
+from tests.acceptance.faults.books import Book
 from tests.acceptance.faults.journal import Control, Journal, Limit, Loss
 
 #: Equal control requests that are made at the same moment (I11).
@@ -38,6 +39,7 @@ class Scene:
     user: User
     lanes: int
     random: Random
+    book: Book
     runs: list[Run] = field(default_factory=list)
     #: Workers that a fault of the present step has to itself.
     engaged: set[str] = field(default_factory=set)
@@ -59,8 +61,13 @@ class Scene:
         return results[0]
 
     def start_run(self, pacing: Pacing = Pacing.ADAPTIVE) -> None:
-        """A run over all epics; where there was one before, it generates them anew."""
-        options = RunOptions(pacing_profile=pacing, max_concurrency=self.lanes)
+        """A run over all targets; where there was one before, it makes everything anew."""
+        options = RunOptions(
+            type=self.book.run_type,
+            options=self.book.options,
+            pacing_profile=pacing,
+            max_concurrency=self.lanes,
+        )
         self.runs.append(run_start(project=self.project, user=self.user, options=options))
 
     def go_on(self) -> None:
