@@ -127,9 +127,9 @@ def lanes_provide(*, run: Run, most: int) -> None:
 
 
 def _targets(kind: Kind, project: Project, options: RunOptions, chosen: Options) -> list[Target]:
-    found = targets_found(kind, project, options.target_ids, chosen)
     one, many = kind.item_words
-    field_name = _field_of(kind)
+    field_name = "epicIds" if kind.item_kind == "epic" else "targetIds"
+    found = targets_found(kind, project, options.target_ids, chosen, field_name=field_name)
     if not found:
         raise ValidationFailed(f"There are no {many} to process.", **{field_name: [f"No {many}."]})
     if options.type in kind.one_item and len(found) != 1:
@@ -140,9 +140,17 @@ def _targets(kind: Kind, project: Project, options: RunOptions, chosen: Options)
 
 
 def targets_found(
-    kind: Kind, project: Project, ids: Sequence[UUID] | None, chosen: Options
+    kind: Kind,
+    project: Project,
+    ids: Sequence[UUID] | None,
+    chosen: Options,
+    *,
+    field_name: str = "targetIds",
 ) -> list[Target]:
     """All targets of the project, or those of these ids, in order.
+
+    Args:
+        field_name: what a person calls the ids.
 
     Raises:
         ValidationFailed: an id is none of them.
@@ -156,12 +164,8 @@ def targets_found(
             for target_id in sorted(unknown)[:MAX_PROBLEMS]
         ]
         message = f"Some {many} are not in this project, or cannot be taken."
-        raise ValidationFailed(message, **{_field_of(kind): problems})
+        raise ValidationFailed(message, **{field_name: problems})
     return found
-
-
-def _field_of(kind: Kind) -> str:
-    return "epicIds" if kind.item_kind == "epic" else "targetIds"
 
 
 def _reasons(kind: Kind, targets: Sequence[Target], options: RunOptions) -> tuple[Reason, ...]:
@@ -281,5 +285,5 @@ def _start_line(kind: Kind, run: Run, user: Actor | None) -> str:
     return (
         f"Started by {who}: {counted(run.total_items, kind.item_words)}, "
         f"{kind.options_text(run.options)}, pacing {run.pacing_profile}, "
-        f"{run.max_concurrency} lanes{answered_text(run)}."
+        f"{counted(run.max_concurrency, ('lane', 'lanes'))}{answered_text(run)}."
     )

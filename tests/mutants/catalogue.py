@@ -2031,11 +2031,52 @@ PAGES = (
         tests=(f"{_BATCHES}test_a_batch_and_its_jobs_are_read",),
     ),
 )
+TYPES = "tests/integration/runs_api/test_run_types.py::"
+
+OF_KINDS = (
+    _mutant(
+        "kind without calls: no intent of one is written",
+        CLAIMS_SQL,
+        "    WHERE %(call_id)s::uuid IS NOT NULL\n",
+        "",
+        f"{TYPES}test_a_run_over_notes_shows_its_items_and_no_epics",
+    ),
+    _mutant(
+        "kind that holds no targets: others may have them",
+        DISPATCH_SQL,
+        " WHERE %(held)s",
+        "",
+        f"{TYPES}test_a_kind_that_holds_none_leaves_its_targets_to_others",
+    ),
+    _mutant(
+        "start: options that the kind does not have",
+        "runs/api/run_options.py",
+        "    return {key[:100]: [told] for key in sorted(given.keys() - known)[:MAX_PROBLEMS]}\n",
+        "    return {}\n",
+        f"{TYPES}test_what_a_kind_does_not_offer_is_refused_by_name",
+    ),
+    _mutant(
+        "start: choices beside the options that the kind does not have",
+        "runs/api/run_options.py",
+        "        if name not in fields\n",
+        "        if False\n",
+        f"{TYPES}test_what_a_kind_does_not_offer_is_refused_by_name",
+    ),
+    _mutant(
+        "retry: the model that was chosen",
+        "runs/engine/controls.py",
+        "        model=model_chosen(run=run),\n",
+        "",
+        f"{TYPES}test_a_retry_keeps_the_model_that_its_starter_chose",
+    ),
+)
+
 MUTANTS = (
     *PAGES,
     *CLAIMING,
     *FINISHING,
     *OF_JOBS,
+    *OF_KINDS,
     *RUN_STATUS,
     *RECOVERY,
     *FEWER_LANES,

@@ -181,6 +181,7 @@ def test_retries_that_are_used_up_fail_the_epic(
     client: ProviderClient, simulator: Simulator
 ) -> None:
     world = World.make(epics=2, lanes=1)
+    RunItem.objects.filter(code="E2").update(priority=0)  # each retry has a lower one than before
     for attempt in range(1, 5):  # adaptive: three retries
         epic = _answer(world, client, simulator, {"type": "error", "status": 500})
         assert epic.status == ("FAILED" if attempt == 4 else "PENDING")

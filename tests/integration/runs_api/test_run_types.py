@@ -78,7 +78,7 @@ def test_a_run_over_notes_shows_its_items_and_no_epics(project: Project) -> None
     assert shown["phaseDetail"] == "Succeeded: 2 tallies from 2 notes (2/2)"
     assert not ProviderCall.objects.exists()
     lines = [line.message for line in RunLog.objects.order_by("id")]
-    assert lines[0] == "Started by ada: 2 notes, words, pacing normal, 1 lanes."
+    assert lines[0] == "Started by ada: 2 notes, words, pacing normal, 1 lane."
     assert lines[-1] == "SUCCEEDED: 2 tallies from 2 notes."
 
 
