@@ -45,6 +45,7 @@ class PagesKind(ContentKind[GenerationInput, Content]):
     phase: ClassVar = "GENERATING"
     model: ClassVar = Page
     options: ClassVar = PagesOptions
+    prompts: ClassVar = PROMPTS
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()
     store_sql: ClassVar = (_FOLDER / "store.sql").read_text()
 

@@ -2071,8 +2071,84 @@ OF_KINDS = (
     ),
 )
 
+
+_PAGE_RUNS = "tests/integration/engine/test_page_runs.py::TestStored::"
+_PAGE_STEPS = "tests/unit/content/test_pages_run.py::"
+_PAGE_CHECKS = "tests/unit/content/test_pages_checks.py::"
+_PAGE_MARKUP = "tests/unit/content/test_pages_markup.py::"
+WRITTEN_PAGES = (
+    _mutant(
+        "pages: what was edited or approved under a run stays",
+        "content/pages/store.sql",
+        "\n               OR epics_kept(page.edited_at, page.review_status, done.options) AS kept,",
+        " AS kept,",
+        f"{_PAGE_RUNS}test_what_was_edited_or_approved_under_the_run_stays",
+    ),
+    _mutant(
+        "pages: an approval under way is waited for",
+        "content/pages/store.sql",
+        "    ORDER BY page.id\n    FOR NO KEY UPDATE OF page\n",
+        "    ORDER BY page.id\n",
+        f"{_PAGE_RUNS}test_an_approval_under_way_is_waited_for",
+    ),
+    _mutant(
+        "pages: what changed since the claim makes the content outdated",
+        "content/pages/store.sql",
+        "CASE WHEN target.outdated THEN 'outdated' ELSE 'current' END",
+        "'current'",
+        f"{_PAGE_RUNS}test_what_changed_since_the_claim_makes_it_outdated",
+    ),
+    _mutant(
+        "pages: the first content is nobody's change",
+        "content/pages/store.sql",
+        "    WHERE target.had_content AND NOT target.kept\n",
+        "    WHERE NOT target.kept\n",
+        f"{_PAGE_RUNS}test_the_first_content",
+    ),
+    _mutant(
+        "pages: one that is kept costs no call",
+        "content/pages/pipeline.py",
+        "    return state.inp.kept\n",
+        "    return False\n",
+        f"{_PAGE_STEPS}test_a_page_that_is_kept_costs_no_call",
+    ),
+    _mutant(
+        "pages: a repair that is no better changes nothing",
+        "content/pages/stages/quality_validation.py",
+        "    better = max(first, second, key=_rank)",
+        "    better = second",
+        f"{_PAGE_STEPS}test_a_repair_that_is_no_better_changes_nothing",
+    ),
+    _mutant(
+        "pages: a number that nobody gave is a defect",
+        "content/pages/checks/numbers.py",
+        "        if number.values & known:\n",
+        "        if number.values:\n",
+        f"{_PAGE_CHECKS}test_what_the_input_does_not_say_is_a_defect",
+    ),
+    _mutant(
+        "pages: no HTML in what is stored",
+        "content/pages/markup.py",
+        '    text = _TAG_BEGIN.sub("&lt;", text)\n',
+        "",
+        f"{_PAGE_MARKUP}test_no_attack_gets_through",
+    ),
+    _mutant(
+        "pages: no link but to the web in what is stored",
+        "content/pages/markup.py",
+        '    text = _OTHER_LINK.sub(r"]\\\\(", text)\n',
+        "",
+        f"{_PAGE_MARKUP}test_no_attack_gets_through",
+    ),
+    _mutant(
+        "pages: no image in what is stored",
+        "content/pages/markup.py",
+        '    text = _IMAGE.sub("! [", text)\n',
+        "",
+        f"{_PAGE_MARKUP}test_no_attack_gets_through",
+    ),
+)
 MUTANTS = (
-    *PAGES,
     *CLAIMING,
     *FINISHING,
     *OF_JOBS,
@@ -2098,6 +2174,8 @@ MUTANTS = (
     *STORED_EPICS,
     *STORED_SUBTASKS,
     *PROMPT_VERSIONS,
+    *PAGES,
+    *WRITTEN_PAGES,
     *RIGHTS,
     *STREAM_RIGHTS,
     *ROOMS,
