@@ -371,7 +371,7 @@ class TestStoriesThatGo:
         stories_make(project, each=1)
         chain = Chain.make(project)
         claimed = chain.claim()
-        item = finish_while(chain, claimed, lambda: Story.objects.all().delete())
+        item = finish_while(chain, claimed, lambda: Story.objects.all().delete(), "Build")
         assert (item.status, item.created) == ("COMPLETED", 0)
         assert not Subtask.objects.exists()
 
