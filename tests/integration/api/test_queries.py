@@ -32,7 +32,7 @@ QUERIES = {
     "/projects": 3,
     "/projects?q=tide&order=name": 3,
     "/projects/{project_id}": 4,
-    "/projects/{project_id}/export": 5,
+    "/projects/{project_id}/export": 9,
     "/projects/{project_id}/cards": 5,
     "/projects/{project_id}/cards?q=card&order=title": 5,
     "/projects/{project_id}/epics": 5,
@@ -41,6 +41,8 @@ QUERIES = {
     "/projects/{project_id}/stories?q=tide&persona=skipper&epic=E1": 5,
     "/projects/{project_id}/duplicates": 4,
     "/projects/{project_id}/members": 4,
+    "/projects/{project_id}/uploads": 4,
+    "/uploads/{upload_id}": 4,
     "/members/{member_id}": 4,
     "/invitations": 2,
     "/cards/{card_id}": 3,
@@ -67,11 +69,14 @@ QUERIES = {
     "/runs/{run_id}/epics": 5,
     "/runs/{run_id}/epics?status=FAILED": 5,
     "/runs/{run_id}/epics?effective=true": 8,
+    "/runs/{run_id}/items": 5,
+    "/runs/{run_id}/items?status=FAILED&order=completedAt": 5,
+    "/runs/{run_id}/items/{item_id}": 4,
     "/runs/{run_id}/logs": 6,
     "/runs/{run_id}/actions": 5,
 }
-#: A stream, which its own tests watch.
-NOT_READS = {f"{API}/runs/{{run_id}}/events"}
+#: A stream and a stored file, which their own tests watch.
+NOT_READS = {f"{API}/runs/{{run_id}}/events", f"{API}/runs/{{run_id}}/file"}
 
 
 def test_every_read_has_a_row() -> None:
@@ -120,7 +125,7 @@ def _generate(run: Run, worker_name: str) -> None:
 
 def _read_by(user: User, project: Project, run: Run) -> tuple[User, dict[str, Any]]:
     ids = ids_of(("GET", "{job_id}"), project)
-    return user, {**ids, "run_id": run.pk}
+    return user, {**ids, "run_id": run.pk, "item_id": run.items.all()[0].pk}
 
 
 def queries_of(path: str, user: User, ids: dict[str, Any]) -> int:

@@ -157,7 +157,9 @@ class TestChange:
         assert changed["content"]["reviewStatus"] == "approved"
         assert changed["content"]["editedAt"] is None
 
-    def test_a_status_that_is_named_stands(self, client: Any, project: Project) -> None:
+    def test_new_inputs_outdate_what_is_said_to_be_current(
+        self, client: Any, project: Project
+    ) -> None:
         page = page_write(page_make(project))
         body = {"title": "New", "metadata": {"contentStatus": "current"}}
         url = f"{API}/pages/{page.pk}"
