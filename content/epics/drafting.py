@@ -30,7 +30,7 @@ def drafted(epics: Sequence[Epic], backlog: Backlog) -> Drafted:
     order = build_order(epics, graph)
     place = {at: number for number, at in enumerate(order, start=1)}
     ids = {card.code: card.id for card in backlog.cards}
-    kept = _kept_codes(backlog)
+    kept = _kept_ids(backlog)
     drafts = [
         _draft(
             epics[at],
@@ -49,20 +49,20 @@ def drafted(epics: Sequence[Epic], backlog: Backlog) -> Drafted:
     return Drafted(epics=tuple(drafts), notes=notes)
 
 
-def _kept_codes(backlog: Backlog) -> dict[str, str]:
-    """{title or code, comparable: code} of kept epics; a code goes before another one's title."""
-    titles = {comparable(epic.title): epic.code for epic in reversed(backlog.kept)}
-    return titles | {comparable(epic.code): epic.code for epic in backlog.kept}
+def _kept_ids(backlog: Backlog) -> dict[str, str]:
+    """{title or code, comparable: id} of kept epics; a code goes before another one's title."""
+    titles = {comparable(epic.title): epic.id for epic in reversed(backlog.kept)}
+    return titles | {comparable(epic.code): epic.id for epic in backlog.kept}
 
 
 def _after_kept(
     epic: Epic, kept: Mapping[str, str], before: Iterable[int], epics: Sequence[Epic]
 ) -> tuple[str, ...]:
-    """Codes of the kept epics that it depends on; a title of a new one is that one's."""
+    """The kept epics that it depends on; a title of a new one is that one's."""
     new = {comparable(epics[at].title) for at in before}
     named = (comparable(name) for name in epic.dependencies)
-    codes = dict.fromkeys(kept[name] for name in named if name in kept and name not in new)
-    return tuple(codes)[: bounds.LIST_ENTRIES - len(new)]
+    found = dict.fromkeys(kept[name] for name in named if name in kept and name not in new)
+    return tuple(found)[: bounds.LIST_ENTRIES - len(new)]
 
 
 def _draft(

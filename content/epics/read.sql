@@ -22,7 +22,7 @@ WITH epic AS MATERIALIZED (
     SELECT epics_kept_epics(array_agg(id), %(options)s) AS id FROM epic
     UNION SELECT id FROM busy
 )
-SELECT epic.code, epic.title, epic.theme, epic.description,
+SELECT epic.id::text, epic.code, epic.title, epic.theme, epic.description,
        CASE
            WHEN epic.origin = 'manual' THEN 'made by a person'
            WHEN epic.origin = 'import' THEN 'imported'

@@ -9,9 +9,10 @@ epics_target AS MATERIALIZED (
     ORDER BY project.id
     FOR NO KEY UPDATE OF project
 ), epics_before AS MATERIALIZED (
-    SELECT target.item_id, target.project_id, target.run_id, target.options, epic.id, epic.code,
-           epic."order"
+    -- Those that a run made; no other is ever replaced.
+    SELECT target.item_id, target.run_id, target.options, epic.id
     FROM epics_target target JOIN epics_epic epic ON epic.project_id = target.project_id
+    WHERE epic.origin = 'generated'
     ORDER BY epic.id
     FOR UPDATE OF epic
 ), epics_of AS MATERIALIZED (
@@ -30,12 +31,10 @@ epics_target AS MATERIALIZED (
     SELECT epics_kept_epics(epics_hold(ids), options) AS id FROM epics_of
     UNION SELECT id FROM epics_busy
     UNION SELECT epic_id FROM epics_below WHERE id IN (SELECT id FROM epics_busy)
-), epics_held AS MATERIALIZED (
-    SELECT before.*, before.id IN (SELECT id FROM epics_stay) AS kept FROM epics_before before
 ), epics_gone AS (
     -- What stands below them goes with them.
-    DELETE FROM epics_epic USING epics_held held
-    WHERE epics_epic.id = held.id AND NOT held.kept
+    DELETE FROM epics_epic USING epics_before before
+    WHERE epics_epic.id = before.id AND before.id NOT IN (SELECT id FROM epics_stay)
     RETURNING epics_epic.*
 ), epics_left AS MATERIALIZED (
     -- Nothing names them any more: no other epic, no item of an earlier run.
@@ -45,12 +44,15 @@ epics_target AS MATERIALIZED (
                WHERE below.epic_id IN (SELECT id FROM epics_gone)
            ))
     FROM epics_gone gone GROUP BY gone.project_id
+), epics_standing AS MATERIALIZED (
+    SELECT target.item_id, epic.id, epic.code, epic."order"
+    FROM epics_target target JOIN epics_epic epic ON epic.project_id = target.project_id
+    WHERE epic.origin <> 'generated' OR epic.id IN (SELECT id FROM epics_stay)
 ), epics_kept AS MATERIALIZED (
     SELECT target.*,
            (SELECT COUNT(*) FROM epics_left) AS after_left,
-           COUNT(held.id) FILTER (WHERE held.kept) AS kept,
-           COALESCE(MAX(held."order") FILTER (WHERE held.kept), 0) AS last
-    FROM epics_target target LEFT JOIN epics_held held USING (item_id)
+           COUNT(standing.id) AS kept, COALESCE(MAX(standing."order"), 0) AS last
+    FROM epics_target target LEFT JOIN epics_standing standing USING (item_id)
     GROUP BY target.item_id, target.run_id, target.epics, target.options, target.project_id
 ), epics_free AS MATERIALIZED (
     -- Codes that no epic has that stays.
@@ -59,18 +61,26 @@ epics_target AS MATERIALIZED (
     FROM epics_kept target,
          generate_series(1, jsonb_array_length(target.epics) + target.kept) AS number
     WHERE NOT EXISTS (
-        SELECT FROM epics_held held
-        WHERE held.item_id = target.item_id AND held.kept AND upper(held.code) = 'E' || number
+        SELECT FROM epics_standing standing
+        WHERE standing.item_id = target.item_id AND upper(standing.code) = 'E' || number
     )
 ), epics_given AS MATERIALIZED (
     SELECT target.item_id, target.project_id, target.run_id, target.last, free.code, given.*
     FROM epics_kept target
     CROSS JOIN LATERAL jsonb_to_recordset(target.epics) AS given (
         id uuid, priority int, title text, theme text, description text, business_value text,
-        acceptance_criteria text[], effort text, impact text, after int[], after_kept text[],
+        acceptance_criteria text[], effort text, impact text, after int[], after_kept uuid[],
         cards uuid[]
     )
     JOIN epics_free free ON free.item_id = target.item_id AND free.place = given.priority
+), epics_named AS MATERIALIZED (
+    -- Held: whoever gives one of them another code was waited for, or finds who names it.
+    SELECT epic.id, epic.code, epic."order"
+    FROM epics_epic epic
+    WHERE epic.id IN (SELECT unnest(after_kept) FROM epics_given)
+      AND epic.id NOT IN (SELECT id FROM epics_gone)
+    ORDER BY epic.id
+    FOR KEY SHARE OF epic
 ), epics_new AS (
     INSERT INTO epics_epic (
         id, project_id, run_id, origin, code, "order", title, theme, description, business_value,
@@ -85,10 +95,8 @@ epics_target AS MATERIALIZED (
                WHERE before.item_id = given.item_id AND before.priority = ANY (given.after)
                ORDER BY before.priority
            ) || ARRAY(
-               SELECT held.code FROM epics_held held
-               WHERE held.item_id = given.item_id AND held.kept
-                 AND held.code = ANY (given.after_kept)
-               ORDER BY held."order", held.id
+               SELECT named.code FROM epics_named named
+               WHERE named.id = ANY (given.after_kept) ORDER BY named."order", named.id
            ),
            given.effort, given.impact, given.priority, false, 0, 1
     FROM epics_given given

@@ -37,6 +37,7 @@ class CardInput:
 class KeptEpic:
     """An epic that stays as it is, with the codes of its cards; `why` is for people."""
 
+    id: str
     code: str
     title: str
     theme: str
@@ -142,7 +143,7 @@ class EpicDraft:
 
     Attributes:
         priority: counts from 1, which is also its place.
-        after: the priorities of new epics, and `after_kept` the codes of kept ones, that come
+        after: the priorities of new epics, and `after_kept` the ids of kept ones, that come
             before it.
         cards: ids, in their order.
     """

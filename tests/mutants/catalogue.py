@@ -1845,15 +1845,15 @@ STORED_EPICS = (
     _mutant(
         "epics: kept ones stay",
         EPICS_SQL,
-        "    WHERE epics_epic.id = held.id AND NOT held.kept\n",
-        "    WHERE epics_epic.id = held.id\n",
-        f"{EPICS}TestKept::test_what_no_run_made_stays_and_its_code_is_not_taken",
+        "    WHERE epics_epic.id = before.id AND before.id NOT IN (SELECT id FROM epics_stay)\n",
+        "    WHERE epics_epic.id = before.id\n",
+        f"{EPICS}TestKept::test_what_a_person_touched_stays_unless_told_otherwise",
     ),
     _mutant(
         "epics: new ones take codes that are free, in any case",
         EPICS_SQL,
-        "held.kept AND upper(held.code) = 'E' || number\n",
-        "held.kept AND held.code = 'E' || number\n",
+        "AND upper(standing.code) = 'E' || number\n",
+        "AND standing.code = 'E' || number\n",
         f"{EPICS}TestKept::test_a_code_in_lower_case_is_taken_too",
     ),
     _mutant(
@@ -1869,6 +1869,13 @@ STORED_EPICS = (
         "           runs_targets_gone(array_agg(gone.id) || ARRAY(\n",
         "           (array_agg(gone.id) || ARRAY(\n",
         f"{EPICS}test_items_of_ended_runs_forget_what_goes",
+    ),
+    _mutant(
+        "epics: one that is given another code is named by that",
+        EPICS_SQL,
+        "    FOR KEY SHARE OF epic\n",
+        "",
+        f"{EPICS}TestRaces::test_one_that_is_given_another_code_is_named_by_it",
     ),
     _mutant(
         "epics: a card that is being deleted is in none",

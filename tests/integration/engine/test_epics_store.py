@@ -187,8 +187,9 @@ class TestKept:
         assert codes(project) == ["E1"]
 
     def test_new_ones_may_depend_on_them(self, project: Project) -> None:
-        Epic.objects.create(project=project, code="BASE", title="Mine")
-        finish(start(project), [row(1, cards_of(project), after_kept=["BASE", "E9"])])
+        mine = Epic.objects.create(project=project, code="BASE", title="Mine")
+        before = [str(mine.pk), str(new_id())]
+        finish(start(project), [row(1, cards_of(project), after_kept=before)])
         assert Epic.objects.get(code="E1").dependencies == ["BASE"]
 
     def test_they_no_longer_depend_on_what_goes(self, project: Project) -> None:
@@ -306,6 +307,15 @@ class TestRaces:
             [row(1, cards_of(project))],
         )
         assert Epic.objects.get(title="Mine").dependencies == []
+
+    def test_one_that_is_given_another_code_is_named_by_it(self, project: Project) -> None:
+        mine = Epic.objects.create(project=project, code="BASE", title="Mine")
+        self.while_open(
+            start(project),
+            lambda: epic_update(epic_id=mine.pk, changes={"code": "ROOT"}),
+            [row(1, cards_of(project), after_kept=[str(mine.pk)])],
+        )
+        assert Epic.objects.get(code="E1").dependencies == ["ROOT"]
 
     def test_one_that_is_approved_stays(self, project: Project) -> None:
         first, _ = generated(project)

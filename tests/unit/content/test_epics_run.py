@@ -178,7 +178,13 @@ class TestGroups:
 
 class TestKept:
     KEPT = KeptEpic(
-        code="E7", title="Accounts", theme="", description="", why="edited", cards=("C1",)
+        id="id-E7",
+        code="E7",
+        title="Accounts",
+        theme="",
+        description="",
+        why="edited",
+        cards=("C1",),
     )
 
     def test_it_is_shown_and_its_cards_are_not_asked_for(self) -> None:
@@ -190,7 +196,7 @@ class TestKept:
         assert '"code":"E7"' in user
         assert '"code":"C1"' not in user
         assert placed(draft) == {"id-2", "id-3"}
-        assert draft.content[0].after_kept == ("E7",)
+        assert draft.content[0].after_kept == ("id-E7",)
         assert "1 epics stay, with 1 cards: E7 (edited)" in draft.notes
 
     def test_where_every_card_has_one_there_is_nothing_to_do(self) -> None:
