@@ -80,7 +80,7 @@ epics_target AS MATERIALIZED (
     WHERE epic.id IN (SELECT unnest(after_kept) FROM epics_given)
       AND epic.id NOT IN (SELECT id FROM epics_gone)
     ORDER BY epic.id
-    FOR KEY SHARE OF epic
+    FOR SHARE OF epic
 ), epics_new AS (
     INSERT INTO epics_epic (
         id, project_id, run_id, origin, code, "order", title, theme, description, business_value,

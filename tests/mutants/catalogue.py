@@ -1873,7 +1873,7 @@ STORED_EPICS = (
     _mutant(
         "epics: one that is given another code is named by that",
         EPICS_SQL,
-        "    FOR KEY SHARE OF epic\n",
+        "    FOR SHARE OF epic\n",
         "",
         f"{EPICS}TestRaces::test_one_that_is_given_another_code_is_named_by_it",
     ),
