@@ -25,13 +25,16 @@ from content.epics.values import (
     Unassigned,
 )
 from content.errors import NothingToGenerate
+from content.kind import counted
 from content.pipeline import Draft, Job, Stage, Steps, Work, plain, run_stages
 
 _NO_BACKLOG, _NONE_KEPT = Backlog(), Kept()
 _ANY = Range(least=1, most=MOST_EPICS)
 Epics = tuple[EpicDraft, ...]
 _NO_DRAFT: Draft[Epics] = Draft(content=(), summary="")
-#: Cards without an epic that notes name one by one.
+_EPICS, _CARDS = ("epic", "epics"), ("card", "cards")
+#: Epics that stay, and cards without an epic, that notes name one by one.
+_KEPT_NAMED = 20
 _UNASSIGNED_NAMED = 100
 
 
@@ -130,10 +133,14 @@ def _context_notes(
 ) -> Iterator[str]:
     backlog = state.backlog
     if backlog.kept:
-        named = ", ".join(f"{epic.code} ({epic.why})" for epic in backlog.kept[:20])
-        more = f" and {len(backlog.kept) - 20} more" if len(backlog.kept) > 20 else ""
-        placed = len(backlog.cards) - len(backlog.to_place)
-        yield f"{len(backlog.kept)} epics stay, with {placed:,} cards: {named}{more}"
+        named = ", ".join(f"{epic.code} ({epic.why})" for epic in backlog.kept[:_KEPT_NAMED])
+        more = len(backlog.kept) - _KEPT_NAMED
+        placed = counted(len(backlog.cards) - len(backlog.to_place), _CARDS)
+        verb = "stays" if len(backlog.kept) == 1 else "stay"
+        yield (
+            f"{counted(len(backlog.kept), _EPICS)} {verb}, with {placed}: {named}"
+            + (f" and {more} more" if more > 0 else "")
+        )
     if not_shown:
         yield f"{not_shown} of the epics that stay did not fit into the prompt"
     cut = sum(map(is_shortened, backlog.to_place))
@@ -204,15 +211,14 @@ def _post_processing(state: State) -> State:
 def _unassigned_notes(unassigned: tuple[Unassigned, ...]) -> Iterator[str]:
     if unassigned:
         count = len(unassigned)
-        yield f"{count} card{'s stand' if count > 1 else ' stands'} in no epic"
+        yield f"{counted(count, _CARDS)} {'stands' if count == 1 else 'stand'} in no epic"
     for one in unassigned[:_UNASSIGNED_NAMED]:
         yield f"{one.code} is in no epic: {one.reason}"
 
 
 def _storage(state: State) -> State:
-    count = len(state.draft.content)
     cards = len({card for epic in state.draft.content for card in epic.cards})
-    summary = f"{count} epic{'s' * (count != 1)} for {cards:,} cards"
+    summary = f"{counted(len(state.draft.content), _EPICS)} for {counted(cards, _CARDS)}"
     return replace(state, draft=replace(state.draft, summary=summary, notes=state.notes))
 
 

@@ -101,7 +101,7 @@ def test_a_weak_answer_leaves_out_and_has_a_circle_until_it_is_repaired(merging:
 
 
 def test_odd_cards_are_answered_too() -> None:
-    cards = [
+    cards: list[dict[str, Any]] = [
         {"code": "C1"},
         {"code": "C2", "title": None, "systems": "many", "themes": [1, {"a": "b"}, "Rooms"]},
         {"code": "C3", "title": "\ud800 " * 50, "persona": ["x"]},

@@ -197,7 +197,7 @@ class TestKept:
         assert '"code":"C1"' not in user
         assert placed(draft) == {"id-2", "id-3"}
         assert draft.content[0].after_kept == ("id-E7",)
-        assert "1 epics stay, with 1 cards: E7 (edited)" in draft.notes
+        assert "1 epic stays, with 1 card: E7 (edited)" in draft.notes
 
     def test_where_every_card_has_one_there_is_nothing_to_do(self) -> None:
         kept = replace(self.KEPT, cards=("C1", "C2", "C3"))
