@@ -5,6 +5,7 @@ limiter/values.py.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,16 @@ class Gate:
             refusals=answer["refusals"],
             fresh=answer["fresh"],
         )
+
+
+def processes_forget(client: redis.Redis, name: str, processes: Iterable[str]) -> None:
+    """Have a gate take back at its next word what these processes held and waited for: they died.
+
+    Raises:
+        redis.RedisError: Redis is away; what they said holds until their lease is over.
+    """
+    leases = gate_keys(name)[-1]
+    client.zadd(leases, dict.fromkeys(processes, 0), xx=True)
 
 
 def _report_json(report: Report, ceilings: Ceilings, now: float | None) -> dict[str, object]:

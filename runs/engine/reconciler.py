@@ -16,6 +16,9 @@ from django.db import connection, transaction
 from redis import RedisError
 
 from batchgen.db.sql import Row
+from batchgen.redis import client as redis
+from limiter.gate import processes_forget
+from providers.registry import limit_pool
 from runs.engine.dispatch import message_id, messages_waiting
 from runs.engine.lanes import lanes_reclaim
 from runs.engine.queries import QUERIES
@@ -97,6 +100,7 @@ def reconcile(
 
 def _round(orphans: Iterable[str], *, judge: bool, detector: LostMessageDetector | None) -> Round:
     reclaimed = lanes_reclaim(orphans=orphans, judge=judge)
+    _tell_limiter(reclaimed)
     lost = detector.lost() if detector else {}
     sent = rested = ended = 0
     for run_id, lane_ids in lost.items():
@@ -115,6 +119,21 @@ def _round(orphans: Iterable[str], *, judge: bool, detector: LostMessageDetector
         rested=rested,
         ended=ended,
     )
+
+
+def _tell_limiter(reclaimed: list[Row]) -> None:
+    """What dead workers held of a gate is free: where few calls may go on at the same time, nobody
+    would start one until the limiter noticed by itself."""
+    dead: dict[str, set[str]] = defaultdict(set)
+    for row in reclaimed:
+        if row["dead_worker_id"]:
+            pool = limit_pool(row["model"], row["provider"])
+            dead[pool].add(str(row["dead_worker_id"]))
+    try:
+        for pool, workers in dead.items():
+            processes_forget(redis.client(), pool, workers)
+    except RedisError as error:
+        log.warning("the limiter was not told of dead workers: %s", error)
 
 
 def _missing(sent: list[Row]) -> dict[str, Row]:

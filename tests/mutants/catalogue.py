@@ -756,6 +756,14 @@ LIMITER = (
         f"{GATES}test_what_redis_lost_counts_as_used_up",
     ),
     _mutant(
+        "limiter: what a dead worker held is free at once",
+        "runs/engine/reconciler.py",
+        "    _tell_limiter(reclaimed)\n",
+        "",
+        "tests/integration/engine/test_reconciler.py::"
+        "test_what_a_dead_worker_held_of_the_gate_is_free_at_once",
+    ),
+    _mutant(
         "limiter: one refusal closes the gate for all",
         f"{LUA}main.lua",
         "  if is_closed then\n    wait, reason = closed_until - now, 'gate-closed'\n",

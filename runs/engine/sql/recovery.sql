@@ -47,12 +47,14 @@ SET state = 'idle', fencing_token = runs_lane.fencing_token + 1, worker_id = NUL
     cancelled = runs_lane.cancelled + (COALESCE(back.status, '') = 'CANCELLED')::int
 FROM gone LEFT JOIN back ON back.lane_id = gone.id
 WHERE runs_lane.id = gone.id
-RETURNING runs_lane.run_id, back.code, back.status
+RETURNING runs_lane.run_id, back.code, back.status, gone.provider, gone.model,
+          CASE WHEN NOT gone.orphan THEN gone.worker_id END AS dead_worker_id
 
 -- lanes_gone (part) --
 -- Lanes whose worker is gone, or does not run them.
 gone AS (
     SELECT lane.id, lane.run_id, lane.fencing_token, lane.draining, run.status AS run_status,
+           lane.worker_id, run.provider, run.model,
            lane.id || '.' || lane.fencing_token = ANY(%(orphans)s) AS orphan
     FROM runs_run run
     JOIN runs_lane lane ON lane.run_id = run.id

@@ -7,14 +7,16 @@ from django.db import connection, transaction
 from pytest_django.fixtures import Settings
 
 from batchgen.celery import app
+from batchgen.db.ids import new_id
 from batchgen.redis import client as redis
 from runs.engine.dispatch import messages_waiting, send
 from runs.engine.reconciler import LostMessageDetector, reconcile
 from runs.engine.transitions import run_dispatch
 from runs.models import Lane, Run, RunItem, Worker
 from runs.states import Priority, RunStatus
-from tests.integration.engine.world import World, halt, worker_make
+from tests.integration.engine.world import FIRST, World, halt, worker_make
 from tests.threads import race
+from workers.permits import Permit, Permits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,6 +85,19 @@ def test_epics_of_a_dead_worker_go_on_at_once() -> None:
     again = world.claim()
     assert again
     assert again.code == "E1"
+
+
+def test_what_a_dead_worker_held_of_the_gate_is_free_at_once(settings: Settings) -> None:
+    settings.LIMIT_CONCURRENCY = 1
+    world = World.make(epics=2, lanes=2)
+    dead, alive = Permits(process=world.worker.id), Permits(process=new_id())
+    dead.open(FIRST.model)
+    assert isinstance(dead.first(FIRST, patience_s=5), Permit)
+    assert world.claim()
+    assert not isinstance(alive.first(FIRST, patience_s=0.2), Permit)
+    Worker.objects.update(stopped_at="2000-01-01T00:00:00Z")
+    assert reconcile().reclaimed == 1
+    assert isinstance(alive.first(FIRST, patience_s=1), Permit)
 
 
 def test_a_run_whose_messages_were_never_sent_is_started() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from batchgen.redis import client as redis
+from limiter.gate import processes_forget
 from limiter.keys import CLOSED_MOST_S
 from limiter.values import Amounts, Ceilings, Closing, Window
 from tests.integration.limiter.world import RUN, Process, gates, queues_of, request
@@ -204,6 +205,17 @@ def test_slots_are_for_all_processes_and_those_of_a_dead_one_come_back() -> None
         assert alive.grants.reason == "permit-concurrency"
         clock.move(5.1)
         assert len(alive.ask()) == 1
+
+
+def test_slots_of_a_process_that_is_known_to_be_dead_come_back_at_once() -> None:
+    with gates(Ceilings(slots=3)) as (gate, clock):
+        dead, alive = Process(gate, clock, "w1"), Process(gate, clock, "w2")
+        warmed(alive)
+        assert len(dead.get(request(), request(), request())) == 3
+        alive.get(request())
+        processes_forget(redis.client(), gate.name, ["w1", "unknown"])
+        assert len(alive.ask()) == 1
+        assert redis.client().zrange(gate.keys[2], 0, -1) == [b"w2"]
 
 
 def test_high_goes_before_low_and_low_does_not_starve() -> None:
