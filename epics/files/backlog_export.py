@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.text import slugify
 
 from epics.files.azure_rows import export_azure
-from epics.files.backlog_rows import Fields, cards_of, epics_of, one_moment
+from epics.files.backlog_rows import Fields, cards_of, one_moment, stories_of
 from epics.files.gherkin_features import export_gherkin
 from epics.files.github_issues import export_github
 from epics.files.jira_rows import export_jira
@@ -67,9 +67,10 @@ def export_json(project: Project) -> Iterator[str]:
     yield f'{{\n "project": {_json(head)},\n'
     if project.source:
         yield f' "source": {_json(project.source)},\n'
-    yield from _json_list("cards", map(_card, cards_of(project)))
-    yield ",\n"
-    yield from _json_list("epics", map(_epic, epics_of(project, subtasks=True)))
+    yield ' "cards": ['
+    yield from _lines([_json(_card(card))] for card in cards_of(project))
+    yield ',\n "epics": ['
+    yield from _lines(_epic(*each) for each in stories_of(project))
     yield "\n}\n"
 
 
@@ -104,9 +105,8 @@ def _card(card: Card) -> Fields:
     }
 
 
-def _epic(epic: Epic) -> Fields:
-    stories = [_story(story) for story in vars(epic)["story_list"]]
-    return {
+def _epic(epic: Epic, stories: Iterator[Fields]) -> Iterator[str]:
+    head = {
         "code": epic.code,
         "title": epic.title,
         "theme": epic.theme,
@@ -121,13 +121,18 @@ def _epic(epic: Epic) -> Fields:
         "priority": epic.priority,
         "cards": vars(epic)["card_codes"],
         **_filled(
-            stories=stories,
             storiesOutdated=epic.stories_outdated,
             origin="" if epic.origin == Epic.Origin.IMPORT else epic.origin,
             editedAt=_moment(epic.edited_at),
         ),
         **_reviewed({"reviewStatus": epic.review_status, "reviewNote": epic.review_note}),
     }
+    yield _json(head)[:-1]
+    before = ', "stories": ['
+    for story in stories:
+        yield before + _json(_story(story))
+        before = ", "
+    yield "}" if before.endswith("[") else "]}"
 
 
 def _story(story: Fields) -> Fields:
@@ -169,10 +174,11 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _json_list(name: str, values: Iterable[Fields]) -> Iterator[str]:
-    yield f' "{name}": ['
+def _lines(entries: Iterable[Iterable[str]]) -> Iterator[str]:
+    """The rest of a list, an entry a line; each is taken before the next."""
     separator = "\n  "
-    for value in values:
-        yield separator + _json(value)
+    for entry in entries:
+        yield separator
+        yield from entry
         separator = ",\n  "
     yield "\n ]"

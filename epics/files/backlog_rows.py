@@ -1,9 +1,12 @@
 """A project's rows for an export: page by page, so that its size takes no memory, and as they all
 were at one moment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, groupby, islice
+from operator import itemgetter
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection, transaction
@@ -13,13 +16,15 @@ from django.db.models.functions import JSONObject
 from batchgen.api.paging import beyond
 from epics.models import Card, Epic, EpicCard, Project, Story, Subtask
 
-#: Rows of a page. An epic comes with all of its stories, of which it has 200 at most.
+#: Rows of a page, so that it has some 50 MB where every text is as long as it may be.
 _CARDS = 500
-_EPICS = 20
+_EPICS = 50
+_STORIES = 25
 _ORDER = ("order", "id")
 
 Fields = dict[str, Any]
 Row = TypeVar("Row", Card, Epic)
+_NO_MORE: tuple[None, Iterator[Any]] = (None, iter(()))
 
 _SUBTASK = JSONObject(
     code="code",
@@ -65,39 +70,53 @@ def one_moment() -> Iterator[None]:
 
 def cards_of(project: Project) -> Iterator[Card]:
     """The project's cards, in order."""
-    return _paged(Card.objects.filter(project=project), _CARDS)
+    return chain.from_iterable(_pages(Card.objects.filter(project=project), _CARDS))
 
 
-def epics_of(project: Project, *, subtasks: bool = False) -> Iterator[Epic]:
-    """The project's epics in order, each with `card_codes`, and its stories as `story_list`.
+def stories_of(
+    project: Project, *, subtasks: bool = True
+) -> Iterator[tuple[Epic, Iterator[Fields]]]:
+    """The project's epics in order, each with `card_codes`, and its stories, which are read while
+    they are taken: take them before the next epic.
 
     Args:
         subtasks: each story has its own, as `subtasks`.
     """
     places = EpicCard.objects.filter(epic=OuterRef("pk")).order_by("order", "id")
+    epics = Epic.objects.filter(project=project).annotate(
+        card_codes=ArraySubquery(places.values("card__code"))
+    )
+    for page in _pages(epics, _EPICS):
+        stories = groupby(_stories(page, subtasks=subtasks), key=itemgetter(0))
+        epic_id, found = next(stories, _NO_MORE)
+        for epic in page:
+            if epic_id != epic.pk:
+                yield epic, iter(())
+                continue
+            yield epic, map(itemgetter(1), found)
+            epic_id, found = next(stories, _NO_MORE)
+
+
+def _stories(epics: Sequence[Epic], *, subtasks: bool) -> Iterator[tuple[UUID, Fields]]:
+    """Stories of these epics, which are in order, with the epic of each."""
     fields: Fields = dict(_STORY)
     if subtasks:
         parts = Subtask.objects.filter(story=OuterRef("pk")).order_by("order", "id")
         fields["subtasks"] = ArraySubquery(parts.annotate(fields=_SUBTASK).values("fields"))
-    stories = Story.objects.filter(epic=OuterRef("pk")).order_by("order", "id")
-    epics = Epic.objects.filter(project=project).annotate(
-        card_codes=ArraySubquery(places.values("card__code")),
-        story_list=ArraySubquery(stories.annotate(fields=JSONObject(**fields)).values("fields")),
-    )
-    return _paged(epics, _EPICS)
+    place = {epic.pk: number for number, epic in enumerate(epics)}
+    rows = Story.objects.filter(epic__in=epics).order_by("order", "id").values_list("epic", "pk")
+    ids = iter([pk for _, pk in sorted(rows, key=lambda row: place[row[0]])])
+    while some := list(islice(ids, _STORIES)):
+        read = Story.objects.filter(pk__in=some).annotate(fields=JSONObject(**fields))
+        found = {pk: row for pk, *row in read.values_list("pk", "epic", "fields")}
+        yield from ((found[pk][0], found[pk][1]) for pk in some if pk in found)
 
 
-def stories_of(project: Project) -> Iterator[tuple[Epic, list[Fields]]]:
-    """The same, each with its stories, and these with their subtasks."""
-    return ((epic, vars(epic)["story_list"]) for epic in epics_of(project, subtasks=True))
-
-
-def _paged(rows: "QuerySet[Row]", size: int) -> Iterator[Row]:
+def _pages(rows: "QuerySet[Row]", size: int) -> Iterator[list[Row]]:
     page = list(rows.order_by(*_ORDER)[:size])
     while page:
-        yield from page
+        yield page
         if len(page) < size:
             return
-        last = page[-1]
-        after = beyond(list(_ORDER), [last.order, last.pk], "gt")
+        after = beyond(list(_ORDER), [page[-1].order, page[-1].pk], "gt")
         page = list(rows.filter(after).order_by(*_ORDER)[:size])

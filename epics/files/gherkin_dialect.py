@@ -40,6 +40,7 @@ class Dialect:
 
     name: str
     feature: str
+    rule: str
     scenario: str
     steps: dict[Step, str]
     openers: tuple[tuple[str, Step], ...]
@@ -74,6 +75,7 @@ def _dialect(name: str, spec: DialectSpec) -> Dialect:
     return Dialect(
         name=name,
         feature=spec["feature"][0],
+        rule=spec["rule"][0],
         # The second is "Scenario" in most, and the first "Example".
         scenario=spec["scenario"][:2][-1],
         steps={step: words[step][0] for step in Step},

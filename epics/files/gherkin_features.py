@@ -1,6 +1,8 @@
-"""A backlog as Gherkin: a feature file for each story, zipped, with a scenario a criterion."""
+"""A backlog as Gherkin: a feature file for each epic, zipped, with a rule for each story and a
+scenario for each of its criteria."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from django.utils.text import slugify
 
@@ -16,53 +18,53 @@ _SCENARIO_CHARS = 120
 
 
 def export_gherkin(project: Project) -> Iterator[bytes]:
-    """A ZIP with a folder for each epic and a `.feature` file for each of its stories."""
+    """A ZIP with a `.feature` file for each epic that has stories.
+
+    One for each story would be simpler to read, but an archive is in memory by its list of files,
+    and a project may have millions of stories.
+    """
     return zip_parts(_files(project))
 
 
-def _files(project: Project) -> Iterator[tuple[str, str]]:
+def _files(project: Project) -> Iterator[tuple[str, Iterator[str]]]:
     dialect = dialect_for(project.language)
-    for epic_number, (epic, stories) in enumerate(stories_of(project), 1):
-        folder = _name(epic_number, epic.code, epic.title)
-        for number, story in enumerate(stories, 1):
-            name = _name(number, story["code"], story["title"])
-            yield f"{folder}/{name}.feature", feature_text(epic, story, dialect)
+    for number, (epic, stories) in enumerate(stories_of(project, subtasks=False), 1):
+        first = next(stories, None)
+        if first is not None:
+            yield _name(number, epic), _feature(epic, chain([first], stories), dialect)
 
 
-def feature_text(epic: Epic, story: Fields, dialect: Dialect) -> str:
-    """The feature file of a story, with a scenario for each acceptance criterion."""
-    return "\n".join(_lines(epic, story, dialect)) + "\n"
-
-
-def _lines(epic: Epic, story: Fields, dialect: Dialect) -> Iterator[str]:
+def _feature(epic: Epic, stories: Iterable[Fields], dialect: Dialect) -> Iterator[str]:
+    """The file, part by part."""
     if dialect.name != "en":
-        yield f"# language: {dialect.name}"
-    named = (epic.code, story["code"], story["priority"] and f"priority-{story['priority']}")
-    tags = dict.fromkeys(filter(None, map(plain_label, named)))
-    if tags:
-        yield " ".join(f"@{tag}" for tag in tags)
-    title = short_line(f"{story['code']}: {story['title']}")
-    yield f"{dialect.feature}: {title}"
-    yield ""
-    for line in story["userStory"].splitlines():
-        yield _described(line, dialect)
-    for criterion in story["acceptanceCriteria"]:
-        yield ""
-        yield f"  {dialect.scenario}: {short_line(criterion, _SCENARIO_CHARS)}"
-        for step in step_lines(criterion, dialect):
-            yield f"    {step}"
+        yield f"# language: {dialect.name}\n"
+    yield _titled(dialect.feature, f"{epic.code}: {epic.title}", "", tags=(epic.code,))
+    yield _described(epic.description, dialect, "  ")
+    for story in stories:
+        priority = story["priority"] and f"priority-{story['priority']}"
+        title = f"{story['code']}: {story['title']}"
+        yield "\n" + _titled(dialect.rule, title, "  ", tags=(story["code"], priority))
+        yield _described(story["userStory"], dialect, "    ")
+        for criterion in story["acceptanceCriteria"]:
+            yield f"\n    {dialect.scenario}: {short_line(criterion, _SCENARIO_CHARS)}\n"
+            yield "".join(f"      {step}\n" for step in step_lines(criterion, dialect))
 
 
-def _described(line: str, dialect: Dialect) -> str:
-    """A line of a description; a backslash stands before what would be a tag, a comment or a
+def _titled(keyword: str, title: str, indent: str, *, tags: Iterable[str]) -> str:
+    named = " ".join(f"@{tag}" for tag in map(plain_label, tags) if tag)
+    return (f"{indent}{named}\n" if named else "") + f"{indent}{keyword}: {short_line(title)}\n"
+
+
+def _described(text: str, dialect: Dialect, indent: str) -> str:
+    """Lines of a description; a backslash stands before what would be a tag, a comment or a
     keyword."""
-    text = " ".join(line.split())
-    if text.startswith(("@", "#", *dialect.titles)):
-        text = f"\\{text}"
-    return f"  {text}" if text else ""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    marks = ("@", "#", *dialect.titles)
+    told = (f"\\{line}" if line.startswith(marks) else line for line in lines if line)
+    return "".join(f"{indent}{line}\n" for line in told)
 
 
-def _name(number: int, code: str, title: str) -> str:
+def _name(number: int, epic: Epic) -> str:
     """Of a file: its number makes it the only one of its name on every system."""
-    slug = slugify(f"{code} {title}")[:_NAME_CHARS].strip("-")
-    return f"{number:03}-{slug}" if slug else f"{number:03}"
+    slug = slugify(f"{epic.code} {epic.title}")[:_NAME_CHARS].strip("-")
+    return f"{number:05}-{slug}.feature" if slug else f"{number:05}.feature"

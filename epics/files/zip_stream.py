@@ -26,14 +26,22 @@ class _Taken(io.RawIOBase):
         return taken
 
 
-def zip_parts(files: Iterable[tuple[str, str]]) -> Iterator[bytes]:
-    """The archive of these (name, text), part by part.
+def zip_parts(files: Iterable[tuple[str, Iterable[str]]]) -> Iterator[bytes]:
+    """The archive of these (name, texts), part by part.
 
     The same files make the same bytes: none of them has a date.
     """
     taken = _Taken()
     with ZipFile(taken, "w") as archive:
-        for name, text in files:
-            archive.writestr(ZipInfo(name), text.encode(), compress_type=ZIP_DEFLATED)
-            yield taken.take()
+        for name, texts in files:
+            with archive.open(_entry(name), "w") as entry:
+                for text in texts:
+                    entry.write(text.encode())
+                    yield taken.take()
     yield taken.take()
+
+
+def _entry(name: str) -> ZipInfo:
+    info = ZipInfo(name)
+    info.compress_type = ZIP_DEFLATED
+    return info

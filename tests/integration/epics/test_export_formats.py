@@ -270,18 +270,29 @@ def _bodies(project: Project, name: str) -> Iterator[str]:
 # Gherkin -----------------------------------------------------------------------------------------
 
 
-def test_gherkin_has_a_file_for_each_story() -> None:
-    features = features_of(two_stories())
-    assert list(features) == [
-        "001-e1-epic-1/001-e1-s1-story-e1-s1.feature",
-        "002-e2-epic-2/001-e2-s1-story-e2-s1.feature",
-    ]
-    feature = features["001-e1-epic-1/001-e1-s1-story-e1-s1.feature"]["feature"]
-    assert feature["name"] == "E1-S1: Story E1-S1"
-    assert [tag["name"] for tag in feature["tags"]] == ["@E1", "@E1-S1", "@priority-high"]
-    assert feature["description"].strip().startswith("As a skipper, I want")
-    (child,) = feature["children"]
-    assert [step["text"] for step in child["scenario"]["steps"]] == ["The tide of today is shown."]
+def rules_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [child["rule"] for child in document["feature"]["children"]]
+
+
+def scenarios_of(rule: dict[str, Any]) -> list[dict[str, Any]]:
+    return [child["scenario"] for child in rule["children"]]
+
+
+def test_gherkin_has_a_file_for_each_epic_and_a_rule_for_each_story() -> None:
+    project = two_stories()
+    project.epics.create(code="E3", title="Without stories", order=9)
+    features = features_of(project)
+    assert list(features) == ["00001-e1-epic-1.feature", "00002-e2-epic-2.feature"]
+    feature = features["00001-e1-epic-1.feature"]["feature"]
+    assert feature["name"] == "E1: Epic 1"
+    assert [tag["name"] for tag in feature["tags"]] == ["@E1"]
+    assert feature["description"].strip() == "The things of epic 1"
+    (rule,) = rules_of({"feature": feature})
+    assert rule["name"] == "E1-S1: Story E1-S1"
+    assert [tag["name"] for tag in rule["tags"]] == ["@E1-S1", "@priority-high"]
+    assert rule["description"].strip().startswith("As a skipper, I want")
+    (scenario,) = scenarios_of(rule)
+    assert [step["text"] for step in scenario["steps"]] == ["The tide of today is shown."]
 
 
 @pytest.mark.parametrize(
@@ -291,23 +302,19 @@ def test_gherkin_parses_whatever_the_texts_are(language: str) -> None:
     project = hostile_project()
     Project.objects.update(language=language)
     project.refresh_from_db()
-    features = features_of(project)
-    assert len(features) == len(HOSTILE)
-    for document, text in zip(features.values(), HOSTILE, strict=True):
-        feature = document["feature"]
-        assert feature["tags"][0]["name"] == "@E1"
-        assert len(feature["tags"]) == 3
-        assert feature["language"] == dialect_for(language).name
-        scenarios = [child["scenario"] for child in feature["children"]]
+    (document,) = features_of(project).values()
+    assert document["feature"]["language"] == dialect_for(language).name
+    rules = rules_of(document)
+    for rule, text in zip(rules, HOSTILE, strict=True):
+        assert len(rule["tags"]) == 2
+        scenarios = scenarios_of(rule)
         assert len(scenarios) == 2
-        assert all(scenario["steps"] for scenario in scenarios)
-        assert not any(
-            step.get("docString") or step.get("dataTable")
-            for scenario in scenarios
-            for step in scenario["steps"]
-        )
-        assert feature["description"].replace("\\", "").split() == text.replace("\\", "").split()
-        assert len(Compiler().compile(cast("GherkinDocumentWithURI", {**document, "uri": ""}))) == 2
+        steps = [step for scenario in scenarios for step in scenario["steps"]]
+        assert not any("docString" in step or "dataTable" in step for step in steps)
+        assert rule["description"].replace("\\", "").split() == text.replace("\\", "").split()
+    compiled = Compiler().compile(cast("GherkinDocumentWithURI", {**document, "uri": ""}))
+    assert len(compiled) == 2 * len(HOSTILE)
+    assert all(pickle["steps"] for pickle in compiled)
 
 
 def test_gherkin_goes_out_in_the_projects_language() -> None:
@@ -316,8 +323,9 @@ def test_gherkin_goes_out_in_the_projects_language() -> None:
     Story.objects.update(acceptance_criteria=["Angenommen es ist Ebbe, wenn ich frage, dann Nein"])
     project.refresh_from_db()
     (document,) = features_of(project).values()
-    steps = document["feature"]["children"][0]["scenario"]["steps"]
-    assert document["feature"]["keyword"] == "Funktionalität"
+    (rule,) = rules_of(document)
+    assert (document["feature"]["keyword"], rule["keyword"]) == ("Funktionalität", "Rule")
+    steps = scenarios_of(rule)[0]["steps"]
     assert [(step["keyword"], step["text"]) for step in steps] == [
         ("Angenommen ", "es ist Ebbe"),
         ("Wenn ", "ich frage"),
@@ -379,9 +387,10 @@ def test_csv_has_subtasks_and_all_of_a_story() -> None:
 
 @pytest.mark.parametrize("name", ["json", "azure", "gherkin"])
 def test_pages_lose_and_repeat_nothing(name: str) -> None:
-    project = project_make(epics=61, cards=9, stories=1)
+    project = project_make(epics=61, cards=9, stories=2)
     Story.objects.filter(epic__code="E7").delete()
-    codes = [f"E{number}-S1" for number in range(1, 62) if number != 7]
+    numbers = [number for number in range(1, 62) if number != 7]
+    codes = [f"E{number}-S{place}" for number in numbers for place in (1, 2)]
     if name == "json":
         document = json.loads(made(project, name))
         assert len(document["cards"]) == 549
@@ -391,7 +400,7 @@ def test_pages_lose_and_repeat_nothing(name: str) -> None:
         found = [title.partition(":")[0] for title in titles if title]
     else:
         features = features_of(project).values()
-        found = [document["feature"]["tags"][1]["name"][1:] for document in features]
+        found = [rule["tags"][0]["name"][1:] for each in features for rule in rules_of(each)]
     assert found == codes
 
 
@@ -399,7 +408,7 @@ def test_pages_lose_and_repeat_nothing(name: str) -> None:
 def test_an_export_is_of_one_moment() -> None:
     project = project_make(epics=2, cards=300, stories=1)
     parts = FORMATS["json"].parts(project)
-    begun = [next(parts) for _ in range(4)]  # up to the first card
+    begun = [next(parts) for _ in range(5)]  # up to the first card
     assert b"Card 1" in begun[-1]
     elsewhere(Card.objects.all().delete).join(30)
     document = json.loads(b"".join([*begun, *parts]))
