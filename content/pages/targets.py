@@ -8,6 +8,7 @@ from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast, Length
 
 from batchgen.db.clock import database_now
+from batchgen.errors import ValidationFailed
 from content.kind import Target
 from content.pages.components import DEFAULTS
 from content.pages.models import Page
@@ -20,6 +21,10 @@ from epics.models import Project, ReviewStatus
 #: Rough size of what stands around a page in its prompt, and characters to a token.
 _AROUND_CHARACTERS = 1_000
 _CHARACTERS_PER_TOKEN = 3.6
+_ALL_KEPT = (
+    "All pages of this project were edited or approved, and the run keeps them. Name some, or set "
+    "keepEdited or keepApproved to false."
+)
 _READ = (
     *("code", "order", "page_type", "url", "title", "keywords", "components"),
     *("sku_count", "monthly_searches", "content_status", "deadline", "priority"),
@@ -33,22 +38,21 @@ def pages_to_write(
 
     Of a whole project those are left out that the run keeps: there is nothing to do for them. One
     that is named is an item, which ends as kept.
+
+    Raises:
+        ValidationFailed: all are left out.
     """
-    pages = Page.objects.filter(project=project)
-    pages = _replaced(pages, options) if ids is None else pages.filter(id__in=ids)
+    whole = Page.objects.filter(project=project)
+    pages = _replaced(whole, options) if ids is None else whole.filter(id__in=ids)
     read_at = database_now()
     fixed = _fixed_characters(project)
     # Not their contents, which are much the most of a row.
     read = pages.only(*_READ).annotate(facts_characters=Length(Cast("facts", TextField())))
     found = [(_facts(page, read_at), page) for page in read.order_by("order", "id")]
+    if ids is None and not found and whole.exists():
+        raise ValidationFailed(_ALL_KEPT, targetIds=[_ALL_KEPT])
     found.sort(key=lambda pair: page_place(pair[0]))
     return [_target(page, facts, fixed) for facts, page in found]
-
-
-def pages_kept(project: Project, options: PagesOptions) -> int:
-    """How many of the project's pages a run with these options leaves out."""
-    pages = Page.objects.filter(project=project)
-    return pages.count() - _replaced(pages, options).count()
 
 
 def _replaced(pages: QuerySet[Page], options: PagesOptions) -> QuerySet[Page]:

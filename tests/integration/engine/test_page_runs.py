@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
+from batchgen.errors import ValidationFailed
 from content.kind import Loaded
 from content.pages.components import DEFAULTS
 from content.pages.kind import PAGES
@@ -183,6 +184,15 @@ class TestTargets:
         assert [one.code for one in PAGES.targets(project, None, options)] == left
         named = PAGES.targets(project, [pages["P2"], pages["P1"], new_id()], options)
         assert [one.code for one in named] == ["P1", "P2"]
+
+    def test_where_all_are_kept_there_is_nothing_to_process(self) -> None:
+        project = project_make(epics=0)
+        with pytest.raises(ValidationFailed, match="There are no pages to process"):
+            Chain.make(project)
+        pages_make(project, 2, edited_at=now())
+        with pytest.raises(ValidationFailed, match="All pages of this project were edited"):
+            Chain.make(project)
+        Chain.make(project, options={"keep_edited": False})
 
 
 class TestLoaded:
