@@ -30,7 +30,7 @@ _FIELDS = (
 )
 #: Where a text names several codes.
 _BETWEEN = re.compile(r"[,;\n]+")
-_NUMBER = re.compile(r"^\W*p?(?:riority)?\W*(\d{1,6})\b", re.IGNORECASE)
+_NUMBER = re.compile(r"^\W*+p?(?:riority)?\W*+(\d{1,6})\b", re.IGNORECASE)
 _LEVEL_PLACES = {"high": 1, "medium": 2, "low": 3}
 _NOTHING = frozenset({"", "none", "null", "n a", "na", "nil"})
 

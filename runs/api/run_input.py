@@ -32,17 +32,20 @@ from runs.states import ItemStatus, Pacing, Priority, RunStatus
 _MODEL_CHARS = 100
 
 
+_MODEL_ID = re.compile("^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$", re.ASCII)
+
+
 class ModelId(PlainText):
     """The id of a model, as its provider calls it."""
 
-    pattern = "^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$"
+    pattern = _MODEL_ID.pattern
     default_error_messages: ClassVar = {
         "form": "Give the model's id: letters, digits and . _ : / @ + - in between."
     }
 
     def check(self, text: str) -> None:
         super().check(text)
-        if not re.fullmatch(self.pattern, text, re.ASCII):
+        if not _MODEL_ID.fullmatch(text):
             self.fail("form")
 
 

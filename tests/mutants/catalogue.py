@@ -149,9 +149,9 @@ CLAIMING = (
     _mutant(
         "claim: FOR SHARE, which a pause waits for",
         CLAIMS_SQL,
-        "           max_concurrency\n    FROM runs_run\n"
+        "           max_concurrency, prompt_set_id\n    FROM runs_run\n"
         "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n    FOR SHARE\n",
-        "           max_concurrency\n    FROM runs_run\n"
+        "           max_concurrency, prompt_set_id\n    FROM runs_run\n"
         "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n",
         f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
     ),
@@ -275,10 +275,11 @@ FINISHING = (
     ),
     _mutant(
         "finish: an edit that is under way counts",
-        STORE_SQL,
-        "    ORDER BY story.id\n    FOR UPDATE OF story\n",
-        "    ORDER BY story.id\n",
+        "epics/migrations/0012_kept_and_changes.py",
+        "    PERFORM FROM epics_story WHERE epic_id = ANY (of_epics) ORDER BY id FOR UPDATE;\n",
+        "",
         f"{KEPT}test_an_edit_under_way_at_the_end_is_kept",
+        schema=True,
     ),
     _mutant(
         "finish: a text that changed since the claim",
@@ -343,7 +344,7 @@ FINISHING = (
     _mutant(
         "no epic is claimed before calls can be made",
         "workers/process.py",
-        "        client = self._clients.of(first.provider)\n",
+        "        client = self._clients.of(first.provider) if calls else None\n",
         "        client = self._clients\n",
         f"{WORKER}test_no_epic_is_claimed_before_calls_can_be_made",
     ),
@@ -549,8 +550,8 @@ RECOVERY = (
     _mutant(
         "answers are kept by the key of their request",
         "workers/caller.py",
-        '"key": before.key',
         '"key": request.key',
+        '"key": request.completion.purpose',
         f"{ATTEMPTS}test_answers_are_kept_by_the_key_of_their_request",
     ),
     _mutant(
@@ -974,8 +975,8 @@ LIMITER = (
     _mutant(
         "providers: a run is answered by the one that it names",
         "workers/process.py",
-        "self._clients.of(first.provider)\n",
-        "self._clients.of(settings.PROVIDER_NAME)\n",
+        "self._clients.of(first.provider) if calls",
+        "self._clients.of(settings.PROVIDER_NAME) if calls",
         f"{SECOND}test_a_run_is_answered_by_the_provider_that_it_names",
     ),
     _mutant(
