@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from content.cards.kind import CARDS
 from content.epics.kind import EPICS
 from content.export.kind import EXPORT
 from content.kind import ContentKind
@@ -12,6 +13,7 @@ from content.subtasks.kind import SUBTASKS
 Kind = ContentKind[Any, Any]
 #: One line a kind.
 _KINDS: dict[str, Kind] = {
+    CARDS.name: CARDS,
     EPICS.name: EPICS,
     STORIES.name: STORIES,
     PAGES.name: PAGES,

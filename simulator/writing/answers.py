@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from simulator.writing.brief import Fences, read_brief
+from simulator.writing.cards import write_cards
 from simulator.writing.epics import write_epics
 from simulator.writing.instances import Property, fitted, minimal_instance, properties_of
 from simulator.writing.pages import write_page
@@ -23,6 +24,7 @@ NOT_JSON = 'Here are the stories:\n\n{"stories": [{"title": "First story", "pers
 Writer = Callable[[Fences, int, bool], dict[str, Any]]
 #: Of other content than stories, by the property that its format asks for.
 _WRITERS: dict[str, Writer] = {
+    "cards": write_cards,
     "components": write_page,
     "epics": write_epics,
     "subtasks": write_subtasks,

@@ -1,0 +1,1 @@
+"""The prompts: templates in files, and what fills them."""

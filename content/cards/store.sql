@@ -1,0 +1,111 @@
+-- An upload's cards are replaced, but those that the run keeps; new ones take the codes that are
+-- free in the project.
+cards_project AS MATERIALIZED (
+    -- Held, as by whoever makes a card or an epic: what this waited for is seen by the functions
+    -- below.
+    SELECT project.id
+    FROM epics_project project
+    WHERE project.id IN (
+        SELECT upload.project_id FROM done JOIN epics_upload upload ON upload.id = done.target_id
+    )
+    ORDER BY project.id
+    FOR NO KEY UPDATE
+), cards_target AS MATERIALIZED (
+    SELECT done.item_id, done.run_id, done.options, done.result -> 'cards' AS cards,
+           upload.id AS upload_id, upload.project_id
+    FROM cards_project project JOIN epics_upload upload ON upload.project_id = project.id
+    JOIN done ON done.target_id = upload.id
+    ORDER BY upload.id
+    FOR NO KEY UPDATE OF upload
+), cards_before AS MATERIALIZED (
+    SELECT target.item_id, target.upload_id, target.options, card.id
+    FROM cards_target target JOIN epics_card card ON card.upload_id = target.upload_id
+    ORDER BY card.id
+    FOR UPDATE OF card
+), cards_epics AS MATERIALIZED (
+    SELECT epic.id
+    FROM epics_epic epic
+    WHERE epic.id IN (
+        SELECT place.epic_id FROM cards_before JOIN epics_epiccard place ON place.card_id = cards_before.id
+    )
+    ORDER BY epic.id
+    FOR NO KEY UPDATE
+), cards_of AS MATERIALIZED (
+    SELECT upload_id, options, (SELECT COUNT(*) FROM cards_epics) AS epics
+    FROM cards_before GROUP BY upload_id, options
+), cards_stay AS MATERIALIZED (
+    SELECT epics_kept_cards(ARRAY[upload_id], options) AS id FROM cards_of WHERE epics >= 0
+), cards_held AS MATERIALIZED (
+    SELECT before.*, before.id IN (SELECT id FROM cards_stay) AS kept FROM cards_before before
+), cards_unplaced AS (
+    DELETE FROM epics_epiccard USING cards_held held
+    WHERE epics_epiccard.card_id = held.id AND NOT held.kept
+    RETURNING epics_epiccard.epic_id
+), cards_outdated AS (
+    -- Their stories were written from cards that are gone.
+    UPDATE epics_epic
+    SET prompt_revision = prompt_revision + 1,
+        stories_outdated = stories_outdated
+            OR EXISTS (SELECT FROM epics_story story WHERE story.epic_id = epics_epic.id)
+    WHERE id IN (SELECT epic_id FROM cards_unplaced)
+), cards_gone AS (
+    DELETE FROM epics_card USING cards_held held
+    WHERE epics_card.id = held.id AND NOT held.kept
+    RETURNING epics_card.*
+), cards_wanted AS MATERIALIZED (
+    SELECT target.project_id, SUM(jsonb_array_length(target.cards)) AS cards,
+           (SELECT COUNT(*) FROM cards_gone) AS gone
+    FROM cards_target target GROUP BY target.project_id
+), cards_free AS MATERIALIZED (
+    -- Once those are gone whose codes are free then.
+    SELECT wanted.project_id, free.place, free.code, free."order"
+    FROM cards_wanted wanted, LATERAL epics_free_codes(
+        'epics_card', wanted.project_id, 'C', CASE WHEN wanted.gone >= 0 THEN wanted.cards END
+    ) free
+), cards_numbered AS MATERIALIZED (
+    SELECT target.project_id, target.upload_id, target.run_id, given.*,
+           ROW_NUMBER() OVER (
+               PARTITION BY target.project_id ORDER BY target.item_id, given.place
+           ) AS number
+    FROM cards_target target, jsonb_to_recordset(target.cards) AS given (
+        id uuid, place int, title text, persona text, statement text, problem text,
+        systems text[], themes text[], quote text, review_note text
+    )
+), cards_new AS (
+    INSERT INTO epics_card (
+        id, project_id, upload_id, run_id, code, "order", title, persona, statement, problem,
+        systems, themes, quote, review_note, version
+    )
+    SELECT given.id, given.project_id, given.upload_id, given.run_id, free.code, free."order",
+           given.title, given.persona, given.statement, given.problem, given.systems, given.themes,
+           given.quote, given.review_note, 1
+    FROM cards_numbered given
+    JOIN cards_free free ON free.project_id = given.project_id AND free.place = given.number
+    RETURNING epics_card.*
+), cards_replaced AS (
+    -- Where there were cards before: the first ones are nobody's change.
+    INSERT INTO epics_contentchange (project_id, kind, parent_id, code, change, fields, run_id)
+    SELECT target.project_id, 'card', target.project_id, changed.code, changed.change,
+           changed.fields, target.run_id
+    FROM cards_target target, LATERAL (
+        SELECT jsonb_object_agg(gone.code, to_jsonb(gone)) AS rows
+        FROM cards_gone gone WHERE gone.upload_id = target.upload_id
+    ) before, LATERAL (
+        SELECT jsonb_object_agg(new.code, to_jsonb(new)) AS rows
+        FROM cards_new new WHERE new.upload_id = target.upload_id
+    ) after, LATERAL epics_changes(
+        before.rows, after.rows, '{title,persona,statement,problem,systems,themes,quote}'
+    ) changed
+    WHERE before.rows IS NOT NULL
+), cards_analyzed AS (
+    UPDATE epics_upload SET status = 'ANALYZED'
+    FROM cards_target target
+    WHERE epics_upload.id = target.upload_id AND epics_upload.status <> 'ANALYZED'
+), cards_stored AS (
+    SELECT target.item_id, (
+        SELECT COUNT(*) FROM cards_new new WHERE new.upload_id = target.upload_id
+    ) AS created, (
+        SELECT COUNT(*) FROM cards_held held WHERE held.item_id = target.item_id AND held.kept
+    ) AS kept
+    FROM cards_target target
+)
