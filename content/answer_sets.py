@@ -1,17 +1,34 @@
 """The one set of things in a model's text, wherever it stands there; pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from content.answer_fields import plain_key
 from content.answer_json import TwoMeanings, json_found
 
+Shape = TypeVar("Shape", bound=BaseModel)
+#: The place of a problem in a set.
+Loc = tuple[int | str, ...]
+_TOO_DEEP = "The answer is nested too deep."
+#: More would not help who has to repair the answer.
+_PROBLEMS_NAMED = 20
 #: Objects around the set: {"answer": {"stories": [...]}}.
 _WRAPPERS = 3
 
 
 class NotOneSet(ValueError):
     """A text holds no such set, or several; its text says which, for the repair call."""
+
+
+class NotRead(ValueError):
+    """A text holds no set of the agreed shape; `problems`: where, as pydantic says it, and what."""
+
+    def __init__(self, problems: Sequence[tuple[Loc, str]]) -> None:
+        super().__init__("; ".join(message for _, message in problems))
+        self.problems = problems
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +46,24 @@ class SetForm:
     is_entry: Callable[[Mapping[str, object]], bool]
 
 
+def set_read(text: str, form: SetForm, model: type[Shape]) -> Shape:
+    """The one set in the text, in the shape that it has to have.
+
+    Raises:
+        NotRead: there is none; the first of what is wrong with it.
+    """
+    try:
+        return model.model_validate(one_set(text, form))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        problems = [(one["loc"], one["msg"]) for one in found[:_PROBLEMS_NAMED]]
+        raise NotRead(problems) from error
+    except NotOneSet as error:
+        raise NotRead([((), str(error))]) from error
+    except RecursionError as error:
+        raise NotRead([((), _TOO_DEEP)]) from error
+
+
 def one_set(text: str, form: SetForm) -> object:
     """The one set in the text, as an object with the list under its name and what stands beside
     it under its own; else the one value in the text, for a schema to say what is wrong with it.
@@ -43,7 +78,7 @@ def one_set(text: str, form: SetForm) -> object:
     except TwoMeanings as error:
         raise NotOneSet(f"{error}, with two values") from error
     except RecursionError as error:
-        raise NotOneSet("The answer is nested too deep.") from error
+        raise NotOneSet(_TOO_DEEP) from error
     sets: list[dict[str, object]] = []
     for one in found:
         held = _set_in(one.value, form, torn=one.torn)

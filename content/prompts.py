@@ -102,6 +102,14 @@ def _listed(variables: Iterable[str]) -> str:
     return ", ".join(f"${variable}" for variable in sorted(variables))
 
 
+def fenced_within(value: object, most: int) -> str:
+    """`fenced`, but of what is longer than that only the beginning, as a text."""
+    shown = fenced(value)
+    if len(shown) <= most:
+        return shown
+    return fenced((value if isinstance(value, str) else shown)[:most])
+
+
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 

@@ -6,16 +6,14 @@ read as that; what has two, or none, is a defect for the repair call.
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ValidationError, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from content.answer_fields import Answer, Readable, Text, schema_object
-from content.answer_sets import NotOneSet, SetForm, has_key, one_set
+from content.answer_sets import NotRead, SetForm, has_key, set_read
 from content.answer_texts import criteria, effort, impact
 from content.asking import NotReadable
 from content.epics.answer_forms import MEMBER_NAMES, epic_fields, names, place, reasons
 from content.epics.values import EpicDefect
-
-_DEFECTS_NAMED = 20
 
 
 def _or_empty(value: object) -> object:
@@ -109,15 +107,9 @@ def parse_epic_set(text: str) -> EpicSet:
         NotAnEpicSet: it does not hold one set of epics, or not of the agreed shape.
     """
     try:
-        return EpicSet.model_validate(one_set(text, _FORM))
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        defects = tuple(_schema_defect(e["loc"], e["msg"]) for e in found[:_DEFECTS_NAMED])
-        raise NotAnEpicSet(defects) from error
-    except NotOneSet as error:
-        raise NotAnEpicSet((_schema_defect((), str(error)),)) from error
-    except RecursionError as error:
-        raise NotAnEpicSet((_schema_defect((), "The answer is nested too deep."),)) from error
+        return set_read(text, _FORM, EpicSet)
+    except NotRead as error:
+        raise NotAnEpicSet(tuple(_schema_defect(*one) for one in error.problems)) from error
 
 
 def _schema_defect(loc: tuple[int | str, ...], message: str) -> EpicDefect:

@@ -8,14 +8,13 @@ or none, is a defect for the repair call.
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BeforeValidator, ValidationError, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from content.answer_fields import Answer, Text, named_fields, plain_key, schema_object
-from content.answer_sets import NotOneSet, SetForm, has_key, one_set
+from content.answer_sets import NotRead, SetForm, has_key, set_read
 from content.asking import NotReadable
 from content.pages.values import PageDefect
 
-_DEFECTS_NAMED = 20
 _PAGE_FIELDS = ("metaTitle", "metaDescription", "components")
 _PAGE_OTHERS = {
     "title": "metaTitle",
@@ -123,15 +122,9 @@ def parse_page(text: str) -> PageText:
         NotAPage: it does not hold one set of components, or not of the agreed shape.
     """
     try:
-        return PageText.model_validate(one_set(text, _FORM))
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        defects = tuple(_schema_defect(e["loc"], e["msg"]) for e in found[:_DEFECTS_NAMED])
-        raise NotAPage(defects) from error
-    except NotOneSet as error:
-        raise NotAPage((_schema_defect((), str(error)),)) from error
-    except RecursionError as error:
-        raise NotAPage((_schema_defect((), "The answer is nested too deep."),)) from error
+        return set_read(text, _FORM, PageText)
+    except NotRead as error:
+        raise NotAPage(tuple(_schema_defect(*one) for one in error.problems)) from error
 
 
 def is_type(given: str, wanted: str) -> bool:

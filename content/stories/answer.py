@@ -6,16 +6,14 @@ read as that; what has two, or none, is a defect for the repair call.
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from content.answer_fields import Answer, Readable, Text, schema_object
-from content.answer_sets import NotOneSet, SetForm, has_key, one_set
+from content.answer_sets import NotRead, SetForm, has_key, set_read
 from content.answer_texts import criteria, effort, priority
 from content.asking import NotReadable
 from content.stories.answer_forms import notes, story_fields
 from content.stories.values import StoryDefect
-
-_DEFECTS_NAMED = 20
 
 
 class Story(Answer):
@@ -86,15 +84,9 @@ def parse_story_set(text: str) -> StorySet:
         NotAStorySet: it does not hold one set of stories, or not of the agreed shape.
     """
     try:
-        return StorySet.model_validate(one_set(text, _FORM))
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        defects = tuple(_schema_defect(e["loc"], e["msg"]) for e in found[:_DEFECTS_NAMED])
-        raise NotAStorySet(defects) from error
-    except NotOneSet as error:
-        raise NotAStorySet((_schema_defect((), str(error)),)) from error
-    except RecursionError as error:
-        raise NotAStorySet((_schema_defect((), "The answer is nested too deep."),)) from error
+        return set_read(text, _FORM, StorySet)
+    except NotRead as error:
+        raise NotAStorySet(tuple(_schema_defect(*one) for one in error.problems)) from error
 
 
 def _schema_defect(loc: tuple[int | str, ...], message: str) -> StoryDefect:

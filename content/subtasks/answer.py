@@ -2,15 +2,13 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from content.answer_fields import Answer, Readable, Text, schema_object
-from content.answer_sets import NotOneSet, SetForm, has_key, one_set
+from content.answer_sets import NotRead, SetForm, has_key, set_read
 from content.asking import NotReadable
 from content.subtasks.answer_forms import criteria_numbers, hours, subtask_fields, subtask_kind
 from content.subtasks.values import KINDS, SubtaskDefect
-
-_DEFECTS_NAMED = 20
 
 
 def _text(value: object) -> object:
@@ -85,15 +83,9 @@ def parse_subtask_set(text: str) -> SubtaskSet:
         NotASubtaskSet: it does not hold one set of subtasks, or not of the agreed shape.
     """
     try:
-        return SubtaskSet.model_validate(one_set(text, _FORM))
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        defects = tuple(_schema_defect(e["loc"], e["msg"]) for e in found[:_DEFECTS_NAMED])
-        raise NotASubtaskSet(defects) from error
-    except NotOneSet as error:
-        raise NotASubtaskSet((_schema_defect((), str(error)),)) from error
-    except RecursionError as error:
-        raise NotASubtaskSet((_schema_defect((), "The answer is nested too deep."),)) from error
+        return set_read(text, _FORM, SubtaskSet)
+    except NotRead as error:
+        raise NotASubtaskSet(tuple(_schema_defect(*one) for one in error.problems)) from error
 
 
 def _schema_defect(loc: tuple[int | str, ...], message: str) -> SubtaskDefect:

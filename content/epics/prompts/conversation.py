@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import islice
 
 from content.epics.values import EpicDefect, ProjectInput
-from content.prompts import PromptFolder, fenced
+from content.prompts import PromptFolder, fenced, fenced_within
 from providers.values import TextBlock
 
 #: What a repair call shows of the answer before it: 30,000 tokens, as many as the largest cap.
@@ -57,9 +57,7 @@ def repair_text(
         {"epic": defect.epic, "message": defect.message, "suggestion": defect.suggestion}
         for defect in islice(defects, _MAX_DEFECTS)
     ]
-    shown = fenced(previous)
-    if len(shown) > _MAX_PREVIOUS_CHARS:
-        shown = fenced((previous if isinstance(previous, str) else shown)[:_MAX_PREVIOUS_CHARS])
+    shown = fenced_within(previous, _MAX_PREVIOUS_CHARS)
     return prompts.template("repair.md").render(
         request=request, previous=shown, defects=fenced(named)
     )

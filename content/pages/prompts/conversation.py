@@ -17,7 +17,7 @@ from content.pages.values import (
     PageInput,
     ProjectInput,
 )
-from content.prompts import PromptFolder, fenced
+from content.prompts import PromptFolder, fenced, fenced_within
 from content.tidy_text import shortened
 from providers.values import TextBlock
 
@@ -105,9 +105,7 @@ def repair_text(
         }
         for defect in islice(defects, _MAX_DEFECTS)
     ]
-    shown = fenced(previous)
-    if len(shown) > _MAX_PREVIOUS_CHARS:
-        shown = fenced((previous if isinstance(previous, str) else shown)[:_MAX_PREVIOUS_CHARS])
+    shown = fenced_within(previous, _MAX_PREVIOUS_CHARS)
     return inp.prompts.template("repair.md").render(
         request=request, previous=shown, defects=fenced(named)
     )

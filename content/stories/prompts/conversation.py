@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import islice
 
 from content.instructions import instructed
-from content.prompts import PromptFolder, fenced
+from content.prompts import PromptFolder, fenced, fenced_within
 from content.stories.values import (
     STORY_RANGES,
     EpicInput,
@@ -85,9 +85,7 @@ def repair_text(
         }
         for defect in islice(defects, _MAX_DEFECTS)
     ]
-    shown = fenced(previous)
-    if len(shown) > _MAX_PREVIOUS_CHARS:
-        shown = fenced((previous if isinstance(previous, str) else shown)[:_MAX_PREVIOUS_CHARS])
+    shown = fenced_within(previous, _MAX_PREVIOUS_CHARS)
     return prompts.template("repair.md").render(
         request=request, previous=shown, defects=fenced(named)
     )
