@@ -62,9 +62,17 @@ def _with_components(
 
 def _component(name: str, given: Component) -> ComponentDraft:
     """A component of an answer, safe, and no longer than may be stored."""
-    heading = shortened(_line(given.heading).lstrip("# "), bounds.TITLE_CHARS)
-    text = shortened(normalize("NFC", given.markdown), bounds.TEXT_CHARS)
-    return ComponentDraft(name=name, heading=heading, markup=markup(text, heading=heading))
+    title, text = _line(given.heading).lstrip("# "), normalize("NFC", given.markdown)
+    heading = shortened(title, bounds.TITLE_CHARS)
+    made = markup(shortened(text, bounds.TEXT_CHARS), heading=heading)
+    if len(made.markdown) > bounds.TEXT_CHARS:  # what was escaped is longer now
+        made = markup(shortened(made.markdown, bounds.TEXT_CHARS))
+    return ComponentDraft(
+        name=name,
+        heading=heading,
+        markup=made,
+        cut=len(title) > bounds.TITLE_CHARS or len(text) > bounds.TEXT_CHARS,
+    )
 
 
 def as_answer(draft: PageDraft, places: Sequence[int]) -> dict[str, object]:

@@ -117,11 +117,12 @@ class PageDefect(Defect):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComponentDraft:
-    """A component ready to be stored; `name` as the page has it."""
+    """A component ready to be stored; `name` as the page has it, `cut` where it was too long."""
 
     name: str
     heading: str
     markup: Markup
+    cut: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,12 +19,12 @@ def post_process(inp: GenerationInput, draft: PageDraft) -> tuple[PageDraft, tup
             "The model's answer has no text for any component of the page. Run it again; if it "
             "keeps failing, choose another model."
         )
-    missing = [
-        name
-        for name, component in zip(inp.page.components, components, strict=True)
-        if component is None
-    ]
-    notes = [f"without the component {name}, which the answer lacks" for name in missing]
+    notes = []
+    for name, component in zip(inp.page.components, components, strict=True):
+        if component is None:
+            notes.append(f"without the component {name}, which the answer lacks")
+        elif component.cut:
+            notes.append(f"the component {name} was too long and is cut")
     if draft.extra:
         notes.append(f"left out: {', '.join(draft.extra)[:200]}, which nobody asked for")
     return replace(draft, components=components), tuple(notes)

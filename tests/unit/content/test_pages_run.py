@@ -16,6 +16,7 @@ from content.pages.prompts.rendering import PROMPTS
 from content.pages.sizing import parts_of
 from content.pages.values import PageDraft
 from content.pipeline import StageBegun, drive
+from epics.bounds import TEXT_CHARS
 from runs.states import ItemStage
 from tests.unit.content.page_samples import (
     GOOD,
@@ -182,6 +183,17 @@ def test_a_component_that_stays_missing_is_told() -> None:
     assert "without the component highlights, which the answer lacks" in draft.notes
     assert "left out: sizes, which nobody asked for" in draft.notes
     assert ("components", "missing") in [(d.criterion, d.kind) for d in made(draft).defects]
+
+
+@pytest.mark.parametrize("text", ["word " * 5_000, "<a " * 6_600, "a](" * 6_660])
+def test_no_component_is_longer_than_may_be_stored(text: str) -> None:
+    long = answer(component("hero", markdown=text), component("highlights"), component("faq"))
+    draft, _ = run(generation_input(skip_quality_check=True), long)
+    hero = made(draft).components[0]
+    assert hero is not None
+    assert len(hero.markup.markdown) <= TEXT_CHARS
+    told = ("the component hero was too long and is cut",)
+    assert draft.notes == (told if len(text) > TEXT_CHARS else ())
 
 
 @pytest.mark.parametrize(
