@@ -2,15 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, ValidationError, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from content.answer_fields import Answer, Readable, Text, schema_object
-from content.answer_sets import NotOneSet, SetForm, has_key, one_set
+from content.answer_sets import NotRead, SetForm, has_key, set_read
 from content.asking import NotReadable
 from content.cards.answer_forms import card_fields, text_or_empty, text_or_none, texts
 from content.cards.values import CardDefect
-
-_DEFECTS_NAMED = 20
 
 
 class Card(Answer):
@@ -76,15 +74,9 @@ def parse_card_set(text: str) -> CardSet:
         NotACardSet: it does not hold one set of cards, or not of the agreed shape.
     """
     try:
-        return CardSet.model_validate(one_set(text, _FORM))
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        defects = tuple(_schema_defect(e["loc"], e["msg"]) for e in found[:_DEFECTS_NAMED])
-        raise NotACardSet(defects) from error
-    except NotOneSet as error:
-        raise NotACardSet((_schema_defect((), str(error)),)) from error
-    except RecursionError as error:
-        raise NotACardSet((_schema_defect((), "The answer is nested too deep."),)) from error
+        return set_read(text, _FORM, CardSet)
+    except NotRead as error:
+        raise NotACardSet(tuple(_schema_defect(*one) for one in error.problems)) from error
 
 
 def _schema_defect(loc: tuple[int | str, ...], message: str) -> CardDefect:

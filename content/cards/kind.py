@@ -37,6 +37,7 @@ class CardsKind(ContentKind[AnalysisInput, Cards]):
     jobs: ClassVar = JOBS
     model: ClassVar = Upload
     options: ClassVar = CardsOptions
+    prompts: ClassVar = PROMPTS
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()
     store_sql: ClassVar = (_FOLDER / "store.sql").read_text()
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 from content.cards.values import AnalysisInput, CardDefect, KeptCard, Part, ProjectInput
 from content.instructions import instructed
-from content.prompts import PromptFolder, fenced
+from content.prompts import PromptFolder, fenced, fenced_within
 from providers.values import TextBlock
 
 #: What a repair call shows of the answer before it.
@@ -51,9 +51,7 @@ def repair_text(
         {"card": defect.card, "message": defect.message, "suggestion": defect.suggestion}
         for defect in islice(defects, _MAX_DEFECTS)
     ]
-    shown = fenced(previous)
-    if len(shown) > _MAX_PREVIOUS_CHARS:
-        shown = fenced((previous if isinstance(previous, str) else shown)[:_MAX_PREVIOUS_CHARS])
+    shown = fenced_within(previous, _MAX_PREVIOUS_CHARS)
     return prompts.template("repair.md").render(
         request=request, previous=shown, defects=fenced(named)
     )
