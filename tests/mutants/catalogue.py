@@ -551,7 +551,7 @@ RECOVERY = (
         "answers are kept by the key of their request",
         "workers/caller.py",
         '"key": request.key',
-        '"key": request.completion.purpose',
+        '"key": "generate"',
         f"{ATTEMPTS}test_answers_are_kept_by_the_key_of_their_request",
     ),
     _mutant(
