@@ -28,6 +28,8 @@ _STATUSES = {
     ItemStatus.SKIPPED: "skipped",
     ItemStatus.CANCELLED: "cancelled",
 }
+#: Fields of a start: the pages say what the run is over, and other types have no pages.
+_SAID = ("type", "mode", "personaSet", "epicIds", "targetIds")
 JOB_STATUSES = list(_STATUSES.values())
 
 
@@ -48,12 +50,9 @@ class BatchInput(RunInput):
             "of it."
         ),
     )
-    # What the run is over is said by the pages, and other types have no pages.
-    type = None
-    mode = None
-    personaSet = None
-    epicIds = None
-    targetIds = None
+
+    def get_fields(self) -> dict[str, Any]:
+        return {name: each for name, each in super().get_fields().items() if name not in _SAID}
 
     def validate_pages(self, pages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return rows_of(pages)

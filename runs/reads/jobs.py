@@ -23,9 +23,7 @@ def job_for(*, user: Somebody, item_id: UUID) -> RunItem:
     if item is None:
         raise NotFound
     project_require(user=user, project=item.run.project, role=Role.VIEWER)
-    done = item.status == ItemStatus.COMPLETED
-    written = Page.objects.filter(pk=item.target_id, run_id=item.run_id, generated_at__isnull=False)
-    vars(item)["page"] = written.first() if done else None
+    vars(item)["page"] = _page_written(item)
     return item
 
 
@@ -33,3 +31,9 @@ def job_ids(*, run: Run, page_ids: Sequence[UUID]) -> list[UUID]:
     """The items of the run that are of these pages, in their order."""
     ids = dict(RunItem.objects.filter(run=run).values_list("target_id", "id"))
     return [ids[page_id] for page_id in page_ids]
+
+
+def _page_written(item: RunItem) -> Page | None:
+    if item.status != ItemStatus.COMPLETED or item.target_id is None:
+        return None
+    return Page.objects.filter(pk=item.target_id, run_id=item.run_id).first()

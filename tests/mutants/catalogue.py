@@ -2043,7 +2043,7 @@ PAGES = (
     Mutant(
         guard="jobs: another run's content is not this one's result",
         file="runs/reads/jobs.py",
-        changes=(("pk=item.target_id, run_id=item.run_id,", "pk=item.target_id,"),),
+        changes=(("pk=item.target_id, run_id=item.run_id", "pk=item.target_id"),),
         tests=(f"{_BATCHES}test_a_batch_and_its_jobs_are_read",),
     ),
 )

@@ -69,7 +69,7 @@ class PagesImportView(APIView):
         tag="pages",
         request={
             "application/json": PagesDocument,
-            "text/csv": OpenApiTypes.STR,
+            "text/csv": {"type": "string"},
         },
         response=PagesImportOutput,
         status=201,

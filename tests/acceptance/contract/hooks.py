@@ -31,7 +31,7 @@ RULES = [
     (r"model", r".* asks no model\. Leave it out\."),
     (r"options\..*", r".* has no such option; it has .*"),
     (r".*(code|Codes|dependencies|cards).*", r"The invisible character .* in a code\."),
-    (r"((project|options)\.)?language", r"Name a language as in .*"),
+    (r"((project|options|pages\[\d+\])\.)?language", r"Name a language as in .*"),
     (r".*", r"This must not be blank\.|This field may not be blank\."),
     (r"bom", r"Leave it out for json\."),
     (r"username", r"There is no user of this name\. .*|.* is a member already, .*"),
@@ -41,6 +41,21 @@ RULES = [
     (r"epics\[\d+\]\.stories\[\d+\]\.code", r"The code .* is also that of .*"),
     (r"epics\[\d+\]\..*\[\d+\]", r"There is no .* with the code .*|The .* is named twice\."),
     (r"epics", r"The dependencies form a cycle: .*"),
+    # What a schema cannot say of pages.
+    (
+        r"(.*\.)?url",
+        r"(Give an address|An address has|The page P\d+ has|This is the address of) .*",
+    ),
+    (r"(.*\.)?components", r"A component is named twice\."),
+    (
+        r"(.*\.)?facts",
+        r"(A fact has no name|A number is too large)\.|(Facts are nested|The facts have) .*",
+    ),
+    (r"(.*\.)?facts", r"There are .* entries; .*|.* has .* characters; .*|The control .*"),
+    (r"pages\[\d+\]\.content", r"Say when it was written: .*"),
+    (r"pages\[\d+\]\..*(deadline|edAt)", r"This time is out of range\.|Input should be .*"),
+    # A table is any text to a schema.
+    (r"csv", r"The CSV needs .*|Row \d+, .*"),
     # Types of runs that are yet to come.
     (r"type", r"Choose one of .*"),
     # Days that no calendar has, and years before the first.
@@ -52,6 +67,7 @@ SENTENCES = (
     r"There are no epics to retry in this run\.",
     # What no text of any body may have; most schemas say it too.
     r"The body was refused\. .* contains a NUL character\.",
+    r"The body was refused\. .* Save it (as CSV|with the encoding UTF-8)\.",
 )
 
 # schemathesis asks Hypothesis for more of what is accepted, which then walks in circles, for

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from rest_framework_simplejwt.tokens import AccessToken
 
 from batchgen.accounts.tokens import RefreshToken
+from content.run_types import RunType
 from epics.models import Membership, Project
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
@@ -16,6 +17,7 @@ from runs.models import Run, RunAction
 from runs.states import ItemStatus, RunStatus
 from tests.factories import client_of, project_make, user_make
 from tests.integration.engine.world import World, worker_make
+from tests.integration.pages.world import page_make
 
 _PASSWORD = "secret"
 #: Longer than any run of the checks; a program would renew its token.
@@ -61,6 +63,9 @@ def rows_make(*, spare: int) -> Rows:
         "path.story_id": [str(project.stories.all()[0].pk) for project in projects],
         "path.member_id": _members(home, "kept", 2) + _ids(viewed.memberships.all()),
         "path.run_id": _ids(runs),
+        "path.page_id": [str(page_make(project).pk) for project in projects],
+        "path.job_id": _ids(_written(home).items.all()),
+        "body.url": [f"/{number}" for number in range(spare)],
         "query.project": _ids([home, runs[0].project]),
         "query.epic": ["E1", str(home.epics.all()[0].pk)],
         "query.q": ["tide", "Epic 1"],
@@ -100,6 +105,14 @@ def _special(user: User, home: Project, spare: int) -> dict[str, Words]:
             "path.project_id": [*_ids(small[1::2]), str(home.pk)],
             "body.type": ["GENERATE_ALL_STORIES", "GENERATE_STORIES"],
         },
+        "batchStart": {
+            "body.projectId": _ids([home, *small[1::2]]),
+            "body.pages[*].url": _addresses(spare),
+        },
+        "pageImport": {"body.pages[*].url": _addresses(spare)},
+        "pageDelete": {
+            "path.page_id": [str(page_make(home, f"/old/{n}").pk) for n in range(spare)]
+        },
         "cardDelete": {"path.card_id": _ids(full.cards.all())},
         "storyDelete": {"path.story_id": _ids(full.stories.all())},
         "epicDelete": {"path.epic_id": _ids(project_make(user, epics=spare).epics.all())},
@@ -119,6 +132,10 @@ def _special(user: User, home: Project, spare: int) -> dict[str, Words]:
     }
 
 
+def _addresses(number: int) -> list[str]:
+    return [f"https://shop.example/{place}" for place in range(number)]
+
+
 # Runs -----------------------------------------------------------------------------------------
 
 
@@ -134,6 +151,14 @@ def _runs(user: User) -> list[Run]:
     ends = [_ended(statuses) for statuses in ("CC", "CF", "FF")]
     # Paused ones can be resumed, running ones paused, for ever.
     return [queued, running, _paused(user), cancelled, *(_run(end, user) for end in ends)]
+
+
+def _written(project: Project) -> Run:
+    """A run over the project's pages."""
+    page_make(project, "/written")
+    return run_start(
+        project=project, user=None, options=RunOptions(type=RunType.GENERATE_PAGES.value)
+    )
 
 
 def _ended(statuses: str) -> World:

@@ -20,12 +20,13 @@ from epics.models import Project
 from runs.engine.start import RunOptions, run_start
 from tests.factories import backlog_document, client_of, project_make, subtask_make, user_make
 from tests.integration.api.test_permissions import API, BODIES, Route, routes_known
+from tests.integration.pages.world import page_make
 
 pytestmark = pytest.mark.django_db
 
 NASTY: list[str] = json.loads((ROOT / "tests" / "data" / "nasty_strings.json").read_text())
 WRITING = [route for route in routes_known() if route[0] in {"POST", "PATCH"}]
-OURS = ("batchgen", "epics", "runs", "auth", "token_blacklist")
+OURS = ("batchgen", "epics", "pages", "runs", "auth", "token_blacklist")
 
 
 class Place:
@@ -47,6 +48,8 @@ class Place:
             "member_id": self.project.memberships.get().pk,
             "run_id": run.pk,
             "run_epic_id": run.items.all()[0].pk,
+            "item_id": run.items.all()[0].pk,
+            "page_id": page_make(self.project).pk,
         }
         self.client = client_of(self.user)
         tables = [
@@ -175,6 +178,7 @@ def _stripped(value: Any) -> Any:
             ("title", "theme", "description", "acceptanceCriteria[]"),
         ),
         (("PATCH", f"{API}/subtasks/{{subtask_id}}"), ("title", "description")),
+        (("PATCH", f"{API}/pages/{{page_id}}"), ("title", "keywords[]")),
         (("PATCH", f"{API}/stories/{{story_id}}"), ("title", "userStory", "acceptanceCriteria[]")),
     ],
 )

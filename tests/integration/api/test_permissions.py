@@ -225,6 +225,12 @@ def somebody(who: str, project: Project) -> User | None:
     return None if who == "anonymous" else user_make(is_staff=who == "staff")
 
 
+def body_of(route: Route, project: Project) -> Any:
+    """One that is right."""
+    made = BODIES_IN.get(route)
+    return made(project) if made else BODIES.get(route, dict)()
+
+
 def answer_of(route: Route, who: str, body: Any = None) -> Any:
     method, path = route
     project = project_make(stories=1)
@@ -233,8 +239,7 @@ def answer_of(route: Route, who: str, body: Any = None) -> Any:
     if not path.startswith("/api/") and user is not None:
         client.force_login(user)
     if body is None:
-        made = BODIES_IN.get(route)
-        body = made(project) if made else BODIES.get(route, dict)()
+        body = body_of(route, project)
     return getattr(client, method.lower())(path.format(**ids), body, format="json")
 
 

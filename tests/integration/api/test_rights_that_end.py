@@ -21,9 +21,9 @@ from runs.states import ItemStatus, LaneState, RunStatus
 from tests.factories import project_make, user_make
 from tests.integration.api.test_permissions import (
     API,
-    BODIES,
     WHO,
     Route,
+    body_of,
     ids_of,
     somebody,
     table,
@@ -116,7 +116,7 @@ class _Asker:
         assert user
         self.user = user
         self._address = path.format(**ids_of(route, self.project))
-        self._body = BODIES.get(route, dict)()
+        self._body = body_of(route, self.project)
         self._method = method.lower()
         self._token = tokens_for(self.user)["access"]
 

@@ -69,7 +69,7 @@ def test_pages_and_their_run_begin_together(client: Any, project: Project) -> No
     assert (data["total"], data["created"], data["updated"]) == (3, 2, 1)
     assert (run.type, run.priority, run.max_concurrency) == ("GENERATE_PAGES", "HIGH", 2)
     assert run.options["language"] == "German"
-    items = {str(item.pk): item.target_id for item in run.items.all()}
+    items: dict[str, Any] = {str(item.pk): item.target_id for item in run.items.all()}
     urls = dict(Page.objects.values_list("pk", "url"))
     assert [urls[items[job_id]] for job_id in data["jobIds"]] == ["/new", "/known/", "/last"]
     known.refresh_from_db()
@@ -205,6 +205,11 @@ def test_a_key_gives_the_first_answer_again(client: Any, project: Project) -> No
     assert (first.status_code, again.status_code) == (202, 202)
     assert again.json() == first.json()
     assert (Run.objects.count(), Page.objects.count()) == (1, 1)
+    headers_of_another = {"Idempotency-Key": "other"}
+    url = f"{API}/projects"
+    assert client.post(url, {"name": "x"}, headers=headers_of_another).status_code == 201
+    conflict = client.post(BATCH, body, format="json", headers=headers_of_another)
+    assert error_of(conflict, 409)["code"] == "IDEMPOTENCY_CONFLICT"
     project.memberships.update(role="viewer")
     assert client.post(BATCH, body, format="json", headers=headers).status_code == 403
 
