@@ -92,6 +92,13 @@ class EnvelopeSchema(AutoSchema):
             operation.pop(ERRORS, None)
         return operation
 
+    def _get_request_body(self, direction: Direction = "request") -> Any:
+        body = super()._get_request_body(direction)  # type: ignore[no-untyped-call]  # the library's
+        if body and len(body["content"]) > 1:
+            # Without a body there is no type of one to tell them apart by.
+            body["required"] = True
+        return body
+
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         extensions = self.get_extensions()
