@@ -1,8 +1,8 @@
 """What a person chooses for an export."""
 
-from typing import Self
+from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from content.kind import Options
 from epics.files.backlog_export import FORMATS
@@ -16,15 +16,27 @@ class ExportOptions(Options):
         bom: with a byte order mark or without; null: as the format has it.
     """
 
-    format: str = "json"
+    format: Annotated[str, Field(json_schema_extra={"enum": list(FORMATS)})] = "json"
     bom: bool | None = None
 
-    @model_validator(mode="after")
-    def _as_the_format_has_it(self) -> Self:
-        if self.format not in FORMATS:
+    @field_validator("format")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in FORMATS:
             raise ValueError(f"The format must be one of {', '.join(FORMATS)}.")
-        if self.bom and FORMATS[self.format].mark is None:
-            raise ValueError(f"{self.format} has no byte order mark.")
-        if self.language or self.instructions:
-            raise ValueError("Nothing is written anew, so no language and no instructions.")
-        return self
+        return name
+
+    @field_validator("bom")
+    @classmethod
+    def _of_the_format(cls, bom: bool | None, info: ValidationInfo) -> bool | None:
+        name = info.data.get("format")
+        if bom and name and FORMATS[name].mark is None:
+            raise ValueError(f"{name} has no byte order mark. Leave it out.")
+        return bom
+
+    @field_validator("language", "instructions")
+    @classmethod
+    def _nothing_is_written(cls, text: str) -> str:
+        if text:
+            raise ValueError("An export writes nothing anew. Leave it out.")
+        return text

@@ -44,6 +44,9 @@ SUBTASKS = f"{_ENGINE}test_subtask_runs.py::"
 QUEUE = "tests/integration/runs_api/test_queue.py::"
 BY_HAND = "tests/integration/runs_api/test_gates.py::"
 LUA = "limiter/lua/"
+EXPORT_FILES = "tests/integration/export/test_files.py::"
+RUN_FILE = "tests/integration/export/test_run_file.py::"
+FORMATS = "tests/integration/epics/test_export_formats.py::"
 SECOND = "tests/acceptance/test_second_provider.py::"
 TRANSLATE = "providers/anthropic/translate.py"
 TRANSLATED = "tests/unit/providers/test_translate.py::"
@@ -2164,6 +2167,65 @@ WRITTEN_PAGES = (
         f"{_PAGE_MARKUP}test_no_attack_gets_through",
     ),
 )
+EXPORTED = (
+    _mutant(
+        "export: a file that is over is given to nobody",
+        "content/export/files.py",
+        "filter(run_id=run_id, expires_at__gt=Now())",
+        "filter(run_id=run_id)",
+        f"{RUN_FILE}test_a_file_that_is_kept_no_longer_is_told_as_such",
+    ),
+    _mutant(
+        "export: a file that was cut is given to nobody",
+        "content/export/storage.py",
+        "if _storage().size(name) != size:",
+        "if _storage().size(name) < 0:",
+        f"{RUN_FILE}test_a_file_that_is_gone_or_cut_is_not_given_out",
+    ),
+    _mutant(
+        "export: a row stays until its file is gone",
+        "content/export/files.py",
+        "    if not _deleted(file.stored_as):\n        return False\n",
+        "    _deleted(file.stored_as)\n",
+        f"{EXPORT_FILES}test_a_file_that_the_storage_keeps_is_tried_again",
+    ),
+    _mutant(
+        "export: a young file without a row is not swept",
+        "content/export/files.py",
+        "file_age_s(name, now_s=now_s) > ORPHAN_S and _deleted(name)",
+        "_deleted(name)",
+        f"{EXPORT_FILES}test_what_the_storage_keeps_of_a_project_is_swept_later",
+    ),
+    _mutant(
+        "export: a file that a row names is not swept",
+        "content/export/files.py",
+        "for name in set(names) - named:",
+        "for name in names:",
+        f"{EXPORT_FILES}test_the_sweep_leaves_what_a_row_names",
+    ),
+    _mutant(
+        "export: the backlog is of one moment",
+        "epics/files/backlog_rows.py",
+        "        if not inside:\n",
+        "        if inside:\n",
+        f"{FORMATS}test_an_export_is_of_one_moment",
+    ),
+    _mutant(
+        "export: a description is no Gherkin",
+        "epics/files/gherkin_features.py",
+        "if line.startswith(marks) else line",
+        "if not line else line",
+        f"{FORMATS}test_gherkin_parses_whatever_the_texts_are",
+    ),
+    _mutant(
+        "export: an issue calls nobody",
+        "epics/files/github_issues.py",
+        'quiet = _REFERENCE.sub(r"\\g<0><!-- -->", text)',
+        "quiet = text",
+        f"{FORMATS}test_github_keeps_to_its_limits_and_calls_nobody",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -2190,6 +2252,7 @@ MUTANTS = (
     *STORED_EPICS,
     *STORED_SUBTASKS,
     *PROMPT_VERSIONS,
+    *EXPORTED,
     *PAGES,
     *WRITTEN_PAGES,
     *RIGHTS,

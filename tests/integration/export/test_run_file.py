@@ -121,3 +121,40 @@ def test_the_query_is_strict(run: Run) -> None:
     file_make(run)
     answer = client_of(run.project.created_by).get(f"/api/v1/runs/{run.pk}/file?range=1")
     assert error_of(answer) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"format": "azure", "bom": False}, {"format": "gherkin", "bom": None}]
+)
+def test_an_export_is_started_over_rest(options: dict[str, Any]) -> None:
+    project = project_make()
+    editor = client_of(member_make(project, "editor"))
+    body = {"type": "EXPORT", "options": options}
+    answer = editor.post(f"/api/v1/projects/{project.pk}/runs", body, format="json")
+    assert answer.status_code == 202, answer.content
+    run = Run.objects.get()
+    assert run.options == {"language": "", "instructions": "", "format": "json", "bom": None} | (
+        options
+    )
+    shown = editor.get(f"/api/v1/runs/{run.pk}/items").json()["data"]
+    assert [(item["kind"], item["targetId"]) for item in shown] == [("project", str(project.pk))]
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"format": "xlsx"}, "format"),
+        ({"format": "json", "bom": True}, "bom"),
+        ({"instructions": "Write more."}, "instructions"),
+        ({"language": "German"}, "language"),
+        ({"keepEdited": True}, "keepEdited"),
+    ],
+)
+def test_what_an_export_cannot_do_is_refused_by_name(options: dict[str, Any], field: str) -> None:
+    project = project_make()
+    owner = client_of(project.created_by)
+    body = {"type": "EXPORT", "options": options}
+    answer = owner.post(f"/api/v1/projects/{project.pk}/runs", body, format="json")
+    assert error_of(answer) == (400, "VALIDATION_ERROR")
+    assert field in str(answer.json()["error"]["details"])
+    assert not Run.objects.exists()
