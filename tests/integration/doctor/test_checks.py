@@ -12,6 +12,7 @@ from django.utils.timezone import now
 
 from batchgen.local.redis import RIGHTS
 from batchgen.redis import client as redis
+from content.models import PromptSet
 from runs.models import Worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,3 +75,17 @@ def test_redis_away(redis_away: None, doctor: Doctor) -> None:
     found = levels(doctor("redis"))
     assert found.pop("REDIS_UNREACHABLE") == "error"
     assert found == {"NOT_CHECKED": "warning", "REDIS_WAY": "ok"}
+
+
+def test_edited_prompts_that_an_upgrade_left_behind(doctor: Doctor) -> None:
+    assert levels(doctor("database"))["PROMPTS"] == "ok"
+    texts = {"user.md": "Write. $task $epic $cards", "repair.md": "Only $request."}
+    PromptSet.objects.create(kind="stories", version=1, texts=texts)
+    found = doctor("database")
+    assert found["PROMPTS_DO_NOT_FIT"]["level"] == "error"
+    assert (
+        "stories, version 1 do not fit this release: repair.md."
+        in (found["PROMPTS_DO_NOT_FIT"]["message"])
+    )
+    PromptSet.objects.create(kind="stories", version=2, texts={})
+    assert levels(doctor("database"))["PROMPTS"] == "ok"
