@@ -51,9 +51,15 @@ epics_target AS MATERIALIZED (
 ), epics_kept AS MATERIALIZED (
     SELECT target.*,
            (SELECT COUNT(*) FROM epics_left) AS after_left,
-           COUNT(standing.id) AS kept, COALESCE(MAX(standing."order"), 0) AS last
-    FROM epics_target target LEFT JOIN epics_standing standing USING (item_id)
-    GROUP BY target.item_id, target.run_id, target.epics, target.options, target.project_id
+           (
+               SELECT COUNT(*) FROM epics_standing standing
+               WHERE standing.item_id = target.item_id
+           ) AS kept,
+           (
+               SELECT COALESCE(MAX(standing."order"), 0) FROM epics_standing standing
+               WHERE standing.item_id = target.item_id
+           ) AS last
+    FROM epics_target target
 ), epics_free AS MATERIALIZED (
     -- Codes that no epic has that stays.
     SELECT target.item_id, 'E' || number AS code,
@@ -103,18 +109,15 @@ epics_target AS MATERIALIZED (
     RETURNING epics_epic.*
 ), epics_cards AS MATERIALIZED (
     -- Held: a card that somebody deletes meanwhile is in no epic, or is waited for.
-    SELECT card.id
-    FROM epics_card card
-    WHERE card.id IN (SELECT unnest(cards) FROM epics_given)
+    SELECT given.id AS epic_id, card.id AS card_id, listed.place
+    FROM epics_given given
+    CROSS JOIN LATERAL unnest(given.cards) WITH ORDINALITY AS listed (id, place)
+    JOIN epics_card card ON card.id = listed.id
     ORDER BY card.id
     FOR KEY SHARE OF card
 ), epics_places AS (
     INSERT INTO epics_epiccard (epic_id, card_id, "order")
-    SELECT new.id, card.id, listed.place - 1
-    FROM epics_new new JOIN epics_given given USING (id),
-         LATERAL unnest(given.cards) WITH ORDINALITY AS listed (id, place)
-         JOIN epics_cards card ON card.id = listed.id
-    ORDER BY given.priority, listed.place
+    SELECT epic_id, card_id, place - 1 FROM epics_cards ORDER BY epic_id, place
 ), epics_replaced AS (
     -- Where there were epics of a run before: the first ones are nobody's change.
     INSERT INTO epics_contentchange (project_id, kind, parent_id, code, change, fields, run_id)
