@@ -8,14 +8,28 @@ from simulator.writing.wording import one_line, title_of
 
 _MOST = 40
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
-#: What says that a sentence wants something, and how what follows it goes on behind "I want to".
+#: What says that a sentence wants something, or that something stands in somebody's way.
 _WANTS = re.compile(
     r"\b(?:wants?|wish(?:es)?|needs?|would like|have to|has to|must|should|can't|cannot|could not"
     r"|couldn't|unable|missing|too slow|hard to|no way)\b",
     re.IGNORECASE,
 )
-_AFTER = re.compile(
-    r"\b(?:wants?|wish(?:es)?|needs?|would like|have|has) to (?P<want>[^,;:.!?]+)", re.IGNORECASE
+_WISH = r"\b(?:wants?|wish(?:es)?|needs?|would like|have|has)"
+#: "wants to see a list", and "wants a list".
+_DO = re.compile(_WISH + r" to (?P<want>[^,;:.!?]+)", re.IGNORECASE)
+_HAVE = re.compile(
+    r"\b(?:wants?|needs?|would like) (?P<want>(?:an?|the|each|every|more|fewer|large|all|my)\b"
+    r"[^,;:.!?]+)",
+    re.IGNORECASE,
+)
+#: A line's end inside of a sentence.
+_WRAPPED = re.compile(r"[ \t]*\n(?=[a-z(])")
+#: Who speaks, or is spoken of: "The head mechanic wants", "says a mechanic".
+_ROLE = re.compile(
+    r"\b(?:the|an?) (?P<who>[a-z]+(?: [a-z]+)?) (?:wants?|would like|needs?|says|asks?|cannot"
+    r"|decides|finds|guesses|orders|types|writes)\b"
+    r"|\bsays (?:the|an?) (?P<said>[a-z]+(?: [a-z]+)?)",
+    re.IGNORECASE,
 )
 _STORY = re.compile(r"\bas an? (?P<who>[\w -]{2,40}?),? I\b", re.IGNORECASE)
 _SPEAKER = re.compile(r"^\s*(?P<who>[A-Z][\w .-]{1,40}?)(?:\s*\([^)]*\))?:\s*")
@@ -37,35 +51,50 @@ _THEMES = (
 def write_cards(fences: Fences, seed: int, weak: bool) -> dict[str, Any]:
     """Cards with literal quotes; of weak ones the first quotes what nobody said."""
     upload = parse_object(fences["upload"])
-    cards = [_card(sentence) for sentence in _sentences(str(upload.get("text", "")))][:_MOST]
+    voiced = _voiced(str(upload.get("text", "")))
+    cards = [_card(sentence, who) for sentence, who in voiced][:_MOST]
     if weak:
-        cards = cards or [_card("Everybody wants to have it at once.")]
+        cards = cards or [_card("Everybody wants to have it at once.", "user")]
         cards[0]["quote"] = "Nobody in this text has ever said these very words."
     return {"cards": cards}
 
 
-def _sentences(text: str) -> list[str]:
-    found = [match[0].strip() for match in _SENTENCE.finditer(text)]
-    wanted = [one for one in found if _LEAST <= len(one) <= _LONGEST and _WANTS.search(one)]
-    # What says something without wanting it, where nothing does.
-    return wanted or [one for one in found if _LEAST <= len(one) <= _LONGEST][:1]
+def _voiced(text: str) -> list[tuple[str, str]]:
+    """Sentences that want something, each with the role that its paragraph speaks of."""
+    found: list[tuple[str, str]] = []
+    for paragraph in re.split(r"\n\s*\n", _WRAPPED.sub(" ", text)):
+        roles = [(each["who"] or each["said"]).lower() for each in _ROLE.finditer(paragraph)]
+        who = roles[0] if roles else "user"
+        sentences = [match[0].strip() for match in _SENTENCE.finditer(paragraph)]
+        found += [(one, who) for one in sentences if _LEAST <= len(one) <= _LONGEST]
+    wishes = [each for each in found if _DO.search(each[0]) or _HAVE.search(each[0])]
+    # What stands in the way of somebody, or just says something, where nobody wants anything.
+    return wishes or [each for each in found if _WANTS.search(each[0])] or found[:1]
 
 
-def _card(sentence: str) -> dict[str, Any]:
+def _card(sentence: str, who: str) -> dict[str, Any]:
     said = _SPEAKER.sub("", sentence)
-    speaker, story, after = _SPEAKER.match(sentence), _STORY.search(said), _AFTER.search(said)
-    persona = story["who"].strip() if story else speaker["who"].strip() if speaker else "user"
-    want = one_line(after["want"]) if after else f"be helped where it says: {one_line(said)}"
-    article = "an" if persona[:1].casefold() in "aeiou" else "a"
+    speaker, story = _SPEAKER.match(sentence), _STORY.search(said)
+    persona = story["who"].strip() if story else speaker["who"].strip() if speaker else who
+    want = one_line(_want_of(said)).rstrip('.!?" ')
+    article = "an" if persona[:1].casefold() in "aeio" else "a"
     return {
         "title": title_of(want),
         "persona": persona,
-        "statement": f"As {article} {persona}, I want to {want.rstrip('.!? ')}.",
+        "statement": f"As {article} {persona}, I want to {want}.",
         "problem": one_line(said) if _PROBLEM.search(said) else None,
         "systems": [],
         "themes": _themes(said),
         "quote": said,
     }
+
+
+def _want_of(said: str) -> str:
+    if do := _DO.search(said):
+        return do["want"]
+    if have := _HAVE.search(said):
+        return f"have {have['want']}"
+    return f"be helped where it says: {said}"
 
 
 def _themes(said: str) -> list[str]:
