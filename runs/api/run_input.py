@@ -30,8 +30,6 @@ from runs.states import ItemStatus, Pacing, Priority, RunStatus
 
 #: As `Run.model` keeps it.
 _MODEL_CHARS = 100
-
-
 _MODEL_ID = re.compile("^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$", re.ASCII)
 
 
