@@ -1,6 +1,7 @@
 """Many pages at once: those whose address is new are made, the others get what is said of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,7 @@ from content.pages.addresses import address_key
 from content.pages.files.page_document import same_addresses
 from content.pages.models import Page
 from content.pages.services import PAGE_CONTENT, page_changed, page_code, place_next
+from epics.access import Role, role_hold
 from epics.models import Project
 from epics.quotas import storage_check, user_hold
 from epics.writes import project_lock
@@ -83,6 +85,23 @@ class Put:
         return len(self.page_ids) - self.created - self.updated
 
 
+@contextmanager
+def pages_held(*, project_id: UUID, user: User) -> Iterator[None]:
+    """A transaction for `pages_put` and what else comes of it, in which the user stays an editor.
+
+    Who is counted is held before the role is: that shares the user's row, and of two requests that
+    share it neither could hold it.
+
+    Raises:
+        NotFound, Forbidden: as `epics.access.project_require`.
+    """
+    with transaction.atomic():
+        project_lock(project_id)
+        _owner_held(project_id, user)
+        role_hold(user=user, project_id=project_id, role=Role.EDITOR)
+        yield
+
+
 @transaction.atomic
 def pages_put(*, project_id: UUID, user: User, rows: Sequence[Row]) -> Put:
     """Make or change the pages of a list, all or nothing.
@@ -118,7 +137,7 @@ def _insert(project_id: UUID, user: User, rows: Sequence[Row]) -> dict[str, UUID
     if not rows:
         return {}
     first = place_next(project_id, len(rows))
-    _storage_check(project_id, user, len(rows))
+    storage_check(_owner_held(project_id, user), rows=len(rows))
     ids = {row["url_key"]: new_id() for row in rows}
     # Columns for which the database has a default, which COPY does not ask for.
     given = {"review_status": "draft", "review_note": "", "signature": ""}
@@ -140,13 +159,13 @@ def _insert(project_id: UUID, user: User, rows: Sequence[Row]) -> dict[str, UUID
     return ids
 
 
-def _storage_check(project_id: UUID, user: User, more: int) -> None:
-    """Of whose project it is. Whoever asks is held too, in one order, because a run that starts in
+def _owner_held(project_id: UUID, user: User) -> User:
+    """Whose project it is. Whoever asks is held too, in one order, because a run that starts in
     this transaction counts theirs."""
-    owner = User.objects.get(pk=Project.objects.values_list("created_by").get(pk=project_id)[0])
+    owner = Project.objects.select_related("created_by").get(pk=project_id).created_by
     for _, each in sorted({user.pk: user, owner.pk: owner}.items()):
         user_hold(each)
-    storage_check(owner, rows=more)
+    return owner
 
 
 def _update(pairs: Sequence[tuple[Page, Row]]) -> int:

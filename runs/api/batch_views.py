@@ -11,8 +11,8 @@ from rest_framework.views import APIView
 from batchgen.api.operations import operation, query_of, signed_in, valid
 from batchgen.api.output import shown
 from batchgen.errors import ItemAlreadyActive, NotFound, QuotaReached
-from content.pages.bulk import pages_put
-from epics.access import Role, project_for, role_held, role_now
+from content.pages.bulk import pages_held, pages_put
+from epics.access import Role, project_for, role_now
 from runs.api.batch_json import (
     BatchInput,
     BatchOutput,
@@ -56,7 +56,7 @@ class BatchesView(APIView):
         project_id = valid(BatchProject, request.data)["project_id"]
         project = project_for(user=user, project_id=project_id, role=Role.EDITOR)
         asked = valid(BatchInput, request.data)
-        with role_held(user=user, project_id=project_id, role=Role.EDITOR):
+        with pages_held(project_id=project_id, user=user):
             put = pages_put(project_id=project_id, user=user, rows=asked["pages"])
             options = RunOptions(**asked["run"] | {"target_ids": put.page_ids})
             run = run_start(project=project, user=user, options=options)

@@ -2040,8 +2040,16 @@ PAGES = (
     Mutant(
         guard="pages: they count to what is stored",
         file="content/pages/bulk.py",
-        changes=(("    _storage_check(project_id, user, len(rows))\n", ""),),
+        changes=(("    storage_check(_owner_held(project_id, user), rows=len(rows))\n", ""),),
         tests=(f"{_PAGE_BOUNDS}test_pages_count_to_what_the_projects_owner_has_stored",),
+    ),
+    Mutant(
+        guard="batches: who is counted is held before their role is",
+        file="content/pages/bulk.py",
+        changes=(
+            ("        _owner_held(project_id, user)\n        role_hold", "        role_hold"),
+        ),
+        tests=(f"{_BATCHES}test_batches_of_one_user_at_the_same_time_all_begin",),
     ),
     Mutant(
         guard="jobs: another run's content is not this one's result",

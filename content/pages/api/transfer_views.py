@@ -20,11 +20,11 @@ from batchgen.api.output import shown
 from batchgen.errors import PayloadTooLarge, QuotaReached, ValidationFailed
 from batchgen.http.throttle import one_at_a_time
 from content.pages.api.serializers import PagesExportQuery, PagesImportOutput
-from content.pages.bulk import pages_put
+from content.pages.bulk import pages_held, pages_put
 from content.pages.files.page_csv import PageRows, pages_of
 from content.pages.files.page_document import PagesDocument, pages_parse
 from content.pages.files.page_export import FORMATS
-from epics.access import Role, project_for, role_held, role_now
+from epics.access import Role, project_for, role_now
 from epics.api.transfer_views import exported
 from epics.files.file_text import UndecodableFile, decode_text
 
@@ -90,7 +90,7 @@ class PagesImportView(APIView):
         project_for(user=user, project_id=project_id, role=Role.EDITOR)
         with one_at_a_time(user.pk, "import"):
             pages = _read(request)
-            with role_held(user=user, project_id=project_id, role=Role.EDITOR):
+            with pages_held(project_id=project_id, user=user):
                 put = pages_put(project_id=project_id, user=user, rows=pages.rows)
         output = {
             "projectId": project_id,

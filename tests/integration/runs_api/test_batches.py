@@ -1,5 +1,6 @@
 """Pages and their run at once: a batch of jobs, in the words of content teams."""
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -11,8 +12,9 @@ from epics import bounds
 from epics.models import Project
 from runs.models import Lane, OpenTarget, Run, RunItem
 from runs.states import ItemStatus
-from tests.factories import client_of, member_make, project_make
+from tests.factories import client_of, member_make, project_make, user_make
 from tests.integration.pages.world import page_body, page_make, page_write
+from tests.threads import race
 
 pytestmark = pytest.mark.django_db
 
@@ -219,3 +221,15 @@ def test_a_thousand_pages_begin_at_once(client: Any, project: Project) -> None:
     data = started(client, batch(project, *pages))
     assert (data["total"], len(set(data["jobIds"]))) == (1_000, 1_000)
     assert Run.objects.get().total_items == 1_000
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_of_one_user_at_the_same_time_all_begin() -> None:
+    user = user_make()
+    projects = [project_make(user, epics=0) for _ in range(6)]
+
+    def begin(project: Project) -> int:
+        body = batch(project, page_body("/a"))
+        return int(client_of(user).post(BATCH, body, format="json").status_code)
+
+    assert race(*(partial(begin, project) for project in projects)) == [202] * len(projects)
