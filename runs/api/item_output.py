@@ -9,7 +9,7 @@ from rest_framework import serializers
 from batchgen.api.output import shown
 from content.registry import kind_named
 from runs.api.run_output import EmptyAsNull, RunOutput, UsageOutput
-from runs.models import RunItem
+from runs.models import RunEpic, RunItem
 from runs.reads.items import duration_ms, remaining_ms, stage_percent, waiting_of
 from runs.states import ItemStage, ItemStatus
 
@@ -122,7 +122,7 @@ class RunEpicOutput(_AnyItemOutput):
     )
 
     class Meta:
-        model = RunItem
+        model = RunEpic
         fields = (
             "runEpicId",
             "epicId",

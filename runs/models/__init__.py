@@ -3,7 +3,7 @@
 from runs.models.gates import Closure, GateAction
 from runs.models.records import RunAction, RunLog
 from runs.models.run import MOST_WEIGHT, PacingProfile, Run, Share
-from runs.models.work import Lane, OpenTarget, ProviderCall, RunItem, Worker
+from runs.models.work import Lane, OpenTarget, ProviderCall, RunEpic, RunItem, Worker
 
 __all__ = [
     "MOST_WEIGHT",
@@ -15,6 +15,7 @@ __all__ = [
     "ProviderCall",
     "Run",
     "RunAction",
+    "RunEpic",
     "RunItem",
     "RunLog",
     "Share",

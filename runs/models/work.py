@@ -1,10 +1,13 @@
 """The work of a run: workers, lanes, items, and the provider calls that were made for them."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from batchgen.db.ids import new_id
+from content.registry import kinds_of_items
 from runs.models.run import Run
 from runs.states import CallOutcome, ItemStage, ItemStatus, LaneState
 
@@ -208,6 +211,21 @@ class RunItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.title}"
+
+
+class RunEpicManager(models.Manager["RunEpic"]):
+    def get_queryset(self) -> "models.QuerySet[RunEpic]":
+        """Items of every kind whose targets are epics."""
+        return super().get_queryset().filter(kind__in=kinds_of_items("epic"))
+
+
+class RunEpic(RunItem):
+    """An item that is an epic: what the API's `epics` of a run are."""
+
+    objects: ClassVar[RunEpicManager] = RunEpicManager()
+
+    class Meta:
+        proxy = True
 
 
 class OpenTarget(models.Model):

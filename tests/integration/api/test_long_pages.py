@@ -9,7 +9,7 @@ from django.db.models import Model, QuerySet
 from batchgen.api.paging import PAGE_BYTES
 from content.pages.models import Page
 from epics.models import Card, Epic, Membership, Project, Story
-from runs.models import RunAction, RunItem, RunLog
+from runs.models import RunAction, RunEpic, RunLog
 from runs.reads.log import log_number
 from tests.factories import client_of
 from tests.integration.engine.world import World
@@ -77,7 +77,7 @@ def pages_of_a_site(world: World) -> str:
 
 
 def epics_of_a_run(world: World) -> str:
-    _lengthen(RunItem.objects.all(), "error")
+    _lengthen(RunEpic.objects.all(), "error")
     return f"/runs/{world.run.pk}/epics"
 
 
