@@ -38,6 +38,9 @@ STORE_SQL = "content/stories/store.sql"
 EPICS_SQL = "content/epics/store.sql"
 EPICS = f"{_ENGINE}test_epics_store.py::"
 EPICS_RUN = "tests/unit/content/test_epics_run.py::"
+_CARDS_SQL = "content/cards/store.sql"
+_CARD_RUNS = "tests/integration/engine/test_card_runs.py::TestStored::"
+_READERS = "tests/unit/epics/test_readers.py::TestHostile::"
 SUBTASKS_SQL = "content/subtasks/store.sql"
 PROMPTS = f"{_ENGINE}test_prompt_versions.py::"
 SUBTASKS = f"{_ENGINE}test_subtask_runs.py::"
@@ -1933,6 +1936,51 @@ STORED_EPICS = (
         "test_without_the_quality_check_nothing_is_repaired_and_all_is_put_right",
     ),
 )
+UPLOADED = (
+    _mutant(
+        "uploads: entities are refused before a library sees them",
+        "epics/files/readers/archives.py",
+        "forbid_dtd=True",
+        "forbid_dtd=False, forbid_entities=False, forbid_external=False",
+        f"{_READERS}test_each_is_refused_for_what_it_is",
+    ),
+    _mutant(
+        "uploads: what an archive unpacks to is counted",
+        "epics/files/readers/archives.py",
+        "        if left < 0:\n",
+        "        if False:\n",
+        f"{_READERS}test_each_is_refused_for_what_it_is",
+    ),
+    _mutant(
+        "uploads: a reader that is too slow is killed",
+        "epics/files/upload_text.py",
+        "        late.start()\n",
+        "",
+        "tests/unit/epics/test_readers.py::TestProcess::test_one_that_is_too_slow_is_killed",
+    ),
+    _mutant(
+        "cards: kept ones stay",
+        _CARDS_SQL,
+        "    WHERE epics_card.id = held.id AND NOT held.kept\n",
+        "    WHERE epics_card.id = held.id\n",
+        f"{_CARD_RUNS}test_what_was_edited_or_approved_or_stands_in_a_kept_epic_stays",
+    ),
+    _mutant(
+        "cards: two uploads that end at once take different codes",
+        _CARDS_SQL,
+        "               PARTITION BY target.project_id ORDER BY",
+        "               PARTITION BY target.item_id ORDER BY",
+        f"{_CARD_RUNS}test_a_group_of_several_is_one_statement",
+    ),
+    _mutant(
+        "cards: a quote has to be in the upload",
+        "content/cards/quotes.py",
+        '        if at < 0:\n            return ""\n',
+        "        if at < 0:\n            return quote\n",
+        "tests/unit/content/test_cards.py::TestQuotes::"
+        "test_what_is_not_there_or_says_nothing_is_not",
+    ),
+)
 STORED_SUBTASKS = (
     _mutant(
         "subtasks: one that is being edited at the end is kept",
@@ -2259,6 +2307,7 @@ MUTANTS = (
     *ITEMS,
     *STORED_EPICS,
     *STORED_SUBTASKS,
+    *UPLOADED,
     *PROMPT_VERSIONS,
     *EXPORTED,
     *PAGES,
