@@ -15,6 +15,10 @@ from content.prompts import PromptFolder
 from epics.bounds import TEMPLATE_CHARS, seen_lines
 
 _QUERIES = Queries(Path(__file__).parent / "prompt_sets.sql")
+_OVERTAKEN = (
+    "Somebody saved a newer version of these prompts meanwhile. Look at it, then make your change "
+    "again."
+)
 
 
 def prompt_set_current(kind: str) -> PromptSet | None:
@@ -99,12 +103,6 @@ def prompt_set_create(
         if "prompt_version_once" not in str(error):
             raise
         raise VersionConflict(_OVERTAKEN) from error
-
-
-_OVERTAKEN = (
-    "Somebody saved a newer version of these prompts meanwhile. Look at it, then make your change "
-    "again."
-)
 
 
 def _misfit(prompts: PromptFolder, name: str, text: str) -> str:

@@ -74,7 +74,7 @@ class StoriesKind(ContentKind[GenerationInput, Stories]):
             skip_quality_check=loaded.options["skip_quality_check"],
             prompts=PROMPTS.edited(loaded.prompts),
             language=language_of(loaded.options, loaded.input["language"]),
-            instructions=loaded.options.get("instructions", ""),
+            instructions=loaded.options["instructions"],
             quality_bar=settings.QUALITY_BAR,
             kept=tuple(
                 [KeptStory(title=title, user_story=story) for title, story in loaded.input["kept"]]
