@@ -121,6 +121,18 @@ class Loaded:
     prompts: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """Rows that a kind makes, with the columns of `epics.models.Written`.
+
+    Attributes:
+        target: the column that says what a row was made of.
+    """
+
+    model: type[Model]
+    target: str
+
+
 class ContentKind(Protocol, Generic[Input, Content]):
     """One way from targets to content.
 
@@ -136,6 +148,9 @@ class ContentKind(Protocol, Generic[Input, Content]):
         jobs: what its steps may have run, by the names that a `Job` says. Each may run twice, for
             the same item at the same time too, where a worker is overtaken.
         model: whose rows are targets.
+        made: the rows that it makes, where it makes any.
+        kept_sql: ids of those of `made` that a run with the options `%(told)s` keeps over the
+            targets `%(targets)s`; empty: it keeps none.
         options: what a run's options are read with.
         prompts: the files of its prompts, where staff may edit them: those that its steps render
             by `prompts.edited(loaded.prompts)`.
@@ -162,6 +177,8 @@ class ContentKind(Protocol, Generic[Input, Content]):
     holds_targets: ClassVar[bool] = True
     jobs: ClassVar[Mapping[str, Callable[..., Any]]] = MappingProxyType({})
     model: ClassVar[type[Model]]
+    made: ClassVar[Made | None] = None
+    kept_sql: ClassVar[str] = ""
     options: ClassVar[type[Options]]
     prompts: ClassVar[PromptFolder | None] = None
     load_sql: ClassVar[str]

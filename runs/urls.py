@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from runs.api import control_views, item_views, views
+from runs.api import change_views, control_views, item_views, views
 from runs.api.batch_views import BatchesView, BatchView, JobView
 from runs.api.file_views import RunFileView
 from runs.api.gate_views import gate_view
@@ -21,6 +21,7 @@ urlpatterns = [
     path("runs/<id:run_id>/items", item_views.RunItemsView.as_view()),
     path("runs/<id:run_id>/items/<id:item_id>", item_views.RunItemView.as_view()),
     path("runs/<id:run_id>/items/<id:item_id>/cancel", control_views.RunItemCancelView.as_view()),
+    path("runs/<id:run_id>/changes", change_views.RunChangesView.as_view()),
     path("runs/<id:run_id>/logs", views.RunLogsView.as_view()),
     path("runs/<id:run_id>/file", RunFileView.as_view()),
     path("runs/<id:run_id>/events", live.RunEventsView.as_view()),

@@ -4,7 +4,7 @@ meanwhile are neither repeated nor skipped."""
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any, TypeVar
@@ -35,7 +35,11 @@ _Cursor = tuple[bool, list[Any]]
 
 
 def page_of(
-    rows: "QuerySet[M]", *, keys: tuple[str, ...], query: QueryDict
+    rows: "QuerySet[M]",
+    *,
+    keys: tuple[str, ...],
+    query: QueryDict,
+    beside: "Callable[[list[M]], list[int]] | None" = None,
 ) -> tuple[list[M], dict[str, str | None]]:
     """One page of `rows`, and `{next, previous}`: the cursors of its neighbours or None. It has
     fewer rows than asked for where more would be too long.
@@ -43,6 +47,7 @@ def page_of(
     Args:
         keys: fields of the rows' own table, unique together, all with or all without `-`;
             an index should name them.
+        beside: of rows, the bytes of what is shown with each; see PAGE_BYTES.
         query: `limit` (1 to MAX_LIMIT) and `cursor` are read from it.
 
     Raises:
@@ -59,6 +64,9 @@ def page_of(
     limit = fitting(ordered, limit)
     found = list(ordered[: limit + 1])
     more, found = len(found) > limit, found[:limit]
+    if beside and len(found) > 1:
+        fit = max(1, sum(total <= PAGE_BYTES for total in accumulate(beside(found))))
+        more, found = more or fit < len(found), found[:fit]
     if back:
         found.reverse()
     has_next = bool(found) and (back or more)

@@ -12,11 +12,11 @@ from content.epics.pipeline import Epics, steps
 from content.epics.prompts.rendering import PROMPTS, prompt_version
 from content.epics.targets import project_reasons, project_to_cut
 from content.epics.values import EpicDraft, EpicsInput, ProjectInput
-from content.kind import ContentKind, Loaded, Options, Reason, Target
+from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
 from content.pipeline import Draft, Steps
 from content.run_types import RunType
-from epics.models import Project
+from epics.models import Epic, Project
 
 _FOLDER = Path(__file__).parent
 
@@ -33,6 +33,12 @@ class EpicsKind(ContentKind[EpicsInput, Epics]):
     phase: ClassVar = "ANALYZING"
     jobs: ClassVar = JOBS
     model: ClassVar = Project
+    made: ClassVar = Made(model=Epic, target="project_id")
+    kept_sql: ClassVar = """
+        SELECT epics_kept_epics(
+            ARRAY(SELECT id FROM epics_epic WHERE project_id = ANY (%(targets)s)), %(told)s
+        )
+    """
     options: ClassVar = EpicsOptions
     prompts: ClassVar = PROMPTS
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()

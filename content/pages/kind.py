@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from content.kind import ContentKind, Loaded, Options, Reason, Target
+from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
 from content.pages.components import DEFAULTS
 from content.pages.likeness import signature
@@ -44,6 +44,11 @@ class PagesKind(ContentKind[GenerationInput, Content]):
     made_words: ClassVar = ("page's content", "pages' contents")
     phase: ClassVar = "GENERATING"
     model: ClassVar = Page
+    made: ClassVar = Made(model=Page, target="id")
+    kept_sql: ClassVar = """
+        SELECT id FROM pages_page
+        WHERE id = ANY (%(targets)s) AND epics_kept(edited_at, review_status, %(told)s)
+    """
     options: ClassVar = PagesOptions
     prompts: ClassVar = PROMPTS
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 
 from batchgen.db.ids import new_id
-from content.kind import ContentKind, Loaded, Options, Reason, Target
+from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
 from content.pipeline import Draft, Steps
 from content.run_types import RunType
@@ -25,7 +25,7 @@ from content.stories.values import (
     ProjectInput,
     StoryDraft,
 )
-from epics.models import Epic, Project
+from epics.models import Epic, Project, Story
 
 _FOLDER = Path(__file__).parent
 Stories = tuple[StoryDraft, ...]
@@ -42,6 +42,8 @@ class StoriesKind(ContentKind[GenerationInput, Stories]):
     made_words: ClassVar = ("story", "stories")
     phase: ClassVar = "GENERATING_STORIES"
     model: ClassVar = Epic
+    made: ClassVar = Made(model=Story, target="epic_id")
+    kept_sql: ClassVar = "SELECT epics_kept_stories(%(targets)s, %(told)s)"
     options: ClassVar = StoriesOptions
     prompts: ClassVar = PROMPTS
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from batchgen.db.ids import new_id
-from content.kind import ContentKind, Loaded, Options, Reason, Target
+from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
 from content.pipeline import Draft, Steps
 from content.run_types import RunType
@@ -22,7 +22,7 @@ from content.subtasks.values import (
     StoryInput,
     SubtaskDraft,
 )
-from epics.models import Project, Story
+from epics.models import Project, Story, Subtask
 
 _FOLDER = Path(__file__).parent
 
@@ -38,6 +38,11 @@ class SubtasksKind(ContentKind[BreakdownInput, Subtasks]):
     made_words: ClassVar = ("subtask", "subtasks")
     phase: ClassVar = "GENERATING"
     model: ClassVar = Story
+    made: ClassVar = Made(model=Subtask, target="story_id")
+    kept_sql: ClassVar = """
+        SELECT id FROM epics_subtask
+        WHERE story_id = ANY (%(targets)s) AND epics_kept(edited_at, review_status, %(told)s)
+    """
     options: ClassVar = SubtasksOptions
     prompts: ClassVar = PROMPTS
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()

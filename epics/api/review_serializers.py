@@ -56,6 +56,9 @@ class FieldChange(serializers.Serializer[Any]):
     before = serializers.JSONField(required=False, allow_null=True)
     after = serializers.JSONField(required=False, allow_null=True)
 
+    def to_representation(self, instance: Any) -> Any:
+        return instance  # as it is stored: what is not there is not null
+
 
 class ChangeOutput(serializers.Serializer[ContentChange]):
     id = serializers.IntegerField()

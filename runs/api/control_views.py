@@ -37,6 +37,7 @@ from runs.reads import selectors
 from runs.reads.eta import duration_text
 from runs.reads.items import run_epics, run_items
 from runs.reads.progress import RunProgress
+from runs.reads.replaced import replaced_count
 
 
 class ProjectRunsView(APIView):
@@ -68,7 +69,11 @@ class ProjectRunsView(APIView):
         output = {
             **run_json(RunProgress.of(run)),
             "estimatedDurationMs": expected_ms,
-            "warnings": [*_many_items(run, expected_ms), *_left_out(run)],
+            "warnings": [
+                *_many_items(run, expected_ms),
+                *_left_out(run),
+                *_would_replace(run),
+            ],
         }
         return Response(output, status=202)
 
@@ -168,6 +173,18 @@ def _cancelled(
         raise NotFound
     run_item_cancel(item=item, user=signed_in(request))
     return items_of(run=run).get(pk=item_id)
+
+
+def _would_replace(run: Run) -> list[dict[str, Any]]:
+    count = replaced_count(run)
+    if not count:
+        return []
+    what = counted(count, kind_started_by(run.type).made_words)
+    message = (
+        f"{what} that people edited or approved will be replaced by this run, unless you cancel it "
+        "before."
+    )
+    return [{"code": "WOULD_REPLACE", "message": message, "count": count}]
 
 
 def _left_out(run: Run) -> list[dict[str, Any]]:

@@ -188,12 +188,19 @@ class EffectiveRunOutput(RunOutput):
 
 class WarningOutput(serializers.Serializer[Any]):
     code = serializers.ChoiceField(
-        ["MANY_EPICS", "EPICS_LEFT_OUT", "MANY_ITEMS", "ITEMS_LEFT_OUT"],
-        help_text="The latter two where the items are no epics.",
+        ["MANY_EPICS", "EPICS_LEFT_OUT", "MANY_ITEMS", "ITEMS_LEFT_OUT", "WOULD_REPLACE"],
+        help_text="MANY_ITEMS and ITEMS_LEFT_OUT where the items are no epics.",
     )
     message = serializers.CharField()
     expectedDurationMs = serializers.IntegerField(
         required=False, help_text="Of MANY_EPICS and MANY_ITEMS."
+    )
+    count = serializers.IntegerField(
+        required=False,
+        help_text=(
+            "Of WOULD_REPLACE: so many that people edited or approved go, because `keepEdited` or "
+            "`keepApproved` is false."
+        ),
     )
     details = serializers.DictField(
         child=serializers.UUIDField(),
