@@ -1,5 +1,5 @@
 """The backlog and who may see it, in Django's admin. Django looks for what is registered here."""
 
-from epics.admin import backlog, members
+from epics.admin import backlog, material, members
 
-__all__ = ["backlog", "members"]
+__all__ = ["backlog", "material", "members"]

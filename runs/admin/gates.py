@@ -13,9 +13,9 @@ from django.http import HttpRequest
 
 from batchgen.db.clock import database_now
 from batchgen.errors import BatchgenError
+from epics.admin.read_only import ReadOnlyAdmin
 from limiter.keys import CLOSED_MOST_S
 from providers.registry import pool_shown
-from runs.admin.read_only import ReadOnlyAdmin
 from runs.closures import closures_of_accounts
 from runs.gates import gate_close, gate_of, gate_open, models_known
 from runs.models import Closure, GateAction

@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from epics.admin.backlog import ModelAdmin
+from epics.admin.read_only import ReadOnlyAdmin
 from runs.admin.cells import duration_cell, tokens_cell
-from runs.admin.read_only import ReadOnlyAdmin
 from runs.models import Lane, PacingProfile, ProviderCall, RunAction, RunItem, RunLog, Share, Worker
 from runs.reads.items import duration_ms
 from runs.states import LaneState

@@ -12,9 +12,9 @@ from django.utils.safestring import SafeString
 
 from content.kind import counted
 from epics.admin.backlog import ModelAdmin, TabularInline
+from epics.admin.read_only import ReadOnlyAdmin
 from runs.admin.actions import CANCEL, PAUSE, RESUME, RETRY, runs_act
 from runs.admin.cells import duration_cell, lines_cell, tokens_cell
-from runs.admin.read_only import ReadOnlyAdmin
 from runs.models import Lane, Run, RunItem
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import runs_with_figures

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from epics.models import ContentChange, Story, Subtask
+from epics.models import ContentChange, Story, Subtask, Upload
 from epics.services import epic_delete
 from epics.story_services import story_update
-from tests.factories import client_of, project_make, user_make
+from tests.factories import client_of, project_make, subtask_make, user_make
 
 pytestmark = pytest.mark.django_db
 
@@ -128,3 +128,18 @@ def test_the_admin_tells_it_too(admin_client: Any, admin_user: Any) -> None:
     assert told.user == admin_user
     admin_client.post(f"/admin/epics/story/{story.pk}/delete/", {"post": "yes"})
     assert ContentChange.objects.filter(change="removed", user=admin_user).count() == 1
+
+
+@pytest.mark.parametrize("name", ["contentchange", "subtask", "upload"])
+def test_the_admin_shows_it_to_read(admin_client: Any, name: str) -> None:
+    project = project_make(epics=1, stories=1)
+    subtask = subtask_make(project.stories.get())
+    story_update(story_id=project.stories.get().pk, changes={"title": "Another"})
+    upload = Upload.objects.create(
+        project=project, name="n.txt", media_type="text/plain", bytes=1, characters=1
+    )
+    rows: Any = {"subtask": subtask, "upload": upload, "contentchange": ContentChange.objects.get()}
+    path = f"/admin/epics/{name}/"
+    assert admin_client.get(path, {"q": "x"}).status_code == 200
+    assert admin_client.get(f"{path}{rows[name].pk}/change/").status_code == 200
+    assert admin_client.get(f"{path}add/").status_code == 403
