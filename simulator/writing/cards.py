@@ -23,7 +23,8 @@ _HAVE = re.compile(
     re.IGNORECASE,
 )
 #: A line's end inside of a sentence.
-_WRAPPED = re.compile(r"[ \t]*\n(?=[a-z(])")
+_WRAPPED = re.compile(r"\n(?=[a-z(])")
+_PARAGRAPH_END = re.compile(r"\n\n")
 #: Who speaks, or is spoken of: "The head mechanic wants", "says a mechanic".
 _ROLE = re.compile(
     r"\b(?:the|an?) (?P<who>[a-z]+(?: [a-z]+)?) (?:wants?|would like|needs?|says|asks?|cannot"
@@ -62,7 +63,7 @@ def write_cards(fences: Fences, seed: int, weak: bool) -> dict[str, Any]:
 def _voiced(text: str) -> list[tuple[str, str]]:
     """Sentences that want something, each with the role that its paragraph speaks of."""
     found: list[tuple[str, str]] = []
-    for paragraph in re.split(r"\n\s*\n", _WRAPPED.sub(" ", text)):
+    for paragraph in _PARAGRAPH_END.split(_WRAPPED.sub(" ", text)):
         roles = [(each["who"] or each["said"]).lower() for each in _ROLE.finditer(paragraph)]
         who = roles[0] if roles else "user"
         sentences = [match[0].strip() for match in _SENTENCE.finditer(paragraph)]
