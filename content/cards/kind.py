@@ -12,12 +12,12 @@ from content.cards.pipeline import Cards, steps
 from content.cards.prompts.rendering import PROMPTS, prompt_version
 from content.cards.targets import uploads_reasons, uploads_to_analyze
 from content.cards.values import AnalysisInput, CardDraft, KeptCard, ProjectInput
-from content.kind import ContentKind, Loaded, Options, Reason, Target
+from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
 from content.pipeline import Draft, Steps
 from content.run_types import RunType
 from epics import bounds
-from epics.models import Project, Upload
+from epics.models import Card, Project, Upload
 
 _FOLDER = Path(__file__).parent
 #: What a card says that rests on nothing.
@@ -36,6 +36,8 @@ class CardsKind(ContentKind[AnalysisInput, Cards]):
     phase: ClassVar = "ANALYZING"
     jobs: ClassVar = JOBS
     model: ClassVar = Upload
+    made: ClassVar = Made(model=Card, target="upload_id")
+    kept_sql: ClassVar = "SELECT epics_kept_cards(%(targets)s, %(told)s)"
     options: ClassVar = CardsOptions
     prompts: ClassVar = PROMPTS
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()

@@ -94,7 +94,7 @@ cards_project AS MATERIALIZED (
         SELECT jsonb_object_agg(new.code, to_jsonb(new)) AS rows
         FROM cards_new new WHERE new.upload_id = target.upload_id
     ) after, LATERAL epics_changes(
-        before.rows, after.rows, '{title,persona,statement,problem,systems,themes,quote}'
+        before.rows, after.rows, '{title,persona,statement,problem,systems,themes,quote,upload_id}'
     ) changed
     WHERE before.rows IS NOT NULL
 ), cards_analyzed AS (

@@ -65,7 +65,7 @@ def _changes(items: Sequence[RunItem]) -> "QuerySet[Any]":
     """Those of the run's own content, each with its `target`."""
     made, content = _made(items)
     if made is None or content is None:
-        return ContentChange.objects.none()
+        return ContentChange.objects.none().annotate(target=F("parent_id"))
     changes = ContentChange.objects.filter(run_id=items[0].run_id, kind=content.kind)
     return changes.annotate(target=_target(made, content)).filter(target__in=_targets(items))
 
@@ -82,7 +82,8 @@ def _target(made: Made, content: Content) -> Combinable:
     rows = made.model._default_manager.filter(
         **{content.parent: OuterRef("parent_id")}, code=OuterRef("code")
     )
-    return Coalesce(*said, Subquery(rows.order_by().values(made.target)[:1]))
+    row = Subquery(rows.order_by().values(made.target)[:1])
+    return Coalesce(*said, row, output_field=UUIDField())
 
 
 def _rows(items: Sequence[RunItem]) -> Iterable[tuple[UUID, str]]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from content.pages.models import Page
-from epics.models import ContentChange, Project, Story, Subtask
+from epics.models import Card, ContentChange, Project, Story, Subtask, Upload
 from epics.services import epic_update
 from epics.story_services import story_update
 from runs.engine.start import RunOptions, run_start
@@ -154,3 +154,30 @@ def test_a_start_says_how_many_would_go(options: dict[str, bool], count: int | N
     told = [each for each in answer.json()["data"]["warnings"] if each["code"] == "WOULD_REPLACE"]
     assert [each["count"] for each in told] == ([count] if count else [])
     assert Subtask.objects.filter(pk=subtask.pk).exists()
+
+
+def test_of_cards_by_the_upload_that_they_were_found_in() -> None:
+    world = World.make(epics=1, lanes=1)
+    run, project = world.run, Project.objects.get()
+    upload = Upload.objects.create(
+        project=project, name="n.txt", media_type="text/plain", bytes=1, characters=1
+    )
+    RunItem.objects.update(kind="cards", target_id=upload.pk)
+    found = {"upload": upload, "run_id": run.pk, "project": project, "title": "T"}
+    Card.objects.create(code="C8", **found)
+    Card.objects.create(code="C9", **found)
+    for code, change, fields in (
+        ("C7", "removed", {"uploadId": {"before": str(upload.pk)}}),
+        ("C8", "changed", {"title": {"before": "A", "after": "T"}}),
+    ):
+        ContentChange.objects.create(
+            project=project,
+            kind="card",
+            parent_id=project.pk,
+            code=code,
+            change=change,
+            fields=fields,
+            run_id=run.pk,
+        )
+    (told,) = changes(run)["data"]
+    assert [codes(told[way]) for way in ("added", "removed", "changed")] == [["C9"], ["C7"], ["C8"]]
