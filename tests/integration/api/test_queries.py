@@ -71,7 +71,7 @@ QUERIES = {
     "/runs/{run_id}/items": 5,
     "/runs/{run_id}/items?status=FAILED&order=completedAt": 5,
     "/runs/{run_id}/items/{item_id}": 4,
-    "/runs/{run_id}/changes": 7,
+    "/runs/{run_id}/changes": 8,
     "/runs/{run_id}/logs": 6,
     "/runs/{run_id}/actions": 5,
 }
