@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Count, Sum
+from django.db.models import Sum
 from django.db.models.functions import Coalesce
 
 from batchgen.errors import NotFound, QuotaReached
-from epics.models import Card, Project, StoryCount, Subtask, Upload
+from epics.models import Card, Epic, Project, StoryCount, Subtask, Upload
 from epics.registry import other_rows
 
 
@@ -77,10 +77,9 @@ def storage_check(user: User, *, rows: int) -> None:
     """
     mine = Project.objects.filter(created_by=user)
     counts = StoryCount.objects.filter(project__in=mine)
-    found = counts.aggregate(epics=Count("pk"), stories=Coalesce(Sum("stories"), 0))
-    cards = Card.objects.filter(project__in=mine).count()
-    subtasks = Subtask.objects.filter(project__in=mine).count()
-    used = cards + found["epics"] + found["stories"] + subtasks + other_rows(mine)
+    stories: int = counts.aggregate(n=Coalesce(Sum("stories"), 0))["n"]
+    others = [model.objects.filter(project__in=mine).count() for model in (Card, Epic, Subtask)]
+    used = stories + sum(others) + other_rows(mine)
     STORED_ROWS.check(used=used, more=rows)
 
 

@@ -7,11 +7,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Max
 
-from batchgen.errors import InvalidTransition
+from batchgen.errors import InvalidTransition, ValidationFailed
 from content.kind import counted
 from content.registry import kind_started_by
 from epics.writes import project_lock
-from runs.engine.quotas import items_check
+from runs.engine.quotas import items_check, lanes_check
 from runs.engine.start import items_create, lanes_provide, targets_found
 from runs.engine.trail import Actor, action_append, log_append
 from runs.engine.transitions import run_dispatch
@@ -57,12 +57,15 @@ def items_add(*, run: Run, user: Actor, target_ids: Sequence[UUID]) -> list[UUID
 
     Raises:
         InvalidTransition: the run is over.
-        ValidationFailed: a target is not the project's, or is in the run already.
-        ItemAlreadyActive: one is open in another run.
-        QuotaReached: who started the run has too many items in runs.
+        ValidationFailed: a target is not the project's, or the run is of one item.
+        ItemAlreadyActive: one is open in another run, or was in this one.
+        QuotaReached: who started the run has too many items or lanes in runs, or too much stored.
     """
     project_lock(run.project_id)
     kind = kind_started_by(run.type)
+    if run.type in kind.one_item:
+        message = f"{run.type} takes exactly one {kind.item_words[0]}. Start another run."
+        raise ValidationFailed(message, targetIds=[message])
     chosen = kind.options.model_validate(run.options)
     targets = targets_found(kind, run.project, target_ids, chosen)
     # The run's end waits for this row, and counts the items by it.
@@ -79,7 +82,9 @@ def items_add(*, run: Run, user: Actor, target_ids: Sequence[UUID]) -> list[UUID
         total_items=F("total_items") + len(targets), version=F("version") + 1
     )
     held.total_items += len(targets)
-    lanes_provide(run=held, most=held.max_concurrency)
+    wanted = min(held.max_concurrency, held.total_items)
+    lanes_check(held, more=wanted - held.lanes.count(), actor=user)
+    lanes_provide(run=held, most=wanted)
     codes = [target.code for target in targets]
     action_append(run_id=run.id, kind=RunAction.Kind.ADD, user=user, details={"items": len(codes)})
     added = counted(len(codes), kind.item_words)

@@ -24,12 +24,14 @@ def run_check(user: User, *, items: int, lanes: int) -> None:
 
 
 def items_check(run: Run, *, more: int, actor: object) -> None:
-    """Refuse so many more items for a run beyond the limits of the user who started it."""
+    """Refuse so many more items for a run beyond the limits of the user who started it, and any
+    where what is stored is beyond them already."""
     if run.created_by is None:
         return
     _users_hold(run.created_by, actor)
     mine = Run.objects.filter(created_by=run.created_by, completed_at__isnull=True)
     ITEMS.check(used=mine.aggregate(n=Coalesce(Sum("total_items"), 0))["n"], more=more)
+    storage_check(run.created_by, rows=0)
 
 
 def lanes_check(run: Run, *, more: int, actor: object) -> None:

@@ -951,6 +951,21 @@ LIMITER = (
         f"{QUOTAS}test_of_runs_that_start_at_once_no_more_stay_than_allowed",
     ),
     _mutant(
+        "quotas: lanes that come with items count",
+        "runs/engine/items.py",
+        "    lanes_check(held, more=wanted - held.lanes.count(), actor=user)\n",
+        "",
+        f"{QUOTAS}test_items_that_are_added_bring_no_more_than_a_start_may",
+    ),
+    _mutant(
+        "items: none is added to a run of exactly one",
+        "runs/engine/items.py",
+        "    if run.type in kind.one_item:\n",
+        "    if False:\n",
+        "tests/integration/engine/test_items.py::"
+        "test_nothing_is_added_to_a_run_of_exactly_one_item",
+    ),
+    _mutant(
         "quotas: lanes that come later count",
         "runs/engine/controls.py",
         "        lanes_check(run, more=wanted - run.lanes.count(), actor=user)\n",

@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from batchgen.errors import InvalidTransition, ItemAlreadyActive
+from batchgen.errors import InvalidTransition, ItemAlreadyActive, ValidationFailed
 from epics.models import Epic
 from runs.engine.items import item_prioritise, items_add
 from runs.engine.lanes import lane_give_back, lanes_dispatch
@@ -179,6 +179,13 @@ def test_nothing_is_added_to_a_run_that_is_over() -> None:
     assert run_finalize(run_id=world.run.id)
     with pytest.raises(InvalidTransition, match="succeeded"):
         add(world, more_epics(world, "E9"))
+
+
+def test_nothing_is_added_to_a_run_of_exactly_one_item() -> None:
+    world = World.make(epics=1, kind="GENERATE_STORIES")
+    with pytest.raises(ValidationFailed, match="takes exactly one epic"):
+        add(world, more_epics(world, "E9"))
+    assert world.run.items.count() == 1
 
 
 def test_a_run_whose_end_waits_for_an_addition_goes_on() -> None:

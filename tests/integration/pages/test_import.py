@@ -287,14 +287,14 @@ class TestBounds:
     def test_pages_count_to_what_the_projects_owner_has_stored(
         self, project: Project, settings: Any
     ) -> None:
-        settings.USER_STORED_ROWS = 8
+        settings.USER_STORED_ROWS = 10
         client = client_of(member_make(project, "editor"))
         assert counts(import_json(client, project, page_body("/a")))[1] == 1
         answer = import_json(client, project, page_body("/b"), page_body("/c"))
         assert answer.status_code == 409
         error = answer.json()["error"]
         assert error["code"] == "QUOTA_REACHED"
-        assert (error["details"]["used"], error["details"]["needed"]) == (7, 2)
+        assert (error["details"]["used"], error["details"]["needed"]) == (9, 2)
         assert counts(import_json(client, project, page_body("/a", title="x")))[2] == 1
 
     def test_one_import_at_a_time(self, client: Any, project: Project) -> None:

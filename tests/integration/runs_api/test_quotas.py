@@ -9,9 +9,10 @@ from rest_framework.test import APIClient
 
 from batchgen.errors import QuotaReached
 from epics.files.backlog_import import backlog_import
-from epics.models import Project
+from epics.models import Epic, Project
 from epics.services import project_create
 from runs.engine.controls import run_change
+from runs.engine.items import items_add
 from runs.engine.start import RunOptions, run_start
 from runs.models import Lane, Run
 from tests.integration.engine.world import project_make
@@ -89,6 +90,23 @@ def test_lanes_that_come_later_count(settings: Settings) -> None:
     assert Lane.objects.count() == 2
     run.refresh_from_db()
     assert run.max_concurrency == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "used", "needed"), [("USER_LANES", 2, 1, 3), ("USER_STORED_ROWS", 5, 8, 0)]
+)
+def test_items_that_are_added_bring_no_more_than_a_start_may(
+    settings: Settings, name: str, limit: int, used: int, needed: int
+) -> None:
+    project = project_make(epics=6)
+    first, *others = Epic.objects.filter(project=project).order_by("order")[:4]
+    options = RunOptions(pacing_profile="adaptive", max_concurrency=9, target_ids=[first.pk])
+    run = run_start(project=project, user=project.created_by, options=options)
+    setattr(settings, name, limit)
+    with pytest.raises(QuotaReached) as caught:
+        items_add(run=run, user=User.objects.get(), target_ids=[epic.pk for epic in others])
+    assert refusal(caught.value) == (f"BATCHGEN_{name}", limit, used, needed)
+    assert (Lane.objects.count(), run.items.count()) == (1, 1)
 
 
 def test_two_users_who_give_lanes_to_each_others_runs_do_not_wait_for_each_other(
