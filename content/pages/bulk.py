@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Field
+from psycopg import sql
 
 from batchgen.db.copying import rows_copy
 from batchgen.db.ids import new_id
@@ -51,9 +52,11 @@ _CONTENT = (
     "review_status",
     "review_note",
 )
-_UPDATE = (
-    f"UPDATE pages_page SET {', '.join(f'{name} = %({name})s' for name in _WRITTEN)}, "  # noqa: S608 - names of columns, all of them above
-    "version = version + 1 WHERE id = %(id)s"
+_UPDATE = sql.SQL("UPDATE pages_page SET {}, version = version + 1 WHERE id = {}").format(
+    sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in _WRITTEN
+    ),
+    sql.Placeholder("id"),
 )
 
 Row = Mapping[str, Any]
