@@ -94,7 +94,7 @@ ended AS (
     SELECT lane.run_id, clock_timestamp(), %(level)s, ended.code,
            %(message)s
                || CASE WHEN ended.kept > 0
-                      THEN ', ' || ended.kept || ' kept as edited' ELSE '' END
+                      THEN ', ' || ended.kept || ' kept' ELSE '' END
                || ' (' || ROUND(ended.seconds * 1000) || ' ms)'
     FROM lane, ended
 )

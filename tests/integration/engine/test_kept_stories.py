@@ -71,7 +71,7 @@ def test_two_runs_with_edits_between_lose_no_edited_story() -> None:
         assert story.run_id == world.run.id
     assert Story.objects.filter(title__startswith="New").count() == 4
     end = RunLog.objects.filter(run=second.run, item_code="E1").latest("at")
-    assert "2 kept as edited" in end.message
+    assert "2 kept" in end.message
     assert Lane.objects.get(run=second.run).kept == 2
     assert_counted(second.run)
 
