@@ -163,3 +163,23 @@ def test_the_cards_of_every_real_backlog_go_the_whole_way(
     _chain(projects)
     for project in projects[:3]:
         _all_parse(project)
+
+
+def test_two_megabytes_of_text_become_cards(fleet: Fleet, provider: Simulator) -> None:
+    project = project_create(user=_user(), fields={"name": "Long"})
+    lines = (
+        f"The clerk of desk {n} wants to see the list {n}, so that nobody waits.\n\n"
+        for n in range(30_000)
+    )
+    text = "".join(lines)[:2_000_000]
+    upload_create(
+        project_id=project.pk, user=_user(), handed=file_handed(text.encode(), name="long.txt")
+    )
+    fleet.start("w1")
+    run = _run(project, RunType.ANALYZE_CARDS)
+    _all_succeeded([run])
+    cards = Card.objects.filter(project=project)
+    quotes = set(cards.values_list("quote", flat=True))
+    assert len(quotes) == cards.count() > 1000
+    assert all(quote in text for quote in quotes)
+    assert len(provider.stats()["calls"]) == ProviderCall.objects.count() > 50
