@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from simulator.writing.brief import Fences, parse_object
-from simulator.writing.wording import one_line, title_of
+from simulator.writing.wording import a_or_an, one_line, title_of
 
 _MOST = 40
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
@@ -22,6 +22,10 @@ _HAVE = re.compile(
     r"[^,;:.!?]+)",
     re.IGNORECASE,
 )
+#: "wants each mechanic to start a job": to have each mechanic start it.
+_HAVE_DONE = re.compile(r"^(?P<who>(?:each|every|all)\b.*?) to ", re.IGNORECASE)
+#: What it is good for, in the words of who wants it.
+_BENEFIT = re.compile(r",? so that (?P<benefit>[^.!?]+)", re.IGNORECASE)
 #: A line's end inside of a sentence.
 _WRAPPED = re.compile(r"\n(?=[a-z(])")
 _PARAGRAPH_END = re.compile(r"\n\n")
@@ -68,7 +72,7 @@ def _voiced(text: str) -> list[tuple[str, str]]:
         who = roles[0] if roles else "user"
         sentences = [match[0].strip() for match in _SENTENCE.finditer(paragraph)]
         found += [(one, who) for one in sentences if _LEAST <= len(one) <= _LONGEST]
-    wishes = [each for each in found if _DO.search(each[0]) or _HAVE.search(each[0])]
+    wishes = [each for each in found if _wishes(each[0])]
     # What stands in the way of somebody, or just says something, where nobody wants anything.
     return wishes or [each for each in found if _WANTS.search(each[0])] or found[:1]
 
@@ -78,23 +82,28 @@ def _card(sentence: str, who: str) -> dict[str, Any]:
     speaker, story = _SPEAKER.match(sentence), _STORY.search(said)
     persona = story["who"].strip() if story else speaker["who"].strip() if speaker else who
     want = one_line(_want_of(said)).rstrip('.!?" ')
-    article = "an" if persona[:1].casefold() in "aeio" else "a"
+    wishes, good = _wishes(said), _BENEFIT.search(said)
+    benefit = f", so that {one_line(good['benefit'])}" if good else ""
     return {
         "title": title_of(want),
         "persona": persona,
-        "statement": f"As {article} {persona}, I want to {want}.",
-        "problem": one_line(said) if _PROBLEM.search(said) else None,
+        "statement": f"As {a_or_an(persona)} {persona}, I want to {want}{benefit}.",
+        "problem": one_line(said) if _PROBLEM.search(said) and not wishes else None,
         "systems": [],
         "themes": _themes(said),
         "quote": said,
     }
 
 
+def _wishes(said: str) -> bool:
+    return bool(_DO.search(said) or _HAVE.search(said))
+
+
 def _want_of(said: str) -> str:
     if do := _DO.search(said):
         return do["want"]
     if have := _HAVE.search(said):
-        return f"have {have['want']}"
+        return "have " + _HAVE_DONE.sub(r"\g<who> ", have["want"])
     return f"be helped where it says: {said}"
 
 

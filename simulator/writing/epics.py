@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.writing.brief import Fences, parse_object
-from simulator.writing.wording import a_or_an, in_third_person, is_telling, one_line, title_of
+from simulator.writing.wording import (
+    a_or_an,
+    in_third_person,
+    is_telling,
+    lowered,
+    named,
+    one_line,
+    title_of,
+)
 
 Json = dict[str, Any]
 
@@ -185,13 +193,14 @@ def _epic(label: str, things: Sequence[Json], *, priority: int, size: int, membe
     personas = list(dict.fromkeys(filter(None, (one_line(t.get("persona")) for t in things))))
     effort = "S" if size < SMALL_CARDS else "M" if size < LARGE_CARDS else "L"
     title = " ".join(label.split()[:TITLE_WORDS_MAX])
-    whom = _joined(personas[:CARDS_TOLD]) or "people"
+    whom = _joined(map(named, personas[:CARDS_TOLD])) or "people"
     return {
         "title": title[:1].upper() + title[1:],
         "theme": title.split()[0].capitalize() if title else "",
-        "description": f"What {whom} need around {title}: {'; '.join(titles)}. "
+        "description": f"What {whom} asked for around {lowered(title)}: {'; '.join(titles)}. "
         f"It takes {_SIZES[effort]} of one team.",
-        "businessValue": f"{size} voiced needs are answered in one place.",
+        "businessValue": f"{size} voiced {'need is' if size == 1 else 'needs are'} answered in one "
+        "place.",
         "acceptanceCriteria": [_criterion(thing) for thing in things[:CARDS_TOLD]],
         "dependencies": [],
         "effort": effort,

@@ -12,6 +12,7 @@ from simulator.writing.wording import (
     benefit_clause,
     in_third_person,
     is_telling,
+    lowered,
     named,
     one_line,
     parse_statement,
@@ -54,12 +55,15 @@ def _needs(brief: Brief) -> list[Need]:
         needs = list(_summary_needs(brief.summary))
     else:
         needs = [_line_need(line) for line in brief.card_lines]
-    return needs or [_epic_need(brief.epic)]
+    subject = _subject(brief.epic)
+    placed = [need if need.systems else replace(need, systems=(subject,)) for need in needs]
+    return placed or [_epic_need(brief.epic)]
 
 
 @lru_cache(maxsize=NEEDS_KEPT)
 def _line_need(line: str) -> Need:
-    """A card's need; kept, since every run over a backlog brings the same cards."""
+    """A card's need, without a system where the card names none; kept, since every run over a
+    backlog brings the same cards."""
     return _card_need(parse_object(line))
 
 
@@ -68,10 +72,9 @@ def _card_need(card: Mapping[str, Any]) -> Need:
     parsed = parse_statement(statement)
     persona = one_line(card.get("persona")) or (parsed[0] if parsed else "user")
     want = single_want(parsed[1] if parsed else f"to {title}")
-    systems = _telling(card.get("systems"), title_of(want) if want else title)
-    systems = tuple(sorted(systems, key=lambda system: system not in want))
+    systems = tuple(sorted(_telling(card.get("systems")), key=lambda system: system not in want))
     if not want:
-        want = f"to work with {named(systems[0])}"
+        want = f"to work with {named(systems[0] if systems else title or 'product')}"
     benefit = benefit_clause(one_line(card.get("problem")) or (parsed[2] if parsed else ""))
     return Need(
         persona=persona,
@@ -107,7 +110,7 @@ def _summary_needs(summary: Mapping[str, Any]) -> Iterator[Need]:
 
 
 def _epic_need(epic: Mapping[str, Any]) -> Need:
-    subject = one_line(epic.get("theme")) or one_line(epic.get("title")) or "product"
+    subject = _subject(epic)
     want = f"to work with {named(subject)}"
     return Need(
         persona="user",
@@ -118,6 +121,10 @@ def _epic_need(epic: Mapping[str, Any]) -> Need:
         systems=(subject,),
         source="",
     )
+
+
+def _subject(epic: Mapping[str, Any]) -> str:
+    return lowered(one_line(epic.get("theme")) or one_line(epic.get("title")) or "product")
 
 
 def _distinct(needs: Sequence[Need]) -> list[Need]:
@@ -142,9 +149,8 @@ def _voiced_by(need: Need, persona: str) -> Need:
     return replace(need, persona=persona)
 
 
-def _telling(value: object, fallback: str) -> tuple[str, ...]:
-    systems = tuple(dict.fromkeys(text for text in _texts(value) if is_telling(text)))
-    return systems or (fallback or "product",)
+def _telling(value: object) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for text in _texts(value) if is_telling(text)))
 
 
 def _texts(value: object) -> list[str]:

@@ -109,7 +109,7 @@ def benefit_clause(text: str) -> str:
     """The first clause of a benefit, without full stop, in lower case where English wants it."""
     clause = _first_clause(one_line(_ASIDE.sub(" ", text[:MOST_CHARS])).removeprefix("that "))
     clause = clause.strip(" .,")
-    return _lowered(clause) if len(clause.split()) >= 3 and "I want" not in clause else ""
+    return lowered(clause) if len(clause.split()) >= 3 and "I want" not in clause else ""
 
 
 def title_of(want: str) -> str:
@@ -153,13 +153,13 @@ def _first_clause(text: str) -> str:
 def _as_infinitive(want: str) -> str:
     if want.lower().startswith("to "):
         verb, _, rest = want[3:].strip().partition(" ")
-        return f"to {_lowered(verb)} {rest}".strip()
+        return f"to {lowered(verb)} {rest}".strip()
     if noun_to := _NOUN_TO.match(want):
-        return f"to have {_lowered(noun_to[1])} {noun_to[2]}"
-    return f"to have {_lowered(want)}" if want else ""
+        return f"to have {lowered(noun_to[1])} {noun_to[2]}"
+    return f"to have {lowered(want)}" if want else ""
 
 
-def _lowered(text: str) -> str:
+def lowered(text: str) -> str:
     """Lower-case the first letter, but not of "I", an acronym or a name of several words."""
     first, _, rest = text.partition(" ")
     if first == "I" or first.startswith("I'") or rest[:1].isupper():

@@ -112,3 +112,10 @@ def test_odd_cards_are_answered_too() -> None:
         "C2",
         "C3",
     ]
+
+
+def test_one_card_of_one_persona_reads_well() -> None:
+    card = {"code": "C1", "title": "Book a repair", "persona": "cyclist", "themes": ["Repairs"]}
+    (epic,) = told(prompt("cards", [card], least=1, most=1))["epics"]
+    assert epic["description"].startswith("What the cyclist asked for around repairs: book a rep")
+    assert epic["businessValue"] == "1 voiced need is answered in one place."

@@ -114,6 +114,27 @@ def test_a_fence_only_mentioned_in_prose_is_no_fence(ask: Any) -> None:
     assert ask(extra="Close with </cards> or <epic>nothing</epic>.") == ask()
 
 
+def test_a_card_without_systems_is_about_its_epic(ask: Any) -> None:
+    """No want stands where a sentence needs a thing: "find the See my orders by keyword"."""
+    wants = ("see what went below its minimum", "book a slot in the evening")
+    cards = [
+        {
+            "code": f"C{at}",
+            "title": want,
+            "persona": "buyer",
+            "statement": f"As a buyer, I want to {want}.",
+            "problem": None,
+            "systems": [],
+        }
+        for at, want in enumerate(wants)
+    ]
+    stories = ask(cards=cards)
+    assert_good(stories)
+    texts = json.dumps(stories)
+    assert not re.search(r"the (?:See|Book)\b", texts)
+    assert len(stories) == 5
+
+
 ANY_SCHEMAS: list[dict[str, Any]] = [
     {"type": "string"},
     {"type": "array", "minItems": 1, "items": {"type": "integer"}},
