@@ -15,10 +15,11 @@ from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.rows import Rows, Value, spread
+from content.project_input import ProjectInput
 from content.stories.prompts.rendering import PROMPTS
 from content.stories.requests import first_request
 from content.stories.stages.context_building import build_context
-from content.stories.values import CardInput, EpicInput, GenerationInput, ProjectInput
+from content.stories.values import CardInput, EpicInput, GenerationInput
 from quality.defects import StoryText
 from quality.duplicates import alike_pairs, want_of
 from quality.linter import lint

@@ -11,10 +11,11 @@ from content.cards.options import CardsOptions
 from content.cards.pipeline import Cards, steps
 from content.cards.prompts.rendering import PROMPTS, prompt_version
 from content.cards.targets import uploads_reasons, uploads_to_analyze
-from content.cards.values import AnalysisInput, CardDraft, KeptCard, ProjectInput
+from content.cards.values import AnalysisInput, CardDraft, KeptCard
 from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
 from content.pipeline import Draft, Steps
+from content.project_input import ProjectInput
 from content.run_types import RunType
 from epics import bounds
 from epics.models import Card, Project, Upload

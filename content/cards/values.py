@@ -2,17 +2,9 @@
 
 from dataclasses import dataclass
 
+from content.project_input import ProjectInput
 from content.prompts import PromptFolder
 from providers.values import TextBlock
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProjectInput:
-    """What every upload of the project shares; the same for all calls of a run."""
-
-    name: str
-    description: str
-    context: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

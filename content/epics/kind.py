@@ -11,10 +11,11 @@ from content.epics.options import EpicsOptions
 from content.epics.pipeline import Epics, steps
 from content.epics.prompts.rendering import PROMPTS, prompt_version
 from content.epics.targets import project_reasons, project_to_cut
-from content.epics.values import EpicDraft, EpicsInput, ProjectInput
+from content.epics.values import EpicDraft, EpicsInput
 from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
 from content.pipeline import Draft, Steps
+from content.project_input import ProjectInput
 from content.run_types import RunType
 from epics.models import Epic, Project
 

@@ -4,19 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from content.project_input import ProjectInput
 from content.prompts import PromptFolder
 
 #: Nobody reviews a backlog of more epics at once.
 MOST_EPICS = 60
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProjectInput:
-    """What the prompts say of the project."""
-
-    name: str
-    description: str
-    context: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,20 +11,14 @@ from batchgen.db.ids import new_id
 from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
 from content.pipeline import Draft, Steps
+from content.project_input import ProjectInput
 from content.run_types import RunType
 from content.stories.options import StoriesOptions
 from content.stories.pipeline import steps
 from content.stories.priority import epics_reasons
 from content.stories.prompts.rendering import PROMPTS, prompt_version
 from content.stories.targets import epics_to_write
-from content.stories.values import (
-    CardInput,
-    EpicInput,
-    GenerationInput,
-    KeptStory,
-    ProjectInput,
-    StoryDraft,
-)
+from content.stories.values import CardInput, EpicInput, GenerationInput, KeptStory, StoryDraft
 from epics.models import Epic, Project, Story
 
 _FOLDER = Path(__file__).parent

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from content.project_input import ProjectInput
 from content.prompts import PromptFolder
 from providers.values import TextBlock
 from quality.defects import Defect
@@ -14,15 +15,6 @@ STORY_RANGES: dict[str, tuple[int, int]] = {
     "comprehensive": (8, 15),
 }
 PERSONA_SETS: tuple[str, ...] = ("core", "extended", "cards")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProjectInput:
-    """What every epic of the project shares; the same for all calls of a run."""
-
-    name: str
-    description: str
-    context: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

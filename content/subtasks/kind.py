@@ -9,19 +9,13 @@ from batchgen.db.ids import new_id
 from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
 from content.pipeline import Draft, Steps
+from content.project_input import ProjectInput
 from content.run_types import RunType
 from content.subtasks.options import SubtasksOptions
 from content.subtasks.pipeline import Subtasks, steps
 from content.subtasks.prompts.rendering import PROMPTS, prompt_version
 from content.subtasks.targets import stories_reasons, stories_to_break_down
-from content.subtasks.values import (
-    BreakdownInput,
-    EpicInput,
-    KeptSubtask,
-    ProjectInput,
-    StoryInput,
-    SubtaskDraft,
-)
+from content.subtasks.values import BreakdownInput, EpicInput, KeptSubtask, StoryInput, SubtaskDraft
 from epics.models import Project, Story, Subtask
 
 _FOLDER = Path(__file__).parent

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from content.project_input import ProjectInput
 from content.prompts import PromptFolder
 from providers.values import TextBlock
 
@@ -10,15 +11,6 @@ FEWEST, MOST = 3, 8
 #: Of one subtask, in hours.
 LEAST_HOURS, MOST_HOURS = 0.5, 40.0
 KINDS: tuple[str, ...] = ("design", "backend", "frontend", "data", "test", "docs", "ops")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProjectInput:
-    """What every story of the project shares; the same for all calls of a run."""
-
-    name: str
-    description: str
-    context: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

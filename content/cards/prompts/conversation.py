@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from itertools import islice
 
-from content.cards.values import AnalysisInput, CardDefect, KeptCard, Part, ProjectInput
+from content.cards.values import AnalysisInput, CardDefect, KeptCard, Part
 from content.instructions import instructed
+from content.project_input import ProjectInput
 from content.prompts import PromptFolder, fenced, fenced_within
 from providers.values import TextBlock
 

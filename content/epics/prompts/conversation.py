@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 
-from content.epics.values import EpicDefect, ProjectInput
+from content.epics.values import EpicDefect
+from content.project_input import ProjectInput
 from content.prompts import PromptFolder, fenced, fenced_within
 from providers.values import TextBlock
 

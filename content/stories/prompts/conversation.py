@@ -5,15 +5,9 @@ from functools import lru_cache
 from itertools import islice
 
 from content.instructions import instructed
+from content.project_input import ProjectInput
 from content.prompts import PromptFolder, fenced, fenced_within
-from content.stories.values import (
-    STORY_RANGES,
-    EpicInput,
-    GenerationInput,
-    KeptStory,
-    ProjectInput,
-    StoryDefect,
-)
+from content.stories.values import STORY_RANGES, EpicInput, GenerationInput, KeptStory, StoryDefect
 from providers.values import TextBlock
 
 #: What a repair call shows of the answer before it: 30,000 tokens, as many as the largest cap.

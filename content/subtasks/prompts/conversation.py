@@ -5,6 +5,7 @@ from functools import lru_cache
 from itertools import islice
 
 from content.instructions import instructed
+from content.project_input import ProjectInput
 from content.prompts import PromptFolder, fenced, fenced_within
 from content.subtasks.values import (
     FEWEST,
@@ -12,7 +13,6 @@ from content.subtasks.values import (
     BreakdownInput,
     EpicInput,
     KeptSubtask,
-    ProjectInput,
     StoryInput,
     SubtaskDefect,
 )

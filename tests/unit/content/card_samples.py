@@ -9,8 +9,9 @@ from content.cards.jobs import cards_merge
 from content.cards.parts import cut
 from content.cards.pipeline import Cards, steps
 from content.cards.prompts.rendering import PROMPTS
-from content.cards.values import AnalysisInput, Part, ProjectInput
+from content.cards.values import AnalysisInput, Part
 from content.pipeline import Draft, Job, drive
+from content.project_input import ProjectInput
 from tests.unit.content.story_samples import ScriptedProvider, Step, ignore
 
 TEXT = (

@@ -4,15 +4,10 @@ import json
 from dataclasses import dataclass, field, replace
 
 from content.pipeline import Draft, Request, drive
+from content.project_input import ProjectInput
 from content.stories.pipeline import steps
 from content.stories.prompts.rendering import PROMPTS
-from content.stories.values import (
-    CardInput,
-    EpicInput,
-    GenerationInput,
-    ProjectInput,
-    StoryDraft,
-)
+from content.stories.values import CardInput, EpicInput, GenerationInput, StoryDraft
 from providers.values import Completion, CompletionRequest, StopReason, Usage
 
 Step = str | Completion | Exception

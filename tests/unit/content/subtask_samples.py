@@ -4,9 +4,10 @@ import json
 from dataclasses import replace
 
 from content.pipeline import Draft, drive
+from content.project_input import ProjectInput
 from content.subtasks.pipeline import Subtasks, steps
 from content.subtasks.prompts.rendering import PROMPTS
-from content.subtasks.values import BreakdownInput, EpicInput, ProjectInput, StoryInput
+from content.subtasks.values import BreakdownInput, EpicInput, StoryInput
 from tests.unit.content.story_samples import ScriptedProvider, Step, ignore
 
 STORY = StoryInput(
