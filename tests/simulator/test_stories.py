@@ -117,7 +117,7 @@ def test_a_fence_only_mentioned_in_prose_is_no_fence(ask: Any) -> None:
 def test_a_card_without_systems_is_about_its_epic(ask: Any) -> None:
     """No want stands where a sentence needs a thing: "find the See my orders by keyword"."""
     wants = ("see what went below its minimum", "book a slot in the evening")
-    cards = [
+    cards: list[dict[str, Any]] = [
         {
             "code": f"C{at}",
             "title": want,
