@@ -14,6 +14,8 @@ _PLAIN_QUOTES = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"'}
 )
 _WORDS = re.compile(r"\w+")
+#: A letter or digit; Hangul's fillers count as letters and show as nothing.
+_SEEN_LETTER = re.compile(r"[^\W\u115f\u1160\u3164\uffa0]")
 #: Markdown, and how lines end: layout, which says nothing.
 _SIGNS = re.compile(r"[*`#_\t\n\r\u2018-\u201f]")
 _MARKUP = re.compile(r"[*`#\t\n\r]|(?<!\w)_+|_+(?!\w)")
@@ -31,6 +33,11 @@ def one_line(text: str) -> str:
         return cleaned
     # Again: what was taken out may have stood between two spaces.
     return " ".join(_UNWANTED.sub("", cleaned).translate(_PLAIN_QUOTES).split())
+
+
+def lines(text: str) -> str:
+    """Its lines as they are, without unwanted characters."""
+    return "\n".join([_UNWANTED.sub("", line) for line in text.splitlines()])
 
 
 def plain(text: str) -> str:
@@ -62,7 +69,7 @@ def comparable(text: str) -> str:
 
 def has_words(text: str) -> bool:
     """Whether anything is left to read."""
-    return _WORDS.search(text) is not None
+    return _SEEN_LETTER.search(text) is not None
 
 
 def words_in(low: str) -> list[str]:

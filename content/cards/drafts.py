@@ -71,7 +71,7 @@ def names(given: tuple[str, ...]) -> tuple[str, ...]:
     found = {
         name.casefold(): name
         for name in reversed([shortened(one_line(one), bounds.NAME_CHARS) for one in given])
-        if name
+        if bounds.is_seen(name)
     }
     return tuple(reversed(found.values()))[: bounds.LIST_ENTRIES]
 

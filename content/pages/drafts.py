@@ -9,7 +9,7 @@ from content.pages.markup import markup
 from content.pages.values import ComponentDraft, GenerationInput, PageDraft
 from content.tidy_text import shortened
 from epics import bounds
-from quality.text import one_line
+from quality.text import lines, one_line
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +62,7 @@ def _with_components(
 
 def _component(name: str, given: Component) -> ComponentDraft:
     """A component of an answer, safe, and no longer than may be stored."""
-    title, text = _line(given.heading).lstrip("# "), normalize("NFC", given.markdown)
+    title, text = _line(given.heading).lstrip("# "), normalize("NFC", lines(given.markdown))
     heading = shortened(title, bounds.TITLE_CHARS)
     made = markup(shortened(text, bounds.TEXT_CHARS), heading=heading)
     if len(made.markdown) > bounds.TEXT_CHARS:  # what was escaped is longer now
