@@ -5,7 +5,7 @@ calls had begun, until they end. The transaction that ends either closes the tar
 primary key of `OpenTarget` refuses a second run.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from django.db import connection
@@ -23,11 +23,16 @@ ONCE = "runs_opentarget_pkey"
 _CODES_NAMED = 5
 
 
-def holders(kind: str, project: Project, targets: Iterable[Target]) -> dict[str, str]:
-    """{target's code: run's id} of those of the project's targets that are open."""
+def holders(kind: str, project: Project) -> dict[UUID, UUID]:
+    """{target: run} of those of the project's targets that are open."""
     open_targets = OpenTarget.objects.filter(kind=kind, run__project=project)
-    runs: dict[UUID, UUID] = dict(open_targets.values_list("target_id", "run"))
-    return {target.code: str(runs[target.id]) for target in targets if target.id in runs}
+    return dict(open_targets.values_list("target_id", "run"))
+
+
+def held_by_code(held: Mapping[UUID, UUID], targets: Iterable[Target]) -> dict[str, str]:
+    """{target's code: run's id} of those of the targets that are held, for people. Two stories
+    may have the same code, where an epic's was changed."""
+    return {target.code: str(held[target.id]) for target in targets if target.id in held}
 
 
 def codes_text(codes: Sequence[str]) -> str:
@@ -37,7 +42,7 @@ def codes_text(codes: Sequence[str]) -> str:
 
 
 def already_active(held: dict[str, str]) -> ItemAlreadyActive:
-    """The refusal of a start; `held` as `holders` has it."""
+    """The refusal of a start; `held` as `held_by_code` has it."""
     message = (
         f"Another run that is not over includes {codes_text(list(held)) or 'one of these'}. "
         "Wait for its end, or cancel it."

@@ -23,7 +23,7 @@ from content.registry import Kind, kind_started_by
 from content.run_types import RunType
 from epics.models import Project
 from epics.writes import project_lock
-from runs.engine.open_targets import ONCE, already_active, codes_text, holders
+from runs.engine.open_targets import ONCE, already_active, codes_text, held_by_code, holders
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import run_check
 from runs.engine.trail import ENGINE, Actor, action_append, log_append
@@ -77,8 +77,9 @@ def run_start(
         chosen = kind.options.model_validate(dict(options.options))
         targets = _targets(kind, project, options, chosen)
         everything = options.target_ids is None
-        left_out = holders(kind.name, project, targets) if everything else {}
-        targets = [target for target in targets if target.code not in left_out]
+        held = holders(kind.name, project) if everything else {}
+        left_out = held_by_code(held, targets)
+        targets = [target for target in targets if target.id not in held]
         if isinstance(user, User) and targets:
             run_check(user, items=len(targets), lanes=min(_lanes(options), len(targets)))
         run = _run_create(
@@ -260,7 +261,8 @@ def items_create(kind: Kind, run: Run, targets: Sequence[Target], *, after: int 
         # A target is in a run once, whatever became of it there.
         if not any(name in str(error) for name in (ONCE, "target_once_in_run")):
             raise
-        raise already_active(holders(kind.name, run.project, targets)) from error
+        held = holders(kind.name, run.project)
+        raise already_active(held_by_code(held, targets)) from error
     return ids
 
 

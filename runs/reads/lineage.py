@@ -28,10 +28,14 @@ def run_items_effective(*, run_ids: Sequence[UUID]) -> "QuerySet[RunItem]":
     later = RunItem.objects.filter(
         Q(run__created_at__gt=began) | Q(run__created_at=began, run__gt=OuterRef("run")),
         run__in=run_ids[1:],  # the first is the largest, and later than none
-        code=OuterRef("code"),
     )
+    # Codes change, and uploads are counted anew where one goes. A target that is gone has left
+    # nothing else.
+    again = later.filter(target_id=OuterRef("target_id"))
+    gone_again = later.filter(target_id=None, code=OuterRef("code"))
+    latest = ~Exists(again) & (Q(target_id__isnull=False) | ~Exists(gone_again))
     # Fetched apart: joined, every lane would be read before the first page is cut off.
-    return RunItem.objects.filter(~Exists(later), run__in=run_ids).prefetch_related("lane", "run")
+    return RunItem.objects.filter(latest, run__in=run_ids).prefetch_related("lane", "run")
 
 
 def run_effective(*, run: Run) -> EffectiveProgress:

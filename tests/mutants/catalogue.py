@@ -457,7 +457,7 @@ RUN_STATUS = (
     _mutant(
         "epics that are open elsewhere are left out",
         "runs/engine/start.py",
-        "left_out = holders(kind.name, project, targets) if everything else {}\n",
+        "held = holders(kind.name, project) if everything else {}\n",
         "left_out: dict[str, str] = {}\n",
         f"{OPEN}TestStart::test_where_all_are_asked_for_open_ones_are_left_out",
     ),
@@ -949,6 +949,21 @@ LIMITER = (
         "    if not User.objects.filter(pk=user.pk)",
         f"{QUOTAS}test_of_projects_that_are_created_at_once_no_more_stay_than_allowed",
         f"{QUOTAS}test_of_runs_that_start_at_once_no_more_stay_than_allowed",
+    ),
+    _mutant(
+        "lineage: an item is known by its target",
+        "runs/reads/lineage.py",
+        'later.filter(target_id=OuterRef("target_id"))',
+        'later.filter(code=OuterRef("code"))',
+        "tests/integration/runs_api/test_controls.py::"
+        "test_a_lineage_knows_an_item_by_what_it_is_of_and_not_by_its_code",
+    ),
+    _mutant(
+        "start: what is left out is known by its id",
+        "runs/engine/start.py",
+        "targets = [target for target in targets if target.id not in held]\n",
+        "targets = [target for target in targets if target.code not in left_out]\n",
+        f"{SUBTASKS}TestTargets::test_one_that_is_open_elsewhere_leaves_out_no_other_of_its_code",
     ),
     _mutant(
         "quotas: lanes that come with items count",

@@ -210,6 +210,16 @@ class TestTargets:
         with pytest.raises(ValidationFailed, match="There are no stories to process"):
             Chain.make(project_make(epics=1), options={"only_approved": True})
 
+    def test_one_that_is_open_elsewhere_leaves_out_no_other_of_its_code(self) -> None:
+        project = project_make(epics=2)
+        one, other = sorted(stories_make(project, each=1), key=lambda story: story.code)
+        Story.objects.update(code="E1-S1")  # as where an epic took the code of a renamed one
+        Chain.make(project, target_ids=[one.pk])
+        # Another one of the type would be refused; its target stays open.
+        Run.objects.update(type=RunType.GENERATE_STORIES)
+        run = Chain.make(project).run
+        assert list(run.items.values_list("target_id", flat=True)) == [other.pk]
+
     def test_an_approval_that_is_withdrawn_is_seen_at_the_claim(self) -> None:
         project = project_make(epics=1)
         stories_make(project, each=1)

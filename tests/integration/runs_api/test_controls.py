@@ -2,6 +2,8 @@
 
 import pytest
 
+from epics.models import Epic
+from epics.services import epic_delete, epic_update
 from runs.engine.transitions import run_finalize
 from runs.models import Run, RunItem
 from runs.states import ItemStatus
@@ -98,6 +100,34 @@ def test_priority_and_lanes_change_while_it_runs() -> None:
     for bad in ({"version": 1}, {"maxConcurrency": 0, "version": 1}, {"priority": "HIGH"}):
         response = client.patch(path, bad, content_type="application/json")
         assert response.status_code == 400
+
+
+def test_a_lineage_knows_an_item_by_what_it_is_of_and_not_by_its_code() -> None:
+    world = World.make(epics=3, lanes=1)
+    for status in ("COMPLETED", "FAILED", "FAILED"):
+        step = world.claim()
+        assert step
+        world.finish(step, status=ItemStatus(status))
+    run_finalize(run_id=world.run.pk)
+    first, second, third = Epic.objects.filter(project=world.run.project).order_by("order")
+    epic_delete(epic_id=third.pk)
+    for epic, code in ((first, "E9"), (second, "E1")):
+        epic_update(epic_id=epic.pk, changes={"code": code})
+    client = owner(world)
+    path = f"/runs/{world.run.pk}/retry-failed"
+    answer = post(client, path, {}, status=202)["data"]
+    assert answer["retriedEpicCount"] == 1
+    retry = World(run=Run.objects.get(pk=answer["newRunId"]), worker=world.worker)
+    step = retry.claim()
+    assert step
+    retry.finish(step)
+    items = get(client, f"/runs/{world.run.pk}/items", effective="true")["data"]
+    assert {(item["code"], item["status"]) for item in items} == {
+        ("E1", "COMPLETED"),  # the first one, as it was called
+        ("E3", "FAILED"),
+        (step.code, "COMPLETED"),
+    }
+    assert len(items) == 3
 
 
 def test_a_lineage_is_merged_to_the_latest_outcomes() -> None:
