@@ -30,6 +30,28 @@ def test_every_file_that_is_named_exists(path: str) -> None:
     assert any(each.exists() for each in found)
 
 
+@pytest.mark.parametrize("path", re.findall(r"-d @(\S+)", (_ROOT / "README.md").read_text()))
+def test_every_file_that_the_readme_sends_exists(path: str) -> None:
+    assert (_ROOT / path).is_file()
+
+
+_PAGES = [*_ROOT.glob("*.md"), *_ROOT.glob("docs/*.md")]
+_LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)")
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).strip().replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for path, anchor in _LINK.findall(page.read_text()):
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        assert not anchor or anchor in _anchors(target), f"{path}#{anchor}"
+
+
 def test_seven_questions_are_answered() -> None:
     assert len(_questions()) == 7
     assert all(_PATH.search(line) for line in _questions())
