@@ -261,8 +261,8 @@ def items_create(kind: Kind, run: Run, targets: Sequence[Target], *, after: int 
         # A target is in a run once, whatever became of it there.
         if not any(name in str(error) for name in (ONCE, "target_once_in_run")):
             raise
-        held = holders(kind.name, run.project)
-        raise already_active(held_by_code(held, targets)) from error
+        held = held_by_code(holders(kind.name, run.project), targets)
+        raise already_active(held, run_id=run.id) from error
     return ids
 
 

@@ -84,6 +84,7 @@ def test_items_are_added_and_answered() -> None:
         "ITEM_ALREADY_ACTIVE",
         {"E9": str(world.run.pk)},
     )
+    assert error["message"] == "This run includes E9 already. Name what is not in it."
     post(owner(world), path, {"targetIds": [str(uuid4())]}, status=400)
     post(owner(world), path, {"targetIds": []}, status=400)
 
