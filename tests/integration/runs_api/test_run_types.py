@@ -82,6 +82,14 @@ def test_a_run_over_notes_shows_its_items_and_no_epics(project: Project) -> None
     assert lines[-1] == "SUCCEEDED: 2 tallies from 2 notes."
 
 
+def test_the_trail_names_items_where_they_are_no_epics(project: Project) -> None:
+    run_id = start(project, {"type": COUNT_WORDS})["data"]["runId"]
+    run_begin(run_id=Run.objects.get().id)
+    post(client_of("ada"), f"/runs/{run_id}/pause", {}, status=200)
+    trail = get(client_of("ada"), f"/runs/{run_id}/actions")["data"]
+    assert trail[0]["details"] == {"from": "RUNNING", "to": "PAUSED", "inFlight": 0, "itemsDone": 0}
+
+
 def test_of_a_run_over_epics_the_names_say_the_same() -> None:
     data = start(project_make(epics=3), {})["data"]
     assert data["items"]["kind"] == "epic"
