@@ -49,7 +49,7 @@ def kind_started_by(run_type: str) -> Kind:
 def run_types(*, item_kind: str = "") -> list[str]:
     """What can be started: types that a kind here has; of items of this kind, or of all."""
     return [
-        run_type
+        str(run_type)  # argparse shows what an enum's member is called
         for kind in _KINDS.values()
         if item_kind in ("", kind.item_kind)
         for run_type in kind.run_types

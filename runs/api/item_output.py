@@ -118,7 +118,7 @@ class RunEpicOutput(_AnyItemOutput):
     epicTitle = serializers.CharField(source="title")
     storiesCreated = serializers.IntegerField(source="created")
     storiesKept = serializers.IntegerField(
-        source="kept", help_text="Not replaced, because a person had edited them."
+        source="kept", help_text="Not replaced, as they were edited or approved."
     )
 
     class Meta:

@@ -58,7 +58,7 @@ def _needed(stories: list[StoryDraft], kept: tuple[KeptStory, ...]) -> list[Stor
 def _left_out_notes(*, merged: int, needless: int, beyond: int, most: int) -> tuple[str, ...]:
     counts = {
         "duplicate {} merged": merged,
-        "duplicate {} left out for an edited one": needless,
+        "duplicate {} left out for one that is kept": needless,
         f"{{}} left out, beyond the {most} that are wanted": beyond,
     }
     return tuple(

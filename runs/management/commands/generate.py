@@ -79,7 +79,11 @@ class Command(RunsCommand):
             metavar="CODE",
             help="only these epics, or whatever the type takes (default: all)",
         )
-        parser.add_argument("--skip-quality-check", action="store_true")
+        parser.add_argument(
+            "--skip-quality-check",
+            action="store_true",
+            help="neither judge what is made nor have it repaired",
+        )
         parser.add_argument("--user", help="who starts it, by user name")
         parser.add_argument(
             "--replace-edited",

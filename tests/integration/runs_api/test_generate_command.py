@@ -47,6 +47,11 @@ def refused(*args: str) -> str:
     return str(error.value)
 
 
+def test_the_help_names_types_as_the_api_does() -> None:
+    with pytest.raises(CommandError, match="choose from 'ANALYZE_CARDS', 'GENERATE_EPICS'"):
+        generate("ANY", "--type", "FOO")
+
+
 @contextmanager
 def beside(action: Callable[[], None]) -> Iterator[None]:
     """Do the action in a thread meanwhile."""

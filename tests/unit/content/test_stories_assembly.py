@@ -152,7 +152,7 @@ def test_what_a_kept_story_wants_is_not_written_again() -> None:
     output, _ = run(generation_input(kept=kept), answer(story(0), story(1), story(2)))
     assert [one.title for one in output.content] == [story(0)["title"], story(2)["title"]]
     assert [one.code for one in output.content] == ["E3-S1", "E3-S2"]
-    assert output.notes == ("1 duplicate story was left out for an edited one",)
+    assert output.notes == ("1 duplicate story was left out for one that is kept",)
 
 
 def test_text_helpers() -> None:
