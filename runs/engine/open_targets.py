@@ -42,8 +42,7 @@ def codes_text(codes: Sequence[str]) -> str:
 
 
 def already_active(held: dict[str, str], *, run_id: UUID | None = None) -> ItemAlreadyActive:
-    """The refusal of a start, or of more items for a run; `held` as `held_by_code`
-    has it."""
+    """The refusal of a start, or of more items; `held` as `held_by_code` has it."""
     if own := [code for code, holder in held.items() if holder == str(run_id)]:
         message = f"This run includes {codes_text(own)} already. Name what is not in it."
         return ItemAlreadyActive(message, runs=held)
@@ -60,7 +59,7 @@ def all_close(*, run_id: UUID) -> None:
 
 
 def waiting_close(*, run_id: UUID) -> None:
-    """The run was cancelled, or failed: other runs may have its targets but those that are being generated.
+    """The run was cancelled, or failed: other runs may have its targets but those under way.
 
     In the transaction that moves it. Each of those is closed by the statement that ends it: the
     lanes are told first, and what was being finished meanwhile has been by then.
