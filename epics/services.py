@@ -134,6 +134,13 @@ def card_update(
 @transaction.atomic
 def card_delete(*, card_id: UUID, user: User | None = None) -> None:
     """Delete a card; the stories of its epics count as outdated."""
+    card = Card.objects.filter(pk=card_id).only("project_id").first()
+    if card is None:
+        return
+    # As a run takes them that replaces cards or epics: of two in another order each would wait
+    # for the other.
+    project_lock(card.project_id)
+    Card.objects.select_for_update().filter(pk=card_id).first()
     mark_outdated(Epic.objects.filter(epic_cards__card=card_id))
     row_remove(Card, card_id, user=user)
 

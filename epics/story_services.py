@@ -16,9 +16,9 @@ from django.db.models.functions import Now
 from batchgen.errors import NotFound, ValidationFailed
 from epics import bounds
 from epics.history import differences, edit_tell, row_remove
-from epics.models import Story, Subtask
+from epics.models import Epic, Story, Subtask
 from epics.registry import deletion_tell
-from epics.writes import Changes, apply_changes, claim_version
+from epics.writes import Changes, apply_changes, claim_version, project_lock
 
 #: What the quality check of a story looked at.
 STORY_JUDGED = ("title", "user_story", "persona", "acceptance_criteria")
@@ -43,6 +43,12 @@ def story_update(
 @transaction.atomic
 def story_delete(*, story_id: UUID, user: User | None = None) -> None:
     """Delete one story with its subtasks."""
+    story = Story.objects.filter(pk=story_id).only("project_id", "epic_id").first()
+    if story is None:
+        return
+    # Whoever starts a run over it is waited for, and so is a run that replaces it.
+    project_lock(story.project_id)
+    Epic.objects.select_for_update(no_key=True).filter(pk=story.epic_id).first()
     deletion_tell(Story, [story_id])
     row_remove(Story, story_id, user=user)
 

@@ -105,6 +105,8 @@ def refuse_taken_code(row: Coded, changes: Changes) -> None:
 def mark_outdated(epics: "models.QuerySet[Epic]") -> None:
     """Say of those that have stories that these were generated from something else; a run that
     is generating one of them is told by its revision."""
+    # In the order in which everybody takes them.
+    list(epics.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk"))
     has_stories = Exists(Story.objects.filter(epic=OuterRef("pk")))
     Epic.objects.filter(pk__in=epics.values("pk")).update(
         prompt_revision=F("prompt_revision") + 1,

@@ -966,6 +966,31 @@ LIMITER = (
         f"{SUBTASKS}TestTargets::test_one_that_is_open_elsewhere_leaves_out_no_other_of_its_code",
     ),
     _mutant(
+        "deletions: of a card in the order of runs",
+        "epics/services.py",
+        "    project_lock(card.project_id)\n"
+        "    Card.objects.select_for_update().filter(pk=card_id).first()\n",
+        "",
+        "tests/integration/engine/test_lock_order.py::"
+        "test_who_deletes_a_card_takes_rows_in_the_order_of_a_run_that_replaces_it",
+    ),
+    _mutant(
+        "deletions: of a story in the order of runs",
+        "epics/story_services.py",
+        "    Epic.objects.select_for_update(no_key=True).filter(pk=story.epic_id).first()\n",
+        "",
+        "tests/integration/engine/test_lock_order.py::"
+        "test_who_deletes_a_story_takes_rows_in_the_order_of_a_run_that_replaces_it",
+    ),
+    _mutant(
+        "deletions: of a story wait for a start",
+        "epics/story_services.py",
+        "    project_lock(story.project_id)\n",
+        "",
+        "tests/integration/engine/test_lock_order.py::"
+        "test_who_deletes_a_story_waits_for_a_run_that_starts_with_it",
+    ),
+    _mutant(
         "quotas: lanes that come with items count",
         "runs/engine/items.py",
         "    lanes_check(held, more=wanted - held.lanes.count(), actor=user)\n",
