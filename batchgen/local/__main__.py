@@ -1,6 +1,7 @@
-"""`python -m batchgen.local up | demo | run -- COMMAND… | clean`."""
+"""`python -m batchgen.local up | demo | manage COMMAND… | run -- COMMAND… | clean`."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from batchgen.local import stack
 from batchgen.local.child import Child, ChildFailedError
 from batchgen.local.local_dir import (
     LOCAL,
+    ROOT,
     LocalError,
     clean,
     free_port,
@@ -20,6 +22,8 @@ from batchgen.local.local_dir import (
     locked,
     require_free,
     scratch,
+    servers_told,
+    servers_up,
 )
 from batchgen.local.supervisor import StopRequestedError, Supervisor
 from batchgen.local.terminal import LogFiles, Terminal
@@ -63,8 +67,9 @@ def up(terminal: Terminal) -> int:
             _start_program(supervisor, environment, host, port)
             to_flower = f"http://127.0.0.1:{flower_port}/   ({_flower_sign_in(environment)})"
             supervisor.start(stack.flower(environment, flower_port))
-            _show_addresses(terminal, stack.address(host, port), to_flower, sign_in, provider)
-            supervisor.watch()
+            with servers_told(_made(environment)):
+                _show_addresses(terminal, stack.address(host, port), to_flower, sign_in, provider)
+                supervisor.watch()
             terminal.say(
                 "Stopping: the worker finishes the calls that have begun. "
                 "Ctrl-C again stops at once."
@@ -120,6 +125,23 @@ def _show(supervisor: Supervisor, environment: stack.Environment, terminal: Term
         if code := supervisor.run(generate, checked=False).code() or 0:
             return code
     return 0
+
+
+def _made(environment: stack.Environment) -> stack.Environment:
+    """What whoever works beside the stack has to be told: a key of their own they have."""
+    own = stack.base_environment()
+    return {
+        name: environment[name]
+        for name in stack.MADE
+        if name in environment and environment[name] != own.get(name)
+    }
+
+
+def manage(command: Sequence[str]) -> int:
+    """Become one of manage.py's commands, with the servers of the `make up` that is running."""
+    child = stack.manage(stack.base_environment() | servers_up(), *command)
+    os.chdir(ROOT)
+    os.execve(child.argv[0], list(child.argv), dict(child.env or {}))  # noqa: S606 - our own Python
 
 
 def run(command: Sequence[str], terminal: Terminal) -> int:
@@ -203,6 +225,7 @@ def _show_addresses(
         "Admin": f"{web}/admin/",
         "Flower": flower,
         "Sign in": sign_in.shown(),
+        "Commands": ".venv/bin/python -m batchgen.local manage help",
         "Provider": provider,
         "Stop": "Ctrl-C",
     }
@@ -224,7 +247,9 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m batchgen.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="web, worker, beat and Flower until Ctrl-C")
-    commands.add_parser("demo", help="generate the stories of the sample backlog, then stop")
+    commands.add_parser("demo", help="show what there is to make, then stop")
+    manage_ = commands.add_parser("manage", help="a command of manage.py, beside `up`")
+    manage_.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
     commands.add_parser("clean", help="remove .local/")
     run_ = commands.add_parser("run", help="run a command against fresh servers")
     run_.add_argument("argv", nargs="+", metavar="COMMAND", help="after --")
@@ -237,6 +262,7 @@ def main(argv: Sequence[str]) -> int:
     commands: dict[str, Callable[[], int]] = {
         "up": lambda: up(terminal),
         "demo": lambda: demo(terminal),
+        "manage": lambda: manage(arguments.argv or ["help"]),
         "run": lambda: run(arguments.argv, terminal),
         "clean": clean_local,
     }

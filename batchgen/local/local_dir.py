@@ -2,17 +2,19 @@
 
 import errno
 import fcntl
+import json
 import os
 import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL = ROOT / ".local"
+_SERVERS = "servers.json"
 
 
 class LocalError(Exception):
@@ -48,6 +50,42 @@ def _take(handle: int) -> None:
     except BlockingIOError as error:
         holder = os.read(handle, 200).decode(errors="replace") or "another command"
         raise LocalError(f"{holder} is running in this clone. Stop it first.") from error
+
+
+@contextmanager
+def servers_told(variables: Mapping[str, str]) -> Iterator[None]:
+    """Say in `.local/` (mode 0600) what leads to the servers, while they are up."""
+    path = LOCAL / _SERVERS
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(dict(variables)))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def servers_up() -> dict[str, str]:
+    """The variables that lead to the servers of the `make up` that is running in this clone.
+
+    Raises:
+        LocalError: none is.
+    """
+    with suppress(FileNotFoundError):
+        text = (LOCAL / _SERVERS).read_text()
+        if _is_held(LOCAL / "lock"):  # else one that was killed has left it
+            variables: dict[str, str] = json.loads(text)
+            return variables
+    raise LocalError("Nothing is up in this clone. Start `make up`, and do this beside it.")
+
+
+def _is_held(lock: Path) -> bool:
+    with lock.open() as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def kept_secret(name: str) -> tuple[str, bool]:

@@ -43,6 +43,13 @@ _UNUSED = {
 }
 
 
+#: What `up` makes for its children, and others need to work beside them.
+MADE = (
+    *("DATABASE_URL", "REDIS_URL"),
+    *("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY", "BATCHGEN_PROVIDER_NAME"),
+)
+
+
 def base_environment() -> Environment:
     """Ours, with what secrets' files hold in the secrets' own variables.
 

@@ -68,6 +68,20 @@ def test_one_command_at_a_time_in_a_clone(
     assert f"`make {holder}` (process {os.getpid()}) is running in this clone." in told
 
 
+def test_nothing_is_managed_where_nothing_is_up(
+    local: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["manage", "check"]) == 1
+    with local_dir.locked("make up"), local_dir.servers_told({"REDIS_URL": "redis://h"}):
+        assert stat.S_IMODE((local / "servers.json").stat().st_mode) == 0o600
+        assert local_dir.servers_up() == {"REDIS_URL": "redis://h"}
+        left = (local / "servers.json").read_text()
+    (local / "servers.json").write_text(left)  # as by one that was killed
+    assert main(["manage", "check"]) == 1
+    told = "Nothing is up in this clone. Start `make up`, and do this beside it."
+    assert capsys.readouterr().out.count(told) == 2
+
+
 def test_a_bad_value_names_the_variable(
     local: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -112,12 +112,23 @@ def started_up(clone: Path, environment: dict[str, str]) -> "subprocess.Popen[st
     )
 
 
+def ask_commands(clone: Path, environment: dict[str, str]) -> None:
+    """A command of manage.py finds the servers by itself, and passes its code on."""
+    for words, code in ((("doctor", "provider", "database"), 0), (("run", "show", "none"), 1)):
+        argv = [sys.executable, "-m", "batchgen.local", "manage", *words]
+        done = subprocess.run(
+            argv, cwd=clone, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+
+
 def run_up(clone: Path, environment: dict[str, str]) -> str:
     """Bring it up, ask the addresses, press Ctrl-C, and return all it said."""
     with started_up(clone, environment) as process:
         try:
             said = read_until_up(process)
             ask_addresses(environment, flower_sign_in(clone))
+            ask_commands(clone, environment)
         finally:
             process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
