@@ -95,6 +95,8 @@ class ListOf(serializers.ListField):
     """A JSON list of at most `max_length` entries, which are counted before any is looked at; what
     is wrong with more than MAX_PROBLEMS of them is not told."""
 
+    default_error_messages: ClassVar = {"min_length": "Give {min_length} or more."}
+
     def __init__(
         self, *, child: serializers.Field[Any, Any, Any, Any], max_length: int, **kwargs: Any
     ) -> None:
@@ -149,6 +151,14 @@ class StrictSerializer(serializers.Serializer[Any]):
     unknown = "There is no such field here."
     #: Keywords of its schema that do not follow from its fields.
     keywords: ClassVar[dict[str, Any]] = {}
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        for field in fields.values():
+            if isinstance(field, serializers.ChoiceField):
+                known = ", ".join(map(str, field.choices))
+                field.error_messages["invalid_choice"] = f'"{{input}}" is none of {known}.'
+        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         others = data.keys() - self.fields.keys() if type(data) is dict else set()

@@ -12,6 +12,4 @@ class RunTypeField(serializers.ChoiceField):
 
     def __init__(self, **kwargs: Any) -> None:
         # Each serializer that is made makes its fields anew.
-        known = run_types()
-        refusal = f'"{{input}}" is none of {", ".join(known)}.'
-        super().__init__(choices=known, error_messages={"invalid_choice": refusal}, **kwargs)
+        super().__init__(choices=run_types(), **kwargs)

@@ -37,6 +37,15 @@ def answered(project: Project, rows: Any, **fields: Any) -> Any:
 
 
 class TestReview:
+    def test_what_may_be_said_is_told(self) -> None:
+        answer = review(project_make(), [], kind="card", status="ok")
+        assert answer.status_code == 400
+        assert answer.json()["error"]["details"] == {
+            "kind": ['"card" is none of epic, story, subtask, page.'],
+            "items": ["Give 1 or more."],
+            "status": ['"ok" is none of draft, approved, rejected.'],
+        }
+
     def test_of_many_at_once(self) -> None:
         project = project_make(epics=2, stories=3)
         stories = list(project.stories.all())
