@@ -31,7 +31,7 @@ class BatchgenError(Exception):
 
     def __init__(self, message: str | None = None, **details: object) -> None:
         """A sentence for a person (default: the class's docstring) and JSON-able details."""
-        self.message = message or (self.__doc__ or "").strip()
+        self.message = message or " ".join((self.__doc__ or "").split())
         self.details = details
         super().__init__(self.message)
 

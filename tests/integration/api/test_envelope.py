@@ -23,7 +23,8 @@ def error_of(answer: Any, status: int) -> dict[str, Any]:
     assert set(body) == {"data", "error"}
     assert body["data"] is None
     assert set(body["error"]) == {"code", "message", "details"}
-    assert body["error"]["message"]
+    message = body["error"]["message"]
+    assert message == " ".join(message.split()) != ""
     error: dict[str, Any] = body["error"]
     return error
 
