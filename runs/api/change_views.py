@@ -12,9 +12,10 @@ from rest_framework.views import APIView
 from batchgen.api.operations import PageResponse, operation, query_of
 from batchgen.api.output import shown_all
 from batchgen.api.paging import page_of
+from content.registry import kind_named
 from epics.api.review_serializers import FieldChange
 from runs.reads import selectors
-from runs.reads.changes import changes_bytes, item_changes
+from runs.reads.changes import ItemChanges, changes_bytes, item_changes
 from runs.states import ItemStatus
 
 _KEYS = ("order", "id")
@@ -27,7 +28,7 @@ class RowChange(serializers.Serializer[Any]):
 
 class ItemChangesOutput(serializers.Serializer[Any]):
     itemId = serializers.UUIDField(source="item.id")
-    kind = serializers.CharField(source="item.kind")
+    kind = serializers.SerializerMethodField(help_text="As of items: `epic`, `story`, `page` ...")
     targetId = serializers.UUIDField(source="item.target_id", allow_null=True)
     code = serializers.CharField(source="item.code")
     title = serializers.CharField(source="item.title")
@@ -41,6 +42,9 @@ class ItemChangesOutput(serializers.Serializer[Any]):
     kept = serializers.IntegerField(
         source="item.kept", help_text="Were there and stayed: edited, approved, or in another run."
     )
+
+    def get_kind(self, changes: ItemChanges) -> str:
+        return kind_named(changes.item.kind).item_kind
 
 
 class RunChangesView(APIView):

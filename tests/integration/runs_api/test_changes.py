@@ -48,11 +48,11 @@ def test_per_item_what_was_added_removed_changed_and_kept() -> None:
     world = World.make(epics=2, lanes=1)
     first = written(world, stories=3, title="Old")
     assert [
-        (item["code"], codes(item["added"]), item["removed"], item["changed"], item["kept"])
+        (item["kind"], item["code"], codes(item["added"]), item["removed"], item["changed"])
         for item in changes(first)["data"]
     ] == [
-        ("E1", ["E1-S1", "E1-S2", "E1-S3"], [], [], 0),
-        ("E2", ["E2-S1", "E2-S2", "E2-S3"], [], [], 0),
+        ("epic", "E1", ["E1-S1", "E1-S2", "E1-S3"], [], []),
+        ("epic", "E2", ["E2-S1", "E2-S2", "E2-S3"], [], []),
     ]
     story_update(story_id=Story.objects.get(code="E1-S1").pk, changes={"title": "Mine"})
     second = written(again(world), stories=2, title="New")
