@@ -104,8 +104,9 @@ class _Writer:
             yield "\n".join([f"{place}. {step}" for place, step in enumerate(steps, start=1)])
             yield f"{self._sentence()} {self._sentence()}"
         elif name in _IN_PARTS:
+            headings = self._headings()
             for place in range(_POINTS):
-                yield f"### {self._heading(place)}"
+                yield from [f"### {each}" for each in headings[place : place + 1]]
                 yield f"{self._sentence()} {self._sentence()}"
         else:
             count = _SENTENCES.get(name, _OTHER_SENTENCES)
@@ -113,9 +114,11 @@ class _Writer:
             told += [self._sentence() for _ in range(count - len(told))]
             yield " ".join(told)
 
-    def _heading(self, place: int) -> str:
+    def _headings(self) -> list[str]:
+        """Each once; the first is another one in each component."""
         names = [*self._page.keywords, *(name for name, _ in self._page.facts)]
-        return names[(self._place + place) % len(names)]
+        at = self._place % len(names)
+        return list(dict.fromkeys(names[at:] + names[:at]))
 
     def _table(self) -> str:
         first, second = self._wording.column

@@ -59,6 +59,12 @@ def test_a_page_of_any_type_and_language_has_no_defects(page_type: str, language
     assert (calls, draft.keyword_coverage) == (1, 1)
 
 
+def test_no_heading_stands_twice_in_a_component_of_few_keywords() -> None:
+    inp = generation_input(components=("ideas",), keywords=("lamps",), facts={})
+    (component,) = written(request_text(inp, range(1), meta=True))["components"]
+    assert component["markdown"].count("### ") == 1
+
+
 def test_a_page_in_parts_has_none_either() -> None:
     draft, calls = page_of(generation_input(components=DEFAULTS["product"], max_tokens=1_000))
     assert draft.defects == ()
