@@ -65,15 +65,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        # Undone: a target that is gone would be no epic.
-        migrations.RunSQL(
-            migrations.RunSQL.noop,
-            """
-            UPDATE runs_runepic SET epic_id = NULL
-            WHERE epic_id IS NOT NULL
-              AND NOT EXISTS (SELECT FROM epics_epic WHERE id = runs_runepic.epic_id)
-            """,
-        ),
         migrations.AlterField(
             model_name="runepic",
             name="epic",
@@ -85,6 +76,15 @@ class Migration(migrations.Migration):
                 related_name="run_epics",
                 to="epics.epic",
             ),
+        ),
+        # Undone, before epics are referred to: a target that is gone, or of another kind, is none.
+        migrations.RunSQL(
+            migrations.RunSQL.noop,
+            """
+            UPDATE runs_runepic SET epic_id = NULL
+            WHERE epic_id IS NOT NULL
+              AND NOT EXISTS (SELECT FROM epics_epic WHERE id = runs_runepic.epic_id)
+            """,
         ),
         migrations.RenameModel(old_name="RunEpic", new_name="RunItem"),
         migrations.RunPython(

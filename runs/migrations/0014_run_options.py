@@ -7,6 +7,7 @@ _FORWARD = """
         'mode', mode, 'persona_set', persona_set,
         'skip_quality_check', skip_quality_check, 'keep_edited', keep_edited
     )
+    WHERE type IN ('GENERATE_STORIES', 'GENERATE_ALL_STORIES')
 """
 _BACKWARD = """
     UPDATE runs_run

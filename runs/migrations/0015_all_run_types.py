@@ -37,6 +37,17 @@ _BACKWARD = """
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
     SELECT id, clock_timestamp(), 'warning', '', error FROM ended;
 """
+#: Runs of these types were there before an older batchgen was, which knew no kinds.
+_FORWARD = """
+    UPDATE runs_runitem SET kind = CASE run.type
+        WHEN 'ANALYZE_CARDS' THEN 'cards' WHEN 'GENERATE_EPICS' THEN 'epics'
+        WHEN 'GENERATE_SUBTASKS' THEN 'subtasks' WHEN 'GENERATE_PAGES' THEN 'pages'
+        ELSE 'export'
+    END
+    FROM runs_run run
+    WHERE run.id = runs_runitem.run_id
+      AND run.type NOT IN ('GENERATE_STORIES', 'GENERATE_ALL_STORIES')
+"""
 
 
 def _once(*, but: tuple[str, ...]) -> models.UniqueConstraint:
@@ -66,5 +77,5 @@ class Migration(migrations.Migration):
         ),
         migrations.RemoveConstraint(model_name="run", name="run_active_once"),
         migrations.AddConstraint(model_name="run", constraint=_once(but=_MANY_AT_ONCE)),
-        migrations.RunSQL(sql=migrations.RunSQL.noop, reverse_sql=_BACKWARD),
+        migrations.RunSQL(sql=_FORWARD, reverse_sql=_BACKWARD),
     ]

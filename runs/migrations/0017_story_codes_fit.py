@@ -2,6 +2,12 @@
 
 from django.db import migrations, models
 
+#: What an older batchgen has room for; the ellipsis is one of its 50 characters.
+_SHORTER = """
+    UPDATE runs_runitem SET code = left(code, 49) || '\u2026' WHERE length(code) > 50;
+    UPDATE runs_runlog SET item_code = left(item_code, 49) || '\u2026' WHERE length(item_code) > 50;
+"""
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -19,4 +25,6 @@ class Migration(migrations.Migration):
             name="item_code",
             field=models.CharField(blank=True, default="", max_length=60),
         ),
+        # Undone first.
+        migrations.RunSQL(migrations.RunSQL.noop, _SHORTER),
     ]

@@ -118,10 +118,13 @@ def _table(runs: list[Run]) -> Table:
 
 def _show(console: Console, run: Run, *, watched: bool) -> None:
     progress = RunProgress.of(run_read(run_id=run.pk))
+    kind = kind_started_by(run.type)
+    # With those that a later release added.
+    chosen = kind.options(**run.options).model_dump(mode="json")
     console.print(Text(f"{run} of {plain(run.project.name)}: {run.status}", style="bold"))
     console.print(
         Text(
-            f"{kind_started_by(run.type).options_text(run.options)}, pacing {run.pacing_profile}, "
+            f"{kind.options_text(chosen)}, pacing {run.pacing_profile}, "
             f"priority {run.priority}, {run.max_concurrency} at a time{answered_text(run)}."
         )
     )
