@@ -64,6 +64,11 @@ class Options(BaseModel):
     ] = ""
 
 
+def project_code(project: Project) -> str:
+    """What an item is called that is the project: `PROJECT` where nobody gave it a code."""
+    return project.code or "PROJECT"
+
+
 def counted(count: int, words: tuple[str, str]) -> str:
     """`1 epic`, `12 epics`, of words for one and for many."""
     one, many = words

@@ -8,11 +8,9 @@ from django.db.models import Count, Sum
 from django.db.models.functions import Coalesce, Length
 
 from content.epics.sizes import estimated_tokens
-from content.kind import Reason, Target
+from content.kind import Reason, Target, project_code
 from epics.models import Card, Project
 
-#: What a project is called where nobody gave it a code.
-_CODE = "P1"
 #: (more cards than, points)
 _SIZES = ((200, 30), (50, 20), (0, 10))
 
@@ -37,7 +35,7 @@ def project_to_cut(project: Project, ids: Sequence[UUID] | None) -> list[Target]
     return [
         Target(
             id=project.pk,
-            code=project.code or _CODE,
+            code=project_code(project),
             title=project.name,
             input_tokens=estimated_tokens(found["cards"], found["characters"]),
             facts=ProjectFacts(cards=found["cards"]),

@@ -14,14 +14,12 @@ from batchgen.db.ids import new_id
 from content.export.files import file_of_run, room_check
 from content.export.options import ExportOptions
 from content.export.writing import backlog_write
-from content.kind import ContentKind, Loaded, MadeFile, Options, Reason, Target
+from content.kind import ContentKind, Loaded, MadeFile, Options, Reason, Target, project_code
 from content.pipeline import Draft, Job, StageBegun, Steps
 from content.run_types import RunType
 from epics.models import Project
 
 _FOLDER = Path(__file__).parent
-#: Of a project without a code.
-_NO_CODE = "PROJECT"
 
 Written = dict[str, Any]
 
@@ -66,7 +64,7 @@ class ExportKind(ContentKind[ExportInput, Written]):
             return []
         room_check(project)
         return [
-            Target(id=project.pk, code=project.code or _NO_CODE, title=project.name, input_tokens=0)
+            Target(id=project.pk, code=project_code(project), title=project.name, input_tokens=0)
         ]
 
     def reasons(self, targets: Sequence[Target]) -> tuple[Reason, ...]:

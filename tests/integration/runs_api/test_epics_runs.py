@@ -33,7 +33,7 @@ def test_a_run_has_the_project_as_its_one_item(project: Project) -> None:
     run = Run.objects.get()
     assert (run.options["epic_count"], run.options["keep_approved"]) == (8, False)
     item = RunItem.objects.get()
-    assert (item.code, item.title, item.target_id) == ("P1", "Library", project.pk)
+    assert (item.code, item.title, item.target_id) == ("PROJECT", "Library", project.pk)
     assert item.estimated_input_tokens > 1_000
 
 
