@@ -18,7 +18,14 @@ stories_loaded AS (
             SELECT COALESCE(jsonb_agg(
                 jsonb_build_array(story.title, story.user_story) ORDER BY story."order"
             ), '[]')
-            FROM epics_kept_stories(ARRAY[epic.id], claimed.options) AS kept (id)
+            FROM (
+                SELECT epics_kept_stories(ARRAY[epic.id], claimed.options) AS id
+                UNION
+                -- Another run is at them.
+                SELECT runs_open_elsewhere(
+                    ARRAY(SELECT id FROM epics_story WHERE epic_id = epic.id), claimed.run_id
+                )
+            ) AS kept
             JOIN epics_story story USING (id)
         ) ELSE '[]' END,
         'cards', (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from content.asking import Asked, ask
-from content.errors import NothingToGenerate
+from content.errors import InvalidInput, NothingToGenerate
 from content.pipeline import Calls, Draft, Request, Stage, Steps, plain, run_stages
 from content.subtasks.answer import NO_SUBTASKS, NotASubtaskSet, SubtaskSet, parse_subtask_set
 from content.subtasks.context import build_context
@@ -12,6 +12,7 @@ from content.subtasks.drafts import assemble, fewer, needed
 from content.subtasks.repair import mended
 from content.subtasks.requests import WORDING, first_request, repair_request
 from content.subtasks.values import FEWEST, BreakdownInput, PromptContext, SubtaskDraft
+from epics import bounds
 
 Subtasks = tuple[SubtaskDraft, ...]
 _NO_CONTEXT = PromptContext()
@@ -52,6 +53,11 @@ def _validation(state: State) -> State:
         raise NothingToGenerate(
             f"Story {code} has neither a text nor acceptance criteria. Add one of them, then run "
             "it again."
+        )
+    if len(inp.kept) >= bounds.MAX_SUBTASKS_OF_STORY:
+        raise InvalidInput(
+            f"Story {code} has {len(inp.kept)} subtasks that stay, and no room for another. Delete "
+            "some, or run it without keepEdited and keepApproved."
         )
     if inp.story.acceptance_criteria and not inp.open_criteria and len(inp.kept) >= FEWEST:
         raise NothingToGenerate(

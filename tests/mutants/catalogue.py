@@ -951,6 +951,13 @@ LIMITER = (
         f"{QUOTAS}test_of_runs_that_start_at_once_no_more_stay_than_allowed",
     ),
     _mutant(
+        "stories: what another run is at is shown to the model",
+        "content/stories/load.sql",
+        "epic_id = epic.id), claimed.run_id",
+        "false), claimed.run_id",
+        f"{SUBTASKS}TestStoriesThatGo::test_what_a_run_is_at_is_left_by_one_that_writes_stories",
+    ),
+    _mutant(
         "lineage: an item is known by its target",
         "runs/reads/lineage.py",
         'later.filter(target_id=OuterRef("target_id"))',

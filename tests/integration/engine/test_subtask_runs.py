@@ -26,6 +26,7 @@ from runs.states import ItemStatus
 from tests.acceptance.fleet import wait_for
 from tests.integration.engine.world import (
     SPEND,
+    Step,
     World,
     assert_counted,
     assert_open,
@@ -397,8 +398,13 @@ class TestStoriesThatGo:
         )
         run_begin(run_id=run.id)
         writing = World(run=run, worker=chain.worker)
-        step = writing.claim()
-        assert step
+        (fence,) = writing.fences()
+        claim = lane_claim(fence=fence, worker_id=chain.worker.id, call_id=(call_id := new_id()))
+        assert claim
+        assert claim.input
+        # The model is told of it, and writes no other one like it.
+        assert [title for title, _ in claim.input["kept"]] == [story.title]
+        step = Step(fence=fence, call_id=call_id, code=claim.code)
         results = race(
             lambda: writing.finish(step, stories=2, title="New"),
             lambda: chain.finish(claimed, "Build", "Test"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from content.errors import NothingToGenerate, UnusableAnswer
+from content.errors import InvalidInput, NothingToGenerate, UnusableAnswer
 from content.subtasks.answer import SUBTASK_SET_SCHEMA
 from content.subtasks.pipeline import STAGES
 from content.subtasks.values import KeptSubtask
@@ -168,6 +168,12 @@ def test_kept_subtasks_are_shown_counted_and_not_written_again() -> None:
 def test_nothing_to_do_is_skipped_and_costs_nothing(changes: dict[str, object], said: str) -> None:
     with pytest.raises(NothingToGenerate, match=said):
         run(breakdown_input(**changes))
+
+
+def test_a_story_that_is_full_gets_no_more_than_an_import_takes() -> None:
+    kept = [KeptSubtask(title=f"Do {n}", kind="ops", criteria=(1,)) for n in range(100)]
+    with pytest.raises(InvalidInput, match="no room for another"):
+        run(breakdown_input(kept=tuple(kept)))
 
 
 def test_a_story_without_criteria_has_nothing_to_cover() -> None:
