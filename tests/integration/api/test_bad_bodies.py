@@ -20,6 +20,7 @@ from epics.models import Project
 from runs.engine.start import RunOptions, run_start
 from tests.factories import backlog_document, client_of, project_make, subtask_make, user_make
 from tests.integration.api.test_permissions import API, BODIES, Route, routes_known
+from tests.integration.engine.test_card_runs import upload_make
 from tests.integration.pages.world import page_make
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +51,7 @@ class Place:
             "run_epic_id": run.items.all()[0].pk,
             "item_id": run.items.all()[0].pk,
             "page_id": page_make(self.project).pk,
+            "upload_id": upload_make(self.project).pk,
         }
         self.client = client_of(self.user)
         tables = [

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from batchgen.errors import BatchgenError
@@ -73,7 +74,12 @@ class TestReview:
     def test_of_a_page_that_a_room_above_has(self) -> None:
         project = project_make(epics=1)
         page = Page.objects.create(
-            project=project, code="P1", page_type="brand", url="https://e.org/", url_key="k"
+            project=project,
+            code="P1",
+            page_type="brand",
+            url="https://e.org/",
+            url_key="k",
+            generated_at=Now(),
         )
         assert answered(project, [page], kind="page")["changed"] == 1
         page.refresh_from_db()
