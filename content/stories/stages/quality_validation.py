@@ -157,7 +157,8 @@ def _scored(story: StoryDraft, found: tuple[Defect, ...]) -> StoryDraft:
                 criterion=defect.criterion,
                 kind=defect.kind,
                 severity=defect.severity,
-                message=defect.message,
+                # It may quote a whole story, and is no longer than any text that is stored.
+                message=defect.message[: bounds.TEXT_CHARS],
                 suggestion=defect.suggestion,
                 span=defect.span,
                 confidence=defect.confidence,

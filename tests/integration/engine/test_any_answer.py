@@ -59,6 +59,7 @@ _ANSWER = st.lists(st.builds(lambda changes: story(0, **changes), _STORY), max_s
     unchecked=False,
 )
 @example(text=answer(story(0, persona="0", userStory="a word " * 2_800)), unchecked=False)
+@example(text=answer(story(0, persona="0", userStory="a word " * 2_857)), unchecked=False)
 @settings(
     max_examples=40,
     deadline=None,

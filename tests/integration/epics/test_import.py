@@ -85,7 +85,7 @@ def test_an_import_takes_as_many_queries_whatever_its_size(
     django_assert_max_num_queries: Any,
 ) -> None:
     user = user_make()
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         backlog_import(user=user, document=backlog_document(epics=90, cards=10, stories=1))
 
 
