@@ -241,6 +241,12 @@ class OpenTarget(models.Model):
     # RunItem's own constraint, whose rows the same statement writes, does for this as well.
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="+", db_constraint=False)
 
+    class Meta:
+        indexes = [
+            # Of whatever kind: `runs_open_elsewhere`, at every claim and finish that replaces rows.
+            models.Index(fields=["target_id"], name="open_target"),
+        ]
+
     def __str__(self) -> str:
         return f"{self.kind} {self.target_id} in {self.run_id}"
 

@@ -1,8 +1,8 @@
 -- lane_claim --
 -- Claim a lane's item for one attempt: the lane goes sent -> running, the item
--- PENDING -> GENERATING, the intent of a call is written where there is to be one. Returns all that the attempt needs, with
--- what the item's kind loads as `input`, which is null when the target is gone;
--- nothing when the message is late or doubled, or the run stands still or has fewer lanes by now.
+-- PENDING -> GENERATING, the intent of a call is written where there is to be one. Returns all that
+-- the attempt needs, with what the item's kind loads as `input`, which is null when the target is
+-- gone; nothing when the message is late or doubled, or the run stands still or has fewer lanes by now.
 -- FOR SHARE makes a pause or a cancel wait for claims under way, so that its count of calls in
 -- flight is exact.
 WITH run AS (
