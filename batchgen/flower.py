@@ -10,6 +10,7 @@ import hmac
 import sys
 from base64 import b64decode
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from tornado.web import RequestHandler
 
 from batchgen.http.hosts import is_internal_host
 from batchgen.redis import client as redis
-from batchgen.redis.broker import Channel
+from batchgen.redis.task_message import queue_keys
 
 _find_handler, _start_http_server = Flower.find_handler, Flower.start_http_server
 #: Tells that it is up and no more, by whatever name a probe asks.
@@ -90,19 +91,21 @@ class Broker:
         pass
 
     async def queues(self, names: Iterable[str]) -> list[dict[str, Any]]:
-        """How many messages wait in each queue: `{name, messages}`.
+        """How many messages wait in each queue: `{name, messages}`; in that of items too, which
+        Celery does not name, since workers read it by themselves.
 
         Raises:
             redis.RedisError: Redis is away.
         """
-        return await asyncio.to_thread(_lengths, list(names))
+        return await asyncio.to_thread(_lengths, sorted({*names, settings.ITEM_QUEUE}))
 
 
 def _lengths(names: list[str]) -> list[dict[str, Any]]:
-    steps = settings.CELERY_BROKER_TRANSPORT_OPTIONS["priority_steps"]
+    keys = {name: queue_keys(name) for name in names}
     pipeline = redis.client().pipeline(transaction=False)
-    for name in names:
-        for step in steps:
-            pipeline.llen(redis.key(f"{name}{Channel.sep}{step}" if step else name))
+    for each in chain.from_iterable(keys.values()):
+        pipeline.llen(each)
     counts = iter(pipeline.execute())
-    return [{"name": name, "messages": sum(next(counts) for _ in steps)} for name in names]
+    return [
+        {"name": name, "messages": sum(next(counts) for _ in lists)} for name, lists in keys.items()
+    ]

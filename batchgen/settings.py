@@ -7,6 +7,7 @@ from uuid import UUID
 
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Queue
 
 from batchgen import cross_checks, env
 from batchgen.db.postgresql.url import database
@@ -228,7 +229,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A Redis that refuses writes (out of memory, read-only) is one to wait for, not a reason to end.
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
-CELERY_TASK_DEFAULT_QUEUE = "epics"
+#: Messages of items are in a queue of their own, beside that of ordinary tasks.
+ITEM_QUEUE = "epics"
+CELERY_TASK_DEFAULT_QUEUE = "tasks"
+CELERY_TASK_QUEUES = (Queue(ITEM_QUEUE), Queue(CELERY_TASK_DEFAULT_QUEUE))
 # Late, so that a worker takes no more messages than it has threads: priorities stay exact.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

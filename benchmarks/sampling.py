@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from batchgen.redis import client as redis
+from batchgen.redis.task_message import queue_keys
 from benchmarks import runs
 from benchmarks.counters import redis_used_bytes, statements
 from benchmarks.processes import Tree
@@ -74,9 +75,8 @@ class Sampler:
             connection.close()
 
     def _count_messages(self) -> None:
-        queue = redis.key(settings.CELERY_TASK_DEFAULT_QUEUE)
         with redis.client().pipeline(transaction=True) as pipeline:
-            for name in redis.client().keys(f"{queue}*"):
+            for name in queue_keys(settings.ITEM_QUEUE):
                 pipeline.llen(name)
             self.most_messages = max(self.most_messages, sum(pipeline.execute()))
 

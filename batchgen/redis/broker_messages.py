@@ -109,7 +109,7 @@ def check_content(queue: str, message: Any) -> None:
         payload = message.payload  # is kept, so that it is decoded once
     except Exception as error:  # of any decoder
         raise InvalidMessage("content", f"its body cannot be read: {error}") from error
-    if queue == settings.CELERY_TASK_DEFAULT_QUEUE:
+    if queue in (settings.ITEM_QUEUE, settings.CELERY_TASK_DEFAULT_QUEUE):
         _check_task(message.headers, payload)
     elif queue.endswith(".pidbox") and not queue.endswith(".reply.celery.pidbox"):
         _check_command(message.headers, payload)

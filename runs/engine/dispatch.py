@@ -5,10 +5,11 @@ A message is a hint. It may be lost, doubled or late; the lane's fencing_token d
 
 import json
 import logging
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.conf import settings
@@ -18,19 +19,20 @@ from redis import RedisError
 from batchgen.celery import app
 from batchgen.redis import client as redis
 from batchgen.redis.broker_messages import LARGEST_BYTES
+from batchgen.redis.task_message import queue_key, queue_keys, task_message
 from content.registry import kind_named
 from runs.states import MESSAGE_PRIORITY
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis as AsyncRedis
 
 log = logging.getLogger(__name__)
 
 TASK_NAME = "workers.generate_item"
-_QUEUE = settings.CELERY_TASK_DEFAULT_QUEUE
-#: The queue is declared by the workers.
-_ROUTE: dict[str, Any] = {"queue": _QUEUE, "declare": (), "retry": False, "ignore_result": True}
 #: The message priority of what lets others go first.
 LOWEST_PRIORITY = 9
-#: Kombu's name for the list of a priority: the queue's own for 0, else with this in between.
-_PRIORITY_MARK = "\x06\x16"
+#: Messages by the key of their list in Redis, each list in the order in which it is read.
+Lists = Mapping[str, Sequence[str]]
 _BACKGROUND = ThreadPoolExecutor(max_workers=1, thread_name_prefix="revoke")
 
 
@@ -94,50 +96,103 @@ def message_id(lane_id: int, fencing_token: int) -> str:
     return f"{lane_id}.{fencing_token}"
 
 
-def send(links: Iterable[Link], *, due_at: float | None = None, behind: bool = False) -> None:
-    """Send each link's message. Where the broker is away, the reconciler sends it later.
+def lists_of(
+    links: Iterable[Link], *, due_at: float | None = None, behind: bool = False
+) -> dict[str, list[str]]:
+    """Each link's message, by the list that it is to be pushed to.
 
     Args:
         due_at: Unix time by `database_now` before which the epic is not to start; the worker
             waits for it.
         behind: they are read when no other message waits.
     """
+    lists = defaultdict(list)
     for link in links:
-        try:
-            app.send_task(
-                TASK_NAME,
-                (str(link.item_id), link.lane_id, link.fencing_token),
-                {"first_call": link.first_call, "due_at": due_at},
-                task_id=link.message_id,
-                priority=LOWEST_PRIORITY if behind else MESSAGE_PRIORITY[link.priority],
+        priority = LOWEST_PRIORITY if behind else MESSAGE_PRIORITY[link.priority]
+        lists[queue_key(settings.ITEM_QUEUE, priority)].append(
+            task_message(
+                task=TASK_NAME,
+                id_=link.message_id,
+                args=(str(link.item_id), link.lane_id, link.fencing_token),
+                kwargs={"first_call": link.first_call, "due_at": due_at},
                 argsrepr=f"{link.code}: {link.title} | run {link.run_id}",
                 kwargsrepr=f"lane {link.lane_id}, fencing_token {link.fencing_token}",
-                **_ROUTE,
+                queue=settings.ITEM_QUEUE,
+                priority=priority,
             )
-        except (OperationalError, RedisError, OSError) as error:
-            log.warning("not sent, the reconciler will: %s (%s)", link.message_id, error)
-            return
+        )
+    return dict(lists)
+
+
+def last_of(message: Any) -> dict[str, list[str]]:
+    """A message that is being read once more, behind all others; as `lists_of`.
+
+    Args:
+        message: a task's request (`celery.app.task.Context`), or what has its `id`, `args`,
+            `kwargs`, `argsrepr` and `kwargsrepr`.
+    """
+    again = task_message(
+        task=TASK_NAME,
+        id_=message.id,
+        args=message.args,
+        kwargs=message.kwargs,
+        argsrepr=message.argsrepr,
+        kwargsrepr=message.kwargsrepr,
+        queue=settings.ITEM_QUEUE,
+        priority=LOWEST_PRIORITY,
+    )
+    return {queue_key(settings.ITEM_QUEUE, LOWEST_PRIORITY): [again]}
+
+
+def send(links: Iterable[Link], *, due_at: float | None = None, behind: bool = False) -> None:
+    """Send the links' messages, all in one round trip. Where the broker is away, the reconciler
+    sends them later. For the arguments see `lists_of`."""
+    _push(lists_of(links, due_at=due_at, behind=behind))
+
+
+async def send_async(
+    client: "AsyncRedis", links: Iterable[Link], *, due_at: float | None = None
+) -> None:
+    """The same in an event loop, by its own client."""
+    await push_async(client, lists_of(links, due_at=due_at))
 
 
 def requeue_last(message: Any) -> None:
-    """Send a message that is being read once more, behind all others; as `send`.
+    """Send `last_of` a message; as `send`."""
+    _push(last_of(message))
 
-    Args:
-        message: a task's request (`celery.app.task.Context`).
-    """
+
+def _push(lists: Lists) -> None:
+    if not lists:
+        return
+    pushes = _pushes(redis.client(), lists)
     try:
-        app.send_task(
-            TASK_NAME,
-            message.args,
-            message.kwargs,
-            task_id=message.id,
-            priority=LOWEST_PRIORITY,
-            argsrepr=message.argsrepr,
-            kwargsrepr=message.kwargsrepr,
-            **_ROUTE,
-        )
-    except (OperationalError, RedisError, OSError) as error:
-        log.warning("not sent, the reconciler will: %s (%s)", message.id, error)
+        pushes.execute()
+    except (RedisError, OSError) as error:
+        _not_sent(lists, error)
+
+
+async def push_async(client: "AsyncRedis", lists: Lists) -> None:
+    """Send what `lists_of` or `last_of` made; as `send`."""
+    if not lists:
+        return
+    pushes = _pushes(client, lists)
+    try:
+        await pushes.execute()
+    except (RedisError, OSError) as error:
+        _not_sent(lists, error)
+
+
+def _pushes(client: Any, lists: Lists) -> Any:
+    pipeline = client.pipeline(transaction=False)
+    for name, messages in lists.items():
+        pipeline.lpush(name, *messages)
+    return pipeline
+
+
+def _not_sent(lists: Lists, error: Exception) -> None:
+    count = sum(map(len, lists.values()))
+    log.warning("not sent, the reconciler will: %s messages (%s)", count, error)
 
 
 def revoke(rows: Iterable[dict[str, Any]]) -> None:
@@ -170,7 +225,7 @@ def queue_depths() -> dict[str, int]:
     pipeline = redis.client().pipeline(transaction=False)
     steps = {**MESSAGE_PRIORITY, "BEHIND": LOWEST_PRIORITY}
     for step in steps.values():
-        pipeline.llen(redis.key(f"{_QUEUE}{_PRIORITY_MARK}{step}" if step else _QUEUE))
+        pipeline.llen(queue_key(settings.ITEM_QUEUE, step))
     return dict(zip(steps, pipeline.execute(), strict=True))
 
 
@@ -180,11 +235,8 @@ def messages_waiting() -> frozenset[str]:
     Raises:
         redis.RedisError: Redis is away.
     """
-    client = redis.client()
-    names = [redis.key(_QUEUE)] + [
-        redis.key(f"{_QUEUE}{_PRIORITY_MARK}{step}")
-        for step in settings.CELERY_BROKER_TRANSPORT_OPTIONS["priority_steps"][1:]
-    ]
+    client: Any = redis.client()
+    names = queue_keys(settings.ITEM_QUEUE)
     waiting = (_id(raw) for name in names for raw in client.lrange(name, 0, -1))
     return frozenset(filter(None, waiting))
 

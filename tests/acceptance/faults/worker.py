@@ -19,7 +19,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -119,28 +119,29 @@ def _on_delivery(deliver: Function) -> Function:
     return wrapped
 
 
-def _on_sending(put: Function) -> Function:
-    def wrapped(channel: Any, queue: str, message: Any, **kwargs: Any) -> None:
+def _on_sending(pushes: Function) -> Function:
+    def wrapped(client: Any, lists: Mapping[str, Sequence[str]]) -> Any:
         orders = {name for name in (COPIED, LATE, DROPPED) if _order(name).exists()}
-        if not orders or message["headers"].get("task") != "workers.generate_item":
-            put(channel, queue, message, **kwargs)
-            return
-        if DROPPED in orders and random.random() < 0.5:
-            return
-        if orders & {COPIED, LATE}:
-            _put_late(channel, queue, message)
-        if LATE not in orders:
-            for _ in range(_COPIES if COPIED in orders else 1):
-                put(channel, queue, message, **kwargs)
+        if orders:
+            lists = {key: list(_altered(key, messages, orders)) for key, messages in lists.items()}
+        return pushes(client, {key: messages for key, messages in lists.items() if messages})
 
     return wrapped
 
 
-def _put_late(channel: Any, queue: str, message: Any) -> None:
+def _altered(key: str, messages: Sequence[str], orders: set[str]) -> Iterator[str]:
+    for message in messages:
+        if DROPPED in orders and random.random() < 0.5:
+            continue
+        if orders & {COPIED, LATE}:
+            _push_late(key, message)
+        if LATE not in orders:
+            yield from [message] * (_COPIES if COPIED in orders else 1)
+
+
+def _push_late(key: str, message: str) -> None:
     redis = import_module("batchgen.redis.client")
-    key = redis.key(channel._q_for_pri(queue, channel._get_message_priority(message)))
-    raw = import_module("kombu.utils.json").dumps(message)
-    timer = threading.Timer(random.uniform(*_LATE_S), lambda: redis.client().lpush(key, raw))
+    timer = threading.Timer(random.uniform(*_LATE_S), lambda: redis.client().lpush(key, message))
     timer.daemon = True
     timer.start()
 
@@ -185,7 +186,7 @@ def _prepare() -> None:
         _wrap(target, lambda function, point=point: _after(point, function))  # type: ignore[misc]
     _wrap("providers.anthropic.client.ProviderClient.start", _in_call)
     _wrap("kombu.transport.virtual.base.Transport._deliver", _on_delivery)
-    _wrap("kombu.transport.redis.Channel._put", _on_sending)
+    _wrap("runs.engine.dispatch._pushes", _on_sending)
 
 
 def _become(order: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ def test_a_message_that_a_worker_has_in_hand_is_left_alone(settings: Settings) -
     world = World.make(lanes=1)
     detector = LostMessageDetector()
     with app.connection_for_read() as connection_to_redis:
-        queue = connection_to_redis.SimpleQueue(settings.CELERY_TASK_DEFAULT_QUEUE)
+        queue = connection_to_redis.SimpleQueue(settings.ITEM_QUEUE)
         queue.get(timeout=5)
         settings.MESSAGE_LOST_S = 0.2
         Lane.objects.update(moved_at="2000-01-01T00:00:00Z")

@@ -8,23 +8,27 @@ from django.conf import settings
 
 from batchgen.celery import app
 from batchgen.redis import client as redis
+from batchgen.redis.task_message import queue_key
 
 
-def test_flower_shows_the_queue_of_this_installation() -> None:
+def test_flower_shows_the_queues_of_this_installation() -> None:
     from flower.views import BaseHandler
 
     redis.client().flushdb()
     app.loader.import_default_modules()
     for step in settings.CELERY_BROKER_TRANSPORT_OPTIONS["priority_steps"]:
         app.send_task("workers.none", priority=step)
+    for step in [0, 3]:
+        redis.client().lpush(queue_key(settings.ITEM_QUEUE, step), "{}")
     application = SimpleNamespace(
         transport="redis", broker_uri_with_password=app.connection().as_uri(include_password=True)
     )
     handler: Any = SimpleNamespace(application=application, capp=app)
     broker = BaseHandler.get_broker(handler)
-    assert asyncio.run(broker.queues(["epics", "none"])) == [
-        {"name": "epics", "messages": 4},
+    assert asyncio.run(broker.queues(["tasks", "none"])) == [
+        {"name": "epics", "messages": 2},
         {"name": "none", "messages": 0},
+        {"name": "tasks", "messages": 4},
     ]
     redis.client().flushdb()
 
