@@ -111,7 +111,8 @@ def test_what_an_epic_costs_does_not_grow_with_the_run(fleet: Fleet) -> None:
     run.refresh_from_db()
     assert run.status == "SUCCEEDED"
     assert 0 < most_waiting <= lanes
-    assert _commands("lpush") - sent == epics
+    # Those of the start in one.
+    assert _commands("lpush") - sent <= epics - lanes + 1
     with connection.cursor() as cursor:
         cursor.execute(
             # A statement may be on PostgreSQL's list more than once.
