@@ -21,8 +21,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
 django.setup(set_prefix=False)
 
 from batchgen.cross_checks import log_warnings  # noqa: E402 - these need Django to be set up
+from batchgen.db.pools import limit_statements  # noqa: E402 - as above
 from batchgen.db.postgresql.compatibility import IncompatibleServer, check_compatibility  # noqa: E402 - as above
-from batchgen.db.sql import limit_statements  # noqa: E402 - as above
 from batchgen.http.body_limit import BodyLimit  # noqa: E402 - as above
 from batchgen.http.probes import is_probe  # noqa: E402 - as above
 from batchgen.http.proxies import Proxies  # noqa: E402 - as above

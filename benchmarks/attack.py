@@ -17,7 +17,7 @@ from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import Client
 
-from batchgen.db.sql import close_engine_pool
+from batchgen.db.pools import close_engine_pool
 from benchmarks.attack_bodies import Attack, attacks, largest_backlog
 from benchmarks.attack_writes import writes
 from benchmarks.bench import Bench

@@ -112,7 +112,7 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """pytest-django's test database, emptied quickly, and free to be dropped at the end."""
     from django.test import TransactionTestCase
 
-    from batchgen.db.sql import close_engine_pool
+    from batchgen.db.pools import close_engine_pool
     from tests.database import rows_delete
 
     with pytest.MonkeyPatch.context() as patch:

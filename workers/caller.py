@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from batchgen.db.sql import connection_give_back
+from batchgen.db.pools import connection_give_back
 from content.pipeline import Job, Request
 from content.registry import kind_named
 from providers.errors import CallAborted, ProviderError

@@ -22,7 +22,7 @@ from psycopg.types.json import Jsonb
 
 from batchgen.db.clock import DATABASE, database_now
 from batchgen.db.ids import new_id
-from batchgen.db.sql import close_engine_pool
+from batchgen.db.pools import close_engine_pool
 from content.registry import kind_named
 from limiter.permit_queue import TryLater
 from providers.provider import Provider

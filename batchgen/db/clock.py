@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
-from batchgen.db.sql import engine_pool
+from batchgen.db.pools import engine_pool
 
 #: A host whose clock differs by more is reported.
 MOST_AHEAD_S = 5.0

@@ -2,62 +2,38 @@
 
 A `.sql` file holds blocks that open with a line `-- name --` and a comment of one or more lines
 with the block's purpose. A block that opens with `-- name (part) --` stands where others say
-`@name@`; a text that somebody gives may do so, too. `Queries` loads them; `Queries.fetch` runs
-one as its own transaction on this process's engine pool: prepared statements (behind a transaction
-pooler: none), no health-check round trip. A connection that turns out to be dead is replaced and
-the statement is sent once more, so a statement must be safe to run twice: each names the fencing
-token of the lane it belongs to.
+`@name@`; a text that somebody gives may do so, too. `Queries` loads them.
+
+A `Statement` is a block with its values and what becomes of its rows; it does no I/O. `run` runs it
+in a thread, `AsyncDatabase.run` in an event loop, each as its own transaction on a pool of its own:
+prepared (behind a transaction pooler: not), no health-check round trip. A connection that turns out
+to be dead is replaced and the statement is sent once more, so a statement must be safe to run
+twice: each names the fencing token of the lane it belongs to.
 """
 
-import logging
+import asyncio
 import re
 import time
-from collections.abc import Mapping
-from functools import cache
-from itertools import count
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.conf import settings
-from django.db import connections
-from psycopg.errors import ReadOnlySqlTransaction
-from psycopg.rows import dict_row
-from psycopg.types.json import JsonbLoader
-from psycopg.types.numeric import Int8Dumper
-from psycopg_pool import ConnectionPool
 
-from batchgen.db.postgresql.base import renew
-from batchgen.db.postgresql.pooled import cursor_class
-from batchgen.db.postgresql.session import session_settings
+from batchgen.db.pools import engine_pool, loop_pool
+from batchgen.db.postgresql.base import renew, renew_async
+from batchgen.db.retries import READ_ONLY_S, Remedy, Tries
 from batchgen.metrics import ROUND_TRIPS
 
-log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _BLOCK = re.compile(r"^-- (\w+)( \(part\))? --$", re.MULTILINE)
 _PART = re.compile(r"@(\w+)@")
 #: What a block is for, at its beginning.
 _PURPOSE = re.compile(r"\A(?:--.*\n)*")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
-#: Errors after which the same statement may well succeed at once.
-_PASSING = (
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.UniqueViolation,
-)
-_TRIES = 3
-#: Between two tries at a server that takes no writes.
-_READ_ONLY_S = 0.3
-
-#: How the engine's statements are planned.
-_PLANS = {
-    # Every statement has its index. A plan made while a table was empty reads it whole, and is
-    # kept until the table's next ANALYZE.
-    "enable_seqscan": "off",
-    # Whatever the values, that is the plan. By default a claim was planned anew two times in
-    # three, which took PostgreSQL two thirds as long as the claim.
-    "plan_cache_mode": "force_generic_plan",
-}
 
 Row = dict[str, Any]
 
@@ -101,47 +77,18 @@ class Queries:
         self._numbered[name] = _numbered(sql)
 
     def fetch(self, name: str, params: Mapping[str, object], *, patience_s: float = 0) -> list[Row]:
-        """Run a block as one transaction and return its rows, each a dict by column name.
+        """The rows of a block, each a dict by column name: `run`, for what only threads run."""
+        return run(
+            Statement(queries=self, name=name, params=params, read=list, patience_s=patience_s)
+        )
 
-        Args:
-            patience_s: how long to go on trying while the server is away, or takes no writes.
-
-        Raises:
-            psycopg.Error: as the server said, after a few tries where another may help.
-        """
-        sql, values = self._bound(name, params)
-        deadline = time.monotonic() + patience_s
-        for tries in count(1):
-            try:
-                self._trips[name].inc()
-                with engine_pool().connection() as connection:
-                    return connection.execute(sql, values, prepare=True).fetchall()
-            except (psycopg.OperationalError, ReadOnlySqlTransaction, *_PASSING) as error:
-                away = not isinstance(error, _PASSING)
-                if tries >= _TRIES and not (away and time.monotonic() < deadline):
-                    if isinstance(error, ReadOnlySqlTransaction):
-                        # To all who wait for a server it is one that is away.
-                        raise psycopg.OperationalError(str(error)) from error
-                    raise
-                log.warning("%s: %s; once more", name, type(error).__name__)
-                if away:
-                    _look_for_server(error)
-        raise AssertionError("the loop returns or raises")
-
-    def _bound(self, name: str, params: Mapping[str, object]) -> tuple[str, Any]:
+    def sent(self, name: str, params: Mapping[str, object]) -> tuple[str, Any]:
+        """A block's SQL and its values as a cursor takes them; counts a round trip."""
+        self._trips[name].inc()
         if settings.DATABASE_POOLED:
             return self._sql[name], params
         sql, names = self._numbered[name]
         return sql, [params[name] for name in names]
-
-
-def _look_for_server(error: Exception) -> None:
-    if isinstance(error, ReadOnlySqlTransaction):
-        renew(engine_pool())
-        time.sleep(_READ_ONLY_S)  # it refuses at once, where a server that is away takes its time
-    else:
-        # A server that restarted took all of the pool's connections with it.
-        engine_pool().check()
 
 
 def _numbered(sql: str) -> tuple[str, list[str]]:
@@ -153,60 +100,77 @@ def _numbered(sql: str) -> tuple[str, list[str]]:
     return _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", sql), names
 
 
-@cache
-def engine_pool() -> ConnectionPool[psycopg.Connection[Row]]:
-    """This process's pool for named SQL; connections are in autocommit."""
-    database = connections["default"]
-    options = database.settings_dict["OPTIONS"]["pool"]
-    parameters = {
-        **database.get_connection_params(),
-        **_cursors(database.settings_dict),
-        "row_factory": dict_row,
-        "autocommit": True,
-    }
-    return ConnectionPool(
-        kwargs=parameters, name="engine", open=True, configure=_configure, **options
-    )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Statement(Generic[T]):
+    """A block with its values, to be run in a thread or in a loop.
+
+    Attributes:
+        name: of the block, or of a variant of it.
+        read: makes what `run` returns of the rows, each a dict by column name.
+        patience_s: how long to go on trying while the server is away, or takes no writes.
+    """
+
+    queries: Queries
+    name: str
+    params: Mapping[str, object]
+    read: Callable[[list[Row]], T]
+    patience_s: float = 0.0
 
 
-def _cursors(database: Mapping[str, Any]) -> dict[str, Any]:
-    """Prepared statements with the server's own parameters, where a session is ours alone."""
-    if database["POOLED"]:
-        return {"cursor_factory": cursor_class({**database["SESSION"], **_PLANS})}
-    return {"cursor_factory": psycopg.RawCursor, "prepare_threshold": 0}
+def run(statement: Statement[T]) -> T:
+    """Run a statement as one transaction on this process's engine pool.
+
+    Raises:
+        psycopg.Error: as the server said, after a few tries where another may help.
+    """
+    tries = Tries(statement.name, patience_s=statement.patience_s)
+    while True:
+        sql, values = statement.queries.sent(statement.name, statement.params)
+        try:
+            with engine_pool().connection() as connection:
+                rows = connection.execute(sql, values, prepare=True).fetchall()
+            return statement.read(rows)
+        except psycopg.Error as error:
+            remedy = tries.after(error)
+        if remedy is Remedy.CHECK:
+            engine_pool().check()
+        elif remedy is Remedy.RENEW:
+            renew(engine_pool())
+            time.sleep(READ_ONLY_S)
 
 
-def _configure(connection: psycopg.Connection[Row]) -> None:
-    # By default the size of a number chooses its SQL type, and each choice of types of all of a
-    # statement's parameters would be prepared apart.
-    connection.adapters.register_dumper(int, Int8Dumper)
-    # Django leaves JSON to its model fields; here rows come as they are.
-    connection.adapters.register_loader("jsonb", JsonbLoader)
-    if not settings.DATABASE_POOLED:
-        for name, value in _PLANS.items():
-            connection.execute(f"SET {name} = {value}".encode())
-        for statement in session_settings(connection.info.server_version):
-            connection.execute(statement.encode())
+class AsyncDatabase:
+    """PostgreSQL for one event loop: named statements on a pool of its own.
 
+    Whoever cancels a task that waits for a statement does not know whether it was done.
+    """
 
-def limit_statements(*, seconds: float) -> None:
-    """Have the server end statements that take longer, in connections that this process opens
-    from now on; 0: none. A web process asks for it before its first connection; migrations and
-    workers may take their time."""
-    session = connections["default"].settings_dict["SESSION"]
-    session["statement_timeout"] = str(round(seconds * 1000))
+    def __init__(self) -> None:
+        self._pool = loop_pool()
 
+    async def open(self) -> None:
+        """Begin to connect, in the loop that runs the statements. A server that is away is waited
+        for by the first of them."""
+        await self._pool.open()
 
-def connection_give_back() -> None:
-    """Give this thread's connection back to the pool before work that needs none; the next query
-    takes one again. Inside of a transaction it stays."""
-    connection = connections["default"]
-    if not connection.in_atomic_block:
-        connection.close()
+    async def run(self, statement: Statement[T]) -> T:
+        """As `run`, without a thread."""
+        tries = Tries(statement.name, patience_s=statement.patience_s)
+        while True:
+            sql, values = statement.queries.sent(statement.name, statement.params)
+            try:
+                async with self._pool.connection() as connection:
+                    cursor = await connection.execute(sql, values, prepare=True)
+                    rows = await cursor.fetchall()
+                return statement.read(rows)
+            except psycopg.Error as error:
+                remedy = tries.after(error)
+            if remedy is Remedy.CHECK:
+                await self._pool.check()
+            elif remedy is Remedy.RENEW:
+                await renew_async(self._pool)
+                await asyncio.sleep(READ_ONLY_S)
 
-
-def close_engine_pool() -> None:
-    """Give the engine's connections back to the server; the next statement opens new ones."""
-    if engine_pool.cache_info().currsize:
-        engine_pool().close()
-        engine_pool.cache_clear()
+    async def close(self) -> None:
+        """Give the connections back to the server."""
+        await self._pool.close()

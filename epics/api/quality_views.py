@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 
 from batchgen.api.operations import operation, query_of, signed_in, valid
 from batchgen.api.output import shown
-from batchgen.db.sql import connection_give_back
+from batchgen.db.pools import connection_give_back
 from batchgen.http.throttle import one_at_a_time
 from epics.access import project_for
 from epics.api.quality_serializers import DuplicatesOutput, DuplicatesQuery, LintInput, LintOutput

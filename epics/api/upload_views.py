@@ -21,7 +21,7 @@ from batchgen.api.operations import (
     valid,
 )
 from batchgen.api.output import shown
-from batchgen.db.sql import connection_give_back
+from batchgen.db.pools import connection_give_back
 from batchgen.errors import QuotaReached
 from batchgen.http.throttle import one_at_a_time
 from epics import selectors, uploads

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from batchgen.db.sql import connection_give_back
+from batchgen.db.pools import connection_give_back
 from epics.models import Project, Story
 from quality.defects import StoryText
 from quality.duplicates import Budget, alike_pairs, groups, want_of

@@ -14,7 +14,7 @@ from batchgen.api.downloads import file_answer
 from batchgen.api.negotiation import AnyAccept
 from batchgen.api.openapi_errors import ERRORS
 from batchgen.api.operations import query_of
-from batchgen.db.sql import connection_give_back
+from batchgen.db.pools import connection_give_back
 from batchgen.errors import InvalidTransition, NotFound, Unavailable
 from content.kind import MakesFiles
 from content.registry import kind_started_by

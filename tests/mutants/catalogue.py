@@ -1434,7 +1434,7 @@ SESSIONS = (
     _mutant(
         "a read-only server's connections are given up",
         "batchgen/db/sql.py",
-        "        renew(engine_pool())\n",
+        "            renew(engine_pool())\n",
         "",
         f"{READ_ONLY}test_the_engine_waits_for_a_server_that_takes_writes",
     ),

@@ -10,14 +10,15 @@ from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
 from django.db.utils import DatabaseErrorWrapper
 from django.utils.functional import cached_property
-from psycopg_pool import ConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool.base import BasePool
 
 from batchgen.db.postgresql import pooled
 from batchgen.db.postgresql.session import session_settings, startup_options
 
 #: A pool is not renewed more often, so that a server that stays read-only is not flooded.
 _RENEW_S = 1.0
-_renewed_at: dict[ConnectionPool[Any], float] = {}
+_renewed_at: dict[BasePool, float] = {}
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -106,7 +107,19 @@ def _answers(connection: psycopg.Connection) -> bool:
 
 def renew(pool: ConnectionPool[Any]) -> None:
     """Have the pool connect anew, to whichever server of the URL takes writes now."""
-    now = time.monotonic()
-    if now - _renewed_at.get(pool, float("-inf")) > _RENEW_S:
-        _renewed_at[pool] = now
+    if _is_due(pool):
         pool.drain()
+
+
+async def renew_async(pool: AsyncConnectionPool[Any]) -> None:
+    """As `renew`, of a loop's pool."""
+    if _is_due(pool):
+        await pool.drain()
+
+
+def _is_due(pool: BasePool) -> bool:
+    now = time.monotonic()
+    if now - _renewed_at.get(pool, float("-inf")) <= _RENEW_S:
+        return False
+    _renewed_at[pool] = now
+    return True

@@ -6,12 +6,12 @@ round trip more. Outside of a transaction block such a message is a transaction 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache
 from typing import Any
 
-from psycopg import ClientCursor
+from psycopg import AsyncClientCursor, ClientCursor
 from psycopg.abc import Buffer, Params
 from psycopg.adapt import AdaptersMap, Loader
 from psycopg.pq import TransactionStatus
@@ -28,14 +28,10 @@ _ALONE = re.compile(
 
 def cursor_class(session: Mapping[str, str]) -> type[ClientCursor[Any]]:
     """Cursors whose transactions have these settings."""
+    opening = _opening(session)
 
     class LocalCursor(ClientCursor[Any]):
         """Binds parameters itself: a prepared statement is a pooler's connection's."""
-
-        @cached_property
-        def _begin(self) -> str:
-            # A line of its own: PostgreSQL's errors show the line in which they are.
-            return f"{local_settings(session, self.connection.info.server_version)};\n"
 
         def execute(
             self,
@@ -46,17 +42,66 @@ def cursor_class(session: Mapping[str, str]) -> type[ClientCursor[Any]]:
             binary: bool | None = None,
         ) -> "LocalCursor":
             """As always; the first of a transaction brings the settings."""
-            if self.connection.info.transaction_status != TransactionStatus.IDLE:
+            message = opening(self, query, params)
+            if message is None:
                 super().execute(query, params, binary=binary)
                 return self
-            statement = self.mogrify(query, params)
-            if not statement or _ALONE.match(statement):
-                super().execute(statement.encode(), binary=binary)
-                return self
-            super().execute((self._begin + statement).encode(), binary=binary)
+            super().execute(message, binary=binary)
             return self.set_result(-1)
 
     return LocalCursor
+
+
+def async_cursor_class(session: Mapping[str, str]) -> type[AsyncClientCursor[Any]]:
+    """As `cursor_class`, for a loop's connections."""
+    opening = _opening(session)
+
+    class AsyncLocalCursor(AsyncClientCursor[Any]):
+        """Binds parameters itself: a prepared statement is a pooler's connection's."""
+
+        async def execute(
+            self,
+            query: Any,
+            params: Params | None = None,
+            *,
+            prepare: bool | None = None,
+            binary: bool | None = None,
+        ) -> "AsyncLocalCursor":
+            """As always; the first of a transaction brings the settings."""
+            message = opening(self, query, params)
+            if message is None:
+                await super().execute(query, params, binary=binary)
+                return self
+            await super().execute(message, binary=binary)
+            return await self.set_result(-1)
+
+    return AsyncLocalCursor
+
+
+_Opening = Callable[[ClientCursor[Any] | AsyncClientCursor[Any], Any, Params | None], bytes | None]
+
+
+def _opening(session: Mapping[str, str]) -> _Opening:
+    """Makes of a transaction's first statement the message that brings the settings, too; None of
+    one that is not the first, or goes alone."""
+
+    @cache
+    def begin(server_version: int) -> str:
+        # A line of its own: PostgreSQL's errors show the line in which they are.
+        return f"{local_settings(session, server_version)};\n"
+
+    def message(
+        cursor: ClientCursor[Any] | AsyncClientCursor[Any], query: Any, params: Params | None
+    ) -> bytes | None:
+        info = cursor.connection.info
+        if info.transaction_status != TransactionStatus.IDLE:
+            return None
+        statement = cursor.mogrify(query, params)
+        if not statement or _ALONE.match(statement):
+            return None
+        return (begin(info.server_version) + statement).encode()
+
+    return message
 
 
 class UTCLoader(Loader):

@@ -230,7 +230,7 @@ class Bed:
         """Close those of this process; the next query opens new ones."""
         from django.db.backends.postgresql.base import DatabaseWrapper
 
-        from batchgen.db.sql import close_engine_pool
+        from batchgen.db.pools import close_engine_pool
 
         close_engine_pool()
         database = connections["default"]

@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
+from tests.integration.postgresql.ways import InLoop, InThreads, Way, in_loop
 from tests.pgbouncer import PROGRAM, PgBouncer, pgbouncer
 
 Turn = Callable[[str], None]
@@ -105,3 +106,20 @@ def poolers(tmp_path: Path) -> Iterator[Callable[..., PgBouncer]]:
 
         yield start
     logs.close()
+
+
+@pytest.fixture
+def loop_way(transactional_db: None) -> Iterator[InLoop]:
+    """Statements in an event loop."""
+    with in_loop() as opened:
+        yield opened
+
+
+@pytest.fixture(params=["threads", "loop"])
+def way(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Way]:
+    """Statements in threads, then in an event loop."""
+    if request.param == "threads":
+        yield InThreads()
+    else:
+        with in_loop() as opened:
+            yield opened

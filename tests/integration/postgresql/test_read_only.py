@@ -12,7 +12,8 @@ from django.db import OperationalError, connection, transaction
 from django.utils.timezone import now
 from psycopg.conninfo import conninfo_to_dict
 
-from batchgen.db.sql import Queries, engine_pool
+from batchgen.db.pools import engine_pool
+from batchgen.db.sql import Queries
 from batchgen.local.postgres import Postgres
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
