@@ -22,6 +22,7 @@ WORKLOADS: dict[str, str] = {
     "ITEMS": "benchmarks.items",
     "SIM": "benchmarks.sim_fleet",
     "LIVE": "benchmarks.live_events",
+    "WEB": "benchmarks.web_requests",
     "BIG": "benchmarks.big_database",
     "ATTACK": "benchmarks.attack",
     "ATTACKED": "benchmarks.attacked",
