@@ -17,6 +17,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from batchgen.db.compiled_query import CompiledRows
 from batchgen.errors import Forbidden, NotFound
 from epics.models import Membership, Project
 from epics.writes import project_lock
@@ -44,11 +45,12 @@ _HOLD_STAFF = "SELECT FROM auth_user WHERE id = %s AND is_active AND is_staff FO
 
 def projects_visible(*, user: Somebody) -> "QuerySet[Project]":
     """The projects that the user may at least read."""
-    if is_staff(user):
-        return Project.objects.all()
-    if isinstance(user, AnonymousUser):
-        return Project.objects.none()
-    member = _memberships(user).filter(project=OuterRef("pk"))
+    return Project.objects.all() if is_staff(user) else projects_of(user_id=user.pk)
+
+
+def projects_of(*, user_id: int | None) -> "QuerySet[Project]":
+    """The projects that a user who is no staff may at least read."""
+    member = _memberships(user_id).filter(project=OuterRef("pk"))
     return Project.objects.filter(Exists(member))
 
 
@@ -58,15 +60,12 @@ def project_role(*, user: Somebody, project: Project) -> str | None:
         return Role.OWNER
     if isinstance(user, AnonymousUser):
         return None
-    member = _memberships(user).filter(project=project)
-    return member.values_list("role", flat=True).first()
+    return CompiledRows(_roles, user_id=user.pk, project_id=project.pk).first()
 
 
-def memberships_writing(*, user: Somebody) -> "QuerySet[Membership]":
+def memberships_writing(*, user_id: int | None) -> "QuerySet[Membership]":
     """Of one who is no staff: where the user may do more than read."""
-    if isinstance(user, AnonymousUser):
-        return Membership.objects.none()
-    return _memberships(user).exclude(role=Role.VIEWER)
+    return _memberships(user_id).exclude(role=Role.VIEWER)
 
 
 def project_require(*, user: Somebody, project: Project, role: Membership.Role) -> Membership.Role:
@@ -116,9 +115,17 @@ def role_now(*, user: Somebody, project_id: UUID, role: Membership.Role) -> None
         pass
 
 
-def _memberships(user: User) -> "QuerySet[Membership]":
-    """What gives the user a role."""
-    return Membership.objects.filter(user=user, invited=False)
+def _memberships(user_id: int | None) -> "QuerySet[Membership]":
+    """What gives the user a role; None, who is nobody, has none."""
+    return Membership.objects.filter(user=user_id, invited=False)
+
+
+def _roles(*, user_id: int, project_id: UUID) -> "QuerySet[Membership, str]":
+    return _memberships(user_id).filter(project=project_id).values_list("role", flat=True)
+
+
+def _projects(*, project_id: UUID) -> "QuerySet[Project]":
+    return Project.objects.filter(pk=project_id)
 
 
 def _enough(held: str | None, role: Membership.Role) -> Membership.Role:
@@ -137,7 +144,7 @@ def project_for(
     Raises:
         NotFound, Forbidden: as `project_require`.
     """
-    project = Project.objects.filter(pk=project_id).first()
+    project = CompiledRows(_projects, project_id=project_id).first()
     if project is None:
         raise NotFound
     project_require(user=user, project=project, role=role)

@@ -1,6 +1,5 @@
 """Reads of the backlog; a list is one query, whatever stands in it."""
 
-from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -23,8 +22,9 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
+from batchgen.db.compiled_query import CompiledRows
 from batchgen.errors import NotFound
-from epics.access import Role, Somebody, is_staff, project_require, projects_visible
+from epics.access import Role, Somebody, is_staff, project_require, projects_of
 from epics.models import (
     CARD_TEXT,
     EPIC_TEXT,
@@ -43,14 +43,20 @@ from epics.models import (
 )
 from epics.registry import content_of, figures_of
 
+M = TypeVar("M", bound=Model)
 P = TypeVar("P", Card, Epic, Story, Subtask, Upload, Membership)
 
 
-def projects_list(*, user: Somebody, search: str = "") -> "QuerySet[Project]":
+def projects_list(*, user: Somebody, search: str = "") -> CompiledRows[Project]:
     """What the user may see, with counts and the id of an active run."""
-    projects = _projects_to_list()
-    if not is_staff(user):
-        projects = projects.filter(pk__in=projects_visible(user=user))
+    everything = is_staff(user)
+    return CompiledRows(_projects, user_id=user.pk, everything=everything, search=search)
+
+
+def _projects(*, user_id: int | None, everything: bool, search: str) -> "QuerySet[Project]":
+    projects = projects_with_figures(Project.objects.order_by())
+    if not everything:
+        projects = projects.filter(pk__in=projects_of(user_id=user_id))
     if search:
         projects = projects.filter(Q(name__icontains=search) | Q(code__icontains=search))
     return projects
@@ -62,28 +68,42 @@ def project_read(*, project_id: UUID) -> Project:
     Raises:
         NotFound: it was deleted in the meantime.
     """
-    project = _projects_to_list().filter(pk=project_id).first()
-    if project is None:
-        raise NotFound
-    return project
+    return _found(CompiledRows(_project, project_id=project_id))
 
 
-def members_list(*, project: Project) -> "QuerySet[Membership]":
+def _project(*, project_id: UUID) -> "QuerySet[Project]":
+    return projects_with_figures(Project.objects.order_by().filter(pk=project_id))
+
+
+def members_list(*, project: Project) -> CompiledRows[Membership]:
     """The project's members with their users."""
-    return Membership.objects.filter(project=project).select_related("user")
+    return CompiledRows(_members, project_id=project.pk)
 
 
-def cards_list(*, project: Project, search: str = "") -> "QuerySet[Card]":
-    cards = Card.objects.filter(project=project)
+def _members(*, project_id: UUID) -> "QuerySet[Membership]":
+    return Membership.objects.filter(project=project_id).select_related("user")
+
+
+def cards_list(*, project: Project, search: str = "") -> CompiledRows[Card]:
+    """The project's cards."""
+    return CompiledRows(_cards, project_id=project.pk, search=search)
+
+
+def _cards(*, project_id: UUID, search: str) -> "QuerySet[Card]":
+    cards = Card.objects.filter(project=project_id)
     if search:
         cards = cards.alias(text=CARD_TEXT).filter(text__icontains=search)
     return cards
 
 
-def uploads_list(*, project: Project) -> "QuerySet[Upload]":
+def uploads_list(*, project: Project) -> CompiledRows[Upload]:
     """The project's uploads without their texts, each with `card_count`, `status_now` and `error`,
     of the last run where that failed."""
-    return _uploads_to_list().filter(project=project)
+    return CompiledRows(_uploads, project_id=project.pk)
+
+
+def _uploads(*, project_id: UUID) -> "QuerySet[Upload]":
+    return _uploads_to_list().filter(project=project_id)
 
 
 def upload_read(*, upload_id: UUID) -> Upload:
@@ -92,15 +112,20 @@ def upload_read(*, upload_id: UUID) -> Upload:
     Raises:
         NotFound: it was deleted in the meantime.
     """
-    upload = _uploads_to_list().filter(pk=upload_id).first()
-    if upload is None:
-        raise NotFound
-    return upload
+    return _found(CompiledRows(_upload, upload_id=upload_id))
 
 
-def epics_list(*, project: Project, search: str = "") -> "QuerySet[Epic]":
+def _upload(*, upload_id: UUID) -> "QuerySet[Upload]":
+    return _uploads_to_list().filter(pk=upload_id)
+
+
+def epics_list(*, project: Project, search: str = "") -> CompiledRows[Epic]:
     """The project's epics with the codes of their cards and the number of their stories."""
-    epics = _epics_to_list().filter(project=project)
+    return CompiledRows(_epics, project_id=project.pk, search=search)
+
+
+def _epics(*, project_id: UUID, search: str) -> "QuerySet[Epic]":
+    epics = epics_with_figures(Epic.objects.filter(project=project_id))
     if search:
         epics = epics.alias(text=EPIC_TEXT).filter(text__icontains=search)
     return epics
@@ -112,15 +137,16 @@ def epic_read(*, epic_id: UUID) -> Epic:
     Raises:
         NotFound: it was deleted in the meantime.
     """
-    epic = _epics_to_list().filter(pk=epic_id).first()
-    if epic is None:
-        raise NotFound
-    return epic
+    return _found(CompiledRows(_epic, epic_id=epic_id))
+
+
+def _epic(*, epic_id: UUID) -> "QuerySet[Epic]":
+    return epics_with_figures(Epic.objects.filter(pk=epic_id))
 
 
 def stories_list(
     *, project: Project, epic: UUID | str | None = None, persona: str = "", search: str = ""
-) -> "QuerySet[Story]":
+) -> CompiledRows[Story]:
     """The project's stories.
 
     Args:
@@ -128,7 +154,13 @@ def stories_list(
         persona: whole, in any case.
         search: part of the title or the story, in any case.
     """
-    stories = Story.objects.filter(project=project)
+    return CompiledRows(_stories, project_id=project.pk, epic=epic, persona=persona, search=search)
+
+
+def _stories(
+    *, project_id: UUID, epic: UUID | str | None, persona: str, search: str
+) -> "QuerySet[Story]":
+    stories = Story.objects.filter(project=project_id)
     if isinstance(epic, UUID):
         stories = stories.filter(epic_id=epic)
     elif epic:
@@ -142,13 +174,19 @@ def stories_list(
 
 def subtasks_list(
     *, project: Project, epic: UUID | str | None = None, story: UUID | str | None = None
-) -> "QuerySet[Subtask]":
+) -> CompiledRows[Subtask]:
     """The project's subtasks.
 
     Args:
         epic, story: an id or a code.
     """
-    subtasks = Subtask.objects.filter(project=project)
+    return CompiledRows(_subtasks, project_id=project.pk, epic=epic, story=story)
+
+
+def _subtasks(
+    *, project_id: UUID, epic: UUID | str | None, story: UUID | str | None
+) -> "QuerySet[Subtask]":
+    subtasks = Subtask.objects.filter(project=project_id)
     if isinstance(epic, UUID):
         subtasks = subtasks.filter(story__epic_id=epic)
     elif epic:
@@ -160,14 +198,19 @@ def subtasks_list(
     return subtasks
 
 
-def history_list(row: Written) -> "QuerySet[ContentChange]":
+def history_list(row: Written) -> CompiledRows[ContentChange]:
     """What was changed in what has this row's code, also before the row was made."""
     content = content_of(type(row))
     if content is None:
         raise AssertionError(f"{type(row).__name__} is not registered")
-    return ContentChange.objects.filter(
-        kind=content.kind, parent_id=getattr(row, content.parent), code=vars(row)["code"]
-    ).select_related("user")
+    return CompiledRows(
+        _history, kind=content.kind, parent_id=getattr(row, content.parent), code=vars(row)["code"]
+    )
+
+
+def _history(*, kind: str, parent_id: UUID, code: str) -> "QuerySet[ContentChange]":
+    changes = ContentChange.objects.filter(kind=kind, parent_id=parent_id, code=code)
+    return changes.select_related("user")
 
 
 def part_for(
@@ -178,11 +221,20 @@ def part_for(
     Raises:
         NotFound, Forbidden: as `epics.access.project_require`.
     """
-    part = model._default_manager.select_related("project").filter(pk=part_id).first()
-    if part is None:
-        raise NotFound
+    part: P = _found(CompiledRows(_part, model=model, part_id=part_id))
     project_require(user=user, project=part.project, role=role)
     return part
+
+
+def _part(*, model: type[Model], part_id: UUID) -> "QuerySet[Any]":
+    return model._default_manager.select_related("project").filter(pk=part_id)
+
+
+def _found(rows: CompiledRows[M]) -> M:
+    row = rows.first()
+    if row is None:
+        raise NotFound
+    return row
 
 
 def epics_with_figures(epics: "QuerySet[Epic]") -> "QuerySet[Epic]":
@@ -205,15 +257,7 @@ def projects_with_figures(projects: "QuerySet[Project]") -> "QuerySet[Project]":
     )
 
 
-@cache
-def _epics_to_list() -> "QuerySet[Epic]":
-    """To filter from: putting it together takes as long as the rest of a read."""
-    return epics_with_figures(Epic.objects.order_by())
-
-
-@cache
 def _uploads_to_list() -> "QuerySet[Upload]":
-    """The same of uploads."""
     failure = figures_of(Upload).get("failure", Value(None, output_field=TextField()))
     failed = When(error__isnull=False, then=Value(Upload.Status.FAILED))
     cards = Card.objects.filter(upload=OuterRef("pk")).order_by().values("upload")
@@ -222,12 +266,6 @@ def _uploads_to_list() -> "QuerySet[Upload]":
         .annotate(card_count=_whole(cards.annotate(n=Count("pk")).values("n")), error=failure)
         .annotate(status_now=Case(failed, default=F("status"), output_field=CharField()))
     )
-
-
-@cache
-def _projects_to_list() -> "QuerySet[Project]":
-    """The same of projects."""
-    return projects_with_figures(Project.objects.order_by())
 
 
 def _of_project(model: type[Model]) -> "QuerySet[Any, Any]":

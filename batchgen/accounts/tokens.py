@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists
+from django.db.models import Exists, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from rest_framework_simplejwt import tokens
@@ -23,6 +23,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
+from batchgen.db.compiled_query import CompiledRows
 from batchgen.db.expiry import rows_expire
 from batchgen.db.ids import new_id
 from batchgen.models import EndedFamily
@@ -121,13 +122,17 @@ def _user_of(token: tokens.Token, *, otherwise: str) -> User:
         InvalidToken: the user is gone, deactivated, or has another password by now; or the token's
             family ended.
     """
-    ended = EndedFamily.objects.filter(pk=family_of(token))
-    user_id = token.payload.get(api_settings.USER_ID_CLAIM, 0)
-    user = User.objects.filter(~Exists(ended), pk=user_id, is_active=True).first()
+    user_id = int(token.payload.get(api_settings.USER_ID_CLAIM, 0))
+    user = CompiledRows(_users_in, family=family_of(token), user_id=user_id).first()
     claim = token.payload.get(api_settings.REVOKE_TOKEN_CLAIM)
     if user is None or claim != get_md5_hash_password(user.password):
         raise InvalidToken(otherwise)
     return user
+
+
+def _users_in(*, family: UUID, user_id: int) -> "QuerySet[User]":
+    ended = EndedFamily.objects.filter(pk=family)
+    return User.objects.filter(~Exists(ended), pk=user_id, is_active=True)
 
 
 def _spend(token: RefreshToken) -> None:

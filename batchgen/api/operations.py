@@ -21,6 +21,7 @@ from batchgen.api.openapi_errors import ERRORS
 from batchgen.api.output import shown_all
 from batchgen.api.paging import DEFAULT_LIMIT, MAX_LIMIT, page_of
 from batchgen.api.strict_json import MAX_VALUES, JSONRefused, strict_loads
+from batchgen.db.compiled_query import CompiledRows
 from batchgen.errors import BatchgenError, IdempotencyConflict, PayloadTooLarge, ValidationFailed
 
 #: Of any body but a whole backlog; the longest list that a body can have takes half of it.
@@ -168,7 +169,7 @@ def query_of(
 
 def page_response(
     request: Request,
-    rows: "QuerySet[M]",
+    rows: "QuerySet[M] | CompiledRows[M]",
     *,
     keys: tuple[str, ...],
     serializer: type[serializers.Serializer[Any]],

@@ -4,7 +4,7 @@ meanwhile are neither repeated nor skipped."""
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import Func, IntegerField, JSONField, Model, Q, QuerySet, TextField
 from django.http import QueryDict
 
+from batchgen.db.compiled_query import CompiledRows
 from batchgen.errors import ValidationFailed
 
 DEFAULT_LIMIT = 50
@@ -30,12 +31,13 @@ _LONG = (TextField, JSONField, ArrayField)
 _BAD_CURSOR = "Take the cursor from `page.next` or `page.previous` of an earlier answer."
 
 M = TypeVar("M", bound=Model)
+R = TypeVar("R")
 #: A cursor read: is it the way back, and the keys of the row it stands at.
 _Cursor = tuple[bool, list[Any]]
 
 
 def page_of(
-    rows: "QuerySet[M]",
+    rows: "QuerySet[M] | CompiledRows[M]",
     *,
     keys: tuple[str, ...],
     query: QueryDict,
@@ -54,15 +56,17 @@ def page_of(
         ValidationFailed: a limit or a cursor that batchgen did not hand out.
     """
     limit = _limit(query)
-    cursor = _cursor(rows.model, keys, query)
+    cursor = _cursor(_like(rows).model, keys, query)
     back = cursor is not None and cursor[0]
     descending = keys[0].startswith("-") != back
-    names = [key.removeprefix("-") for key in keys]
+    names = tuple(key.removeprefix("-") for key in keys)
     if cursor is not None:
-        rows = rows.filter(beyond(names, cursor[1], "lt" if descending else "gt"))
-    ordered = rows.order_by(*(f"-{name}" if descending else name for name in names))
+        after = {f"value{place}": value for place, value in enumerate(cursor[1])}
+        rows = _then(rows, _beyond, names=names, descending=descending, **after)
+    order = tuple(f"-{name}" if descending else name for name in names)
+    ordered = _then(rows, _ordered, order=order)
     limit = fitting(ordered, limit)
-    found = list(ordered[: limit + 1])
+    found = list(_then(ordered, first_rows, count=limit + 1))
     more, found = len(found) > limit, found[:limit]
     if beside and len(found) > 1:
         fit = max(1, sum(total <= PAGE_BYTES for total in accumulate(beside(found))))
@@ -77,7 +81,7 @@ def page_of(
     }
 
 
-def fitting(ordered: "QuerySet[M]", limit: int) -> int:
+def fitting(ordered: "QuerySet[M] | CompiledRows[M]", limit: int) -> int:
     """How many of the first rows a page takes: `limit`, or those of PAGE_BYTES; one at least.
 
     PostgreSQL measures them, so that what does not fit is never read.
@@ -85,14 +89,46 @@ def fitting(ordered: "QuerySet[M]", limit: int) -> int:
     Args:
         ordered: by columns of the rows' own table.
     """
-    left_out, _ = ordered.query.deferred_loading
-    fields = ordered.model._meta.concrete_fields
+    like = _like(ordered)
+    left_out, _ = like.query.deferred_loading
+    fields = like.model._meta.concrete_fields
     if limit == 1 or not any(isinstance(f, _LONG) and f.name not in left_out for f in fields):
         return limit
-    page = ordered.model._base_manager.filter(pk__in=ordered.values("pk")[:limit])
-    sizes = page.order_by(*ordered.query.order_by).values_list(_RowBytes(), flat=True)
+    sizes = list(_then(ordered, _sizes, count=limit))
     fit = sum(total <= PAGE_BYTES for total in accumulate(sizes))
     return limit if fit == len(sizes) else max(1, fit)
+
+
+def _like(rows: "QuerySet[M] | CompiledRows[M]") -> "QuerySet[M]":
+    return rows.like() if isinstance(rows, CompiledRows) else rows
+
+
+def _then(
+    rows: "QuerySet[M] | CompiledRows[M]", make: Callable[..., "QuerySet[M, R]"], **given: Any
+) -> "QuerySet[M, R] | CompiledRows[R]":
+    if isinstance(rows, CompiledRows):
+        return rows.then(make, **given)
+    return make(rows, **given)
+
+
+def _beyond(
+    rows: "QuerySet[M]", *, names: tuple[str, ...], descending: bool, **values: Any
+) -> "QuerySet[M]":
+    return rows.filter(beyond(names, [*values.values()], "lt" if descending else "gt"))
+
+
+def _ordered(rows: "QuerySet[M]", *, order: tuple[str, ...]) -> "QuerySet[M]":
+    return rows.order_by(*order)
+
+
+def first_rows(rows: "QuerySet[M]", *, count: int) -> "QuerySet[M]":
+    """So many of them; for `CompiledRows.then`."""
+    return rows[:count]
+
+
+def _sizes(ordered: "QuerySet[M]", *, count: int) -> "QuerySet[M, int]":
+    page = ordered.model._base_manager.filter(pk__in=ordered.values("pk")[:count])
+    return page.order_by(*ordered.query.order_by).values_list(_RowBytes(), flat=True)
 
 
 class _RowBytes(Func):
@@ -117,7 +153,7 @@ def order_choices(columns: Mapping[str, str]) -> list[str]:
     return [name for column in columns for name in (column, f"-{column}")]
 
 
-def beyond(names: list[str], values: list[Any], than: str) -> Q:
+def beyond(names: Sequence[str], values: list[Any], than: str) -> Q:
     """(a, b) > (x, y), said so that an index on (a, b) finds the place."""
     condition = Q()
     for place, name in enumerate(names):
@@ -170,7 +206,7 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _written(row: Model, names: list[str], *, back: bool) -> str:
+def _written(row: Model, names: Sequence[str], *, back: bool) -> str:
     fields = (row._meta.get_field(name) for name in names)
     values = [field.value_to_string(row) for field in fields]  # type: ignore[union-attr]  # as above
     return base64.urlsafe_b64encode(json.dumps([back, *values]).encode()).decode()

@@ -3,13 +3,11 @@
 Each method checks who asks, calls one service and shows what came of it.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,7 +18,6 @@ from batchgen.api.output import shown
 from batchgen.errors import (
     InvalidTransition,
     ItemAlreadyActive,
-    NotFound,
     QuotaReached,
     RunAlreadyActive,
 )
@@ -35,7 +32,7 @@ from runs.engine.start import RunOptions, left_out_text, many_key, run_start
 from runs.models import Run, RunItem
 from runs.reads import selectors
 from runs.reads.eta import duration_text
-from runs.reads.items import run_epics, run_items
+from runs.reads.items import item_read
 from runs.reads.progress import RunProgress
 from runs.reads.replaced import replaced_count
 
@@ -141,7 +138,7 @@ class RunEpicCancelView(APIView):
         description=_CANCELLED,
     )
     def post(self, request: Request, run_id: UUID, run_epic_id: UUID) -> Response:
-        item = _cancelled(request, run_id, run_epics, run_epic_id)
+        item = _cancelled(request, run_id, run_epic_id, epics=True)
         return Response(shown(RunEpicOutput, item))
 
 
@@ -156,23 +153,16 @@ class RunItemCancelView(APIView):
         description=_CANCELLED,
     )
     def post(self, request: Request, run_id: UUID, item_id: UUID) -> Response:
-        return Response(shown(RunItemOutput, _cancelled(request, run_id, run_items, item_id)))
+        return Response(shown(RunItemOutput, _cancelled(request, run_id, item_id)))
 
 
-def _cancelled(
-    request: Request,
-    run_id: UUID,
-    items_of: Callable[..., "QuerySet[RunItem]"],
-    item_id: UUID,
-) -> RunItem:
-    """Cancel one of these items of the run; how it is then."""
+def _cancelled(request: Request, run_id: UUID, item_id: UUID, *, epics: bool = False) -> RunItem:
+    """Cancel an item of the run, where it is an epic if `epics`; how it is then."""
     run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
     valid(NothingInput, request.data)
-    item = items_of(run=run).filter(pk=item_id).first()
-    if item is None:
-        raise NotFound
+    item = item_read(run=run, item_id=item_id, epics=epics)
     run_item_cancel(item=item, user=signed_in(request))
-    return items_of(run=run).get(pk=item_id)
+    return item_read(run=run, item_id=item_id, epics=epics)
 
 
 def _would_replace(run: Run) -> list[dict[str, Any]]:

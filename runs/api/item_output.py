@@ -108,7 +108,7 @@ class _AnyItemOutput(serializers.ModelSerializer[RunItem]):
         return duration_ms(item)
 
 
-# A row of `runs.reads.items.run_epics`.
+# A row of `runs.reads.items.items_list`, an epic.
 class RunEpicOutput(_AnyItemOutput):
     runEpicId = serializers.UUIDField(source="id")
     epicId = serializers.UUIDField(
@@ -136,7 +136,7 @@ class RunEpicOutput(_AnyItemOutput):
         read_only_fields = fields
 
 
-# A row of `runs.reads.items.run_items`.
+# A row of `runs.reads.items.items_list`.
 class RunItemOutput(_AnyItemOutput):
     itemId = serializers.UUIDField(source="id")
     kind = serializers.SerializerMethodField(help_text="What it is: `epic`, `story`, `page` ...")

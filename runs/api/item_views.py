@@ -3,21 +3,19 @@
 from functools import partial
 from uuid import UUID
 
-from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from batchgen.api.operations import operation, page_response, query_of, signed_in, valid
 from batchgen.api.output import shown, shown_all
-from batchgen.errors import InvalidTransition, ItemAlreadyActive, NotFound, QuotaReached
+from batchgen.errors import InvalidTransition, ItemAlreadyActive, QuotaReached
 from epics.access import Role
 from runs.api.item_output import ITEM_ORDERS, RunItemOutput
 from runs.api.run_input import AddItemsInput, ItemChangeInput, RunItemsQuery
 from runs.engine.items import item_prioritise, items_add
-from runs.models import RunItem
 from runs.reads import lineage, selectors
-from runs.reads.items import run_items
+from runs.reads.items import item_read, items_among, items_list, run_items
 
 
 class RunItemsView(APIView):
@@ -33,16 +31,14 @@ class RunItemsView(APIView):
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
         query = query_of(request, RunItemsQuery)
-        if query["effective"]:
-            items = lineage.run_items_effective(run_ids=lineage.run_lineage(run=run))
-        else:
-            items = run_items(run=run)
-        if "status" in query:
-            items = items.filter(status=query["status"])
-        if query["order"] == "completedAt":
-            items = items.filter(completed_at__isnull=False)
+        chosen = {"status": query.get("status"), "ended": query["order"] == "completedAt"}
         keys = ITEM_ORDERS[query["order"]]
-        return page_response(request, items, keys=keys, serializer=RunItemOutput)
+        if not query["effective"]:
+            items = items_list(run=run, **chosen)
+            return page_response(request, items, keys=keys, serializer=RunItemOutput)
+        latest = lineage.run_items_effective(run_ids=lineage.run_lineage(run=run))
+        found = items_among(latest, **chosen)
+        return page_response(request, found, keys=keys, serializer=RunItemOutput)
 
     @operation(
         "runItemAdd",
@@ -72,7 +68,7 @@ class RunItemView(APIView):
     def get(self, request: Request, run_id: UUID, item_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
         query_of(request)
-        return Response(shown(RunItemOutput, _item(run_items(run=run), item_id)))
+        return Response(shown(RunItemOutput, item_read(run=run, item_id=item_id)))
 
     @operation(
         "runItemChange",
@@ -89,13 +85,6 @@ class RunItemView(APIView):
     def patch(self, request: Request, run_id: UUID, item_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id, role=Role.EDITOR)
         priority = valid(ItemChangeInput, request.data)["priority"]
-        item = _item(run_items(run=run), item_id)
+        item = item_read(run=run, item_id=item_id)
         item_prioritise(item=item, user=signed_in(request), priority=priority)
-        return Response(shown(RunItemOutput, _item(run_items(run=run), item_id)))
-
-
-def _item(items: "QuerySet[RunItem]", item_id: UUID) -> RunItem:
-    found = items.filter(pk=item_id).first()
-    if found is None:
-        raise NotFound
-    return found
+        return Response(shown(RunItemOutput, item_read(run=run, item_id=item_id)))

@@ -18,7 +18,7 @@ from batchgen.api.operations import (
     valid,
 )
 from batchgen.api.output import shown, shown_all
-from batchgen.api.paging import MAX_LIMIT, fitting, keys_of, page_of
+from batchgen.api.paging import MAX_LIMIT, first_rows, fitting, keys_of, page_of
 from batchgen.errors import InvalidTransition, QuotaReached, VersionConflict
 from epics.access import Role
 from runs.api.item_output import ProgressOutput, RunEpicOutput
@@ -40,7 +40,7 @@ from runs.api.run_output import (
 )
 from runs.engine.controls import run_change
 from runs.reads import lineage, selectors
-from runs.reads.items import epics_among, run_epics
+from runs.reads.items import items_among, items_list
 from runs.reads.log import log_after
 from runs.reads.progress import RunProgress
 from runs.reads.queue import queue_status
@@ -111,7 +111,8 @@ class RunActionsView(APIView):
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_plain(user=request.user, run_id=run_id)
         query_of(request)
-        return page_response(request, run.actions.all(), keys=("-id",), serializer=RunActionOutput)
+        actions = selectors.run_actions(run=run)
+        return page_response(request, actions, keys=("-id",), serializer=RunActionOutput)
 
 
 class RunProgressView(APIView):
@@ -128,7 +129,7 @@ class RunProgressView(APIView):
         run = selectors.run_for(user=request.user, run_id=run_id)
         query_of(request)
         epics, page = page_of(
-            run_epics(run=run), keys=_EPIC_KEYS, query=_many(request.query_params)
+            items_list(run=run, epics=True), keys=_EPIC_KEYS, query=_many(request.query_params)
         )
         output = {
             **run_json(RunProgress.of(run)),
@@ -149,14 +150,13 @@ class RunEpicsView(APIView):
     def get(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id)
         query = query_of(request, RunEpicsQuery)
-        if query["effective"]:
-            run_ids = lineage.run_lineage(run=run)
-            epics = epics_among(lineage.run_items_effective(run_ids=run_ids))
-        else:
-            epics = run_epics(run=run)
-        if "status" in query:
-            epics = epics.filter(status=query["status"])
-        return page_response(request, epics, keys=_EPIC_KEYS, serializer=RunEpicOutput)
+        status = query.get("status")
+        if not query["effective"]:
+            epics = items_list(run=run, epics=True, status=status)
+            return page_response(request, epics, keys=_EPIC_KEYS, serializer=RunEpicOutput)
+        latest = lineage.run_items_effective(run_ids=lineage.run_lineage(run=run))
+        found = items_among(latest, epics=True, status=status)
+        return page_response(request, found, keys=_EPIC_KEYS, serializer=RunEpicOutput)
 
 
 class RunLogsView(APIView):
@@ -172,9 +172,9 @@ class RunLogsView(APIView):
         run = selectors.run_for(user=request.user, run_id=run_id)
         query = query_of(request, LogQuery)
         after, limit = query.get("cursor", query.get("after", 0)), query["limit"]
-        rows = log_after(run_id=run.pk, seq=after, limit=limit + 1)
+        rows = log_after(run_id=run.pk, seq=after)
         limit = fitting(rows, limit)
-        lines = list(rows[: limit + 1])
+        lines = list(rows.then(first_rows, count=limit + 1))
         more, lines = len(lines) > limit, lines[:limit]
         page = {"next": str(lines[-1].seq) if more else None, "previous": None}
         return PageResponse(shown_all(RunLogOutput, lines), page)

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from batchgen.db.compiled_query import CompiledRows
+from batchgen.errors import NotFound
 from content.registry import kinds_of_items
 from runs.models import Run, RunItem
 from runs.states import ItemStatus, LaneState, RunStatus, WaitReason
@@ -42,14 +44,61 @@ def run_items(*, run: Run) -> "QuerySet[RunItem]":
     return run.items.select_related("lane").order_by("order")
 
 
-def run_epics(*, run: Run) -> "QuerySet[RunItem]":
-    """Those of them that are epics: what the API's `epics` are."""
-    return epics_among(run_items(run=run))
+def items_list(
+    *, run: Run, epics: bool = False, status: str | None = None, ended: bool = False
+) -> CompiledRows[RunItem]:
+    """Of `run_items` those that `items_among` chooses."""
+    chosen = {"epics": epics, "status": status, "ended": ended}
+    return CompiledRows(_items, run_id=run.pk, **chosen).knowing(run=run)
 
 
-def epics_among(items: "QuerySet[RunItem]") -> "QuerySet[RunItem]":
-    """The items that are epics."""
-    return items.filter(kind__in=kinds_of_items("epic"))
+def _items(*, run_id: UUID, epics: bool, status: str | None, ended: bool) -> "QuerySet[RunItem]":
+    items = RunItem.objects.filter(run=run_id).select_related("lane").order_by("order")
+    return items_among(items, epics=epics, status=status, ended=ended)
+
+
+def items_among(
+    items: "QuerySet[RunItem]",
+    *,
+    epics: bool = False,
+    status: str | None = None,
+    ended: bool = False,
+) -> "QuerySet[RunItem]":
+    """Some of these items.
+
+    Args:
+        epics: those that are epics: what the API's `epics` are.
+        status: None: any.
+        ended: those whose end was written.
+    """
+    if epics:
+        items = items.filter(kind__in=kinds_of_items("epic"))
+    if status:
+        items = items.filter(status=status)
+    if ended:
+        items = items.filter(completed_at__isnull=False)
+    return items
+
+
+def item_read(*, run: Run, item_id: UUID, epics: bool = False) -> RunItem:
+    """One of `run_items`.
+
+    Args:
+        epics: it is an epic.
+
+    Raises:
+        NotFound: the run has no such item.
+    """
+    rows = CompiledRows(_item, run_id=run.pk, item_id=item_id, epics=epics)
+    item = rows.knowing(run=run).first()
+    if item is None:
+        raise NotFound
+    return item
+
+
+def _item(*, run_id: UUID, item_id: UUID, epics: bool) -> "QuerySet[RunItem]":
+    items = RunItem.objects.filter(run=run_id, pk=item_id).select_related("lane")
+    return items_among(items, epics=epics)
 
 
 def items_generating(*, run_id: UUID) -> "QuerySet[RunItem]":

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from batchgen.db.compiled_query import CompiledRows
 from runs.engine.queries import QUERIES
 from runs.models import RunLog
 
@@ -12,14 +13,19 @@ from runs.models import RunLog
 _LOCK_SPACE = 7101
 
 
-def log_after(*, run_id: UUID, seq: int, limit: int) -> "QuerySet[RunLog]":
-    """The run's lines after `seq`, oldest first; a later call never finds one in between."""
+def log_after(*, run_id: UUID, seq: int, limit: int | None = None) -> CompiledRows[RunLog]:
+    """The run's lines after `seq`, oldest first, as many as `limit` or all; a later call never
+    finds one in between."""
     log_number(run_id=run_id)
     return log_numbered(run_id=run_id, seq=seq, limit=limit)
 
 
-def log_numbered(*, run_id: UUID, seq: int, limit: int) -> "QuerySet[RunLog]":
+def log_numbered(*, run_id: UUID, seq: int, limit: int | None = None) -> CompiledRows[RunLog]:
     """As `log_after`, of the lines that have a number already."""
+    return CompiledRows(_lines, run_id=run_id, seq=seq, limit=limit)
+
+
+def _lines(*, run_id: UUID, seq: int, limit: int | None) -> "QuerySet[RunLog]":
     return RunLog.objects.filter(run_id=run_id, seq__gt=seq).order_by("seq")[:limit]
 
 
@@ -35,8 +41,13 @@ def log_number(*, run_id: UUID) -> None:
     One at a time per run, under a lock that no epic's transaction takes. A line that commits
     later gets a later number, whenever it was written.
     """
-    if not RunLog.objects.filter(run_id=run_id, seq__isnull=True).exists():
+    if CompiledRows(_unnumbered, run_id=run_id).first() is None:
         return
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_SPACE, str(run_id)])
         cursor.execute(QUERIES["log_number"], {"run_id": run_id})
+
+
+def _unnumbered(*, run_id: UUID) -> "QuerySet[RunLog, int]":
+    lines = RunLog.objects.filter(run_id=run_id, seq__isnull=True).order_by()
+    return lines.values_list("pk", flat=True)[:1]

@@ -1,6 +1,5 @@
 """Reads of runs; a list is one query, whatever stands in it."""
 
-from functools import cache
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg, JSONBAgg
@@ -21,7 +20,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Extract, JSONObject, Now
 
-from batchgen.db.compiled_query import CompiledQuery
+from batchgen.db.compiled_query import CompiledRows
 from batchgen.errors import NotFound
 from content.registry import kind_started_by
 from content.run_types import MANY_AT_ONCE
@@ -31,7 +30,7 @@ from epics.access import (
     is_staff,
     memberships_writing,
     project_require,
-    projects_visible,
+    projects_of,
     role_now,
 )
 from epics.models import Membership, Project
@@ -56,8 +55,6 @@ _COUNTED = (
     "kept",
     *SPENT,
 )
-#: Where a run's id goes in a statement that was made before.
-_ANY_RUN = UUID(int=0)
 #: Epics of the last run that tell how long one takes.
 _OBSERVED_EPICS = 200
 
@@ -143,20 +140,38 @@ def runs_list(
     project_id: UUID | None = None,
     status: str | None = None,
     type: str | None = None,  # noqa: A002  # the contract's word for it
-) -> "QuerySet[Run]":
+) -> CompiledRows[Run]:
     """The runs of the projects that the user may read, with figures, each `may_control`led or not
     where the user is no staff."""
-    runs = _runs_to_list()
-    if not is_staff(user):
-        runs = runs.filter(project__in=projects_visible(user=user)).annotate(
-            may_control=Exists(memberships_writing(user=user).filter(project=OuterRef("project")))
-        )
+    return CompiledRows(
+        _runs,
+        user_id=user.pk,
+        everything=is_staff(user),
+        project_id=project_id,
+        status=status,
+        run_type=type,
+    )
+
+
+def _runs(
+    *,
+    user_id: int | None,
+    everything: bool,
+    project_id: UUID | None,
+    status: str | None,
+    run_type: str | None,
+) -> "QuerySet[Run]":
+    runs = runs_with_figures(Run.objects.order_by())
+    if not everything:
+        writing = memberships_writing(user_id=user_id).filter(project=OuterRef("project"))
+        runs = runs.filter(project__in=projects_of(user_id=user_id))
+        runs = runs.annotate(may_control=Exists(writing))
     if project_id:
         runs = runs.filter(project=project_id)
     if status:
         runs = runs.filter(status=status)
-    if type:
-        runs = runs.filter(type=type)
+    if run_type:
+        runs = runs.filter(type=run_type)
     return runs
 
 
@@ -172,7 +187,7 @@ def run_for(*, user: Somebody, run_id: UUID, role: Membership.Role = Role.VIEWER
 
 def run_plain(*, user: Somebody, run_id: UUID, role: Membership.Role = Role.VIEWER) -> Run:
     """As `run_for`, with nothing counted."""
-    run = Run.objects.select_related("project").filter(pk=run_id).first()
+    run = CompiledRows(_run_alone, run_id=run_id).first()
     if run is None:
         raise NotFound
     return _required(run, user=user, role=role)
@@ -196,27 +211,32 @@ def run_read(*, run_id: UUID) -> Run:
     Raises:
         NotFound: there is none.
     """
-    for run in _run_to_read().read(run_id):
-        return run
-    raise NotFound
+    run = CompiledRows(_run, run_id=run_id).first()
+    if run is None:
+        raise NotFound
+    return run
 
 
-@cache
-def _runs_to_list() -> "QuerySet[Run]":
-    """To filter from: putting it together takes as long as all the rest of a read."""
-    return runs_with_figures(Run.objects.order_by())
+def _run_alone(*, run_id: UUID) -> "QuerySet[Run]":
+    return Run.objects.select_related("project").filter(pk=run_id)
 
 
-@cache
-def _run_to_read() -> CompiledQuery[Run]:
-    """One of them, with its project."""
-    runs = _runs_to_list().select_related("project")
-    return CompiledQuery(runs.filter(pk=_ANY_RUN), given=_ANY_RUN)
+def _run(*, run_id: UUID) -> "QuerySet[Run]":
+    return runs_with_figures(_run_alone(run_id=run_id))
 
 
 def active_runs(*, project: Project) -> "QuerySet[Run]":
     """The project's runs that are not final, the newest first."""
     return Run.objects.filter(project=project, status__in=ACTIVE).order_by("-created_at", "-id")
+
+
+def run_actions(*, run: Run) -> CompiledRows[RunAction]:
+    """Who did what to it."""
+    return CompiledRows(_actions, run_id=run.pk).knowing(run=run)
+
+
+def _actions(*, run_id: UUID) -> "QuerySet[RunAction]":
+    return RunAction.objects.filter(run=run_id)
 
 
 def workers_alive() -> "QuerySet[Worker]":

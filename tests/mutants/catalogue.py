@@ -45,6 +45,7 @@ SUBTASKS_SQL = "content/subtasks/store.sql"
 PROMPTS = f"{_ENGINE}test_prompt_versions.py::"
 SUBTASKS = f"{_ENGINE}test_subtask_runs.py::"
 QUEUE = "tests/integration/runs_api/test_queue.py::"
+COMPILED = "tests/integration/postgresql/test_compiled_query.py::"
 BY_HAND = "tests/integration/runs_api/test_gates.py::"
 LUA = "limiter/lua/"
 EXPORT_FILES = "tests/integration/export/test_files.py::"
@@ -906,6 +907,27 @@ LIMITER = (
         "tests/integration/api/test_long_pages.py::test_pages_of_long_rows_there_and_back",
     ),
     _mutant(
+        "compiled querysets: a value without a place is refused",
+        "batchgen/db/compiled_query.py",
+        "        if found != {*range(len(given))}:\n",
+        "        if False:\n",
+        f"{COMPILED}test_a_value_that_becomes_another_is_refused",
+    ),
+    _mutant(
+        "compiled querysets: a value that became another is refused",
+        "batchgen/db/compiled_query.py",
+        '    if param != f"%{stand_in}%":\n',
+        "    if False:\n",
+        f"{COMPILED}test_a_value_that_becomes_another_is_refused",
+    ),
+    _mutant(
+        "compiled querysets: one that is empty for what stands in is made anew",
+        "batchgen/db/compiled_query.py",
+        "            return list(_make(self._steps, values))\n",
+        "            return []\n",
+        f"{COMPILED}test_a_queryset_that_django_knows_to_be_empty",
+    ),
+    _mutant(
         "turns: one client leaves places",
         "batchgen/web/turns.py",
         " and self._at_work[client] < self._most_of_one",
@@ -1760,8 +1782,8 @@ RIGHTS = (
     _mutant(
         "rights: whoever is invited has none",
         "epics/access.py",
-        "user=user, invited=False)",
-        "user=user)",
+        "user=user_id, invited=False)",
+        "user=user_id)",
         "tests/integration/epics/test_members.py::TestInvitations::"
         "test_whoever_is_invited_has_no_right_before_they_accept",
     ),

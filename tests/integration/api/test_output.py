@@ -20,7 +20,7 @@ from runs.api.run_output import EffectiveRunOutput, RunActionOutput, RunLogOutpu
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin
 from runs.models import RunAction, RunLog
-from runs.reads.items import run_epics
+from runs.reads.items import items_list
 from runs.reads.lineage import run_effective
 from runs.reads.progress import RunProgress
 from runs.reads.queue import queue_status
@@ -111,7 +111,7 @@ def test_every_row_of_the_api() -> None:
         MemberOutput: Membership.objects.first(),
         RunOutput: RunProgress.of(read),
         EffectiveRunOutput: run_effective(run=read),
-        RunEpicOutput: run_epics(run=run).first(),
+        RunEpicOutput: items_list(run=run, epics=True).first(),
         RunLogOutput: RunLog.objects.first(),
         RunActionOutput: RunAction.objects.first(),
         QueueStatusOutput: queue_status(user=user_make(is_staff=True)),

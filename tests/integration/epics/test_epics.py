@@ -252,7 +252,7 @@ def test_searches_of_stories_have_an_index() -> None:
             selectors.stories_list(project=project, search="the tide"),
             selectors.stories_list(project=project, persona="harbour MASTER"),
         ):
-            found = stories.order_by()
+            found = stories.queryset().order_by()
             assert found.count() == 6
             plan = found.explain()
             assert "story_search" in plan
