@@ -171,7 +171,7 @@ USER_PROJECTS = env.integer("BATCHGEN_USER_PROJECTS", 1_000, least=1)
 USER_STORED_ROWS = env.integer("BATCHGEN_USER_STORED_ROWS", 2_000_000, least=1)
 USER_UPLOAD_CHARACTERS = env.integer("BATCHGEN_USER_UPLOAD_CHARACTERS", 200_000_000, least=1)
 USER_RUNS = env.integer("BATCHGEN_USER_RUNS", 100, least=1)
-USER_LANES = env.integer("BATCHGEN_USER_LANES", 2_000, least=1)
+USER_LANES = env.integer("BATCHGEN_USER_LANES", 20_000, least=1)
 USER_ITEMS = env.integer("BATCHGEN_USER_ITEMS", 100_000, least=1)
 #: The MB of exported files of the projects that one user created.
 USER_EXPORT_MB = env.integer("BATCHGEN_USER_EXPORT_MB", 10_000, least=1)
@@ -208,7 +208,9 @@ REDIS_PREFIX = env.text("BATCHGEN_REDIS_PREFIX")
 
 # Celery: the muscle -----------------------------------------------------------------------------
 
-WORKER_CONCURRENCY = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, most=1000)
+WORKER_CONCURRENCY = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, most=10_000)
+#: Of one process; items' messages go by a client of their own.
+BROKER_CONNECTIONS = 20
 # The transport connects as REDIS_URL says: Celery and Flower never see the password.
 CELERY_BROKER_URL = "redis://"
 CELERY_BROKER_TRANSPORT = "batchgen.redis.broker:Transport"
@@ -218,13 +220,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "ack_emulation": False,
     "priority_steps": [0, 3, 6, 9],
     "queue_order_strategy": "priority",
-    "max_connections": WORKER_CONCURRENCY + 10,
+    "max_connections": BROKER_CONNECTIONS,
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 10,
 }
-CELERY_BROKER_POOL_LIMIT = WORKER_CONCURRENCY + 10
+CELERY_BROKER_POOL_LIMIT = BROKER_CONNECTIONS
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A Redis that refuses writes (out of memory, read-only) is one to wait for, not a reason to end.

@@ -32,5 +32,5 @@ PROFILES: dict[str, Pace] = {
     "adaptive": Pace(delay_ms=0, max_tokens=8000, max_retries=3, retry_wait_ms=1000, lanes=10),
 }
 
-#: More lanes than a provider key or a worker fleet of any size here makes use of.
-MOST_LANES = 500
+#: Ten thousand calls a minute that take a minute each, as of a large key and several workers.
+MOST_LANES = 10_000

@@ -163,7 +163,7 @@ def web(environment: Environment, host: str, port: int) -> Child:
 
 def worker(environment: Environment, web_address: str) -> Child:
     """One worker. Asked to stop, it finishes the provider calls that have begun."""
-    concurrency = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, most=1000)
+    concurrency = env.integer("BATCHGEN_WORKER_CONCURRENCY", 20, least=1, most=10_000)
     stop_s = env.number("BATCHGEN_STOP_GRACE_S", 300, least=0, most=3600)
     pool = ("-P", "threads", "-c", str(concurrency), "-n", "w1@%h")
     return Child(

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from batchgen.api.inputs import Moment, StrictSerializer
 from epics.api.fields import TextField
 from runs.gates import REASON_CHARS
+from runs.reads.queue import MOST_CURRENT
 
 
 class CurrentEpicOutput(serializers.Serializer[Any]):
@@ -20,7 +21,10 @@ class WorkerStatusOutput(serializers.Serializer[Any]):
     id = serializers.CharField()
     busy = serializers.BooleanField()
     concurrency = serializers.IntegerField()
-    current = CurrentEpicOutput(many=True, help_text="Those of its epics that you may see.")
+    current = CurrentEpicOutput(
+        many=True,
+        help_text=f"Those of its epics that you may see; the {MOST_CURRENT} that began first.",
+    )
     lastHeartbeatAt = serializers.DateTimeField(source="last_heartbeat_at")
 
 

@@ -25,6 +25,11 @@ _BEATS_MISSED = 2
 _PATIENCE_S = 600.0
 #: A message that is read by a worker with a free slot is read sooner than that, in seconds.
 _UNREAD_S = 1.0
+#: Lanes of a run whose messages wait for a worker at the same time, so that the broker, and whoever
+#: looks into it, stays quick. A round of the reconciler refills it, several times a second.
+MOST_SENT = 500
+#: Lanes that one statement puts to rest: whoever pauses a run waits for it.
+_MOST_RESTED = 500
 _POISON_MESSAGE = (
     "Given up: the worker died each of the last times this item was generated. "
     "Look at the worker's log for what its data do to it, then retry."
@@ -245,6 +250,7 @@ def lanes_dispatch(*, run_id: UUID, lost_lane_ids: Iterable[int] = ()) -> list[L
         "run_id": run_id,
         "lost_lane_ids": list(lost_lane_ids),
         "last_chance": _last_chance(),
+        "most_sent": MOST_SENT,
     }
     return [Link.of(row) for row in QUERIES.fetch("lanes_dispatch", params)]
 
@@ -256,8 +262,9 @@ def _last_chance() -> int:
 
 def lanes_rest(*, run_id: UUID) -> list[dict[str, Any]]:
     """Idle the waiting lanes that may not go on: of a run that stands still all, else those beyond
-    its limit. Their ids and generations of before."""
-    return QUERIES.fetch("lanes_rest", {"run_id": run_id})
+    its limit; at most _MOST_RESTED of them. Their ids and fencing tokens of before, and whether a
+    message of theirs was `sent`."""
+    return QUERIES.fetch("lanes_rest", {"run_id": run_id, "most": _MOST_RESTED})
 
 
 def lanes_reclaim(*, orphans: Iterable[str] = (), judge: bool = True) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from batchgen.redis import client as redis
 from limiter.gate import processes_forget
 from providers.registry import limit_pool
 from runs.engine.dispatch import message_id, messages_waiting
-from runs.engine.lanes import lanes_reclaim
+from runs.engine.lanes import MOST_SENT, lanes_reclaim
 from runs.engine.queries import QUERIES
 from runs.engine.transitions import run_dispatch, run_finalize, run_rest
 
@@ -105,7 +105,7 @@ def _round(orphans: Iterable[str], *, judge: bool, detector: LostMessageDetector
     sent = rested = ended = 0
     for run_id, lane_ids in lost.items():
         sent += run_dispatch(run_id=run_id, lost_lane_ids=lane_ids)
-    for run in QUERIES.fetch("runs_to_tend", {}):
+    for run in QUERIES.fetch("runs_to_tend", {"most_sent": MOST_SENT}):
         if run["rest"]:
             rested += run_rest(run_id=run["id"])
         if run["dispatch"] or run["rest"]:

@@ -28,7 +28,7 @@ from runs.engine.queries import QUERIES
 from runs.engine.quotas import run_check
 from runs.engine.trail import ENGINE, Actor, action_append, log_append
 from runs.engine.transitions import run_dispatch
-from runs.models import Lane, PacingProfile, Run, RunAction, RunLog
+from runs.models import PacingProfile, Run, RunAction, RunLog
 from runs.pacing import MOST_LANES
 from runs.priority import priority_of
 from runs.states import ACTIVE, Pacing, Priority
@@ -123,8 +123,9 @@ def model_chosen(*, run: Run) -> str | None:
 def lanes_provide(*, run: Run, most: int) -> None:
     """Make the lanes that the run can use, at most one for each of its items; those that are there
     already are as good. To be called again where `most`, or the number of its items, grew."""
-    indexes = range(min(most, run.total_items))
-    Lane.objects.bulk_create((Lane(run=run, index=i) for i in indexes), ignore_conflicts=True)
+    params: dict[str, Any] = {"run_id": run.id, "count": min(most, run.total_items)}
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES["lanes_provide"], params)
 
 
 def _targets(kind: Kind, project: Project, options: RunOptions, chosen: Options) -> list[Target]:

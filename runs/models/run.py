@@ -31,6 +31,10 @@ class Run(models.Model):
     priority_reasons = models.JSONField(default=list, blank=True)
     deadline = models.DateTimeField(null=True, blank=True)
     max_concurrency = models.PositiveIntegerField()
+    #: The engine sets `max_concurrency`, by how many calls are under way; until a person does.
+    adaptive_lanes = models.BooleanField(default=False, db_default=False)
+    #: When it last did.
+    lanes_adapted_at = models.DateTimeField(null=True, blank=True)
     provider = models.CharField(max_length=20)
     model = models.CharField(max_length=100)
     # The pacing profile's numbers as they were at the start.

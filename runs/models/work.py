@@ -191,7 +191,12 @@ class RunItem(models.Model):
         ]
         indexes = [
             models.Index(fields=["run", "order"], name="run_item_in_order"),  # the list
-            models.Index(  # the next epic of a lane; is there any left?
+            models.Index(  # the next item of a lane, without a look at those that lanes have
+                fields=["run", "-priority", "order"],
+                condition=Q(status=ItemStatus.PENDING, lane__isnull=True),
+                name="run_item_free",
+            ),
+            models.Index(  # is there any left?
                 fields=["run", "-priority", "order"],
                 condition=Q(status__in=(ItemStatus.PENDING, ItemStatus.GENERATING)),
                 name="run_item_open",

@@ -18,6 +18,8 @@ from runs.reads.selectors import workers_alive
 
 #: Over which the throughput is taken, in minutes.
 _THROUGHPUT_MIN = 5
+#: What is shown of each worker, which may have thousands.
+MOST_CURRENT = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +95,7 @@ def _share(user: Somebody) -> dict[str, object]:
 
 def _workers(share: dict[str, object]) -> Iterable[WorkerStatus]:
     current: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
-    for row in QUERIES.fetch("queue_current", share):
+    for row in QUERIES.fetch("queue_current", {**share, "most": MOST_CURRENT}):
         current[row["worker_id"]].append(row)
     alive: Iterable[Worker] = workers_alive().order_by("name", "started_at")
     for worker in alive:

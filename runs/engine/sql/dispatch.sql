@@ -20,10 +20,23 @@ WITH made AS (
 INSERT INTO runs_opentarget (kind, target_id, run_id)
 SELECT kind, target_id, %(run_id)s FROM made WHERE %(held)s ORDER BY target_id
 
+-- lanes_provide --
+-- The run's lanes up to a number; those that are there already are as good. Of what is not given
+-- here each row has the model's default.
+INSERT INTO runs_lane (
+    run_id, index, state, fencing_token, wait_reason, rate_limit_streak, completed, failed, skipped,
+    cancelled, created, kept, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+    cost_usd
+)
+SELECT %(run_id)s, index, 'idle', 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+FROM generate_series(0, %(count)s::int - 1) AS index
+ON CONFLICT (run_id, index) DO NOTHING
+
 -- lanes_dispatch --
 -- Give the run's free lanes an item each and mark them sent: idle ones, parked ones that are
--- due, and those whose message is known to be lost. A lane that has an item keeps it. Returns the
--- messages to send.
+-- due, and those whose message is known to be lost. A lane that has an item keeps it. Of a run
+-- with thousands of lanes so many are sent at most that wait for a worker, those that have an item
+-- first; the next round has the others. Returns the messages to send.
 WITH run AS (
     SELECT run.id, run.max_concurrency, @run_told@
     FROM runs_run run
@@ -38,7 +51,12 @@ WITH run AS (
           OR (lane.state = 'parked' AND lane.wake_at <= clock_timestamp())
           OR (lane.state = 'sent' AND lane.id = ANY(%(lost_lane_ids)s))
       )
-    ORDER BY lane.index
+    ORDER BY lane.state = 'idle', lane.index
+    LIMIT (
+        SELECT GREATEST(0, %(most_sent)s - COUNT(*))
+        FROM runs_lane sent JOIN run ON run.id = sent.run_id
+        WHERE sent.state = 'sent' AND sent.id <> ALL(%(lost_lane_ids)s)
+    )
     FOR UPDATE OF lane SKIP LOCKED
 ), @outranked@, held AS (
     SELECT due.id AS lane_id, item.id, item.kind, item.code, item.title,
@@ -152,10 +170,10 @@ RETURNING runs_lane.id
 
 -- lanes_rest --
 -- Lanes that may not go on let the items go that wait in them, and are idle: all where the run
--- stands still, else those beyond its limit. Messages that are still on their way carry an older
--- fencing_token and change nothing.
+-- stands still, else those beyond its limit; so many at a time. Messages that are still on their
+-- way carry an older fencing_token and change nothing.
 WITH waiting AS (
-    SELECT lane.id
+    SELECT lane.id, lane.state
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE run.id = %(run_id)s
       AND (
@@ -173,6 +191,7 @@ WITH waiting AS (
           )
       )
     ORDER BY lane.id
+    LIMIT %(most)s
     FOR UPDATE OF lane
 ), released AS (
     UPDATE runs_runitem SET lane_id = NULL
@@ -184,4 +203,5 @@ SET state = 'idle', fencing_token = fencing_token + 1, wake_at = NULL, wait_reas
     moved_at = clock_timestamp()
 FROM waiting
 WHERE runs_lane.id = waiting.id
-RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token - 1 AS fencing_token
+RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token - 1 AS fencing_token,
+          waiting.state = 'sent' AS sent

@@ -69,11 +69,21 @@ SELECT COALESCE((SELECT items FROM waiting WHERE priority = 'HIGH'), 0)::int AS 
 FROM ended
 
 -- queue_current --
--- What each worker is doing, and whether it is in the caller's share.
-SELECT lane.worker_id, item.id AS item_id, item.code, lane.moved_at AS since,
-       (%(everything)s OR run.project_id = ANY(%(project_ids)s)) AS visible
-FROM runs_run run
-JOIN runs_lane lane ON lane.run_id = run.id AND lane.state = 'running'
-JOIN runs_runitem item ON item.lane_id = lane.id AND item.status = 'GENERATING'
-WHERE run.completed_at IS NULL
-ORDER BY lane.moved_at
+-- What each worker is doing, and whether it is in the caller's share: of thousands of items those
+-- that began first.
+WITH running AS (
+    SELECT lane.id, lane.worker_id, lane.moved_at AS since,
+           (%(everything)s OR run.project_id = ANY(%(project_ids)s)) AS visible
+    FROM runs_run run
+    JOIN runs_lane lane ON lane.run_id = run.id AND lane.state = 'running'
+    WHERE run.completed_at IS NULL
+), placed AS (
+    SELECT id, worker_id, since, visible,
+           ROW_NUMBER() OVER (PARTITION BY worker_id ORDER BY visible DESC, since) AS place
+    FROM running
+)
+SELECT placed.worker_id, item.id AS item_id, item.code, placed.since, placed.visible
+FROM placed
+JOIN runs_runitem item ON item.lane_id = placed.id AND item.status = 'GENERATING'
+WHERE placed.place <= %(most)s
+ORDER BY placed.since

@@ -85,52 +85,45 @@ gone AS (
 
 -- runs_to_tend --
 -- Open runs with something for the reconciler: lanes to send, to put to rest, or an end to make.
+-- Looks at each lane once.
 SELECT run.id,
-       run.status IN ('QUEUED', 'RUNNING') AND (
-           EXISTS (
-               SELECT FROM runs_lane lane
-               WHERE lane.run_id = run.id AND lane.index < run.max_concurrency
-                 AND (
-                     (lane.state = 'parked' AND lane.wake_at <= clock_timestamp())
-                     OR (
-                         lane.state = 'idle' AND EXISTS (
-                             SELECT FROM runs_runitem item
-                             WHERE item.lane_id = lane.id AND item.status = 'PENDING'
-                         )
-                     )
-                 )
-           ) OR (
-               EXISTS (
-                   SELECT FROM runs_lane lane
-                   WHERE lane.run_id = run.id
-                     AND lane.state = 'idle' AND lane.index < run.max_concurrency
-               ) AND EXISTS (
+       active AND lanes.sent < %(most_sent)s AND (
+           lanes.due OR (
+               lanes.idle AND EXISTS (
                    SELECT FROM runs_runitem item
                    WHERE item.run_id = run.id AND item.status = 'PENDING'
                      AND item.lane_id IS NULL
                )
            )
        ) AS dispatch,
-       EXISTS (
-           SELECT FROM runs_lane lane
-           WHERE lane.run_id = run.id
-             AND (
-                 (run.status NOT IN ('QUEUED', 'RUNNING') AND lane.state IN ('sent', 'parked'))
-                 OR (
-                     lane.index >= run.max_concurrency AND lane.state <> 'running'
-                     AND EXISTS (
-                         SELECT FROM runs_runitem item
-                         WHERE item.lane_id = lane.id AND item.status = 'PENDING'
-                     )
-                 )
-             )
-       ) AS rest,
-       run.draining OR (
-           run.status IN ('QUEUED', 'RUNNING') AND NOT EXISTS (
-               SELECT FROM runs_lane lane WHERE lane.run_id = run.id AND lane.state <> 'idle'
-           )
-       ) AS finalize
+       lanes.rest,
+       run.draining OR (active AND NOT lanes.busy) AS finalize
 FROM runs_run run
+CROSS JOIN LATERAL (SELECT run.status IN ('QUEUED', 'RUNNING') AS active) AS status
+CROSS JOIN LATERAL (
+    SELECT COUNT(*) FILTER (WHERE lane.state = 'sent') AS sent,
+           COALESCE(bool_or(lane.state <> 'idle'), false) AS busy,
+           COALESCE(bool_or(lane.state = 'idle' AND within), false) AS idle,
+           COALESCE(bool_or(
+               within AND (
+                   (lane.state = 'parked' AND lane.wake_at <= clock_timestamp())
+                   OR (lane.state = 'idle' AND carries)
+               )
+           ), false) AS due,
+           COALESCE(bool_or(
+               (NOT active AND lane.state IN ('sent', 'parked'))
+               OR (NOT within AND lane.state <> 'running' AND carries)
+           ), false) AS rest
+    FROM runs_lane lane
+    CROSS JOIN LATERAL (SELECT lane.index < run.max_concurrency AS within) AS place
+    CROSS JOIN LATERAL (
+        SELECT (lane.state = 'idle' OR (NOT within AND lane.state <> 'running')) AND EXISTS (
+            SELECT FROM runs_runitem item
+            WHERE item.lane_id = lane.id AND item.status = 'PENDING'
+        ) AS carries
+    ) AS item
+    WHERE lane.run_id = run.id
+) AS lanes
 WHERE run.completed_at IS NULL
 
 -- lanes_sent --
