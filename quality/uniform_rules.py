@@ -75,8 +75,9 @@ def _roles(readings: Sequence[Reading], parts: Sequence[ParsedStory]) -> Iterato
         return
     places_of: dict[str, list[int]] = defaultdict(list)
     for place, part in enumerate(parts):
-        if part.role.text:
-            places_of[comparable(part.role.text)].append(place)
+        name = comparable(part.role.text)
+        if name:  # not of signs alone
+            places_of[name].append(place)
     known: dict[str, str] = {}
     # Of equally many the first stays first.
     for name in sorted(places_of, key=lambda name: -len(places_of[name])):

@@ -132,3 +132,13 @@ def test_what_is_changed_has_to_be_created_somewhere() -> None:
     found = kinds("to delete a map", "to add a film", "to edit a film", whole_product=True)
     assert found == [["missing_step"], [], []]
     assert kinds("to delete a map", "to add a film") == [[], []]
+
+
+def test_a_role_of_signs_alone_is_no_name_of_a_role() -> None:
+    roles = ("administrator", "?", "reader", "adminstrator")
+    stories = [
+        StoryText(user_story=f"As a {role}, I want to see map {number}, so that I win.")
+        for number, role in enumerate(roles)
+    ]
+    kinds_of = [[defect.kind for defect in one.defects] for one in lint(stories)]
+    assert ["role_differs" in found for found in kinds_of] == [False, False, False, True]
