@@ -8,7 +8,7 @@ from quality.joints import Joints
 from quality.reading import Reading
 
 #: No want without one of these joins anything.
-_JOINING_SIGNS = re.compile(r"[&+/;,]")
+_JOINING_SIGNS = frozenset("&+/;")
 _JOINING_WORDS = frozenset({"and", "or", "then", "plus", "well", "afterwards"})
 _ANOTHER_WANT = re.compile(
     r"(?:[;,]|\b(?:and|but|or|plus)\b)\s*(?:(?:i|we)(?:'d| would)?(?: also| then| additionally)?"
@@ -51,7 +51,10 @@ def atomic(reading: Reading) -> Defect | None:
 def _may_join(reading: Reading) -> bool:
     if not _JOINING_WORDS.isdisjoint(reading.want_words):
         return True
-    return _JOINING_SIGNS.search(reading.parts.want.text) is not None
+    want = reading.parts.want.text
+    if "," in want:
+        return True
+    return not _JOINING_SIGNS.isdisjoint(reading.signs) and not _JOINING_SIGNS.isdisjoint(want)
 
 
 def _another_want(reading: Reading) -> tuple[int, int] | None:
@@ -61,9 +64,11 @@ def _another_want(reading: Reading) -> tuple[int, int] | None:
     if not parts.opening or (low.find(" i ", begin) < 0 and low.find(" we ", begin) < 0):
         return None
     end = parts.benefit.start if parts.benefit.start > begin else len(low)
-    found = _ANOTHER_WANT.search(low, begin, end)
-    if found:
-        return found.span()
+    said = low[begin:end]
+    if " want" in said or " need" in said or " wish" in said or " like" in said:
+        found = _ANOTHER_WANT.search(low, begin, end)
+        if found:
+            return found.span()
     for start in parts.sentences:
         again = ANOTHER_SENTENCE.match(low, start)
         if again and start > begin:

@@ -1,6 +1,7 @@
 """Rules about acceptance criteria: how many, and whether each can be tested."""
 
 import re
+from collections.abc import Sequence
 
 from quality.defects import Defect, Span
 from quality.text import word_set, words_in
@@ -38,7 +39,12 @@ def enough_criteria(criteria: tuple[str, ...]) -> Defect | None:
 
 def testable(criteria: tuple[str, ...]) -> Defect | None:
     """Whether each is Given/When/Then or something that can be observed or measured."""
-    missed = [place for place, text in enumerate(criteria) if not _testable(text)]
+    parts = [text.casefold().rpartition("then ") for text in criteria]
+    missed = (
+        []
+        if _all_testable(parts)
+        else [place for place, part in enumerate(parts) if not _testable(*part)]
+    )
     if not missed:
         return None
     numbers = ", ".join(str(place + 1) for place in missed)
@@ -54,8 +60,15 @@ def testable(criteria: tuple[str, ...]) -> Defect | None:
     )
 
 
-def _testable(criterion: str) -> bool:
-    condition, then, result = criterion.casefold().rpartition("then ")
+def _all_testable(parts: Sequence[tuple[str, str, str]]) -> bool:
+    """Whether all are Given/When/Then without a vague word, as most are."""
+    for condition, then, _ in parts:
+        if not then or ("when " not in condition and "given " not in condition):
+            return False
+    return _VAGUE.isdisjoint(words_in(" ".join([result for _, _, result in parts])))
+
+
+def _testable(condition: str, then: str, result: str) -> bool:
     words = words_in(result)
     if not _VAGUE.isdisjoint(words):
         return _DIGIT.search(result) is not None

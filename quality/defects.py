@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["high", "medium", "minor"]
 #: How sure the linter is of a finding; not how bad it is.
@@ -26,8 +26,7 @@ class StoryText:
     acceptance_criteria: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """Where a defect stands: characters `start` to `end` of a field, and what they read.
 
     `field` is userStory, title, persona or acceptanceCriteria[N], N from 0.

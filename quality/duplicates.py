@@ -7,9 +7,10 @@ WWW 2007), so only stories that share one are compared. Nothing that is alike is
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, permutations
+from typing import NamedTuple
 
 from rapidfuzz import fuzz
 
@@ -67,8 +68,7 @@ class Budget:
         return not self.exhausted
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """Two stories by their places; `same` says that the wants are equal but for case, signs, small
     words, number, tense and order.
 
@@ -96,12 +96,18 @@ def alike_pairs(
         budget: where it ends, so do the comparisons; repeated wants are all found.
         longer: also pairs of which one says what the other says, and then for whom or when.
     """
-    words = [want.split() for want in wants]
-    stems = [content_stems(one) for one in words]
+    # Of wants in the same words only the first is taken apart.
+    first_said: dict[str, int] = {}
+    words: dict[int, list[str]] = {}
+    stems: dict[int, list[str]] = {}
     first_of: dict[_Key, int] = {}
     pairs: list[Pair] = []
-    for place, (said, meant) in enumerate(zip(words, stems, strict=True)):
-        first = first_of.setdefault(_key(said, meant), place)
+    for place, want in enumerate(wants):
+        first = first_said.get(want)
+        if first is None:
+            words[place] = said = want.split()
+            stems[place] = meant = content_stems(said)
+            first = first_said[want] = first_of.setdefault(_key(said, meant), place)
         if first != place:
             pairs.append(Pair(first=first, second=place, same=True, similarity=100))
     places = list(first_of.values())
@@ -123,13 +129,16 @@ def _order(pair: Pair) -> tuple[int, bool, int]:
     return pair.second, not pair.same, pair.first
 
 
-def _longer_pairs(wants: Sequence[list[str]], stems: Sequence[list[str]]) -> Iterator[Pair]:
+def _longer_pairs(wants: Mapping[int, list[str]], stems: Mapping[int, list[str]]) -> Iterator[Pair]:
     """Only wants that begin with the same two words that tell something can be such."""
-    begun = [tuple(meant[_says_how(meant) :][:_LEAST_WORDS]) for meant in stems]
+    begun = [
+        tuple(meant[1 : _LEAST_WORDS + 1] if _says_how(meant) else meant[:_LEAST_WORDS])
+        for meant in stems.values()
+    ]
     if len(set(begun)) == len(begun):
         return
     near: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for place, first in enumerate(begun):
+    for place, first in zip(stems, begun, strict=True):
         if len(first) == _LEAST_WORDS:
             near[first].append(place)
     for places in near.values():
@@ -162,7 +171,7 @@ def _longer_among(wants: Sequence[tuple[int, list[str]]]) -> Iterator[Pair]:
 def _key(words: Sequence[str], stems: list[str]) -> "_Key":
     """Equal for wants that differ in articles, number, tense and order only."""
     if not _DIRECTIONS.isdisjoint(words):
-        return tuple(stem(word) for word in words if word not in _SMALL_WORDS)
+        return tuple([stem(word) for word in words if word not in _SMALL_WORDS])
     return (*sorted(stems), *sorted(filter(_TELLING_SMALL_WORDS.__contains__, words)))
 
 
@@ -191,22 +200,24 @@ def _alike(sets: Sequence[Stems], budget: Budget | None) -> Iterator[tuple[int, 
             if budget and not budget.spend(place + len(stems)):
                 return
             for other in range(place):
-                if _are_alike(sets[other], stems):
+                if not stems.isdisjoint(sets[other]) and _are_alike(sets[other], stems):
                     yield other, place
                     break
         return
     frequency = Counter(stem for stems in sets for stem in stems)
     by_stem: dict[str, list[int]] = defaultdict(list)
     for place, stems in enumerate(sets):
+        size = len(stems)
+        least, most = _LEAST_JACCARD * size, size / _LEAST_JACCARD + 1
         rarest = sorted(stems, key=lambda stem: (frequency[stem], stem))
-        prefix = rarest[: len(stems) - math.ceil(_LEAST_JACCARD * len(stems)) + 1]
+        prefix = rarest[: size - math.ceil(least) + 1]
         if budget and not budget.spend(sum(len(by_stem[stem]) for stem in prefix)):
             return
         candidates = {other for stem in prefix for other in by_stem[stem]}
         for other in sorted(candidates):
-            if budget and not budget.spend(len(stems) + len(sets[other])):
+            if budget and not budget.spend(size + len(sets[other])):
                 return
-            if _are_alike(sets[other], stems):
+            if least <= len(sets[other]) <= most and _are_alike(sets[other], stems):
                 yield other, place
                 break
         for one in prefix:
@@ -214,13 +225,8 @@ def _alike(sets: Sequence[Stems], budget: Budget | None) -> Iterator[tuple[int, 
 
 
 def _are_alike(one: Stems, other: Stems) -> bool:
-    if one.isdisjoint(other):
-        return False
-    small, large = sorted((len(one), len(other)))
-    if small < _LEAST_JACCARD * large:
-        return False
     common = len(one & other)
-    jaccard = common / (small + large - common)
+    jaccard = common / (len(one) + len(other) - common) if common else 0.0
     if jaccard < _LEAST_JACCARD:
         return False
     only_one, only_other = one - other, other - one
@@ -229,7 +235,7 @@ def _are_alike(one: Stems, other: Stems) -> bool:
     more = only_one or only_other
     return (
         not (only_one and only_other)
-        and small >= _LEAST_STEMS_OF_MORE
+        and min(len(one), len(other)) >= _LEAST_STEMS_OF_MORE
         and jaccard >= _LEAST_JACCARD_OF_MORE
         and not any(_numbers(word) or word in _TELLING for word in more)
     )

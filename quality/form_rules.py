@@ -109,9 +109,12 @@ def _fragment(reading: Reading) -> Span | None:
         return span
     if not want.text:
         return None if _stands_alone(reading) else story_span(text, 0, len(text))
-    first = want.text.split(maxsplit=1)[0]
     without_subject = not parts.has_subject and _FINITE.isdisjoint(reading.want_words)
-    if without_subject or (parts.is_infinitive and first.casefold() in _NO_VERB):
+    without_verb = parts.is_infinitive and not _NO_VERB.isdisjoint(reading.want_words[:1])
+    if not without_subject and not without_verb:
+        return None
+    first = want.text.split(maxsplit=1)[0]
+    if without_subject or first.casefold() in _NO_VERB:
         return story_span(text, want.start, want.start + len(first))
     return None
 

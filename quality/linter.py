@@ -11,9 +11,10 @@ from quality.duplicates import Budget
 from quality.form_rules import benefit, full_sentence, role_and_want, role_of_persona
 from quality.minimal_rule import minimal
 from quality.reading import Reading, read
-from quality.sense_rules import complete, feature, independent, rationale
+from quality.sense_rules import TELLING, complete, feature, independent, rationale
 from quality.set_rules import set_defects
 from quality.terms import TERMS
+from quality.text import PLAIN_SIGNS
 from quality.uniform_rules import uniform_defects
 from quality.want_rules import estimatable, problem_oriented, unambiguous
 
@@ -24,7 +25,8 @@ _WORDS = re.compile(r"[^\W_]+")
 _ORDER = {"high": 0, "medium": 1, "minor": 2}
 #: A rule finds one defect of a story, or none.
 _OF_ANY_LANGUAGE = (role_and_want, benefit)
-_OF_ENGLISH = (*_OF_ANY_LANGUAGE, full_sentence, minimal, rationale, complete, independent)
+_OF_PLAIN_ENGLISH = (*_OF_ANY_LANGUAGE, full_sentence, minimal, rationale)
+_OF_ENGLISH = (*_OF_PLAIN_ENGLISH, complete, independent)
 _OF_WANTS = (atomic, feature, estimatable)
 
 
@@ -97,17 +99,23 @@ def _alone(
         # Its openings are known, its grammar is not.
         found = [replace(defect, confidence="medium") for defect in _found(rules, reading)]
     else:
-        found = _found(_OF_ENGLISH, reading)
-        if reading.parts.want.text:
-            found += _found(_OF_WANTS, reading)
-            if not TERMS.isdisjoint(reading.want_words):
-                wording = unambiguous(reading), problem_oriented(reading, given)
-                found += filter(None, wording)
-        if story.persona:
-            found += filter(None, [role_of_persona(reading, story.persona)])
+        found = _in_english(story, reading, given)
     criteria = story.acceptance_criteria
     if criteria is not None:
-        found += filter(None, [enough_criteria(criteria), testable(criteria) if english else None])
+        found += filter(None, (enough_criteria(criteria), testable(criteria) if english else None))
+    return found
+
+
+def _in_english(story: StoryText, reading: Reading, given: Sequence[str]) -> list[Defect]:
+    plain = reading.signs in PLAIN_SIGNS and TELLING.isdisjoint(reading.words)
+    found = _found(_OF_PLAIN_ENGLISH if plain else _OF_ENGLISH, reading)
+    if reading.parts.want.text:
+        found += _found(_OF_WANTS, reading)
+        if not TERMS.isdisjoint(reading.want_words):
+            found += filter(None, (unambiguous(reading), problem_oriented(reading, given)))
+    differs = story.persona and role_of_persona(reading, story.persona)
+    if differs:
+        found.append(differs)
     return found
 
 
@@ -133,4 +141,4 @@ def _quoted(text: str, defect: Defect) -> Defect:
     span = defect.span
     if span is None or span.field != "userStory":
         return defect
-    return replace(defect, span=replace(span, text=text[span.start : span.end]))
+    return replace(defect, span=span._replace(text=text[span.start : span.end]))

@@ -8,7 +8,7 @@ from quality.openings import BENEFIT
 from quality.parsed_story import ParsedStory
 from quality.reading import Reading
 from quality.sense_rules import placeholder
-from quality.text import words_in
+from quality.text import PLAIN_SIGNS, words_in
 
 #: Not "item(s)" or "(s)he"; a bracket that nobody closes ends with the text.
 _BRACKETS = re.compile(r"(?<![\w/])[(\[{]([^()\[\]{}]{1,500})(?:[)\]}](?!\w)|$)")
@@ -39,14 +39,9 @@ _INTRO_CHARS = 30
 
 def minimal(reading: Reading) -> Defect | None:
     """The first thing that an English story says beyond its parts."""
-    text = reading.text
     found = None
-    if "(" in text or "[" in text or "{" in text:
-        found = _bracket(reading)
-    if found is None and ":" in text:
-        found = _note(reading)
-    if found is None and (" -" in text or not text.isascii()):
-        found = _dash(reading)
+    if reading.signs not in PLAIN_SIGNS:
+        found = _signed(reading)
     if found is None and reading.parts.sentences:
         found = _sentence(reading)
     if found is None and reading.parts.benefit.text:
@@ -61,6 +56,19 @@ def minimal(reading: Reading) -> Defect | None:
         suggestion="Keep one sentence; move brackets, notes and more sentences to the criteria.",
         span=story_span(reading.text, *found),
     )
+
+
+def _signed(reading: Reading) -> tuple[int, int] | None:
+    """What brackets, a colon or a dash set apart."""
+    text = reading.text
+    found = None
+    if "(" in text or "[" in text or "{" in text:
+        found = _bracket(reading)
+    if found is None and ":" in text:
+        found = _note(reading)
+    if found is None and (" -" in text or not text.isascii()):
+        found = _dash(reading)
+    return found
 
 
 def _bracket(reading: Reading) -> tuple[int, int] | None:
@@ -119,7 +127,9 @@ def _benefit(reading: Reading) -> tuple[int, int] | None:
     low, parts = reading.low, reading.parts
     benefit = parts.benefit
     if benefit.start > parts.want.start:
-        if _CONNECTIVES.isdisjoint(words_in(benefit.text)):
+        if _CONNECTIVES.isdisjoint(reading.gain_words) or _CONNECTIVES.isdisjoint(
+            words_in(benefit.text)
+        ):
             return None
         found = _SECOND_BENEFIT.search(low, benefit.start + 1, benefit.end)
         return found.span() if found else None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from quality.lexicon import is_hardly_else
 from quality.openings import (
@@ -39,13 +40,19 @@ _WORD = re.compile(r"[a-z-]+")
 #: What stands between a role and a want that nothing opens.
 _COMMA = re.compile(r"[,:;]|\s[\u2013\u2014-]\s")
 _USUAL = "i want to "
+_OPENED_CHARS = len(", i want")
 #: Without these before it nothing opens a want sooner.
 _MAY_OPEN = frozenset({"i", "we", "it", "my", "our", "want", "wants", "needs", "would"})
+#: Without these before it, it opens the want.
+_MAY_TELL = _MAY_OPEN | BENEFIT_WORDS | NOT_AN_OPENING_BEHIND
 
 
 def parse_english(text: str, low: str) -> ParsedStory:
     """The parts of an English story; `text` as `quality.text.plain` makes it, `low` lowered."""
     sentences = sentence_starts(text)
+    usual = None if sentences else _usual_story(text, low)
+    if usual:
+        return usual
     first = ROLE_FIRST.match(low)
     if first and not NO_ROLE.match(low, first.end()):
         begin = first.end()
@@ -53,6 +60,21 @@ def parse_english(text: str, low: str) -> ParsedStory:
             sentences = tuple([start for start in sentences if start > begin])
         return _role_first(text, low, begin, sentences)
     return _role_later(text, low, sentences)
+
+
+def _usual_story(text: str, low: str) -> ParsedStory | None:
+    """ "As a ROLE, I want to WANT", where nothing in the role may open a want or a benefit; as
+    `_role_first` reads it, sooner."""
+    begin = 5 if low.startswith("as a ") else 6 if low.startswith("as an ") else 0
+    comma = low.find(f", {_USUAL}", begin) if begin else -1
+    if comma <= begin or NO_ROLE.match(low, begin):
+        return None
+    role = low[begin:comma]
+    if role[0].isspace() or "," in role or not _MAY_TELL.isdisjoint(role.rstrip(EDGES).split()):
+        return None
+    told = part_of(text, begin, comma)
+    span = comma + 2, comma + _OPENED_CHARS
+    return _wanted(text, low, told, span, opening="want", sentences=(), order="role first")
 
 
 def _role_first(text: str, low: str, begin: int, sentences: tuple[int, ...]) -> ParsedStory:
@@ -119,7 +141,7 @@ def _inserted(text: str, low: str, sentences: tuple[int, ...]) -> ParsedStory:
     found = _without_role(text[:start] + gap + text[end:], low[:start] + gap + low[end:], sentences)
     if not found.opening:
         return found
-    return found._replace(role=part_of(text, *role.span("role")), order="role in the middle")
+    return replace(found, role=part_of(text, *role.span("role")), order="role in the middle")
 
 
 def _without_role(text: str, low: str, sentences: tuple[int, ...]) -> ParsedStory:
@@ -144,7 +166,7 @@ def _unopened(text: str, low: str, sentences: tuple[int, ...]) -> ParsedStory | 
         order = _order(low, lead_end, middle=False)
         comma = low.find(",", begin, begin + _MOST_ROLE_CHARS)
         if order != "role first" and comma > 0:
-            found = _role_first(text, low, begin, sentences)._replace(order=order)
+            found = replace(_role_first(text, low, begin, sentences), order=order)
             return _with_lead(text, low, found, lead_end)
     return None
 
@@ -172,7 +194,7 @@ def _with_lead(text: str, low: str, found: ParsedStory, lead_end: int) -> Parsed
     lead = BENEFIT_FIRST.match(low)
     if lead is None or lead.end() >= lead_end:
         return found
-    return found._replace(benefit=part_of(text, lead.end(), lead_end), benefit_intro=_intro(lead))
+    return replace(found, benefit=part_of(text, lead.end(), lead_end), benefit_intro=_intro(lead))
 
 
 def _opening(
@@ -209,7 +231,8 @@ def _first_of_usual(low: str, start: int, stop: int) -> int:
 def _role(text: str, low: str, begin: int, end: int) -> Part:
     """The role, without a condition that stands behind it."""
     comma = low.find(",", begin, end)
-    if comma > 0 and CONDITION.match(low[comma + 1 : end].lstrip()):
+    behind = low[comma + 1 : end].lstrip() if comma > 0 else ""
+    if behind and CONDITION.match(behind):
         end = comma
     return part_of(text, begin, end)
 
@@ -224,23 +247,50 @@ def _wanting(
     order: Order,
 ) -> ParsedStory:
     """With the want behind its opening, and the benefit behind that."""
-    begin = opening.end()
+    verb, subject, modal = opening.group("verb", "subject", "modal")
+    return _wanted(
+        text,
+        low,
+        role,
+        opening.span(),
+        opening=_plain_opening(verb),
+        sentences=sentences,
+        order=order,
+        has_subject=subject is not None,
+        has_modal=modal is not None,
+    )
+
+
+def _wanted(
+    text: str,
+    low: str,
+    role: Part,
+    span: tuple[int, int],
+    *,
+    opening: str,
+    sentences: tuple[int, ...],
+    order: Order,
+    has_subject: bool = True,
+    has_modal: bool = False,
+) -> ParsedStory:
+    """With what somebody wants behind an opening that stands there."""
+    begin = span[1]
     lead = ABILITY.match(low, begin)
     start = lead.end() if lead else begin
     benefit = BENEFIT.search(low, max(start - 1, begin))
     end = benefit.start() if benefit else len(text)
     if sentences:
         end = next((sentence for sentence in sentences if start < sentence < end), end)
-    said = low[opening.start() : start]
+    said = low[span[0] : start]
     return ParsedStory(
         role,
         part_of(text, start, end),
         part_of(text, benefit.end(), len(text)) if benefit else NOTHING,
-        _plain_opening(opening["verb"]),
+        opening,
         _intro(benefit),
         order,
-        opening["subject"] is not None,
-        bool(lead and lead["to"]) or opening["modal"] is not None,
+        has_subject,
+        bool(lead and lead["to"]) or has_modal,
         said != _USUAL and _NEGATED.search(said) is not None,
         sentences,
         "en",
@@ -257,4 +307,4 @@ def _plain_opening(said: str) -> str:
 
 
 def _intro(benefit: re.Match[str] | None) -> str:
-    return " ".join(benefit["intro"].split()) if benefit else ""
+    return benefit["intro"] if benefit else ""

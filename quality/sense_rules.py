@@ -10,7 +10,7 @@ from quality.defects import Defect, Span, story_span
 from quality.openings import KEY
 from quality.parsed_story import Part
 from quality.reading import Reading
-from quality.text import content_stems, is_empty_word, word_set, words_in
+from quality.text import content_stems, is_empty_word, word_set
 
 _ANOTHER_WANT = re.compile(r"(?:that )?(?:i|we) (?:also )?(?:want|need|would like) to\b")
 _WANTING = ("i ", "we ", "that ")
@@ -57,16 +57,22 @@ _PLACEHOLDER = re.compile(
     r"|\binsert \w+ here\b"
 )
 #: Where there is none of these and none of the words, nothing is missing.
-_SIGNS = re.compile(r"[?<\[_\u2026]")
+_SIGNS = frozenset("?<[_\u2026")
 #: "XX airport" lacks its name; "Terminal XX" and "pier XX" have it, and so has the XX century.
 _TWO_X = re.compile(r"(?<![\w-])(?:XX|xx)(?![\w-])(?!\s+centur)")
 _NAMED_BEHIND = re.compile(
     r"\s*(?:[,.;:)]|$|\s(?:and|at|by|for|from|in|of|on|or|so|to|when|with)\b)"
 )
 _NOT_A_NAME = PREPOSITIONS | DETERMINERS | word_set("about and are is least most or than")
+#: Without one of these nothing refers to another story.
 _REFERENCE_WORDS = word_set(
     "above before below earlier following next other preceding previous previously same stories "
     "story ticket us"
+)
+#: Nor does it without one of these, or a story.
+_REFERRING = word_set(
+    "above defined described explained listed mentioned named said same shown specified stated "
+    "story ticket"
 )
 _REFERENCE = re.compile(
     r"\b(?:(?:the )?same as (?:the )?(?:above|before|in|last|previous|story)\b"
@@ -80,6 +86,8 @@ _REFERENCE = re.compile(
     r" [a-z]+-\d)"
     r"|(?:user )?story (?:#|no\.? ?|number )?\d+)"
 )
+#: A text without these, and without signs, neither lacks anything nor refers to a story.
+TELLING = _PLACEHOLDER_WORDS | _REFERENCE_WORDS
 #: A tracker's key; not a standard's name.
 _KEY = re.compile(
     r"(?<![\w-])(?!(?:AES|CO|COVID|DIN|EN|GPT|IEC|IEEE|ISO|MP|PM|RFC|SHA|UTF|USB|WPA|WS|A|B)-)"
@@ -108,9 +116,13 @@ def complete(reading: Reading) -> Defect | None:
 
 def placeholder(reading: Reading) -> Span | None:
     """What stands for something that is missing, or None."""
-    text = reading.text
-    signs = _SIGNS.search(text) or "..." in text or "n/a" in reading.low
-    if not signs and _PLACEHOLDER_WORDS.isdisjoint(reading.words):
+    text, signs = reading.text, reading.signs
+    if (
+        _PLACEHOLDER_WORDS.isdisjoint(reading.words)
+        and _SIGNS.isdisjoint(signs)
+        and not ("..." in signs and "..." in text)
+        and not ("/" in signs and "n/a" in reading.low)
+    ):
         return None
     found = _PLACEHOLDER.search(text)
     if found is None:
@@ -170,7 +182,7 @@ def rationale(reading: Reading) -> Defect | None:
 def _repeats(reading: Reading) -> bool:
     """Whether the benefit says only what the want says, or the whole want again."""
     low, part, want = reading.low, reading.parts.benefit, reading.parts.want
-    gain = words_in(low[part.start : part.end])
+    gain = reading.gain_words
     # Few get further: where neither begins like a word of the other, neither says the other.
     if not (
         _begins_in(gain, low, want.start, want.end)
@@ -203,9 +215,9 @@ def independent(reading: Reading) -> Defect | None:
     """Whether it can be understood without another story."""
     text = reading.text
     found = None
-    if not _REFERENCE_WORDS.isdisjoint(reading.words):
+    if _may_refer(reading):
         found = _REFERENCE.search(reading.low)
-    if found is None and _HYPHEN.search(text):
+    if found is None and "-" in reading.signs and _HYPHEN.search(text):
         own = _OWN_KEY.match(reading.low)
         found = _KEY.search(text, own.end() if own else 0)
     if found is None:
@@ -217,6 +229,13 @@ def independent(reading: Reading) -> Defect | None:
         message=f'"{found[0]}" needs another story to be understood.',
         suggestion="Say here what is meant, so that it can be built and accepted alone.",
         span=story_span(text, *found.span()),
+    )
+
+
+def _may_refer(reading: Reading) -> bool:
+    words, low = reading.words, reading.low
+    return not _REFERENCE_WORDS.isdisjoint(words) and (
+        not _REFERRING.isdisjoint(words) or " story" in low or " stories" in low
     )
 
 

@@ -104,16 +104,17 @@ def _same_title(title: str, first: int) -> Defect:
 
 def _conflict_free(readings: Sequence[Reading]) -> Iterator[Placed]:
     """Two wants that say the same, one of them negated."""
-    negated = frozenset(place for place, one in enumerate(readings) if _is_negated(one))
+    negated = [place for place, one in enumerate(readings) if _is_negated(one)]
     if not negated:
         return
+    others = set(range(len(readings))).difference(negated)
     meant = [_meant(reading) for reading in readings]
     by_stem: dict[str, list[int]] = defaultdict(list)
     for place, stems in enumerate(meant):
-        if place not in negated:
+        if place in others:
             for one in stems:
                 by_stem[one].append(place)
-    for place in sorted(negated):
+    for place in negated:
         for other in _near(meant[place], by_stem):
             if _says_the_same(readings, meant, place, other):
                 first, second = sorted((place, other))
