@@ -4,10 +4,8 @@ Each method checks who asks, calls one service and shows what came of it.
 """
 
 from functools import partial
-from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,20 +19,17 @@ from batchgen.errors import (
     QuotaReached,
     RunAlreadyActive,
 )
-from content.kind import counted
-from content.registry import kind_started_by
 from epics.access import Role, project_for, role_now
 from runs.api.item_output import RunEpicOutput, RunItemOutput
 from runs.api.run_input import RetryInput, RunInput
 from runs.api.run_output import ControlOutput, RetryOutput, RunStartedOutput, run_json
 from runs.engine.controls import run_control, run_item_cancel, run_retry
-from runs.engine.start import RunOptions, left_out_text, many_key, run_start
-from runs.models import Run, RunItem
+from runs.engine.start import RunOptions, run_start
+from runs.models import RunItem
 from runs.reads import selectors
-from runs.reads.eta import duration_text
 from runs.reads.items import item_read
 from runs.reads.progress import RunProgress
-from runs.reads.replaced import replaced_count
+from runs.reads.warnings import start_warnings
 
 
 class ProjectRunsView(APIView):
@@ -66,11 +61,7 @@ class ProjectRunsView(APIView):
         output = {
             **run_json(RunProgress.of(run)),
             "estimatedDurationMs": expected_ms,
-            "warnings": [
-                *_many_items(run, expected_ms),
-                *_left_out(run),
-                *_would_replace(run),
-            ],
+            "warnings": start_warnings(run, expected_ms=expected_ms),
         }
         return Response(output, status=202)
 
@@ -163,44 +154,3 @@ def _cancelled(request: Request, run_id: UUID, item_id: UUID, *, epics: bool = F
     item = item_read(run=run, item_id=item_id, epics=epics)
     run_item_cancel(item=item, user=signed_in(request))
     return item_read(run=run, item_id=item_id, epics=epics)
-
-
-def _would_replace(run: Run) -> list[dict[str, Any]]:
-    count = replaced_count(run)
-    if not count:
-        return []
-    what = counted(count, kind_started_by(run.type).made_words)
-    message = (
-        f"{what} that people edited or approved will be replaced by this run, unless you cancel it "
-        "before."
-    )
-    return [{"code": "WOULD_REPLACE", "message": message, "count": count}]
-
-
-def _left_out(run: Run) -> list[dict[str, Any]]:
-    left_out = selectors.items_left_out(run=run)
-    if not left_out:
-        return []
-    message = left_out_text(left_out)
-    return [{"code": f"{_many(run)}_LEFT_OUT", "message": message, "details": left_out}]
-
-
-def _many(run: Run) -> str:
-    return many_key(kind_started_by(run.type)).upper()
-
-
-def _many_items(run: Run, expected_ms: int) -> list[dict[str, Any]]:
-    if run.total_items <= settings.MANY_EPICS:
-        return []
-    return [
-        {
-            "code": f"MANY_{_many(run)}",
-            "message": (
-                f"{counted(run.total_items, kind_started_by(run.type).item_words)} in "
-                f"{run.max_concurrency} lanes may take about "
-                f"{duration_text(expected_ms)}. A higher maxConcurrency or a faster "
-                "pacingProfile shortens it."
-            ),
-            "expectedDurationMs": expected_ms,
-        }
-    ]
