@@ -1,5 +1,6 @@
 """Reads of the backlog; a list is one query, whatever stands in it."""
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -96,6 +97,11 @@ def _cards(*, project_id: UUID, search: str) -> "QuerySet[Card]":
     return cards
 
 
+def cards_of(*, project: Project, codes: Collection[str]) -> "QuerySet[Card]":
+    """The project's cards with these codes."""
+    return Card.objects.filter(project=project, code__in=codes)
+
+
 def uploads_list(*, project: Project) -> CompiledRows[Upload]:
     """The project's uploads without their texts, each with `card_count`, `status_now` and `error`,
     of the last run where that failed."""
@@ -145,7 +151,12 @@ def _epic(*, epic_id: UUID) -> "QuerySet[Epic]":
 
 
 def stories_list(
-    *, project: Project, epic: UUID | str | None = None, persona: str = "", search: str = ""
+    *,
+    project: Project,
+    epic: UUID | str | None = None,
+    persona: str = "",
+    search: str = "",
+    review_status: str = "",
 ) -> CompiledRows[Story]:
     """The project's stories.
 
@@ -153,12 +164,20 @@ def stories_list(
         epic: an epic's id or code.
         persona: whole, in any case.
         search: part of the title or the story, in any case.
+        review_status: of ReviewStatus.
     """
-    return CompiledRows(_stories, project_id=project.pk, epic=epic, persona=persona, search=search)
+    return CompiledRows(
+        _stories,
+        project_id=project.pk,
+        epic=epic,
+        persona=persona,
+        search=search,
+        review_status=review_status,
+    )
 
 
 def _stories(
-    *, project_id: UUID, epic: UUID | str | None, persona: str, search: str
+    *, project_id: UUID, epic: UUID | str | None, persona: str, search: str, review_status: str
 ) -> "QuerySet[Story]":
     stories = Story.objects.filter(project=project_id)
     if isinstance(epic, UUID):
@@ -169,6 +188,8 @@ def _stories(
         stories = stories.filter(persona__iexact=persona)
     if search:
         stories = stories.alias(text=STORY_TEXT).filter(text__icontains=search)
+    if review_status:
+        stories = stories.filter(review_status=review_status)
     return stories
 
 

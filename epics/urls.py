@@ -17,7 +17,11 @@ urlpatterns = [
     path("projects", views.ProjectsView.as_view()),
     path("projects/import", transfer_views.ImportView.as_view()),
     path("projects/<id:project_id>", views.ProjectView.as_view()),
-    path("projects/<id:project_id>/export", transfer_views.ExportView.as_view()),
+    path(
+        "projects/<id:project_id>/export",
+        transfer_views.ExportView.as_view(),
+        name="project-export",
+    ),
     path("projects/<id:project_id>/cards", views.CardsView.as_view()),
     path("projects/<id:project_id>/epics", views.EpicsView.as_view()),
     path("projects/<id:project_id>/stories", story_views.ProjectStoriesView.as_view()),

@@ -1,10 +1,11 @@
 """What people do to a run that is under way, or over. Each says who did it."""
 
+from collections.abc import Collection
 from typing import NoReturn
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
@@ -157,7 +158,9 @@ def _refuse_item(item: RunItem) -> None:
         raise InvalidTransition(f"This {one} is being cancelled already.", status=status)
 
 
-def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
+def run_retry(
+    *, run: Run, user: Actor, include_pending: bool, error_codes: Collection[str] = ()
+) -> Run:
     """A new run over the failed items of a final one, with its options, said in both trails.
 
     What is not chosen by people is that of today: provider, the pacing profile's numbers, and the
@@ -165,6 +168,7 @@ def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
 
     Args:
         include_pending: those that were not begun too, as a cancelled run leaves them.
+        error_codes: only those that failed with one of these; none: all that failed.
 
     Raises:
         InvalidTransition: the run is not over, calls in flight included.
@@ -178,8 +182,12 @@ def run_retry(*, run: Run, user: Actor, include_pending: bool) -> Run:
             status=run.status,
         )
     kind = kind_started_by(run.type)
-    statuses = [ItemStatus.FAILED] + [ItemStatus.PENDING] * include_pending
-    items = RunItem.objects.filter(run=run, status__in=statuses).order_by("order")
+    wanted = Q(status=ItemStatus.FAILED)
+    if error_codes:
+        wanted &= Q(error_code__in=error_codes)
+    if include_pending:
+        wanted |= Q(status=ItemStatus.PENDING)
+    items = RunItem.objects.filter(wanted, run=run).order_by("order")
     target_ids = [item.target_id for item in items if item.target_id]
     if not target_ids:
         raise ValidationFailed(f"There are no {kind.item_words[1]} to retry in this run.")

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from batchgen.db.compiled_query import CompiledRows
 from batchgen.errors import NotFound
 from content.registry import kinds_of_items
-from runs.models import Run, RunItem
+from runs.models import ProviderCall, Run, RunItem
 from runs.states import ItemStatus, LaneState, RunStatus, WaitReason
 
 
@@ -99,6 +99,11 @@ def item_read(*, run: Run, item_id: UUID, epics: bool = False) -> RunItem:
 def _item(*, run_id: UUID, item_id: UUID, epics: bool) -> "QuerySet[RunItem]":
     items = RunItem.objects.filter(run=run_id, pk=item_id).select_related("lane")
     return items_among(items, epics=epics)
+
+
+def item_calls(*, item: RunItem) -> "QuerySet[ProviderCall]":
+    """The provider calls that were made for the item, in their order, without the answers."""
+    return item.calls.defer("response").order_by("started_at", "id")
 
 
 def items_generating(*, run_id: UUID) -> "QuerySet[RunItem]":

@@ -124,8 +124,13 @@ class RunProgress:
         return self.left - self.generating
 
     @property
+    def over(self) -> int:
+        """Items that have ended, in whatever way."""
+        return self.total - self.left
+
+    @property
     def percent_complete(self) -> float:
-        return round(100 * (self.total - self.left) / self.total, 1) if self.total else 100.0
+        return round(100 * self.over / self.total, 1) if self.total else 100.0
 
     @property
     def final(self) -> bool:
@@ -201,7 +206,7 @@ class RunProgress:
                 lanes_out=self.lanes_out,
                 generating=self.generating,
                 stages=self.stages,
-                over=self.total - self.left,
+                over=self.over,
                 left=self.left,
                 making=RunPhase(self.kind.phase),
             )
@@ -210,7 +215,7 @@ class RunProgress:
     @property
     def phase_detail(self) -> str:
         """One line on what is going on."""
-        place = f"({self.total - self.left}/{self.total})"
+        place = f"({self.over}/{self.total})"
         if self.final or self.run.status == RunStatus.PAUSED:
             return self._standing_line(place)
         if current := self.current:
