@@ -6,17 +6,14 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandParser
 
-from batchgen.api.strict_json import strict_loads
-from epics.files.backlog_import import backlog_import
 from epics.files.upload_text import file_handed
 from epics.management.owner import owner_of
-from epics.models import Project, Upload
+from epics.models import Upload
+from epics.samples import sample_load
 from epics.services import project_create
 from epics.uploads import upload_create
 
-_FOLDER = Path(__file__).resolve().parents[2]
-SAMPLE = _FOLDER / "sample_backlog.json"
-NOTES = _FOLDER / "sample_notes.md"
+NOTES = Path(__file__).resolve().parents[2] / "sample_notes.md"
 _WORKSHOP = "Bicycle workshop"
 
 
@@ -49,13 +46,7 @@ class Command(BaseCommand):
         self.stdout.write(f"project {upload.project_id}")
 
     def _backlog(self, owner: User) -> None:
-        document = strict_loads(SAMPLE.read_bytes())
-        known = Project.objects.filter(
-            created_by=owner, code=document["project"]["code"], source=document["source"]
-        )
-        project = known.order_by("created_at").first()
-        if project is None:
-            project = backlog_import(user=owner, document=document)
-        cards, epics = len(document["cards"]), len(document["epics"])
+        project = sample_load(user=owner)
+        cards, epics = project.cards.count(), project.epics.count()
         self.stdout.write(f"{project.name}: {cards} cards, {epics} epics")
         self.stdout.write(f"project {project.pk}")
