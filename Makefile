@@ -26,7 +26,7 @@ TLS := tests/integration/redis_url tests/integration/engine/test_broker.py \
 	tests/integration/runs_api/test_stream_ticket.py tests/integration/api/test_health.py \
 	tests/acceptance/test_main_job.py tests/acceptance/live/test_join.py
 
-PACKAGES := batchgen benchmarks content epics limiter providers quality runs simulator workers
+PACKAGES := batchgen benchmarks content epics limiter providers quality runs simulator web workers
 
 # What a production start asks for, so that Django's deployment checks see production's settings.
 PRODUCTION := BATCHGEN_ENV=production ANTHROPIC_API_KEY=none BATCHGEN_TRUSTED_PROXIES=127.0.0.1 \

@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "content.export",
     "runs",
     "workers",
+    "web",
 ]
 MIDDLEWARE = [
     "batchgen.http.request_log.RequestLogMiddleware",
@@ -66,7 +67,9 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "batchgen.urls"
 ASGI_APPLICATION = "batchgen.asgi.application"
-APPEND_SLASH = False
+#: The pages' addresses end with a slash, as the admin's; the API's never do.
+APPEND_SLASH = True
+LOGIN_URL = "web:sign-in"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -76,6 +79,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "web.context.shell",
             ],
         },
     },
@@ -118,7 +122,10 @@ SIGN_IN_WINDOW_S = env.integer("BATCHGEN_SIGN_IN_WINDOW_S", 900, least=1)
 #: Networks of the proxies that are believed who asks, and whether by TLS; None: whoever connects.
 TRUSTED_PROXIES = env.networks("BATCHGEN_TRUSTED_PROXIES")
 #: The path that batchgen is served at, without a slash at its end; empty: a host of its own.
-ROOT_PATH = env.url_path("BATCHGEN_ROOT_PATH", taken=("api", "admin", "static"))
+ROOT_PATH = env.url_path(
+    "BATCHGEN_ROOT_PATH",
+    taken=("admin", "api", "projects", "runs", "sign-in", "sign-out", "static", "stories", "theme"),
+)
 # TLS is expected in front of a production web process.
 SECURE_SSL_REDIRECT = env.boolean("BATCHGEN_SSL_REDIRECT", default=PRODUCTION)
 #: How long a browser asks by TLS alone. Subdomains, and the browsers' own lists, which keep a name

@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.urls import include, path, register_converter
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from batchgen.accounts.auth import TokenRefreshView, TokenRevokeView, TokenView
@@ -19,7 +18,7 @@ schema = SpectacularAPIView.as_view(renderer_classes=RENDERERS)
 docs = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="batchgen/docs.html")
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="docs")),
+    path("", include("web.urls")),
     path("admin/", admin.site.urls),
     path("healthz", healthz),
     path("readyz", readyz),

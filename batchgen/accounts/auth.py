@@ -10,18 +10,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from batchgen.accounts.login_throttle import PASSWORD_CHARS
 from batchgen.accounts.tokens import token_revoke, tokens_for, tokens_renew
 from batchgen.api.inputs import PlainText, StrictSerializer
 from batchgen.api.operations import operation, valid
 
-#: Longer than any password, and short enough to hash at once.
-_PASSWORD_CHARS = 1024
 _TOKEN_CHARS = 4096
 
 
 class SignInInput(StrictSerializer):
     username = PlainText(max_length=150)
-    password = PlainText(max_length=_PASSWORD_CHARS, trim_whitespace=False, write_only=True)
+    password = PlainText(max_length=PASSWORD_CHARS, trim_whitespace=False, write_only=True)
 
 
 class RefreshInput(StrictSerializer):

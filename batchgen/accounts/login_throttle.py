@@ -1,4 +1,5 @@
-"""Login throttling: failed sign-ins are counted in PostgreSQL, for the API and the admin alike.
+"""Login throttling: failed sign-ins are counted in PostgreSQL, for the API, the pages and the admin
+alike.
 
 A try counts before the password is looked at, so that many at the same time count as many, and
 is taken back when it was right. Counted are the pair of name and address, which a guesser meets
@@ -21,6 +22,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -33,6 +35,8 @@ from batchgen.errors import Throttled
 from batchgen.http.proxies import client_address
 from batchgen.models import SignInTries
 
+#: Longer than any password, and short enough to hash at once.
+PASSWORD_CHARS = 1024
 #: A name or an address alone may be tried so many times as often as the two together.
 _PATIENCE = 10
 #: When to try again while another password from the same address is being looked at.
@@ -73,14 +77,24 @@ class ThrottledBackend(ModelBackend):
         return user
 
 
-class SignInForm(AdminAuthenticationForm):
-    """The admin's form, which tells of too many tries as of a wrong password."""
+class SignInForm(AuthenticationForm):
+    """A form that tells of too many tries as of a wrong password, and for how long to wait."""
+
+    #: Seconds until another try; 0: at once.
+    wait_s = 0
 
     def clean(self) -> dict[str, Any]:
+        if len(self.cleaned_data.get("password", "")) > PASSWORD_CHARS:
+            raise self.get_invalid_login_error()
         try:
             return super().clean()
         except Throttled as error:
+            self.wait_s = error.wait_s
             raise ValidationError(error.message) from error
+
+
+class AdminSignInForm(SignInForm, AdminAuthenticationForm):
+    """The same for the admin, which lets only staff in."""
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from django.core.exceptions import (
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import get_template
 from django.urls import is_valid_path
 from django.views import defaults
 from kombu.exceptions import OperationalError as BrokerAway
@@ -82,7 +83,7 @@ class Failure:
     ) -> None:
         self.status = status
         self.headers = headers or {}
-        self.body = {
+        self.body: dict[str, Any] = {
             "data": None,
             "error": {"code": code, "message": message, "details": details or {}},
         }
@@ -163,9 +164,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500; Django calls it while the error is being handled."""
+    failure = failure_of(sys.exception() or RuntimeError("no error at hand"))
     if _is_page(request):
-        return defaults.server_error(request)
-    return failure_of(sys.exception() or RuntimeError("no error at hand")).response()
+        context = {"message": failure.body["error"]["message"]}
+        page = get_template("500.html").render(context)
+        return HttpResponse(page, status=failure.status, headers=failure.headers)
+    return failure.response()
 
 
 def _no_address(path: str) -> str:

@@ -23,7 +23,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 LINGER_BYTES = 100_000_000
 LINGER_S = 10.0
 #: Where files are handed in.
-_FILES = re.compile(r"/api/v1/projects/[^/]*/uploads\Z")
+_FILES = re.compile(r"(?:/api/v1/projects/[^/]*/uploads|/projects/[^/]*/uploads/)\Z")
 
 
 class BodyLimitMiddleware:

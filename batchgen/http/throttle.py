@@ -1,4 +1,5 @@
-"""Rate limits of the API: requests a minute of one user or, signed out, of one address.
+"""Rate limits of the API and the pages: requests a minute of one user or, signed out, of one
+address.
 
 Counted in Redis, over all web processes. While Redis is away nobody is held up: this limit keeps
 a client that runs wild from the others' time; guessing passwords is limited in `sign_in`.
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from django.conf import settings
+from django.http import HttpRequest
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -44,8 +46,7 @@ class RequestThrottle(BaseThrottle):
     def allow_request(self, request: Request, view: "APIView") -> bool:
         if not self.most():
             return True
-        user_id = request.user.pk
-        who = f"user:{user_id}" if user_id else client_address(request._request)
+        who = _who(request.user.pk, request._request)
         counted, self._wait_s = _counted(f"{self.scope}:{who}")
         return counted <= self.most()
 
@@ -60,6 +61,20 @@ class MemberThrottle(RequestThrottle):
 
     def most(self) -> int:
         return settings.MEMBERS_PER_MINUTE
+
+
+def request_count(request: HttpRequest) -> None:
+    """Count a request for a page beside those of the API.
+
+    Raises:
+        Throttled: it is one too many.
+    """
+    most = settings.REQUESTS_PER_MINUTE
+    if not most:
+        return
+    counted, wait_s = _counted(f"{RequestThrottle.scope}:{_who(request.user.pk, request)}")
+    if counted > most:
+        raise Throttled("Too many requests. Wait, then try again.", wait_s=max(1, wait_s))
 
 
 @contextmanager
@@ -78,6 +93,11 @@ def one_at_a_time(user_id: int, work: str) -> Iterator[None]:
     finally:
         with suppress(RedisError):
             redis.client().eval(_GIVE_BACK, 1, key, mine)
+
+
+def _who(user_id: int | None, request: HttpRequest) -> str:
+    """The user or, signed out, the address: whose requests are counted together."""
+    return f"user:{user_id}" if user_id else client_address(request)
 
 
 def _taken(key: str, mine: str) -> bool:

@@ -220,7 +220,7 @@ def _show_addresses(
     terminal: Terminal, web: str, flower: str, sign_in: SignIn, provider: str
 ) -> None:
     rows = {
-        "Web": f"{web}/",
+        "Pages": f"{web}/",
         "API": f"{web}/api/docs",
         "Admin": f"{web}/admin/",
         "Flower": flower,

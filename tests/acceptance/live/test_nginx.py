@@ -145,7 +145,7 @@ def listens(port: int, running: Running) -> bool:
 
 def test_pages_files_and_the_api_work_by_tls_under_a_path(proxied: Proxied) -> None:
     with proxied.client() as client:
-        assert client.get("/batchgen/").headers["location"] == "/batchgen/api/docs"
+        assert client.get("/batchgen/").headers["location"] == "/batchgen/sign-in/?next=/batchgen/"
         docs = client.get("/batchgen/api/docs")
         assert docs.headers["strict-transport-security"] == "max-age=60"
         for address in re.findall(r'(?:href|src)="(/[^"]+)"', docs.text):

@@ -168,7 +168,7 @@ def prefix(request: pytest.FixtureRequest, settings: Settings) -> str:
 
 @pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")  # WhiteNoise's files
 def test_pages_files_and_redirects_stand_under_the_prefix(prefix: str, settings: Settings) -> None:
-    assert ask(f"{prefix}/").headers["location"] == "/app/api/docs"
+    assert ask(f"{prefix}/").headers["location"] == "/app/sign-in/?next=/app/"
     login = ask(f"{prefix}/admin/").headers["location"]
     assert login == "/app/admin/login/?next=/app/admin/"
     docs = ask(f"{prefix}/api/docs").text

@@ -1,5 +1,6 @@
 """Who may do what: every route of the web process, as docs/permissions.md has it."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.timezone import now
 
@@ -40,6 +42,9 @@ METHODS = ("get", "post", "put", "patch", "delete")
 #: A route's address stands for everything below it.
 WHOLE = ("/admin/",)
 
+#: For programs, beside the API.
+OPEN = ("/admin/", "/healthz", "/readyz", "/metrics", "/internal/staff")
+
 Route = tuple[str, str]
 
 
@@ -66,6 +71,8 @@ def routes(resolver: URLResolver, above: str = "/") -> Iterator[Route]:
 
 def methods(pattern: URLPattern) -> list[str]:
     view = getattr(pattern.callback, "cls", None)
+    if of_page := getattr(pattern.callback, "methods", None):
+        return list(of_page)
     return [name.upper() for name in METHODS if hasattr(view, name)] if view else ["GET"]
 
 
@@ -82,6 +89,9 @@ def test_nobody_may_do_more_than_who_stands_right_of_them() -> None:
     for route, statuses in table().items():
         allowed = [status < 400 for status in statuses]
         assert len(statuses) == len(WHO), route
+        if is_page(route):
+            assert statuses[0] in {200, 302}, "a page sends who is not signed in there"
+            allowed = allowed[1:]
         if "{" in route[1] and "{invitation_id}" not in route[1]:
             assert allowed == sorted(allowed), route
 
@@ -127,6 +137,7 @@ def _exported(project: Project) -> Run:
 STATES: dict[str, Callable[[Project], Run]] = {
     "/resume": _paused,
     "/retry-failed": _failed,
+    "/retry/": _failed,
     "/file": _exported,
 }
 
@@ -136,6 +147,22 @@ def _token() -> dict[str, str]:
 
 
 BODIES: dict[Route, Callable[[], Any]] = {
+    ("POST", "/sign-in/"): lambda: {"username": "new", "password": "secret"},
+    ("POST", "/projects/new/"): lambda: {"name": "New"},
+    ("POST", "/projects/import/"): lambda: {
+        "document": json.dumps(backlog_document()),
+        "action": "import",
+    },
+    ("POST", "/projects/{project_id}/uploads/"): lambda: {"name": "New", "text": "New"},
+    ("POST", "/projects/{project_id}/start/"): lambda: {"type": "GENERATE_ALL_STORIES"},
+    ("POST", "/runs/{run_id}/control/"): lambda: {"action": "pause"},
+    ("POST", "/runs/{run_id}/items/{item_id}/"): lambda: {"priority": "9"},
+    ("POST", "/stories/{story_id}/"): lambda: {
+        "title": "New",
+        "userStory": "As a user, I want it.",
+        "version": "1",
+    },
+    ("POST", "/stories/{story_id}/review/"): lambda: {"status": "approved", "version": "1"},
     ("POST", f"{API}/auth/token"): lambda: {"username": "new", "password": "secret"},
     ("POST", f"{API}/auth/token/refresh"): _token,
     ("POST", f"{API}/auth/token/revoke"): _token,
@@ -219,6 +246,11 @@ def ids_of(route: Route, project: Project) -> dict[str, Any]:
     return ids
 
 
+def is_page(route: Route) -> bool:
+    """Whether people look at it, and so it takes forms."""
+    return not route[1].startswith("/api/") and route[1] not in OPEN
+
+
 def somebody(who: str, project: Project) -> User | None:
     if who in {"viewer", "editor", "owner"}:
         return member_make(project, who)
@@ -235,12 +267,18 @@ def answer_of(route: Route, who: str, body: Any = None) -> Any:
     method, path = route
     project = project_make(stories=1)
     user, ids = somebody(who, project), ids_of(route, project)
+    if body is None:
+        body = body_of(route, project)
+    address, ask = path.format(**ids), method.lower()
+    if is_page(route):
+        browser = Client(raise_request_exception=False)
+        if user is not None:
+            browser.force_login(user)
+        return getattr(browser, ask)(address, body)
     client = client_of(user)
     if not path.startswith("/api/") and user is not None:
         client.force_login(user)
-    if body is None:
-        body = body_of(route, project)
-    return getattr(client, method.lower())(path.format(**ids), body, format="json")
+    return getattr(client, ask)(address, body, format="json")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,1 @@
+"""The pages: what people look at, made of the same services and reads as the API."""
