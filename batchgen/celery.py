@@ -1,5 +1,6 @@
 """The Celery application. Its settings stand in batchgen/settings.py as CELERY_…."""
 
+import gc
 import logging.config
 import os
 import sys
@@ -11,8 +12,17 @@ from django.conf import settings
 from batchgen.cross_checks import log_warnings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "batchgen.settings")
+# Celery would run Django's checks at each start, a tenth of its time, and not look at the findings.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
-app = Celery("batchgen")
+
+@import_modules.connect
+def begin_imports(**_: object) -> None:
+    """Before Django's and the tasks' modules: whatever they make stays, so nothing is collected."""
+    gc.disable()
+
+
+app = Celery("batchgen")  # whose own way of importing comes next, so the order matters
 # A dict: Celery looks its settings up for every message, and asks Django's for each that is not
 # there, at the cost of an exception.
 app.config_from_object(
@@ -38,3 +48,10 @@ def adapt_flower(**_: object) -> None:
 
         views.Broker = Broker  # type: ignore[attr-defined]  # of a module by name
         require_sign_in()
+
+
+@import_modules.connect
+def end_imports(**_: object) -> None:
+    """After all of them."""
+    gc.freeze()
+    gc.enable()

@@ -28,7 +28,7 @@ SECRET_KEY = env.secret(
 ALLOWED_HOSTS = env.hosts("BATCHGEN_ALLOWED_HOSTS", "127.0.0.1 localhost [::1]")
 CSRF_TRUSTED_ORIGINS = env.origins("BATCHGEN_CSRF_TRUSTED_ORIGINS", subdomains=True)
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # only the web process has use for its pages
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

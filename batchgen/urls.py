@@ -12,6 +12,7 @@ from batchgen.http.health import healthz
 from runs.health import readyz
 from runs.reads.exposition import metrics
 
+admin.autodiscover()
 register_converter(IdConverter, "id")  # before the rooms' addresses are read
 
 schema = SpectacularAPIView.as_view(renderer_classes=RENDERERS)
