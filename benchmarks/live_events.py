@@ -18,6 +18,7 @@ from django.db import connection
 from django.utils.timezone import now
 from rest_framework_simplejwt.tokens import AccessToken
 
+from batchgen.db import sql
 from batchgen.db.ids import new_id
 from batchgen.local import stack
 from batchgen.local.child import Child, logged
@@ -29,8 +30,8 @@ from benchmarks.bench import ROOT, Bench, python
 from benchmarks.live_clients import Task
 from benchmarks.processes import Tree
 from benchmarks.rows import Rows, Value, side_by_side
-from runs.engine.claims import lane_claim
-from runs.engine.lanes import Fence, Outcome, Spend, lane_finish
+from runs.engine.claims import Claiming, lane_claim
+from runs.engine.lanes import Fence, Finishing, Outcome, Spend, lane_finish
 from runs.models import Lane, Run, RunItem, Worker
 from runs.states import ItemStatus, LaneState
 
@@ -160,7 +161,8 @@ def _work(run: Run) -> Iterator[Any]:
     }
     for lane_id in cycle(list(fences)):
         fence, call_id = fences[lane_id], new_id()
-        claimed = lane_claim(fence=fence, worker_id=worker.id, call_id=call_id)
+        claiming = Claiming(fence=fence, call_id=call_id)
+        claimed = sql.run(lane_claim(claiming, worker_id=worker.id))
         at = time.monotonic()
         assert claimed is not None
         code = claimed.code
@@ -168,7 +170,8 @@ def _work(run: Run) -> Iterator[Any]:
         done = Outcome(
             status=ItemStatus.COMPLETED, message=f"[{code}] Completed", result={"stories": []}
         )
-        moved = lane_finish(fence=fence, call_id=call_id, outcome=done, spend=Spend(), park_s=0)
+        finishing = Finishing(fence=fence, call_id=call_id, outcome=done, spend=Spend(), park_s=0)
+        moved = sql.run(lane_finish(finishing))
         at = time.monotonic()
         assert moved is not None
         names = ("lane_id", "fencing_token", "item_id", "kind")

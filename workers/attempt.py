@@ -17,6 +17,7 @@ from django.db import OperationalError as DjangoOperationalError
 
 from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
+from batchgen.db.sql import run
 from batchgen.logs import log_bind
 from content.errors import TargetGone
 from content.kind import Loaded
@@ -26,9 +27,16 @@ from content.registry import kind_named
 from providers.errors import ProviderError
 from providers.provider import Provider
 from runs.engine import dispatch
-from runs.engine.claims import LaneClaim, lane_claim
+from runs.engine.claims import Claiming, LaneClaim, lane_claim
 from runs.engine.dispatch import Link
-from runs.engine.lanes import Fence, Outcome, lane_finish, lane_give_back
+from runs.engine.lanes import (
+    Fence,
+    Finishing,
+    GivingBack,
+    Outcome,
+    lane_finish,
+    lane_give_back,
+)
 from runs.engine.transitions import run_begin, run_break_circuit, run_finalize, run_move
 from runs.models import RunAction
 from runs.states import CallOutcome, ItemStatus, RunStatus
@@ -206,7 +214,7 @@ class Attempt:
         self._give_back(back, call_error)
 
     def _give_back(self, decision: GiveBack, call_error: ProviderError | None) -> None:
-        given = lane_give_back(
+        giving = GivingBack(
             fence=self.fence,
             call_id=self._caller.call_id,
             reason=decision.reason,
@@ -218,20 +226,21 @@ class Attempt:
             possibly_billed=call_error.possibly_billed if call_error else False,
             rate_limit_streak=decision.slower,
         )
-        if given:
+        if run(lane_give_back(giving)):
             run_finalize(run_id=self.claim.run_id)
 
     def _finish(self, outcome: Outcome) -> None:
         # PostgreSQL may let one item wait, for somebody who edits its target: others need not.
         self._answering.release()
         delay_s = self.claim.delay_ms / 1000
-        self._moved = lane_finish(
+        finishing = Finishing(
             fence=self.fence,
             call_id=self._caller.call_id,
             outcome=outcome,
             spend=self._caller.spend,
             park_s=delay_s if delay_s > settings.SLOT_WAIT_S else 0,
         )
+        self._moved = run(lane_finish(finishing))
         if self._moved is None:
             raise StaleAttempt
 
@@ -267,7 +276,7 @@ def attempt_begin(
     claim = None
     try:
         call_id = new_id() if permit else None
-        claim = lane_claim(fence=fence, worker_id=worker_id, call_id=call_id)
+        claim = run(lane_claim(Claiming(fence=fence, call_id=call_id), worker_id=worker_id))
     finally:
         if permit and claim is None:
             permit.unused()

@@ -6,7 +6,9 @@ from typing import Any
 
 from django.conf import settings
 
+from batchgen.db.ids import new_id
 from batchgen.db.pools import connection_give_back
+from batchgen.db.sql import run
 from content.pipeline import Job, Request
 from content.registry import kind_named
 from providers.errors import CallAborted, ProviderError
@@ -146,26 +148,30 @@ class Caller:
         return self._permit
 
     def _begin_next_call(self, request: Request, before: Request, answer: Completion) -> None:
-        next_call_id = call_next(
+        next_call_id = new_id()
+        ending = call_next(
             fence=self._claim.fence,
             call_id=self.call_id,
+            next_call_id=next_call_id,
             spend=self.spend,
             response=_kept(before, answer),
             purpose=request.completion.purpose,
             model=request.completion.model,
         )
+        may_begin = run(ending)
         self._answered, self.spend = None, NO_SPEND
-        if next_call_id is None:
+        if not may_begin:
             raise RunNotActive
         self.call_id = next_call_id
 
     def _book(self, *, response: Mapping[str, str] | None) -> None:
-        call_book(
+        booking = call_book(
             lane_id=self._claim.fence.lane_id,
             call_id=self.call_id,
             spend=self.spend,
             response=response,
         )
+        run(booking)
 
     def _ask(self, request: Request, client: Provider, permit: Permit) -> Completion:
         """Make the one call that is permitted, and tell the limiter how it ended."""

@@ -23,12 +23,13 @@ from psycopg.types.json import Jsonb
 from batchgen.db.clock import DATABASE, database_now
 from batchgen.db.ids import new_id
 from batchgen.db.pools import close_engine_pool
+from batchgen.db.sql import run
 from content.registry import kind_named
 from limiter.permit_queue import TryLater
 from providers.provider import Provider
 from runs.engine import reconciler
 from runs.engine.dispatch import message_id
-from runs.engine.lanes import Fence, lane_park
+from runs.engine.lanes import Fence, Parking, lane_park
 from runs.engine.queries import QUERIES
 from runs.engine.reconciler import LostMessageDetector, Round
 from runs.models import Worker
@@ -144,7 +145,7 @@ class WorkerProcess:
         self._await_turn(due_at)
         permit = self._first_permit(first) if calls else None
         if isinstance(permit, TryLater):
-            lane_park(fence=fence, reason=permit.reason, wait_s=permit.seconds)
+            run(lane_park(Parking(fence=fence, reason=permit.reason, wait_s=permit.seconds)))
             return
         attempt = attempt_begin(
             fence=fence,

@@ -1,13 +1,13 @@
 """Claims: an item in the hands of one lane and one attempt."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from batchgen.db.sql import Row
+from batchgen.db.sql import Row, Statement
+from runs.engine.groups import LaneStatement
 from runs.engine.lanes import Fence
-from runs.engine.queries import QUERIES, statement_for
 from runs.states import ItemStage, RunStatus
 
 _STARTED_MESSAGE = "Starting"
@@ -53,30 +53,49 @@ class LaneClaim:
         return self.fence.item_id
 
 
-def lane_claim(*, fence: Fence, worker_id: UUID, call_id: UUID | None) -> LaneClaim | None:
-    """Claim the fence's item and write the call's intent; None when its message is late, doubled,
-    or the run stands still.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claiming:
+    """A message that has come, and whose first call may begin.
 
-    Args:
-        call_id: None where the item's kind makes no calls; then no intent is written.
-
-    Raises:
-        psycopg.Error: PostgreSQL is away.
+    Attributes:
+        call_id: of the call whose intent is to be written; None where the item's kind makes none.
     """
-    rows = QUERIES.fetch(
-        statement_for(fence.kind, "lane_claim"),
-        {
-            **fence.params(),
+
+    fence: Fence
+    call_id: UUID | None
+
+    def params(self) -> dict[str, object]:
+        """As the lane queries name them."""
+        return {**self.fence.params(), "call_id": self.call_id}
+
+
+def lane_claim(one: Claiming, *, worker_id: UUID) -> Statement[LaneClaim | None]:
+    """Claim the fence's item and write the call's intent; None when its message is late, doubled,
+    or the run stands still."""
+    return _claiming(worker_id).one(one)
+
+
+def lanes_claim(group: Sequence[Claiming], *, worker_id: UUID) -> Statement[list[LaneClaim | None]]:
+    """As `lane_claim`, for each of a group of items of one kind."""
+    return _claiming(worker_id).group(group)
+
+
+def _claiming(worker_id: UUID) -> LaneStatement[Claiming, LaneClaim | None]:
+    return LaneStatement(
+        name="lane_claim",
+        read=_claim,
+        shared={
             "worker_id": worker_id,
-            "call_id": call_id,
             "stage": ItemStage.VALIDATION.value,
             "started_message": _STARTED_MESSAGE,
         },
     )
-    return _claim(fence, call_id, rows[0]) if rows else None
 
 
-def _claim(fence: Fence, call_id: UUID | None, row: Row) -> LaneClaim:
+def _claim(claiming: Claiming, row: Row | None) -> LaneClaim | None:
+    if row is None:
+        return None
+    del row["place"]
     answers = {kept["key"]: kept for kept in row.pop("responses") or ()}
     row["run_status"] = RunStatus(row["run_status"])
-    return LaneClaim(fence=fence, call_id=call_id, answers=answers, **row)
+    return LaneClaim(fence=claiming.fence, call_id=claiming.call_id, answers=answers, **row)

@@ -13,9 +13,10 @@ from uuid import UUID
 from django.conf import settings
 from psycopg.types.json import Jsonb
 
-from batchgen.db.ids import new_id
+from batchgen.db.sql import Row, Statement
 from runs.engine.dispatch import Link
-from runs.engine.queries import QUERIES, statement_for
+from runs.engine.groups import LaneStatement
+from runs.engine.queries import QUERIES
 from runs.states import CallOutcome, ItemStage, ItemStatus
 
 #: A worker that missed so many heartbeats, and was started again, is not the one that runs.
@@ -102,114 +103,171 @@ class Outcome:
     result: Any = None
 
 
-def lane_park(*, fence: Fence, reason: str, wait_s: float) -> bool:
-    """Let a lane that was sent wait outside of the worker; False when its message is late."""
-    params = {
-        "lane_id": fence.lane_id,
-        "fencing_token": fence.fencing_token,
-        "reason": reason,
-        "wait_s": float(wait_s),
-    }
-    return bool(QUERIES.fetch("lane_park", params))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finishing:
+    """The end of an item.
 
-
-def lane_finish(
-    *, fence: Fence, call_id: UUID | None, outcome: Outcome, spend: Spend, park_s: float
-) -> dict[str, Any] | None:
-    """End the item, store what it made, move the lane on; the lane's new row, or None for a stale
-    attempt.
-
-    Args:
+    Attributes:
         call_id: of the attempt's last call; None where its kind makes none.
+        spend: of that call.
         park_s: how long the lane waits before its next item; 0 sends it at once.
     """
-    level = "error" if outcome.status == ItemStatus.FAILED else "info"
-    rows = QUERIES.fetch(
-        statement_for(fence.kind, "lane_finish"),
-        {
-            **fence.params(),
-            **spend.params(),
-            "call_id": call_id,
+
+    fence: Fence
+    call_id: UUID | None
+    outcome: Outcome
+    spend: Spend
+    park_s: float
+
+    def params(self) -> dict[str, object]:
+        """As the lane queries name them."""
+        outcome = self.outcome
+        call_failed = outcome.call_outcome == CallOutcome.FAILED
+        return {
+            **self.fence.params(),
+            **self.spend.params(),
+            "call_id": self.call_id,
             "status": outcome.status.value,
             "stage": outcome.stage,
             "result": Jsonb(outcome.result),
-            "gone_note": _GONE_NOTE,
             "stage_ms": Jsonb(dict(outcome.stage_ms)),
             "skipped_stages": Jsonb(outcome.skipped_stages),
             "notes": Jsonb(outcome.notes),
             "error_code": outcome.error_code,
             "error": outcome.error,
             "outcome": outcome.call_outcome.value,
-            "call_error_code": outcome.error_code
-            if outcome.call_outcome == CallOutcome.FAILED
-            else "",
+            "call_error_code": outcome.error_code if call_failed else "",
             "possibly_billed": outcome.possibly_billed,
-            "level": level,
+            "level": "error" if outcome.status == ItemStatus.FAILED else "info",
             "message": outcome.message,
-            "park_s": float(park_s),
+            "park_s": float(self.park_s),
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GivingBack:
+    """An item that goes back to PENDING, without an outcome.
+
+    Attributes:
+        call_id: of the call that failed; None where there is none.
+        reason: why it waits, as in `Lane.wait_reason`.
+        wait_s: how long its lane is parked.
+        refund: the attempt is not counted.
+        rate_limit_streak: it was a rate-limit error, which slows the lane's pacing.
+    """
+
+    fence: Fence
+    call_id: UUID | None
+    reason: str
+    message: str
+    wait_s: float
+    refund: bool
+    error_code: str = ""
+    request_id: str = ""
+    possibly_billed: bool = False
+    rate_limit_streak: bool = False
+
+    def params(self) -> dict[str, object]:
+        """As the lane queries name them."""
+        return {
+            **self.fence.params(),
+            "call_id": self.call_id,
+            "reason": self.reason,
+            "message": self.message,
+            "wait_s": float(self.wait_s),
+            "refund": int(self.refund),
+            # A wait for a permit, or for a closed gate, is no fault of the item.
+            "lower": int(not self.refund),
+            "rate_limit_streak": int(self.rate_limit_streak),
+            "error_code": self.error_code,
+            "request_id": self.request_id,
+            "possibly_billed": self.possibly_billed,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parking:
+    """A lane that was sent and is to wait outside of the worker, for a reason as in
+    `Lane.wait_reason`."""
+
+    fence: Fence
+    reason: str
+    wait_s: float
+
+    def params(self) -> dict[str, object]:
+        """As the lane queries name them."""
+        return {**self.fence.params(), "reason": self.reason, "wait_s": float(self.wait_s)}
+
+
+def lane_finish(one: Finishing) -> Statement[Row | None]:
+    """End the item, store what it made, move the lane on; the lane's new row, or None for a stale
+    attempt."""
+    return _finish().one(one)
+
+
+def lanes_finish(group: Sequence[Finishing]) -> Statement[list[Row | None]]:
+    """As `lane_finish`, for each of a group of items of one kind."""
+    return _finish().group(group)
+
+
+def lane_give_back(one: GivingBack) -> Statement[bool]:
+    """Put the item back to PENDING and park its lane; False for a stale attempt."""
+    return _GIVE_BACK.one(one)
+
+
+def lanes_give_back(group: Sequence[GivingBack]) -> Statement[list[bool]]:
+    """As `lane_give_back`, for each of a group of items of one kind."""
+    return _GIVE_BACK.group(group)
+
+
+def lane_park(one: Parking) -> Statement[bool]:
+    """Let a lane that was sent wait outside of the worker; False when its message is late."""
+    return _PARK.one(one)
+
+
+def lanes_park(group: Sequence[Parking]) -> Statement[list[bool]]:
+    """As `lane_park`, for each of a group of items of one kind."""
+    return _PARK.group(group)
+
+
+def _finish() -> LaneStatement[Finishing, Row | None]:
+    return LaneStatement(
+        name="lane_finish",
+        read=lambda _, row: row,
+        shared={
+            "gone_note": _GONE_NOTE,
             "last_chance": _last_chance(),
             "unread_s": _UNREAD_S,
         },
         patience_s=_PATIENCE_S,
     )
-    return rows[0] if rows else None
 
 
-def lane_give_back(
-    *,
-    fence: Fence,
-    call_id: UUID | None,
-    reason: str,
-    message: str,
-    wait_s: float,
-    refund: bool,
-    error_code: str = "",
-    request_id: str = "",
-    possibly_billed: bool = False,
-    rate_limit_streak: bool = False,
-) -> bool:
-    """Put the item back to PENDING and park its lane for `wait_s`; False for a stale attempt.
+def _is_done(_: object, row: Row | None) -> bool:
+    return row is not None
 
-    Args:
-        reason: why it waits, as in `Lane.wait_reason`.
-        refund: the attempt is not counted.
-        rate_limit_streak: it was a rate-limit error, which slows the lane's pacing.
-    """
-    rows = QUERIES.fetch(
-        "lane_give_back",
-        {
-            **fence.params(),
-            "call_id": call_id,
-            "reason": reason,
-            "message": message,
-            "wait_s": float(wait_s),
-            "refund": int(refund),
-            # A wait for a permit, or for a closed gate, is no fault of the item.
-            "lower": int(not refund),
-            "rate_limit_streak": int(rate_limit_streak),
-            "error_code": error_code,
-            "request_id": request_id,
-            "possibly_billed": possibly_billed,
-        },
-        patience_s=_PATIENCE_S,
-    )
-    return bool(rows)
+
+_GIVE_BACK: LaneStatement[GivingBack, bool] = LaneStatement(
+    name="lane_give_back", read=_is_done, shared={}, patience_s=_PATIENCE_S
+)
+_PARK: LaneStatement[Parking, bool] = LaneStatement(name="lane_park", read=_is_done, shared={})
 
 
 def call_next(
     *,
     fence: Fence,
     call_id: UUID | None,
+    next_call_id: UUID,
     spend: Spend,
     response: Mapping[str, str],
     purpose: str,
     model: str,
-) -> UUID | None:
-    """End a call and begin the attempt's next one; its id, or None where it may not start."""
-    next_call_id = new_id()
-    (row,) = QUERIES.fetch(
-        "call_next",
-        {
+) -> Statement[bool]:
+    """End a call and begin the attempt's next one; False where it may not start."""
+    return Statement(
+        queries=QUERIES,
+        name="call_next",
+        params={
             **fence.params(),
             **spend.params(),
             "call_id": call_id,
@@ -218,9 +276,9 @@ def call_next(
             "purpose": purpose,
             "model": model,
         },
+        read=lambda rows: bool(rows[0]["begun"]),
         patience_s=_PATIENCE_S,
     )
-    return next_call_id if row["begun"] else None
 
 
 def call_book(
@@ -229,7 +287,7 @@ def call_book(
     call_id: UUID | None,
     spend: Spend,
     response: Mapping[str, str] | None = None,
-) -> None:
+) -> Statement[None]:
     """Book what an attempt spent that was overtaken, or given up after an answer.
 
     Args:
@@ -241,7 +299,13 @@ def call_book(
         "call_id": call_id,
         "response": None if response is None else Jsonb(response),
     }
-    QUERIES.fetch("call_book", params, patience_s=_PATIENCE_S)
+    return Statement(
+        queries=QUERIES,
+        name="call_book",
+        params=params,
+        read=lambda _: None,
+        patience_s=_PATIENCE_S,
+    )
 
 
 def lanes_dispatch(*, run_id: UUID, lost_lane_ids: Iterable[int] = ()) -> list[Link]:

@@ -1,9 +1,12 @@
 """The SQL of this room, by name, and what each content kind adds to it.
 
 A claim and a finish are one statement each, whatever the kind: its `load_sql` and `store_sql` are
-put into them.
+put into them. What moves lanes is for one lane or for a group of them: the same text, whose CTE
+`given` has a row for each.
 """
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from batchgen.db.sql import Queries
@@ -11,9 +14,96 @@ from content.registry import kind_named
 
 QUERIES = Queries(*sorted((Path(__file__).parent / "sql").glob("*.sql")))
 
+_FENCE = {"lane_id": "bigint", "fencing_token": "bigint", "item_id": "uuid"}
+#: {statement: {column of its `given`: type}}
+_GIVEN: dict[str, dict[str, str]] = {
+    "lane_claim": {**_FENCE, "call_id": "uuid"},
+    "lane_finish": {
+        **_FENCE,
+        "call_id": "uuid",
+        "status": "text",
+        "stage": "text",
+        "result": "jsonb",
+        "stage_ms": "jsonb",
+        "skipped_stages": "jsonb",
+        "notes": "jsonb",
+        "error_code": "text",
+        "error": "text",
+        "outcome": "text",
+        "call_error_code": "text",
+        "possibly_billed": "boolean",
+        "level": "text",
+        "message": "text",
+        "park_s": "float8",
+        "request_id": "text",
+        "input_tokens": "bigint",
+        "output_tokens": "bigint",
+        "cache_read_tokens": "bigint",
+        "cache_write_tokens": "bigint",
+        "cost_usd": "numeric",
+        "unknown_calls": "bigint",
+    },
+    "lane_give_back": {
+        **_FENCE,
+        "call_id": "uuid",
+        "reason": "text",
+        "message": "text",
+        "wait_s": "float8",
+        "refund": "bigint",
+        "lower": "bigint",
+        "rate_limit_streak": "bigint",
+        "error_code": "text",
+        "request_id": "text",
+        "possibly_billed": "boolean",
+    },
+    "lane_park": {**_FENCE, "reason": "text", "wait_s": "float8"},
+}
+#: Who waits for a row that somebody else has, as a person who edits an item's target, would let
+#: the whole group wait: it gives up, and its members go one by one. The comparison is always true;
+#: PostgreSQL takes it for rare and plans for few rows, so for an index at every step, whatever it
+#: believes of the tables.
+_GROUP = """given AS MATERIALIZED (
+    SELECT *
+    FROM unnest({values}) WITH ORDINALITY AS given ({columns}, place)
+    WHERE set_config('lock_timeout', '50ms', true) = '50ms'
+)"""
+_ONE = "given AS NOT MATERIALIZED (SELECT {values}, 1 AS place)"
+#: A group locks in the order that all keep, and its lanes take turns in their run; one lane has
+#: no order, and sorting it would cost a tenth of its statement.
+_ORDERED = {
+    "by_run": "ORDER BY run_id",
+    "by_lane": "ORDER BY lane_id",
+    "by_item": "ORDER BY item_id",
+    "turn_by_index": "ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY index)",
+    "turn_by_rank": 'ROW_NUMBER() OVER (PARTITION BY free.run_id ORDER BY priority DESC, "order")',
+    "lanes_of_run": "COUNT(*) OVER (PARTITION BY run_id)",
+}
+_ALONE = {name: "" if name.startswith("by_") else "1" for name in _ORDERED}
 
-def statement_for(kind: str, name: str) -> str:
-    """The name of the statement (`lane_claim`, `lane_finish`) as it is for items of this kind."""
+
+@cache
+def statement_for(kind: str, name: str, *, group: bool = False) -> str:
+    """The name of the statement (`lane_claim`, `lane_finish` …) as it is for items of this kind.
+
+    Args:
+        group: it is given lists, a value of each for every member.
+    """
     made = kind_named(kind)
-    parts = {"kind": made.name, "load_sql": made.load_sql, "store_sql": made.store_sql}
-    return QUERIES.variant(name, kind, parts)
+    parts = {
+        "kind": made.name,
+        "load_sql": made.load_sql,
+        "store_sql": made.store_sql,
+        **(_parts_of_group(_GIVEN[name]) if group else _parts_of_one(_GIVEN[name])),
+    }
+    return QUERIES.variant(name, f"{kind}, {'group' if group else 'one'}", parts)
+
+
+def _parts_of_one(columns: Mapping[str, str]) -> dict[str, str]:
+    values = (f"%({name})s::{sql_type} AS {name}" for name, sql_type in columns.items())
+    return {"given": _ONE.format(values=", ".join(values)), **_ALONE}
+
+
+def _parts_of_group(columns: Mapping[str, str]) -> dict[str, str]:
+    values = (f"%({name})s::{sql_type}[]" for name, sql_type in columns.items())
+    given = _GROUP.format(values=", ".join(values), columns=", ".join(columns))
+    return {"given": given, **_ORDERED}

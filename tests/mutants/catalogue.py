@@ -28,6 +28,8 @@ ALONE = "tests/acceptance/live/test_alone.py::"
 SESSION = "tests/integration/postgresql/test_session.py::"
 READ_ONLY = "tests/integration/postgresql/test_read_only.py::"
 START = "tests/integration/postgresql/test_start.py::"
+_GROUPS = f"{_ENGINE}test_groups.py::"
+_LANE_QUERIES = "runs/engine/queries.py"
 CLAIMS_SQL = "runs/engine/sql/claims.sql"
 FINISHES_SQL = "runs/engine/sql/finishes.sql"
 CALLS_SQL = "runs/engine/sql/calls.sql"
@@ -73,17 +75,96 @@ def _mutant(guard: str, file: str, old: str, new: str, *tests: str, schema: bool
     return Mutant(guard=guard, file=file, changes=((old, new),), tests=tests, schema=schema)
 
 
-_CLAIM_LANE = """      AND runs_lane.fencing_token = %(fencing_token)s
+_GROUPED = (
+    _mutant(
+        "group: waits for nobody who has one of its rows",
+        _LANE_QUERIES,
+        "    WHERE set_config('lock_timeout', '50ms', true) = '50ms'\n",
+        "",
+        f"{_GROUPS}test_a_group_does_not_wait_for_a_row_that_somebody_has",
+    ),
+    _mutant(
+        "group: lanes in the order of their ids",
+        _LANE_QUERIES,
+        '"by_lane": "ORDER BY lane_id"',
+        '"by_lane": "ORDER BY lane_id DESC"',
+        f"{_GROUPS}test_a_group_takes_rows_in_the_order_of_their_ids",
+    ),
+    _mutant(
+        "group: runs in the order of their ids",
+        _LANE_QUERIES,
+        '"by_run": "ORDER BY run_id"',
+        '"by_run": "ORDER BY run_id DESC"',
+        f"{_GROUPS}test_a_group_takes_rows_in_the_order_of_their_ids",
+    ),
+    _mutant(
+        "group: items in the order of their ids",
+        _LANE_QUERIES,
+        '"by_item": "ORDER BY item_id"',
+        '"by_item": ""',
+        f"{_GROUPS}test_a_group_takes_rows_in_the_order_of_their_ids",
+    ),
+    _mutant(
+        "group: each lane takes an item of its own",
+        FINISHES_SQL,
+        "    FROM taker JOIN free USING (run_id, turn)\n",
+        "    FROM taker JOIN free USING (run_id)\n",
+        f"{_GROUPS}TestFinishes::test_each_ends_by_itself_and_every_lane_moves_on_once",
+    ),
+    _mutant(
+        "group: an end that comes twice",
+        "runs/engine/groups.py",
+        "sorted(_distinct(members), ",
+        "sorted(range(len(members)), ",
+        f"{_GROUPS}TestFinishes::test_an_end_that_comes_twice_in_a_group_counts_once",
+    ),
+    _mutant(
+        "group: an answer is that of its member",
+        "runs/engine/groups.py",
+        'ordered[row["place"] - 1]: row',
+        'row["place"] - 1: row',
+        f"{_GROUPS}TestClaims::test_each_gets_what_its_own_epic_and_run_say",
+    ),
+    _mutant(
+        "group: as many unread messages as lanes lack an item",
+        FINISHES_SQL,
+        "        LIMIT lacking.lanes\n",
+        "        LIMIT 1\n",
+        f"{_GROUPS}TestFinishes::test_lanes_take_what_nobody_reads_where_nothing_is_free",
+    ),
+    _mutant(
+        "finish: of items that may kill a worker one goes out",
+        FINISHES_SQL,
+        "          AND (crashes < %(last_chance)s OR @only_suspect@)\n",
+        "",
+        f"{_GROUPS}TestFinishes::test_of_items_that_may_kill_a_worker_one_goes_out",
+    ),
+    _mutant(
+        "finish: none while another lane has one",
+        FINISHES_SQL,
+        "suspect.run_id = pending.run_id AND suspect.lane_id IS NOT NULL\n",
+        "suspect.run_id = pending.run_id AND false\n",
+        f"{_GROUPS}TestFinishes::test_none_goes_out_while_another_lane_has_one",
+    ),
+    _mutant(
+        "finish: what ends just now is no longer out",
+        FINISHES_SQL,
+        "                    AND suspect.id NOT IN (SELECT item_id FROM ended)\n",
+        "",
+        f"{_GROUPS}TestFinishes::test_of_items_that_may_kill_a_worker_one_goes_out",
+    ),
+)
+
+_CLAIM_LANE = """      AND runs_lane.fencing_token = asked.fencing_token
       AND runs_lane.state = 'sent'
-      AND runs_lane.index < run.max_concurrency
-      AND run.status IN ('QUEUED', 'RUNNING')
+      AND runs_lane.index < asked.max_concurrency
+      AND asked.run_status IN ('QUEUED', 'RUNNING')
       AND EXISTS (
           SELECT FROM runs_runitem
-          WHERE id = %(item_id)s AND lane_id = %(lane_id)s AND status = 'PENDING'
+          WHERE id = asked.item_id AND lane_id = asked.lane_id AND status = 'PENDING'
       )
-    RETURNING runs_lane.id, runs_lane.rate_limit_streak
 """
-_CLAIM_EPIC = "WHERE runs_runitem.id = %(item_id)s AND runs_runitem.status = 'PENDING'\n"
+_CLAIM_EPIC = "WHERE runs_runitem.id = lane.item_id AND runs_runitem.status = 'PENDING'\n"
 
 PROGRESS = (
     _mutant(
@@ -106,7 +187,7 @@ CLAIMING = (
     _mutant(
         "claim: the message's fencing token",
         CLAIMS_SQL,
-        "      AND runs_lane.fencing_token = %(fencing_token)s\n"
+        "      AND runs_lane.fencing_token = asked.fencing_token\n"
         "      AND runs_lane.state = 'sent'\n",
         "      AND runs_lane.state = 'sent'\n",
         f"{LANES}test_a_message_of_an_older_generation_claims_nothing",
@@ -121,7 +202,7 @@ CLAIMING = (
                     " AND status = 'PENDING'", ""
                 ),
             ),
-            (_CLAIM_EPIC, "WHERE runs_runitem.id = %(item_id)s\n"),
+            (_CLAIM_EPIC, "WHERE runs_runitem.id = lane.item_id\n"),
         ),
         tests=(f"{LANES}test_a_message_is_claimed_once_however_often_it_comes",),
     ),
@@ -133,33 +214,31 @@ CLAIMING = (
                 _CLAIM_LANE,
                 _CLAIM_LANE.replace("AND runs_lane.state = 'sent'", "")
                 .replace(" AND status = 'PENDING'", "")
-                .replace("AND runs_lane.fencing_token = %(fencing_token)s", ""),
+                .replace("AND runs_lane.fencing_token = asked.fencing_token", ""),
             ),
-            (_CLAIM_EPIC, "WHERE runs_runitem.id = %(item_id)s\n"),
+            (_CLAIM_EPIC, "WHERE runs_runitem.id = lane.item_id\n"),
         ),
         tests=(f"{FAULTS}test_copied_dropped_and_reordered_messages_change_nothing",),
     ),
     _mutant(
         "claim: the run's status right before the call",
         CLAIMS_SQL,
-        "      AND run.status IN ('QUEUED', 'RUNNING')\n      AND EXISTS (\n",
+        "      AND asked.run_status IN ('QUEUED', 'RUNNING')\n      AND EXISTS (\n",
         "      AND EXISTS (\n",
         f"{LANES}test_a_run_that_stands_still_gives_no_epic",
     ),
     _mutant(
         "claim: no lane beyond the run's limit",
         CLAIMS_SQL,
-        "      AND runs_lane.index < run.max_concurrency\n",
+        "      AND runs_lane.index < asked.max_concurrency\n",
         "",
         f"{MAX_CONCURRENCY}test_a_message_beyond_the_limit_claims_nothing",
     ),
     _mutant(
         "claim: FOR SHARE, which a pause waits for",
         CLAIMS_SQL,
-        "           max_concurrency, prompt_set_id\n    FROM runs_run\n"
-        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n    FOR SHARE\n",
-        "           max_concurrency, prompt_set_id\n    FROM runs_run\n"
-        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n",
+        "        WHERE id = mine.run_id\n        FOR SHARE\n",
+        "        WHERE id = mine.run_id\n",
         f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
     ),
     _mutant(
@@ -181,9 +260,9 @@ CLAIMING = (
     _mutant(
         "second call: begun twice counts once",
         CALLS_SQL,
-        "    FROM lane, run\n"
+        "    FROM lane, run, @spent_given@\n"
         "    WHERE runs_providercall.id = %(call_id)s AND runs_providercall.outcome = 'STARTED'\n",
-        "    FROM lane, run\n    WHERE runs_providercall.id = %(call_id)s\n",
+        "    FROM lane, run, @spent_given@\n    WHERE runs_providercall.id = %(call_id)s\n",
         f"{LANES}test_a_second_call_that_is_begun_twice_is_begun_once",
     ),
     _mutant(
@@ -202,14 +281,14 @@ CLAIMING = (
         """    LIMIT (SELECT COUNT(*) FROM empty)
     FOR UPDATE
 """,
-        f"{LANES}test_nobody_waits_for_what_another_one_takes[a free epic]",
+        f"{LANES}test_nobody_waits_for_what_another_one_takes",
     ),
     _mutant(
         "SKIP LOCKED, giving out lanes",
         DISPATCH_SQL,
         "    ORDER BY lane.index\n    FOR UPDATE OF lane SKIP LOCKED\n",
         "    ORDER BY lane.index\n    FOR UPDATE OF lane\n",
-        f"{LANES}test_nobody_waits_for_what_another_one_takes[a lane]",
+        f"{LANES}test_nobody_waits_for_what_another_one_takes",
     ),
     _mutant(
         "a lane carries one epic (unique index)",
@@ -233,22 +312,15 @@ FINISHING = (
     _mutant(
         "finish: the lane's fencing token",
         FINISHES_SQL,
-        """           @run_told@
-    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
-    WHERE lane.id = %(lane_id)s
-      AND lane.fencing_token = %(fencing_token)s
-""",
-        """           @run_told@
-    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
-    WHERE lane.id = %(lane_id)s
-""",
+        "        WHERE id = given.lane_id AND fencing_token = given.fencing_token AND",
+        "        WHERE id = given.lane_id AND",
         f"{LANES}test_an_attempt_whose_lane_was_taken_back_stores_nothing_but_its_spend",
     ),
     _mutant(
         "finish: the epic is GENERATING",
         FINISHES_SQL,
-        "    WHERE item.status = 'GENERATING'\n    FOR UPDATE OF item\n",
-        "    FOR UPDATE OF item\n",
+        "AND lane_id = lane.lane_id AND status = 'GENERATING'\n        FOR UPDATE\n",
+        "AND lane_id = lane.lane_id\n        FOR UPDATE\n",
         f"{LANES}test_an_epic_that_is_not_generated_any_more_is_not_finished",
     ),
     _mutant(
@@ -261,8 +333,8 @@ FINISHING = (
     _mutant(
         "finish: a failed regeneration keeps the old stories",
         FINISHES_SQL,
-        "    WHERE %(status)s = 'COMPLETED' AND ending.target_id IS NOT NULL\n",
-        "    WHERE ending.target_id IS NOT NULL\n",
+        "    WHERE status = 'COMPLETED' AND target_id IS NOT NULL\n",
+        "    WHERE target_id IS NOT NULL\n",
         f"{LANES}test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them",
     ),
     _mutant(
@@ -298,28 +370,22 @@ FINISHING = (
     _mutant(
         "finish: SKIP LOCKED for the next epic",
         FINISHES_SQL,
-        """        LIMIT 1
-        FOR UPDATE SKIP LOCKED
-    ) pending
-""",
-        """        LIMIT 1
-        FOR UPDATE
-    ) pending
-""",
-        f"{LANES}test_nobody_waits_for_what_another_one_takes[the next epic]",
+        "        LIMIT wanted.lanes\n        FOR UPDATE SKIP LOCKED\n",
+        "        LIMIT wanted.lanes\n        FOR UPDATE\n",
+        f"{LANES}test_nobody_waits_for_what_another_one_takes",
     ),
     _mutant(
         "finish: a run that was paused gets no next epic",
         FINISHES_SQL,
-        "    WHERE lane.status = 'RUNNING' AND lane.index < lane.max_concurrency\n",
-        "    WHERE lane.index < lane.max_concurrency\n",
+        "    WHERE run_status = 'RUNNING' AND index < max_concurrency\n",
+        "    WHERE index < max_concurrency\n",
         f"{LANES}test_a_run_that_was_paused_meanwhile_keeps_the_result_and_its_lane_rests",
     ),
     _mutant(
         "a late answer's spend is booked once",
         CALLS_SQL,
-        "    WHERE id = %(call_id)s AND outcome <> 'ANSWERED'\n",
-        "    WHERE id = %(call_id)s\n",
+        "%(call_id)s AND runs_providercall.outcome <> 'ANSWERED'\n",
+        "%(call_id)s\n",
         f"{LANES}test_an_attempt_whose_lane_was_taken_back_stores_nothing_but_its_spend",
     ),
     _mutant(
@@ -330,6 +396,7 @@ FINISHING = (
         "    SET status = 'PENDING',\n",
         f"{CONTROLS}TestCancelOfOneEpic::test_one_that_is_generated_is_cancelled_by_its_worker",
     ),
+    *_GROUPED,
     _mutant(
         "a refused message sends no other",
         "workers/process.py",
@@ -502,7 +569,7 @@ RUN_STATUS = (
         "a draining run's epic is closed by its finish",
         FINISHES_SQL,
         "      AND (open.kind, open.target_id, open.run_id) = "
-        "(ended.kind, ended.target_id, lane.run_id)\n",
+        "(ended.kind, ended.target_id, ended.run_id)\n",
         "      AND false\n",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
@@ -510,7 +577,7 @@ RUN_STATUS = (
         "a draining run's epic is closed when it is given back",
         FINISHES_SQL,
         "      AND (open.kind, open.target_id, open.run_id) = "
-        "(back.kind, back.target_id, lane.run_id)\n",
+        "(back.kind, back.target_id, back.run_id)\n",
         "      AND false\n",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
@@ -685,7 +752,7 @@ RECOVERY = (
         RECOVERY_SQL,
         "    ORDER BY lane.id\n    FOR UPDATE OF lane SKIP LOCKED\n",
         "    ORDER BY lane.id\n    FOR UPDATE OF lane\n",
-        f"{LANES}test_nobody_waits_for_what_another_one_takes[a dead lane]",
+        f"{LANES}test_nobody_waits_for_what_another_one_takes",
     ),
     _mutant(
         "poison is given up",
@@ -895,8 +962,8 @@ LIMITER = (
     _mutant(
         "shares: a run's last messages do not hold up its end",
         FINISHES_SQL,
-        "          AND waiting.state = 'sent'\n          AND waiting.moved_at <",
-        "          AND false\n          AND waiting.moved_at <",
+        "run_id = lacking.run_id AND state = 'sent'\n          AND moved_at <",
+        "run_id = lacking.run_id AND false\n          AND moved_at <",
         f"{LANES}test_a_lane_without_a_free_epic_takes_one_whose_message_nobody_reads",
     ),
     _mutant(
@@ -1435,8 +1502,8 @@ SESSIONS = (
     _mutant(
         "a pooled transaction's settings",
         "batchgen/db/postgresql/pooled.py",
-        "            super().execute((self._begin + statement).encode(), binary=binary)\n",
-        "            super().execute(statement.encode(), binary=binary)\n",
+        "        return (begin(info.server_version) + statement).encode()\n",
+        "        return statement.encode()\n",
         f"{SESSION}test_each_setting_holds",
     ),
     _mutant(
@@ -1525,8 +1592,8 @@ ANSWERS = (
     _mutant(
         "answers: unknown usage is counted beside the totals",
         CALLS_SQL,
-        "        unknown_calls = unknown_calls + %(unknown_calls)s\n",
-        "        unknown_calls = unknown_calls\n",
+        "        unknown_calls = counter.unknown_calls + spent.unknown_calls\n",
+        "        unknown_calls = counter.unknown_calls\n",
         f"{ATTEMPTS}test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too",
     ),
     _mutant(
@@ -1629,8 +1696,8 @@ ITEMS = (
     _mutant(
         "items: the next one has the highest priority",
         FINISHES_SQL,
-        '        ORDER BY priority DESC, "order"\n',
-        '        ORDER BY "order"\n',
+        '        ORDER BY priority DESC, "order"\n        LIMIT wanted.lanes\n',
+        '        ORDER BY "order"\n        LIMIT wanted.lanes\n',
         f"{_ITEMS}test_the_next_item_is_the_one_with_the_highest_priority",
     ),
     _mutant(
@@ -1643,8 +1710,8 @@ ITEMS = (
     _mutant(
         "items: one that is tried again goes behind its equals",
         FINISHES_SQL,
-        "GREATEST(0, priority - %(lower)s)",
-        "GREATEST(0, priority - 0 * %(lower)s)",
+        "GREATEST(0, priority - lane.lower)",
+        "GREATEST(0, priority - 0 * lane.lower)",
         f"{_ITEMS}test_an_item_that_is_tried_again_goes_behind_its_equals",
     ),
     _mutant(
@@ -2196,7 +2263,7 @@ OF_KINDS = (
     _mutant(
         "kind without calls: no intent of one is written",
         CLAIMS_SQL,
-        "    WHERE %(call_id)s::uuid IS NOT NULL\n",
+        "    WHERE call_id IS NOT NULL\n",
         "",
         f"{TYPES}test_a_run_over_notes_shows_its_items_and_no_epics",
     ),

@@ -13,21 +13,21 @@ WITH run AS (
     FOR UPDATE
 ), ended AS (
     UPDATE runs_providercall
-    SET @call_answered@, response = %(response)s
-    FROM lane, run
+    SET outcome = 'ANSWERED', @call_spent@, response = %(response)s
+    FROM lane, run, @spent_given@
     WHERE runs_providercall.id = %(call_id)s AND runs_providercall.outcome = 'STARTED'
-    RETURNING runs_providercall.id
+    RETURNING spent.*
 ), counted AS (
-    UPDATE runs_lane
+    UPDATE runs_lane counter
     SET @usage_added@
-    FROM ended
-    WHERE runs_lane.id = %(lane_id)s
+    FROM ended spent
+    WHERE counter.id = %(lane_id)s
 ), item AS (
-    UPDATE runs_runitem
+    UPDATE runs_runitem counter
     SET @usage_added@
-    FROM ended
-    WHERE runs_runitem.id = %(item_id)s
-    RETURNING runs_runitem.id, runs_runitem.attempt
+    FROM ended spent
+    WHERE counter.id = %(item_id)s
+    RETURNING counter.id, counter.attempt
 ), begun AS (
     INSERT INTO runs_providercall (@call_columns@)
     SELECT %(next_call_id)s, item.id, item.attempt, %(purpose)s, %(model)s, @call_begun@
@@ -41,22 +41,26 @@ SELECT EXISTS (SELECT FROM begun)
 -- call_book --
 -- Book the spend of a call whose item belongs to a newer attempt by now, or is given back with the
 -- answer kept for the next one.
-WITH call AS (
+WITH lane AS (
+    -- Before the item and the call, as everywhere: no deadlock.
+    SELECT id FROM runs_lane WHERE id = %(lane_id)s FOR NO KEY UPDATE
+), call AS (
     UPDATE runs_providercall
-    SET @call_answered@, possibly_billed = false, response = %(response)s::jsonb
-    WHERE id = %(call_id)s AND outcome <> 'ANSWERED'
-    RETURNING item_id
+    SET outcome = 'ANSWERED', @call_spent@, possibly_billed = false, response = %(response)s::jsonb
+    FROM lane, @spent_given@
+    WHERE runs_providercall.id = %(call_id)s AND runs_providercall.outcome <> 'ANSWERED'
+    RETURNING runs_providercall.item_id, spent.*
 ), item AS (
-    UPDATE runs_runitem
+    UPDATE runs_runitem counter
     SET @usage_added@
-    FROM call
-    WHERE runs_runitem.id = call.item_id
+    FROM call spent
+    WHERE counter.id = spent.item_id
 )
-UPDATE runs_lane
+UPDATE runs_lane counter
 SET @usage_added@
-FROM call
-WHERE runs_lane.id = %(lane_id)s
-RETURNING runs_lane.id
+FROM call spent
+WHERE counter.id = %(lane_id)s
+RETURNING counter.id
 
 -- call_columns (part) --
 -- What is written of a call before it begins; `call_begun` has the values from `outcome` on.
@@ -67,18 +71,27 @@ id, item_id, attempt, purpose, model, outcome, started_at, request_id, input_tok
 -- The intent of a call.
 'STARTED', clock_timestamp(), '', 0, 0, 0, 0, 0, '', false
 
--- call_answered (part) --
--- An answered call with what it took.
-outcome = 'ANSWERED', ended_at = clock_timestamp(), request_id = %(request_id)s,
-        input_tokens = %(input_tokens)s, output_tokens = %(output_tokens)s,
-        cache_read_tokens = %(cache_read_tokens)s, cache_write_tokens = %(cache_write_tokens)s,
-        cost_usd = %(cost_usd)s
+-- spent_given (part) --
+-- What the one call took that a statement is given.
+(
+        SELECT %(request_id)s AS request_id, %(input_tokens)s::bigint AS input_tokens,
+               %(output_tokens)s::bigint AS output_tokens,
+               %(cache_read_tokens)s::bigint AS cache_read_tokens,
+               %(cache_write_tokens)s::bigint AS cache_write_tokens,
+               %(cost_usd)s::numeric AS cost_usd, %(unknown_calls)s::bigint AS unknown_calls
+    ) AS spent
+
+-- call_spent (part) --
+-- A call that has ended, with what it took.
+ended_at = clock_timestamp(), request_id = spent.request_id, input_tokens = spent.input_tokens,
+        output_tokens = spent.output_tokens, cache_read_tokens = spent.cache_read_tokens,
+        cache_write_tokens = spent.cache_write_tokens, cost_usd = spent.cost_usd
 
 -- usage_added (part) --
 -- What a call took, added to what an item or a lane counts.
-input_tokens = input_tokens + COALESCE(%(input_tokens)s, 0),
-        output_tokens = output_tokens + COALESCE(%(output_tokens)s, 0),
-        cache_read_tokens = cache_read_tokens + COALESCE(%(cache_read_tokens)s, 0),
-        cache_write_tokens = cache_write_tokens + COALESCE(%(cache_write_tokens)s, 0),
-        cost_usd = cost_usd + COALESCE(%(cost_usd)s, 0),
-        unknown_calls = unknown_calls + %(unknown_calls)s
+input_tokens = counter.input_tokens + COALESCE(spent.input_tokens, 0),
+        output_tokens = counter.output_tokens + COALESCE(spent.output_tokens, 0),
+        cache_read_tokens = counter.cache_read_tokens + COALESCE(spent.cache_read_tokens, 0),
+        cache_write_tokens = counter.cache_write_tokens + COALESCE(spent.cache_write_tokens, 0),
+        cost_usd = counter.cost_usd + COALESCE(spent.cost_usd, 0),
+        unknown_calls = counter.unknown_calls + spent.unknown_calls

@@ -1,60 +1,63 @@
 -- lane_claim --
--- Claim a lane's item for one attempt: the lane goes sent -> running, the item
+-- Claim lanes' items for one attempt each: a lane goes sent -> running, its item
 -- PENDING -> GENERATING, the intent of a call is written where there is to be one. Returns all that
--- the attempt needs, with what the item's kind loads as `input`, which is null when the target is
--- gone; nothing when the message is late or doubled, or the run stands still or has fewer lanes by now.
--- FOR SHARE makes a pause or a cancel wait for claims under way, so that its count of calls in
+-- an attempt needs, with what the item's kind loads as `input`, which is null when the target is
+-- gone; no row where the message is late or doubled, or the run stands still or has fewer lanes by
+-- now. FOR SHARE makes a pause or a cancel wait for claims under way, so that its count of calls in
 -- flight is exact.
-WITH run AS (
-    SELECT id, status, model, max_tokens, options, delay_ms, max_retries, retry_wait_ms,
-           max_concurrency, prompt_set_id
-    FROM runs_run
-    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)
-    FOR SHARE
+WITH @given@, asked AS (
+    SELECT mine.*, run.*
+    FROM (
+        SELECT given.*, (SELECT run_id FROM runs_lane WHERE id = given.lane_id) AS run_id
+        FROM given @by_run@
+    ) AS mine, LATERAL (
+        SELECT status AS run_status, options, model, max_tokens, delay_ms, max_retries,
+               retry_wait_ms, max_concurrency, prompt_set_id
+        FROM runs_run
+        WHERE id = mine.run_id
+        FOR SHARE
+    ) AS run
 ), lane AS (
     UPDATE runs_lane
     SET state = 'running', worker_id = %(worker_id)s, moved_at = clock_timestamp()
-    FROM run
-    WHERE runs_lane.id = %(lane_id)s
-      AND runs_lane.fencing_token = %(fencing_token)s
+    FROM (SELECT * FROM asked @by_lane@) AS asked
+    WHERE runs_lane.id = asked.lane_id
+      AND runs_lane.fencing_token = asked.fencing_token
       AND runs_lane.state = 'sent'
-      AND runs_lane.index < run.max_concurrency
-      AND run.status IN ('QUEUED', 'RUNNING')
+      AND runs_lane.index < asked.max_concurrency
+      AND asked.run_status IN ('QUEUED', 'RUNNING')
       AND EXISTS (
           SELECT FROM runs_runitem
-          WHERE id = %(item_id)s AND lane_id = %(lane_id)s AND status = 'PENDING'
+          WHERE id = asked.item_id AND lane_id = asked.lane_id AND status = 'PENDING'
       )
-    RETURNING runs_lane.id, runs_lane.rate_limit_streak
+    RETURNING runs_lane.rate_limit_streak, asked.*
 ), claimed AS (
     UPDATE runs_runitem
     SET status = 'GENERATING', attempt = attempt + 1,
         stage = %(stage)s, stage_percent = 0, remaining_ms = NULL,
         stage_ms = '{}', skipped_stages = '[]', notes = '[]',
         started_at = COALESCE(started_at, clock_timestamp())
-    FROM lane, run
-    WHERE runs_runitem.id = %(item_id)s AND runs_runitem.status = 'PENDING'
-    RETURNING runs_runitem.id AS item_id, runs_runitem.target_id, runs_runitem.run_id, run.options,
-              runs_runitem.code, runs_runitem.attempt, runs_runitem.output_tokens,
-              runs_runitem.unknown_calls
+    FROM (SELECT * FROM lane @by_item@) AS lane
+    WHERE runs_runitem.id = lane.item_id AND runs_runitem.status = 'PENDING'
+    RETURNING runs_runitem.target_id, runs_runitem.code, runs_runitem.attempt,
+              runs_runitem.output_tokens, runs_runitem.unknown_calls, lane.*
 ), call AS (
     INSERT INTO runs_providercall (@call_columns@)
-    SELECT %(call_id)s::uuid, claimed.item_id, claimed.attempt, 'generate', run.model, @call_begun@
-    FROM claimed, run
-    WHERE %(call_id)s::uuid IS NOT NULL
+    SELECT call_id, item_id, attempt, 'generate', model, @call_begun@
+    FROM claimed
+    WHERE call_id IS NOT NULL
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
-    SELECT run.id, clock_timestamp(), 'info', claimed.code,
-           '[' || claimed.code || '] ' || %(started_message)s
-               || CASE WHEN claimed.attempt > 1 THEN ', attempt ' || claimed.attempt ELSE '' END
-    FROM claimed, run
+    SELECT run_id, clock_timestamp(), 'info', code,
+           '[' || code || '] ' || %(started_message)s
+               || CASE WHEN attempt > 1 THEN ', attempt ' || attempt ELSE '' END
+    FROM claimed
 ), @load_sql@
-SELECT run.id AS run_id, run.status AS run_status, run.options, run.model, run.max_tokens,
-       run.delay_ms, run.max_retries, run.retry_wait_ms, run.prompt_set_id,
-       lane.rate_limit_streak, claimed.attempt, claimed.target_id, claimed.code, loaded.input,
-       @kept_answers@ AS responses
+SELECT claimed.place, claimed.run_id, claimed.run_status, claimed.options, claimed.model,
+       claimed.max_tokens, claimed.delay_ms, claimed.max_retries, claimed.retry_wait_ms,
+       claimed.prompt_set_id, claimed.rate_limit_streak, claimed.attempt, claimed.target_id,
+       claimed.code, loaded.input, @kept_answers@ AS responses
 FROM claimed
-CROSS JOIN run
-CROSS JOIN lane
 LEFT JOIN @kind@_loaded loaded USING (item_id)
 
 -- kept_answers (part) --
@@ -70,10 +73,15 @@ CASE WHEN claimed.output_tokens > 0 OR claimed.unknown_calls > 0 THEN (
        ) END
 
 -- lane_park --
--- Let a lane whose message has come wait for its turn outside of the worker: sent -> parked.
--- Nothing when the message is late or doubled.
+-- Let lanes whose message has come wait for their turn outside of the worker: sent -> parked.
+-- No row where the message is late or doubled.
+WITH @given@
 UPDATE runs_lane
-SET state = 'parked', wake_at = clock_timestamp() + make_interval(secs => %(wait_s)s),
-    wait_reason = %(reason)s, fencing_token = fencing_token + 1, moved_at = clock_timestamp()
-WHERE id = %(lane_id)s AND fencing_token = %(fencing_token)s AND state = 'sent'
-RETURNING id
+SET state = 'parked', wake_at = clock_timestamp() + make_interval(secs => given.wait_s),
+    wait_reason = given.reason, fencing_token = runs_lane.fencing_token + 1,
+    moved_at = clock_timestamp()
+FROM given
+WHERE runs_lane.id = given.lane_id
+  AND runs_lane.fencing_token = given.fencing_token
+  AND runs_lane.state = 'sent'
+RETURNING given.place

@@ -1,207 +1,235 @@
 -- lane_finish --
--- End an item (COMPLETED, FAILED, SKIPPED or CANCELLED) and move its lane on, all in one: the item,
--- what its kind stores, the call, the totals, the log, the lane's next item.
--- Returns the lane's new state; nothing when the lane belongs to a newer attempt by now.
-WITH @finish_fence@, @store_sql@, @item_ended@, @next_item@
-UPDATE runs_lane
+-- End items (COMPLETED, FAILED, SKIPPED or CANCELLED) and move their lanes on, all in one: the
+-- items, what their kind stores, the calls, the totals, the log, the lanes' next items.
+-- Returns the lanes' new state; no row where a lane belongs to a newer attempt by now.
+WITH @given@, @finish_fence@, @store_sql@, @item_ended@, @next_item@
+UPDATE runs_lane counter
 SET state = CASE
-        WHEN next.id IS NULL THEN 'idle' WHEN %(park_s)s > 0 THEN 'parked' ELSE 'sent'
+        WHEN next.id IS NULL THEN 'idle' WHEN spent.park_s > 0 THEN 'parked' ELSE 'sent'
     END,
     wake_at = CASE
-        WHEN next.id IS NOT NULL AND %(park_s)s > 0
-        THEN clock_timestamp() + make_interval(secs => %(park_s)s)
+        WHEN next.id IS NOT NULL AND spent.park_s > 0
+        THEN clock_timestamp() + make_interval(secs => spent.park_s)
     END,
-    wait_reason = CASE WHEN next.id IS NOT NULL AND %(park_s)s > 0 THEN 'pacing' ELSE '' END,
-    fencing_token = runs_lane.fencing_token + 1,
+    wait_reason = CASE WHEN next.id IS NOT NULL AND spent.park_s > 0 THEN 'pacing' ELSE '' END,
+    fencing_token = counter.fencing_token + 1,
     worker_id = NULL,
     moved_at = clock_timestamp(),
     rate_limit_streak = 0,
-    completed = runs_lane.completed + (%(status)s = 'COMPLETED')::int,
-    failed = runs_lane.failed + (%(status)s = 'FAILED')::int,
-    skipped = runs_lane.skipped + (%(status)s = 'SKIPPED')::int,
-    cancelled = runs_lane.cancelled + (%(status)s = 'CANCELLED')::int,
-    created = runs_lane.created + ended.created,
-    kept = runs_lane.kept + ended.kept,
+    completed = counter.completed + (spent.status = 'COMPLETED')::int,
+    failed = counter.failed + (spent.status = 'FAILED')::int,
+    skipped = counter.skipped + (spent.status = 'SKIPPED')::int,
+    cancelled = counter.cancelled + (spent.status = 'CANCELLED')::int,
+    created = counter.created + spent.created,
+    kept = counter.kept + spent.kept,
     @usage_added@
-FROM lane CROSS JOIN ended LEFT JOIN next ON true
-WHERE runs_lane.id = lane.id
-RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.state, runs_lane.run_id,
-          lane.user_id, lane.weight, lane.context_key, lane.priority, lane.provider, lane.model,
-          lane.options, lane.max_tokens, lane.prompt_set_id,
-          ended.kind, next.id AS item_id, next.code, next.title, next.estimated_input_tokens
+FROM ended spent LEFT JOIN next USING (lane_id)
+WHERE counter.id = spent.lane_id
+RETURNING spent.place, counter.id AS lane_id, counter.fencing_token, counter.state, counter.run_id,
+          spent.user_id, spent.weight, spent.context_key, spent.priority, spent.provider,
+          spent.model, spent.options, spent.max_tokens, spent.prompt_set_id,
+          spent.kind, next.id AS item_id, next.code, next.title, next.estimated_input_tokens
+
+-- running_lane (part) --
+-- The lane that an attempt has, held from here on; none where it belongs to a newer one.
+LATERAL (
+        SELECT index, run_id, draining
+        FROM runs_lane
+        WHERE id = given.lane_id AND fencing_token = given.fencing_token AND state = 'running'
+        FOR UPDATE
+    ) AS lane, LATERAL (SELECT * FROM runs_run WHERE id = lane.run_id OFFSET 0) AS run
 
 -- finish_fence (part) --
--- Whether this attempt may end its item: the lane and the item are held from here on. `done` is
--- what the item's kind stores: of a failed item nothing.
-lane AS (
-    SELECT lane.id, lane.index, lane.run_id, lane.draining, run.status, run.max_concurrency,
-           @run_told@
-    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
-    WHERE lane.id = %(lane_id)s
-      AND lane.fencing_token = %(fencing_token)s
-      AND lane.state = 'running'
-    FOR UPDATE OF lane
-), ending AS (
-    SELECT item.id AS item_id, item.target_id, item.run_id, item.code
-    FROM lane JOIN runs_runitem item ON item.id = %(item_id)s AND item.lane_id = lane.id
-    WHERE item.status = 'GENERATING'
-    FOR UPDATE OF item
+-- Whether attempts may end their items: lanes and items are held from here on, each in the order of
+-- their ids. `done` is what the items' kind stores: of a failed item nothing.
+lane AS MATERIALIZED (
+    SELECT given.*, lane.index, lane.run_id, lane.draining, run.status AS run_status,
+           run.max_concurrency, @run_told@
+    FROM given, @running_lane@
+), ending AS MATERIALIZED (
+    SELECT lane.*, item.target_id, item.code
+    FROM (SELECT * FROM lane @by_item@) AS lane, LATERAL (
+        SELECT target_id, code
+        FROM runs_runitem
+        WHERE id = lane.item_id AND lane_id = lane.lane_id AND status = 'GENERATING'
+        FOR UPDATE
+    ) AS item
 ), done AS (
-    SELECT ending.item_id, ending.target_id, ending.run_id, ending.code, lane.options,
-           %(result)s::jsonb AS result
-    FROM ending, lane
-    WHERE %(status)s = 'COMPLETED' AND ending.target_id IS NOT NULL
+    SELECT item_id, target_id, run_id, code, options, result
+    FROM ending
+    WHERE status = 'COMPLETED' AND target_id IS NOT NULL
 )
 
 -- item_ended (part) --
--- The item's end, its call's and its line.
-ended AS (
-    UPDATE runs_runitem
-    SET status = %(status)s,
-        stage = %(stage)s,
-        stage_percent = CASE WHEN %(status)s = 'COMPLETED' THEN 100 ELSE stage_percent END,
+-- The items' end, their calls' and their lines.
+stored AS MATERIALIZED (
+    -- Counted once; as a part of the join, for each pair of items.
+    SELECT item_id, created, kept FROM @kind@_stored
+), ended AS (
+    UPDATE runs_runitem counter
+    SET status = spent.status,
+        stage = spent.stage,
+        stage_percent = CASE
+            WHEN spent.status = 'COMPLETED' THEN 100 ELSE counter.stage_percent
+        END,
         created = COALESCE(stored.created, 0), kept = COALESCE(stored.kept, 0),
         @usage_added@,
-        error_code = %(error_code)s, error = %(error)s,
-        stage_ms = %(stage_ms)s, skipped_stages = %(skipped_stages)s,
+        error_code = spent.error_code, error = spent.error,
+        stage_ms = spent.stage_ms, skipped_stages = spent.skipped_stages,
         -- A target that was deleted meanwhile keeps nothing.
-        notes = %(notes)s::jsonb || CASE
-            WHEN %(status)s = 'COMPLETED' AND stored.item_id IS NULL
+        notes = spent.notes || CASE
+            WHEN spent.status = 'COMPLETED' AND stored.item_id IS NULL
             THEN jsonb_build_array(%(gone_note)s::text) ELSE '[]'
         END,
         completed_at = clock_timestamp()
-    FROM ending LEFT JOIN @kind@_stored stored USING (item_id)
-    WHERE runs_runitem.id = ending.item_id
-    RETURNING runs_runitem.kind, runs_runitem.target_id, runs_runitem.code,
-              runs_runitem.created, runs_runitem.kept,
-              EXTRACT(EPOCH FROM clock_timestamp() - runs_runitem.started_at) AS seconds
+    FROM ending spent LEFT JOIN stored USING (item_id)
+    WHERE counter.id = spent.item_id
+    RETURNING counter.kind, counter.created, counter.kept,
+              EXTRACT(EPOCH FROM clock_timestamp() - counter.started_at) AS seconds, spent.*
 ), closed AS (
-    -- The run is over but for this item.
-    DELETE FROM runs_opentarget open USING lane, ended
-    WHERE lane.draining
-      AND (open.kind, open.target_id, open.run_id) = (ended.kind, ended.target_id, lane.run_id)
+    -- The runs are over but for these items.
+    DELETE FROM runs_opentarget open USING ended
+    WHERE ended.draining
+      AND (open.kind, open.target_id, open.run_id) = (ended.kind, ended.target_id, ended.run_id)
 ), call AS (
     UPDATE runs_providercall
-    SET outcome = %(outcome)s, ended_at = clock_timestamp(), request_id = %(request_id)s,
-        input_tokens = %(input_tokens)s, output_tokens = %(output_tokens)s,
-        cache_read_tokens = %(cache_read_tokens)s, cache_write_tokens = %(cache_write_tokens)s,
-        cost_usd = %(cost_usd)s, error_code = %(call_error_code)s,
-        possibly_billed = %(possibly_billed)s
-    FROM ended
-    WHERE runs_providercall.id = %(call_id)s
+    SET outcome = spent.outcome, @call_spent@, error_code = spent.call_error_code,
+        possibly_billed = spent.possibly_billed
+    FROM ended spent
+    WHERE runs_providercall.id = spent.call_id
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
-    SELECT lane.run_id, clock_timestamp(), %(level)s, ended.code,
-           %(message)s
-               || CASE WHEN ended.kept > 0
-                      THEN ', ' || ended.kept || ' kept' ELSE '' END
-               || ' (' || ROUND(ended.seconds * 1000) || ' ms)'
-    FROM lane, ended
+    SELECT run_id, clock_timestamp(), level, code,
+           message || CASE WHEN kept > 0 THEN ', ' || kept || ' kept' ELSE '' END
+               || ' (' || ROUND(seconds * 1000) || ' ms)'
+    FROM ended
 )
 
 -- next_item (part) --
--- The item that a lane goes on with. Of items that may be given up at their next crash, one at a
--- time is handed out: an item that kills its workers takes no other with it to the end.
-free AS (
-    SELECT pending.id, pending.code, pending.title, pending.estimated_input_tokens
-    FROM lane, ended, LATERAL (
-        SELECT id, code, title, estimated_input_tokens
-        FROM runs_runitem
-        WHERE run_id = lane.run_id AND status = 'PENDING' AND lane_id IS NULL
-          AND (
-              crashes < %(last_chance)s
-              OR NOT EXISTS (
-                  SELECT FROM runs_runitem suspect
-                  WHERE suspect.run_id = lane.run_id AND suspect.lane_id IS NOT NULL
-                    AND suspect.status IN ('PENDING', 'GENERATING')
-                    AND suspect.crashes >= %(last_chance)s AND suspect.id <> %(item_id)s
-              )
-          )
+-- The items that lanes go on with. One look for all lanes of a run: SKIP LOCKED does not skip what
+-- this statement itself has locked.
+taker AS MATERIALIZED (
+    SELECT lane_id, run_id, @turn_by_index@ AS turn, @lanes_of_run@ AS lanes
+    FROM ended
+    WHERE run_status = 'RUNNING' AND index < max_concurrency
+), wanted AS (
+    SELECT run_id, lanes FROM taker WHERE turn = 1
+), free AS MATERIALIZED (
+    SELECT free.*, @turn_by_rank@ AS turn
+    FROM wanted, LATERAL (
+        SELECT id, run_id, code, title, estimated_input_tokens, priority, "order"
+        FROM runs_runitem pending
+        WHERE run_id = wanted.run_id AND status = 'PENDING' AND lane_id IS NULL
+          AND (crashes < %(last_chance)s OR @only_suspect@)
         ORDER BY priority DESC, "order"
-        LIMIT 1
+        LIMIT wanted.lanes
         FOR UPDATE SKIP LOCKED
-    ) pending
-    WHERE lane.status = 'RUNNING' AND lane.index < lane.max_concurrency
+    ) AS free
+), lacking AS (
+    SELECT wanted.run_id, lanes - found AS lanes, found
+    FROM wanted, LATERAL (
+        SELECT COUNT(*) AS found FROM free WHERE free.run_id = wanted.run_id
+    ) AS counted
+    WHERE found < lanes
 ), unread AS (
     -- None is free: one whose message waits behind those of others, so that no run waits for its
     -- last messages while it has a lane that may go on.
     UPDATE runs_lane
     SET state = 'idle', fencing_token = fencing_token + 1, moved_at = clock_timestamp()
-    WHERE id = (
-        SELECT waiting.id
-        FROM lane JOIN runs_lane waiting ON waiting.run_id = lane.run_id
-        WHERE NOT EXISTS (SELECT FROM free) AND EXISTS (SELECT FROM ended)
-          AND lane.status = 'RUNNING' AND lane.index < lane.max_concurrency
-          AND waiting.state = 'sent'
-          AND waiting.moved_at < clock_timestamp() - make_interval(secs => %(unread_s)s)
-        ORDER BY waiting.index
-        LIMIT 1
-        FOR UPDATE OF waiting SKIP LOCKED
-    )
-    RETURNING id
+    FROM lacking, LATERAL (
+        SELECT id
+        FROM runs_lane
+        WHERE run_id = lacking.run_id AND state = 'sent'
+          AND moved_at < clock_timestamp() - make_interval(secs => %(unread_s)s)
+        ORDER BY index
+        LIMIT lacking.lanes
+        FOR UPDATE SKIP LOCKED
+    ) AS waiting
+    WHERE runs_lane.id = waiting.id
+    RETURNING runs_lane.id, runs_lane.run_id, runs_lane.index, lacking.found
 ), next AS (
-    SELECT id, code, title, estimated_input_tokens FROM free
+    SELECT lane_id, id, code, title, estimated_input_tokens
+    FROM taker JOIN free USING (run_id, turn)
     UNION ALL
-    SELECT item.id, item.code, item.title, item.estimated_input_tokens
-    FROM unread JOIN runs_runitem item ON item.lane_id = unread.id AND item.status = 'PENDING'
+    SELECT taker.lane_id, item.id, item.code, item.title, item.estimated_input_tokens
+    FROM taker JOIN (
+        SELECT run_id, id, found + @turn_by_index@ AS turn FROM unread
+    ) AS unread USING (run_id, turn)
+    JOIN runs_runitem item ON item.lane_id = unread.id AND item.status = 'PENDING'
 ), taken AS (
-    UPDATE runs_runitem SET lane_id = lane.id FROM next, lane WHERE runs_runitem.id = next.id
+    UPDATE runs_runitem SET lane_id = next.lane_id FROM next WHERE runs_runitem.id = next.id
 )
 
+-- only_suspect (part) --
+-- Of a run's items that may be given up at their next crash one at a time is handed out, the first:
+-- an item that kills its workers takes no other with it to the end.
+(
+              id = (
+                  SELECT id
+                  FROM runs_runitem
+                  WHERE run_id = pending.run_id AND status = 'PENDING' AND lane_id IS NULL
+                    AND crashes >= %(last_chance)s
+                  ORDER BY priority DESC, "order"
+                  LIMIT 1
+              )
+              AND NOT EXISTS (
+                  SELECT FROM runs_runitem suspect
+                  WHERE suspect.run_id = pending.run_id AND suspect.lane_id IS NOT NULL
+                    AND suspect.status IN ('PENDING', 'GENERATING')
+                    AND suspect.crashes >= %(last_chance)s
+                    AND suspect.id NOT IN (SELECT item_id FROM ended)
+              )
+          )
+
 -- lane_give_back --
--- Give an item back: GENERATING -> PENDING, without an outcome. Its lane keeps it and is parked
+-- Give items back: GENERATING -> PENDING, without an outcome. A lane keeps its item and is parked
 -- until it may go on; where the run stands still, the lane lets it go and is idle; where the
 -- item was to be cancelled, it is CANCELLED. The call is booked as failed. An item that is tried
--- again goes behind its equals. Returns nothing when the lane belongs to a newer attempt by now.
-WITH lane AS (
-    SELECT lane.id, lane.run_id, run.status, lane.draining
-    FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
-    WHERE lane.id = %(lane_id)s
-      AND lane.fencing_token = %(fencing_token)s
-      AND lane.state = 'running'
-    FOR UPDATE OF lane
+-- again goes behind its equals. No row where a lane belongs to a newer attempt by now.
+WITH @given@, lane AS MATERIALIZED (
+    SELECT given.*, lane.run_id, lane.draining,
+           run.status IN ('QUEUED', 'RUNNING') AS goes_on
+    FROM given, @running_lane@
 ), back AS (
     UPDATE runs_runitem
     SET status = CASE WHEN cancel_requested THEN 'CANCELLED' ELSE 'PENDING' END,
         completed_at = CASE WHEN cancel_requested THEN clock_timestamp() END,
         stage = '',
-        lane_id = CASE WHEN lane.status IN ('QUEUED', 'RUNNING') OR cancel_requested
-            THEN lane.id END,
-        attempt = attempt - %(refund)s,
-        priority = GREATEST(0, priority - %(lower)s)
-    FROM lane
-    WHERE runs_runitem.id = %(item_id)s
-      AND runs_runitem.lane_id = lane.id
+        lane_id = CASE WHEN lane.goes_on OR cancel_requested THEN lane.lane_id END,
+        attempt = attempt - lane.refund,
+        priority = GREATEST(0, priority - lane.lower)
+    FROM (SELECT * FROM lane @by_item@) AS lane
+    WHERE runs_runitem.id = lane.item_id
+      AND runs_runitem.lane_id = lane.lane_id
       AND runs_runitem.status = 'GENERATING'
     RETURNING runs_runitem.kind, runs_runitem.target_id, runs_runitem.code, runs_runitem.status,
-              lane.status IN ('QUEUED', 'RUNNING')
-                  AND runs_runitem.status = 'PENDING' AS waits
+              lane.goes_on AND runs_runitem.status = 'PENDING' AS waits, lane.*
 ), closed AS (
-    -- The run is over but for this item.
-    DELETE FROM runs_opentarget open USING lane, back
-    WHERE lane.draining
-      AND (open.kind, open.target_id, open.run_id) = (back.kind, back.target_id, lane.run_id)
+    -- The runs are over but for these items.
+    DELETE FROM runs_opentarget open USING back
+    WHERE back.draining
+      AND (open.kind, open.target_id, open.run_id) = (back.kind, back.target_id, back.run_id)
 ), call AS (
     UPDATE runs_providercall
-    SET outcome = 'FAILED', ended_at = clock_timestamp(), request_id = %(request_id)s,
-        error_code = %(error_code)s, possibly_billed = %(possibly_billed)s
+    SET outcome = 'FAILED', ended_at = clock_timestamp(), request_id = back.request_id,
+        error_code = back.error_code, possibly_billed = back.possibly_billed
     FROM back
-    WHERE runs_providercall.id = %(call_id)s AND runs_providercall.outcome = 'STARTED'
+    WHERE runs_providercall.id = back.call_id AND runs_providercall.outcome = 'STARTED'
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
-    SELECT lane.run_id, clock_timestamp(), 'warning', back.code, %(message)s
-    FROM lane, back
+    SELECT run_id, clock_timestamp(), 'warning', code, message
+    FROM back
 )
 UPDATE runs_lane
 SET state = CASE WHEN back.waits THEN 'parked' ELSE 'idle' END,
     wake_at = CASE WHEN back.waits
-        THEN clock_timestamp() + make_interval(secs => %(wait_s)s) END,
-    wait_reason = CASE WHEN back.waits THEN %(reason)s ELSE '' END,
+        THEN clock_timestamp() + make_interval(secs => back.wait_s) END,
+    wait_reason = CASE WHEN back.waits THEN back.reason ELSE '' END,
     cancelled = runs_lane.cancelled + (back.status = 'CANCELLED')::int,
-    rate_limit_streak = runs_lane.rate_limit_streak + %(rate_limit_streak)s,
+    rate_limit_streak = runs_lane.rate_limit_streak + back.rate_limit_streak,
     fencing_token = runs_lane.fencing_token + 1,
     worker_id = NULL,
     moved_at = clock_timestamp()
-FROM lane, back
-WHERE runs_lane.id = lane.id
-RETURNING runs_lane.state, runs_lane.run_id, back.status
+FROM back
+WHERE runs_lane.id = back.lane_id
+RETURNING back.place

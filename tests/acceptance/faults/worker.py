@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -46,20 +47,21 @@ Function = Callable[..., Any]
 
 #: Crash points before and after a function returns, by what they mean for an epic's way.
 BEFORE = {
-    "before-claim": "workers.attempt.lane_claim",
     "before-call": "providers.anthropic.client.ProviderClient.start",
-    "before-next-call": "workers.caller.call_next",
-    "before-finish": "workers.attempt.lane_finish",
     "before-publish": "runs.engine.dispatch.send",
     "before-ack": "kombu.message.Message.ack",
 }
 AFTER = {
-    "after-claim": "workers.attempt.lane_claim",
     "after-response": "providers.anthropic.client.Call.result",
-    "after-stored-response": "workers.caller.call_next",
-    "after-finish": "workers.attempt.lane_finish",
     "after-publish": "runs.engine.dispatch.send",
 }
+#: Before and after an attempt's statement: {its name: the points}.
+STATEMENTS = {
+    "lane_claim": ("before-claim", "after-claim"),
+    "call_next": ("before-next-call", "after-stored-response"),
+    "lane_finish": ("before-finish", "after-finish"),
+}
+_RUNS = ("workers.attempt.run", "workers.caller.run")
 #: The message is out of the queue and on nobody's observed.
 AFTER_BRPOP = "after-brpop"
 IN_CALL = "in-call"
@@ -67,7 +69,7 @@ IN_CALL = "in-call"
 COPIED, LATE, DROPPED = "messages.copied", "messages.late", "messages.dropped"
 _COPIES = 3
 _LATE_S = (0.05, 0.8)
-POINTS = (AFTER_BRPOP, IN_CALL, *BEFORE, *AFTER)
+POINTS = (AFTER_BRPOP, IN_CALL, *BEFORE, *AFTER, *chain.from_iterable(STATEMENTS.values()))
 
 
 def die() -> None:
@@ -106,6 +108,17 @@ def _after(point: str, function: Function) -> Function:
         result = function(*args, **kwargs)
         _die_if_armed(point)
         return result
+
+    return wrapped
+
+
+def _around_statements(run: Function) -> Function:
+    def wrapped(statement: Any) -> Any:
+        name, _, _ = statement.name.partition(" ")
+        if name not in STATEMENTS:
+            return run(statement)
+        before, after = STATEMENTS[name]
+        return _after(after, _before(before, run))(statement)
 
     return wrapped
 
@@ -184,6 +197,8 @@ def _prepare() -> None:
         _wrap(target, lambda function, point=point: _before(point, function))  # type: ignore[misc]
     for point, target in AFTER.items():
         _wrap(target, lambda function, point=point: _after(point, function))  # type: ignore[misc]
+    for target in _RUNS:
+        _wrap(target, _around_statements)
     _wrap("providers.anthropic.client.ProviderClient.start", _in_call)
     _wrap("kombu.transport.virtual.base.Transport._deliver", _on_delivery)
     _wrap("runs.engine.dispatch._pushes", _on_sending)

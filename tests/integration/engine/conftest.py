@@ -16,3 +16,11 @@ def _short_lease(settings: Settings) -> None:
 def _open_gates() -> None:
     """What the provider refused to an earlier test closes no gate for this one."""
     redis.client().flushdb()
+
+
+@pytest.fixture(params=["single", "group"])
+def grouping(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each move of a lane is a single one, and then one of a group (hands.py)."""
+    from tests.integration.engine import hands  # once Django is set up
+
+    monkeypatch.setattr(hands, "grouped", request.param == "group")

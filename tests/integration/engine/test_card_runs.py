@@ -17,13 +17,14 @@ from content.run_types import RunType
 from epics.models import Card, ContentChange, Epic, EpicCard, Project, ReviewStatus, Story, Upload
 from epics.services import card_create
 from epics.uploads import upload_delete
-from runs.engine.claims import LaneClaim, lane_claim
-from runs.engine.lanes import Fence, Outcome, lane_finish
+from runs.engine.claims import LaneClaim
+from runs.engine.lanes import Fence, Outcome
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.models import Run, RunItem, Worker
 from runs.states import ItemStatus
 from tests.factories import client_of
+from tests.integration.engine import hands
 from tests.integration.engine.world import (
     SPEND,
     World,
@@ -81,7 +82,9 @@ def started(project: Project, *, lanes: int = 1, **chosen: Any) -> World:
 
 def claimed(world: World, fence: Fence | None = None) -> tuple[LaneClaim, UUID]:
     call_id = new_id()
-    claim = lane_claim(fence=fence or world.fences()[0], worker_id=world.worker.id, call_id=call_id)
+    claim = hands.claim(
+        fence=fence or world.fences()[0], worker_id=world.worker.id, call_id=call_id
+    )
     assert claim
     return claim, call_id
 
@@ -95,7 +98,7 @@ def finished(
         status=status, message="Done", result={"cards": rows(*titles)},
         error_code="REFUSED" if failed else "", error="The model declined." if failed else "",
     )  # fmt: skip
-    assert lane_finish(fence=claim.fence, call_id=call_id, outcome=outcome, spend=SPEND, park_s=0)
+    assert hands.finish(fence=claim.fence, call_id=call_id, outcome=outcome, spend=SPEND, park_s=0)
     return RunItem.objects.get(id=claim.fence.item_id)
 
 

@@ -11,11 +11,12 @@ from django.utils.timezone import now
 
 from batchgen.errors import InvalidTransition, RunAlreadyActive, ValidationFailed, VersionConflict
 from runs.engine.controls import run_change, run_control, run_item_cancel, run_retry
-from runs.engine.lanes import lane_give_back, lanes_reclaim
+from runs.engine.lanes import lanes_reclaim
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import Transition, run_finalize
 from runs.models import Lane, Run, RunAction, RunItem, Worker
 from runs.states import ItemStatus, RunStatus
+from tests.integration.engine import hands
 from tests.integration.engine.world import World, assert_counted, project_make, worker_make
 from tests.threads import elsewhere, race
 
@@ -116,7 +117,7 @@ class TestCancelOfOneEpic:
         assert step
         run_item_cancel(item=world.epic(step), user=dana)
         assert world.epic(step).status == ItemStatus.GENERATING
-        assert lane_give_back(
+        assert hands.give_back(
             fence=step.fence,
             call_id=step.call_id,
             reason="stopped",

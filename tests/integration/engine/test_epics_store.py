@@ -13,11 +13,12 @@ from content.run_types import RunType
 from epics.models import Card, ContentChange, Epic, EpicCard, Project, Story, StoryCount
 from epics.services import card_delete, epic_create, epic_update
 from epics.story_services import story_update
-from runs.engine.lanes import Outcome, lane_finish
+from runs.engine.lanes import Outcome
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.models import OpenTarget, Run, RunItem
 from runs.states import ItemStatus
+from tests.integration.engine import hands
 from tests.integration.engine.world import (
     SPEND,
     World,
@@ -68,7 +69,7 @@ def finish(world: World, rows: list[dict[str, Any]]) -> RunItem:
     """End the run's one item as a worker would, and the run with it."""
     step = world.claim()
     assert step
-    stored = lane_finish(
+    stored = hands.finish(
         fence=step.fence,
         call_id=step.call_id,
         outcome=Outcome(

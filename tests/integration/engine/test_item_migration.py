@@ -11,10 +11,10 @@ from psycopg import sql
 
 from epics.models import Epic
 from epics.services import epic_delete
-from runs.engine.lanes import lane_give_back
 from runs.engine.transitions import run_finalize
 from runs.models import OpenTarget, Run, RunItem
 from runs.states import ItemStatus, RunStatus
+from tests.integration.engine import hands
 from tests.integration.engine.world import World, assert_counted, assert_open, halt
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,7 +75,7 @@ def _worlds() -> list[World]:
     running.finish(first)
     second = running.claim()
     assert second
-    assert lane_give_back(
+    assert hands.give_back(
         fence=second.fence,
         call_id=second.call_id,
         reason="rate-limit",

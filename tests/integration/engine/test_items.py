@@ -6,15 +6,16 @@ from django.db import transaction
 from batchgen.errors import InvalidTransition, ItemAlreadyActive, ValidationFailed
 from epics.models import Epic
 from runs.engine.items import item_prioritise, items_add
-from runs.engine.lanes import lane_give_back, lanes_dispatch
+from runs.engine.lanes import lanes_dispatch
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_finalize
 from runs.models import Lane, OpenTarget, RunItem
 from runs.states import ItemStatus, LaneState
+from tests.integration.engine import hands
 from tests.integration.engine.world import Step, World, assert_counted, assert_open
 from tests.threads import elsewhere
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("grouping")]
 
 
 def prioritise(world: World, code: str, priority: int) -> None:
@@ -23,7 +24,7 @@ def prioritise(world: World, code: str, priority: int) -> None:
 
 
 def give_back(step: Step, *, reason: str, spent: bool) -> None:
-    assert lane_give_back(
+    assert hands.give_back(
         fence=step.fence,
         call_id=step.call_id,
         reason=reason,

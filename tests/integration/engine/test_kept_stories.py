@@ -23,7 +23,7 @@ from tests.factories import client_of
 from tests.integration.engine.world import World, assert_counted, attempt_make
 from tests.threads import race
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("grouping")]
 
 EDITED = "As a Reader, I want to renew a loan, so that I can finish the book."
 

@@ -16,13 +16,12 @@ from psycopg.types.json import Jsonb
 from pytest_django.fixtures import Settings
 
 from batchgen.db.ids import new_id
+from batchgen.db.sql import run
 from epics.models import Epic, Story
 from epics.services import epic_delete
-from runs.engine.claims import lane_claim
 from runs.engine.lanes import (
     call_book,
     call_next,
-    lane_give_back,
     lanes_dispatch,
     lanes_reclaim,
     lanes_rest,
@@ -30,10 +29,11 @@ from runs.engine.lanes import (
 from runs.engine.queries import QUERIES, statement_for
 from runs.models import Lane, ProviderCall, Run, RunItem, RunLog, Worker
 from runs.states import CallOutcome, ItemStatus, LaneState, RunStatus
+from tests.integration.engine import hands
 from tests.integration.engine.world import SPEND, World, assert_counted, halt, worker_make
 from tests.threads import elsewhere, race
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("grouping")]
 
 
 def test_start_gives_every_lane_an_epic_and_no_more() -> None:
@@ -99,9 +99,10 @@ def test_a_halt_waits_for_a_claim_and_a_second_call_under_way() -> None:
             "purpose": "repair",
             "model": "m",
         }
+        statement = query if step else statement_for("stories", query)
         halted: list[int | None] = []
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(QUERIES[statement_for("stories", query)], params)
+            cursor.execute(QUERIES[statement], params)
             thread = elsewhere(partial(_pause, world, halted))
             thread.join(0.3)
             assert halted == []
@@ -244,8 +245,8 @@ def test_an_attempt_whose_lane_was_taken_back_stores_nothing_but_its_spend() -> 
     assert world.finish(late, title="Late") is None
     assert Story.objects.count() == 0
     assert world.epic(late).status == ItemStatus.GENERATING
-    call_book(lane_id=late.fence.lane_id, call_id=late.call_id, spend=SPEND)
-    call_book(lane_id=late.fence.lane_id, call_id=late.call_id, spend=SPEND)  # booked once
+    for _ in range(2):  # booked once
+        run(call_book(lane_id=late.fence.lane_id, call_id=late.call_id, spend=SPEND))
     assert world.finish(newer, title="Newer")
     assert {story.title for story in Story.objects.all()} == {"Newer 1", "Newer 2"}
     assert world.epic(newer).input_tokens == 2 * (SPEND.input_tokens or 0)
@@ -302,7 +303,7 @@ def test_a_target_that_went_untold_is_not_loaded_and_keeps_nothing() -> None:
     assert world.finish(step)
     assert (world.epic(step).status, world.epic(step).created) == ("COMPLETED", 0)
     (fence,) = world.fences()
-    claim = lane_claim(fence=fence, worker_id=world.worker.id, call_id=new_id())
+    claim = hands.claim(fence=fence, worker_id=world.worker.id, call_id=new_id())
     assert claim
     assert claim.input is None
 
@@ -372,7 +373,7 @@ def test_giving_back_parks_the_lane_with_its_epic(refund: bool, attempts: int) -
     world = World.make(epics=1, lanes=1)
     step = world.claim()
     assert step
-    given = lane_give_back(
+    given = hands.give_back(
         fence=step.fence,
         call_id=step.call_id,
         reason="backoff",
@@ -403,7 +404,7 @@ def test_giving_back_in_a_paused_run_lets_the_epic_go() -> None:
     step = world.claim()
     assert step
     halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
-    assert lane_give_back(
+    assert hands.give_back(
         fence=step.fence, call_id=step.call_id, reason="stopped", message="", wait_s=0, refund=True
     )
     assert world.lane(step).state == LaneState.IDLE
@@ -416,20 +417,22 @@ def test_a_second_call_starts_only_while_the_run_runs() -> None:
     assert step
     response = {"text": "{}", "stopReason": "end_turn"}
 
-    def begin(call_id: UUID) -> UUID | None:
-        return call_next(
+    def begins(call_id: UUID, next_call_id: UUID) -> bool:
+        ending = call_next(
             fence=step.fence,
             call_id=call_id,
+            next_call_id=next_call_id,
             spend=SPEND,
             response=response,
             purpose="repair",
             model="m",
         )
+        return run(ending)
 
-    second = begin(step.call_id)
-    assert second
+    second = new_id()
+    assert begins(step.call_id, second)
     halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
-    assert begin(second) is None
+    assert not begins(second, new_id())
     assert list(ProviderCall.objects.order_by("started_at").values_list("purpose", "outcome")) == [
         ("generate", "ANSWERED"),
         ("repair", "ANSWERED"),
@@ -463,19 +466,21 @@ def test_a_restarted_attempt_is_told_what_was_paid_for() -> None:
     step = world.claim()
     assert step
     response = {"text": "first", "stopReason": "end_turn"}
-    call_next(
+    ending = call_next(
         fence=step.fence,
         call_id=step.call_id,
+        next_call_id=new_id(),
         spend=SPEND,
         response=response,
         purpose="repair",
         model="m",
     )
+    assert run(ending)
     Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
     lanes_reclaim()
     lanes_dispatch(run_id=world.run.id)
     (fence,) = world.fences()
-    claim = lane_claim(fence=fence, worker_id=worker_make("w2@test").id, call_id=world.run.id)
+    claim = hands.claim(fence=fence, worker_id=worker_make("w2@test").id, call_id=world.run.id)
     assert claim
     assert claim.answers == {"generate": {"key": "generate", **response}}
 

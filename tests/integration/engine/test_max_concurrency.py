@@ -10,13 +10,13 @@ from pytest_django.fixtures import Settings
 
 from batchgen.redis import client as redis
 from runs.engine.controls import run_change
-from runs.engine.lanes import lane_give_back, lane_park
 from runs.engine.reconciler import LostMessageDetector, reconcile
 from runs.models import Lane, Run, RunItem, Worker
 from runs.states import ItemStatus, LaneState, RunStatus
+from tests.integration.engine import hands
 from tests.integration.engine.world import Step, World, halt, worker_make
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("grouping")]
 
 PAST = "2000-01-01T00:00:00Z"
 
@@ -63,7 +63,7 @@ def sent_and_lost(world: World) -> None:
 
 def parked(world: World) -> None:
     for fence in world.fences():
-        assert lane_park(fence=fence, reason="permit-requests", wait_s=3600)
+        assert hands.park(fence=fence, reason="permit-requests", wait_s=3600)
 
 
 def idle_with_an_epic(world: World) -> None:
@@ -94,7 +94,7 @@ def died(world: World, steps: list[Step]) -> None:
 
 
 def give_back(step: Step, *, reason: str, wait_s: float) -> bool:
-    return lane_give_back(
+    return hands.give_back(
         fence=step.fence,
         call_id=step.call_id,
         reason=reason,
@@ -193,7 +193,7 @@ def test_however_it_is_changed_the_run_ends(seed: int) -> None:
         random.choice([lanes_set, limit_set])(world, random.randint(1, 6))
         for fence in random.sample(world.fences(), len(world.fences())):
             if random.random() < 0.2:
-                lane_park(fence=fence, reason="turn", wait_s=0)
+                hands.park(fence=fence, reason="turn", wait_s=0)
             elif (step := world.claim(fence)) is None:
                 continue
             elif random.random() < 0.2:

@@ -14,11 +14,12 @@ from batchgen.errors import ItemAlreadyActive, RunAlreadyActive
 from epics.models import Epic, Project
 from epics.services import epic_delete, project_delete
 from runs.engine.controls import run_control, run_item_cancel, run_retry
-from runs.engine.lanes import lane_give_back, lanes_reclaim
+from runs.engine.lanes import lanes_reclaim
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_finalize
 from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, RunLog, Worker
 from runs.states import ItemStatus, RunStatus
+from tests.integration.engine import hands
 from tests.integration.engine.world import (
     Step,
     World,
@@ -30,7 +31,7 @@ from tests.integration.engine.world import (
 )
 from tests.threads import elsewhere, race
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("grouping")]
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def _finish(status: ItemStatus) -> Callable[[World, Step], object]:
 
 
 def _give_back(_: World, step: Step) -> None:
-    assert lane_give_back(
+    assert hands.give_back(
         fence=step.fence, call_id=step.call_id, reason="backoff", message="", wait_s=9, refund=True
     )
 

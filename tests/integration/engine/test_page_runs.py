@@ -22,12 +22,13 @@ from content.pages.options import PagesOptions
 from content.pages.values import GenerationInput
 from content.run_types import RunType
 from epics.models import ContentChange, Project, ReviewStatus
-from runs.engine.claims import LaneClaim, lane_claim
-from runs.engine.lanes import Outcome, lane_finish
+from runs.engine.claims import LaneClaim
+from runs.engine.lanes import Outcome
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.models import Run, RunItem, Worker
 from runs.states import ItemStatus
+from tests.integration.engine import hands
 from tests.integration.engine.world import SPEND, World, assert_counted, project_make, worker_make
 from tests.threads import race
 
@@ -103,13 +104,13 @@ class Chain:
     def claim(self) -> tuple[LaneClaim, UUID]:
         fence = World(run=self.run, worker=self.worker).fences()[0]
         call_id = new_id()
-        claim = lane_claim(fence=fence, worker_id=self.worker.id, call_id=call_id)
+        claim = hands.claim(fence=fence, worker_id=self.worker.id, call_id=call_id)
         assert claim
         return claim, call_id
 
     def finish(self, claimed: tuple[LaneClaim, UUID], made: dict[str, object]) -> RunItem:
         claim, call_id = claimed
-        moved = lane_finish(
+        moved = hands.finish(
             fence=claim.fence,
             call_id=call_id,
             outcome=Outcome(status=ItemStatus.COMPLETED, message="Done", result=made),

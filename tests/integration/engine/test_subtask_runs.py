@@ -17,13 +17,14 @@ from content.run_types import RunType
 from content.subtasks.kind import SUBTASKS
 from content.subtasks.options import SubtasksOptions
 from epics.models import ContentChange, Epic, Project, ReviewStatus, Story, Subtask
-from runs.engine.claims import LaneClaim, lane_claim
-from runs.engine.lanes import Outcome, lane_finish
+from runs.engine.claims import LaneClaim
+from runs.engine.lanes import Outcome
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.models import Lane, Run, RunItem, Worker
 from runs.states import ItemStatus
 from tests.acceptance.fleet import wait_for
+from tests.integration.engine import hands
 from tests.integration.engine.world import (
     SPEND,
     Step,
@@ -108,7 +109,7 @@ class Chain:
     def claim(self) -> tuple[LaneClaim, UUID]:
         fence = World(run=self.run, worker=self.worker).fences()[0]
         call_id = new_id()
-        claim = lane_claim(fence=fence, worker_id=self.worker.id, call_id=call_id)
+        claim = hands.claim(fence=fence, worker_id=self.worker.id, call_id=call_id)
         assert claim
         return claim, call_id
 
@@ -116,7 +117,7 @@ class Chain:
         self, claimed: tuple[LaneClaim, UUID], *titles: str, status: str = ItemStatus.COMPLETED
     ) -> RunItem:
         claim, call_id = claimed
-        moved = lane_finish(
+        moved = hands.finish(
             fence=claim.fence,
             call_id=call_id,
             outcome=Outcome(
@@ -399,7 +400,7 @@ class TestStoriesThatGo:
         run_begin(run_id=run.id)
         writing = World(run=run, worker=chain.worker)
         (fence,) = writing.fences()
-        claim = lane_claim(fence=fence, worker_id=chain.worker.id, call_id=(call_id := new_id()))
+        claim = hands.claim(fence=fence, worker_id=chain.worker.id, call_id=(call_id := new_id()))
         assert claim
         assert claim.input
         # The model is told of it, and writes no other one like it.

@@ -9,7 +9,7 @@ from django.db.models import TextChoices
 from django.db.models.functions import Now
 
 from runs.engine.controls import run_item_cancel
-from runs.engine.lanes import lane_give_back, lane_park, lanes_dispatch, lanes_reclaim
+from runs.engine.lanes import lanes_dispatch, lanes_reclaim
 from runs.engine.trail import Operator
 from runs.engine.transitions import run_finalize, run_move
 from runs.models import Lane, Run, RunAction, RunItem, Worker
@@ -21,6 +21,7 @@ from runs.states import (
     RunStatus,
     WaitReason,
 )
+from tests.integration.engine import hands
 from tests.integration.engine.world import Step, World, halt
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,7 +100,7 @@ def _good_end() -> None:
 
 def _pause_and_cancel() -> None:
     world = World.make(epics=1, lanes=1)
-    assert lane_park(fence=world.fences()[0], reason=WaitReason.TURN, wait_s=60)
+    assert hands.park(fence=world.fences()[0], reason=WaitReason.TURN, wait_s=60)
     _halted(world, RunStatus.PAUSED)
     kind, message = RunAction.Kind.RESUME, "On."
     assert run_move(run_id=world.run.id, to=RunStatus.RUNNING, kind=kind, message=message)
@@ -117,7 +118,7 @@ def _give_back() -> None:
 
 
 def _given_back(step: Step) -> None:
-    assert lane_give_back(
+    assert hands.give_back(
         fence=step.fence,
         call_id=step.call_id,
         reason=WaitReason.BACKOFF,

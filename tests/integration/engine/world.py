@@ -15,12 +15,12 @@ from content.run_types import RunType
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.services import project_create
 from providers.anthropic.client import ProviderClient
-from runs.engine.claims import lane_claim
-from runs.engine.lanes import Fence, Outcome, Spend, lane_finish
+from runs.engine.lanes import Fence, Outcome, Spend
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
 from runs.models import Lane, OpenTarget, ProviderCall, Run, RunAction, RunItem, Worker
 from runs.states import ACTIVE, ItemStatus, LaneState, RunStatus
+from tests.integration.engine import hands
 from workers.attempt import Attempt, attempt_begin
 from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes
@@ -157,7 +157,7 @@ class World:
         """Take the fence's epic, or that of the first message."""
         fence = fence or self.fences()[0]
         call_id = new_id()
-        claim = lane_claim(fence=fence, worker_id=self.worker.id, call_id=call_id)
+        claim = hands.claim(fence=fence, worker_id=self.worker.id, call_id=call_id)
         return Step(fence=fence, call_id=call_id, code=claim.code) if claim else None
 
     def finish(
@@ -172,7 +172,7 @@ class World:
     ) -> dict[str, object] | None:
         """End a step as a worker would."""
         rows = stories_make(stories, title=title) if status == ItemStatus.COMPLETED else []
-        return lane_finish(
+        return hands.finish(
             fence=step.fence,
             call_id=step.call_id,
             outcome=Outcome(

@@ -24,11 +24,11 @@ from limiter.permit_queue import TryLater
 from providers.errors import RateLimited
 from providers.registry import limit_pool
 from runs.closures import closed_gates
-from runs.engine.lanes import lane_park
 from runs.engine.trail import Operator
 from runs.gates import gate_close, gate_open
 from runs.models import Closure, GateAction, Lane, RunLog
 from runs.reads.gates import limits_read
+from tests.integration.engine import hands
 from tests.integration.engine.world import FIRST, World
 from tests.integration.runs_api.test_admin import root
 from tests.integration.runs_api.world import client_of, get, post
@@ -208,7 +208,7 @@ def test_only_staff_may_and_learns_more() -> None:
 
 def parked(world: World, reason: str) -> Lane:
     (fence,) = world.fences()
-    assert lane_park(fence=fence, reason=reason, wait_s=3000)
+    assert hands.park(fence=fence, reason=reason, wait_s=3000)
     return Lane.objects.get(id=fence.lane_id)
 
 

@@ -9,10 +9,10 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from runs.engine.lanes import lane_give_back
 from runs.engine.transitions import run_begin, run_dispatch, run_finalize, run_move
 from runs.models import Lane, Run, RunAction, RunItem
 from runs.states import ItemStatus, RunStatus
+from tests.integration.engine import hands
 from tests.integration.engine.world import World
 from tests.integration.runs_api.world import ANYBODY, client_of, get, owner, post
 
@@ -238,7 +238,7 @@ def test_a_parked_epic_says_why_it_waits_and_until_when() -> None:
     world = World.make(epics=2, lanes=1)
     step = world.claim()
     assert step
-    lane_give_back(
+    hands.give_back(
         fence=step.fence,
         call_id=step.call_id,
         reason="rate-limit",

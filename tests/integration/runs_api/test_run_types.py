@@ -9,13 +9,13 @@ from pytest_django.fixtures import Settings
 
 from batchgen.db.ids import new_id
 from epics.models import Project
-from runs.engine.claims import lane_claim
-from runs.engine.lanes import Outcome, lane_finish
+from runs.engine.lanes import Outcome
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.live.changes import changes_since
 from runs.models import OpenTarget, ProviderCall, Run, RunAction, RunItem, RunLog
 from runs.states import ItemStatus
+from tests.integration.engine import hands
 from tests.integration.engine.world import SPEND, World, project_make, worker_make
 from tests.integration.runs_api.world import client_of, get, post
 from tests.toykind.kind import WRITE_SLOGANS, Note
@@ -47,7 +47,7 @@ def _ended(run: Run, status: ItemStatus) -> None:
     world = World(run=run, worker=worker_make())
     run_begin(run_id=run.id)
     while fences := world.fences():
-        claim = lane_claim(fence=fences[0], worker_id=world.worker.id, call_id=None)
+        claim = hands.claim(fence=fences[0], worker_id=world.worker.id, call_id=None)
         assert claim
         assert claim.call_id is None
         failed = status is ItemStatus.FAILED
@@ -58,7 +58,7 @@ def _ended(run: Run, status: ItemStatus) -> None:
             error_code="VALIDATION" if failed else "",
             error="No." if failed else "",
         )
-        lane_finish(fence=fences[0], call_id=None, outcome=outcome, spend=SPEND, park_s=0)
+        hands.finish(fence=fences[0], call_id=None, outcome=outcome, spend=SPEND, park_s=0)
     run_finalize(run_id=run.id)
     run.refresh_from_db()
 

@@ -1,0 +1,99 @@
+"""A statement that moves lanes, for one member or for a group of one kind.
+
+A group is one transaction: what holds up one member fails it as a whole, and nothing is done. What
+is late or stale of it changes nothing, and nothing of the others.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from batchgen.db.sql import Row, Statement
+from runs.engine.queries import QUERIES, statement_for
+
+
+class Fenced(Protocol):
+    """The lane that a member is of; `runs.engine.lanes.Fence`."""
+
+    @property
+    def lane_id(self) -> int: ...
+    @property
+    def fencing_token(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+
+
+class Member(Protocol):
+    """What a statement is given of one lane."""
+
+    @property
+    def fence(self) -> Fenced: ...
+
+    def params(self) -> Mapping[str, object]:
+        """Its values, as the statement's `given` names them."""
+        ...
+
+
+M = TypeVar("M", bound=Member)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaneStatement(Generic[M, T]):
+    """A block of `sql/` with a CTE `given`, whose rows say by `place` whose they are.
+
+    Attributes:
+        read: what a member is answered; without a row nothing was done for it.
+        shared: values that all members have.
+        patience_s: as `Statement.patience_s`.
+    """
+
+    name: str
+    read: Callable[[M, Row | None], T]
+    shared: Mapping[str, object]
+    patience_s: float = 0.0
+
+    def one(self, member: M) -> Statement[T]:
+        """For one lane. Waits for whoever has one of its rows."""
+        return self._statement(
+            statement_for(member.fence.kind, self.name),
+            member.params(),
+            lambda rows: self.read(member, rows[0] if rows else None),
+        )
+
+    def group(self, members: Sequence[M]) -> Statement[list[T]]:
+        """For lanes of items of one kind; answers in the members' order. A member that comes twice
+        is answered once.
+
+        Raises (when it runs):
+            psycopg.errors.LockNotAvailable: somebody has one of its rows; nothing was done.
+        """
+        ordered = sorted(_distinct(members), key=lambda place: members[place].fence.lane_id)
+        given = [members[place].params() for place in ordered]
+
+        def read(rows: list[Row]) -> list[T]:
+            found = {ordered[row["place"] - 1]: row for row in rows}
+            return [self.read(member, found.get(place)) for place, member in enumerate(members)]
+
+        return self._statement(
+            statement_for(members[0].fence.kind, self.name, group=True),
+            {name: [each[name] for each in given] for name in given[0]},
+            read,
+        )
+
+    def _statement(
+        self, name: str, given: Mapping[str, Any], read: Callable[[list[Row]], Any]
+    ) -> Statement[Any]:
+        return Statement(
+            queries=QUERIES,
+            name=name,
+            params={**self.shared, **given},
+            read=read,
+            patience_s=self.patience_s,
+        )
+
+
+def _distinct(members: Sequence[Member]) -> list[int]:
+    """The place of each fence's first member."""
+    fences = [(member.fence.lane_id, member.fence.fencing_token) for member in members]
+    return list({fence: place for place, fence in reversed(list(enumerate(fences)))}.values())
