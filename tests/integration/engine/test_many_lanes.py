@@ -10,13 +10,14 @@ from batchgen.redis import client as redis
 from runs.engine import dispatch
 from runs.engine.controls import run_control
 from runs.engine.dispatch import messages_waiting
-from runs.engine.lanes import MOST_SENT, lane_park, lanes_rest
+from runs.engine.lanes import MOST_SENT, lanes_rest
 from runs.engine.reconciler import reconcile
 from runs.engine.start import lanes_provide
 from runs.engine.transitions import run_dispatch
 from runs.models import Lane, Run, RunItem
 from runs.reads.queue import MOST_CURRENT, queue_status
 from runs.states import ItemStatus, LaneState
+from tests.integration.engine import hands
 from tests.integration.engine.test_dispatch import LINK
 from tests.integration.engine.world import World
 
@@ -51,7 +52,7 @@ def test_so_many_messages_of_a_run_wait_at_most() -> None:
 def test_a_lane_that_has_an_item_is_sent_before_those_that_have_none() -> None:
     world = World.make(epics=LANES, lanes=LANES)
     fence = world.fences()[-1]
-    assert lane_park(fence=fence, reason="permit-requests", wait_s=0)
+    assert hands.park(fence=fence, reason="permit-requests", wait_s=0)
     assert reconcile().sent == 1
     assert Lane.objects.get(pk=fence.lane_id).state == LaneState.SENT
 
@@ -86,7 +87,7 @@ def test_a_pause_puts_so_many_lanes_to_rest_and_the_reconciler_the_others() -> N
 def test_only_messages_that_are_on_their_way_are_revoked() -> None:
     world = World.make(epics=4, lanes=2)
     first, second = world.fences()
-    assert lane_park(fence=first, reason="permit-requests", wait_s=3600)
+    assert hands.park(fence=first, reason="permit-requests", wait_s=3600)
     Run.objects.filter(pk=world.run.pk).update(status="PAUSED")
     rested = {row["lane_id"]: row["sent"] for row in lanes_rest(run_id=world.run.id)}
     assert rested == {first.lane_id: False, second.lane_id: True}
