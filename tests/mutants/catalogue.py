@@ -1528,9 +1528,17 @@ SESSIONS = (
         f"{READ_ONLY}test_the_engine_waits_for_a_server_that_takes_writes",
     ),
     _mutant(
+        "a connection whose server has spoken is asked",
+        "batchgen/db/postgresql/base.py",
+        "    return not poll.poll(0)\n",
+        "    return True\n",
+        "tests/integration/postgresql/test_dead_connections.py::"
+        "test_a_pool_of_dead_connections_answers_at_the_first_request",
+    ),
+    _mutant(
         "a pool's dead connections are passed over",
         "batchgen/db/postgresql/base.py",
-        "            if not self.pool or _answers(connection):\n",
+        "            if not self.pool or self._is_alive(connection):\n",
         "            if connection:\n",
         "tests/integration/postgresql/test_dead_connections.py::"
         "test_a_pool_of_dead_connections_answers_at_the_first_request",

@@ -1,8 +1,10 @@
 """The backend that settings.DATABASES names; Django looks for `DatabaseWrapper` here."""
 
+import select
 import time
 from types import TracebackType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db import OperationalError
@@ -16,6 +18,9 @@ from psycopg_pool.base import BasePool
 from batchgen.db.postgresql import pooled
 from batchgen.db.postgresql.session import session_settings, startup_options
 
+#: So long after its last use a connection is not asked whether it still answers.
+_GOOD_FOR_S = 1.0
+_used_at: WeakKeyDictionary[psycopg.Connection, float] = WeakKeyDictionary()
 #: A pool is not renewed more often, so that a server that stays read-only is not flooded.
 _RENEW_S = 1.0
 _renewed_at: dict[BasePool, float] = {}
@@ -51,9 +56,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         while True:
             connection: psycopg.Connection = super().get_new_connection(conn_params)
-            if not self.pool or _answers(connection):
+            if not self.pool or self._is_alive(connection):
                 return connection
             self.pool.putconn(connection)
+
+    def _is_alive(self, connection: psycopg.Connection) -> bool:
+        # A pooler's connection stays when the server's behind it is gone.
+        if not self.settings_dict["POOLED"] and _is_quiet(connection):
+            return True
+        return _answers(connection)
+
+    def _close(self) -> None:
+        if self.connection is not None:
+            _used_at[self.connection] = time.monotonic()
+        super()._close()  # type: ignore[misc]  # the stubs leave it out
 
     def _configure_connection(self, connection: psycopg.Connection) -> bool:
         """What Django asks of each new connection; True where it left a transaction open.
@@ -94,6 +110,16 @@ class _Errors(DatabaseErrorWrapper):
             self.wrapper.renew()
             raise OperationalError(*exc_value.args).with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)
+
+
+def _is_quiet(connection: psycopg.Connection) -> bool:
+    """Whether it was good a moment ago, and its server has said nothing since: whoever ends a
+    connection says so. To ask costs a round trip, a tenth of a small read."""
+    if connection.closed or time.monotonic() - _used_at.get(connection, 0.0) > _GOOD_FOR_S:
+        return False
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 def _answers(connection: psycopg.Connection) -> bool:

@@ -2,9 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import cast
+from unittest.mock import patch
 
 import pytest
-from django.db import connection, transaction
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+
+from batchgen.db.postgresql import base
+from batchgen.db.postgresql.base import DatabaseWrapper
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,9 +37,29 @@ def test_a_pool_of_dead_connections_answers_at_the_first_request() -> None:
     assert len(set(pids)) == _AT_ONCE
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid "
+            "SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s::int[]) AS pid "
             "WHERE pid <> pg_backend_pid()",
             [pids],
         )
     connection.close()
     assert _answer(Barrier(1))
+
+
+def _round_trips(seconds_ago: float) -> int:
+    """Those that it costs to take a connection that was used so long ago."""
+    connection.close()
+    # A new pool has one connection.
+    cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS]).close_pool()
+    connection.ensure_connection()
+    used = connection.connection
+    connection.close()
+    base._used_at[used] -= seconds_ago
+    with patch.object(base, "_answers", wraps=base._answers) as answers:
+        connection.ensure_connection()
+    return answers.call_count
+
+
+@pytest.mark.skipif(settings.DATABASE_POOLED, reason="the server's connection may be another one")
+def test_a_connection_that_was_just_used_is_asked_nothing() -> None:
+    assert _round_trips(0) == 0
+    assert _round_trips(10) == 1
