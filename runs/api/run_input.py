@@ -97,7 +97,10 @@ class RunInput(StrictSerializer):
         min_value=1,
         max_value=MOST_LANES,
         source="max_concurrency",
-        help_text="Items at the same time; null: as the pacing profile says.",
+        help_text=(
+            "Items at the same time; null: as the pacing profile says. `adaptive` then follows the "
+            "calls that may begin and what they take."
+        ),
     )
     deadline = Moment(
         default=None,

@@ -116,6 +116,13 @@ class RunOutput(serializers.Serializer[Any]):
     )
     deadline = serializers.DateTimeField(source="run.deadline", allow_null=True)
     maxConcurrency = serializers.IntegerField(source="run.max_concurrency")
+    adaptiveLanes = serializers.BooleanField(
+        source="run.adaptive_lanes",
+        help_text=(
+            "The engine sets `maxConcurrency`, by the calls that may begin and what they take: of "
+            "a run with `pacingProfile: adaptive` whose start named none. A PATCH ends that."
+        ),
+    )
     items = RunItemsOutput(source="*")
     totalEpics = EpicsCount(source="epics.total")
     pendingEpics = EpicsCount(source="epics.pending")

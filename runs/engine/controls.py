@@ -75,15 +75,17 @@ def run_change(
         QuotaReached: who started the run has too many lanes.
     """
     changes: dict[str, object] = {}
+    others: dict[str, object] = {}
     if priority is not None:
         changes["priority"] = priority
+        # What it was computed from is not what this one comes from.
+        others["priority_reasons"] = []
     if max_concurrency is not None:
         changes["max_concurrency"] = max_concurrency
-    # What a priority was computed from is not what this one comes from.
-    reasons: dict[str, object] = {} if priority is None else {"priority_reasons": []}
+        others["adaptive_lanes"] = False
     with transaction.atomic():
         changed = Run.objects.filter(id=run.id, version=version, status__in=ACTIVE).update(
-            **changes, **reasons, version=F("version") + 1
+            **changes, **others, version=F("version") + 1
         )
         if not changed:
             if Run.objects.filter(id=run.id, status__in=ACTIVE).exists():
@@ -197,7 +199,7 @@ def run_retry(
         pacing_profile=run.pacing_profile,
         priority=run.priority,
         target_ids=target_ids,
-        max_concurrency=run.max_concurrency,
+        max_concurrency=None if run.adaptive_lanes else run.max_concurrency,
         deadline=run.deadline,
         model=model_chosen(run=run),
     )

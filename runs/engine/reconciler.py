@@ -19,6 +19,7 @@ from batchgen.db.sql import Row
 from batchgen.redis import client as redis
 from limiter.gate import processes_forget
 from providers.registry import limit_pool
+from runs.engine.adaptive import Rhythm, lanes_adapt_all
 from runs.engine.dispatch import message_id, messages_waiting
 from runs.engine.lanes import MOST_SENT, lanes_reclaim
 from runs.engine.queries import QUERIES
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 #: The advisory lock that one round holds.
 _LOCK = 7102
+#: Of this process, whose rounds are more frequent.
+_ADAPTING = Rhythm()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +39,7 @@ class Round:
 
     reclaimed: int = 0
     lost: int = 0
+    adapted: int = 0
     sent: int = 0
     rested: int = 0
     ended: int = 0
@@ -102,6 +106,7 @@ def _round(orphans: Iterable[str], *, judge: bool, detector: LostMessageDetector
     reclaimed = lanes_reclaim(orphans=orphans, judge=judge)
     _tell_limiter(reclaimed)
     lost = detector.lost() if detector else {}
+    adapted = lanes_adapt_all() if _ADAPTING.due() else 0
     sent = rested = ended = 0
     for run_id, lane_ids in lost.items():
         sent += run_dispatch(run_id=run_id, lost_lane_ids=lane_ids)
@@ -115,6 +120,7 @@ def _round(orphans: Iterable[str], *, judge: bool, detector: LostMessageDetector
     return Round(
         reclaimed=len(reclaimed),
         lost=sum(map(len, lost.values())),
+        adapted=adapted,
         sent=sent,
         rested=rested,
         ended=ended,

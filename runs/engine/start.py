@@ -26,7 +26,7 @@ from epics.writes import project_lock
 from runs.engine.open_targets import ONCE, already_active, codes_text, held_by_code, holders
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import run_check
-from runs.engine.trail import ENGINE, Actor, action_append, log_append
+from runs.engine.trail import ENGINE, LANES, Actor, action_append, log_append
 from runs.engine.transitions import run_dispatch
 from runs.models import PacingProfile, Run, RunAction, RunLog
 from runs.pacing import MOST_LANES
@@ -99,6 +99,8 @@ def run_start(
         others: dict[str, object] = {"leftOut": left_out} if left_out else {}
         if options.model:
             others[CHOSEN_MODEL] = options.model
+        if run.adaptive_lanes:
+            others[LANES] = run.max_concurrency
         action_append(
             run_id=run.id,
             kind=RunAction.Kind.START,
@@ -201,6 +203,9 @@ def _run_create(
                 else [asdict(reason) for reason in reasons],
                 deadline=options.deadline,
                 max_concurrency=_lanes(options),
+                adaptive_lanes=kind.uses_provider
+                and options.pacing_profile == Pacing.ADAPTIVE
+                and options.max_concurrency is None,
                 provider=settings.PROVIDER_NAME if kind.uses_provider else "",
                 model=options.model or settings.MODEL if kind.uses_provider else "",
                 max_tokens=profile.max_tokens,
@@ -283,10 +288,16 @@ def answered_text(run: Run) -> str:
     return f", {run.model} answered by {run.provider}" if run.provider else ""
 
 
+def lanes_text(run: Run) -> str:
+    """`2 lanes`, and what becomes of them where the engine sets their number."""
+    told = counted(run.max_concurrency, ("lane", "lanes"))
+    return f"{told} to begin with" if run.adaptive_lanes else told
+
+
 def _start_line(kind: Kind, run: Run, user: Actor | None) -> str:
     who = user.get_username() if user else ENGINE
     return (
         f"Started by {who}: {counted(run.total_items, kind.item_words)}, "
         f"{kind.options_text(run.options)}, pacing {run.pacing_profile}, "
-        f"{counted(run.max_concurrency, ('lane', 'lanes'))}{answered_text(run)}."
+        f"{lanes_text(run)}{answered_text(run)}."
     )

@@ -13,6 +13,8 @@ from runs.models import Run, RunAction, RunLog
 
 #: Who acts where no person does.
 ENGINE = "batchgen"
+#: In the trail's details: how many lanes a run has from there on.
+LANES = "max_concurrency"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

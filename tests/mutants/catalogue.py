@@ -13,6 +13,7 @@ ATTEMPTS = f"{_ENGINE}test_attempts.py::"
 JOBS = f"{_ENGINE}test_jobs.py::"
 LOG = f"{_ENGINE}test_log.py::"
 MAX_CONCURRENCY = f"{_ENGINE}test_max_concurrency.py::"
+_ADAPTIVE = f"{_ENGINE}test_adaptive_lanes.py::"
 OPEN = f"{_ENGINE}test_open_epics.py::"
 BROKER = "tests/integration/engine/test_broker.py::"
 FAULTS = "tests/acceptance/faults/test_faults.py::"
@@ -286,8 +287,8 @@ CLAIMING = (
     _mutant(
         "SKIP LOCKED, giving out lanes",
         DISPATCH_SQL,
-        "    ORDER BY lane.index\n    FOR UPDATE OF lane SKIP LOCKED\n",
-        "    ORDER BY lane.index\n    FOR UPDATE OF lane\n",
+        "    )\n    FOR UPDATE OF lane SKIP LOCKED\n",
+        "    )\n    FOR UPDATE OF lane\n",
         f"{LANES}test_nobody_waits_for_what_another_one_takes",
     ),
     _mutant(
@@ -1145,6 +1146,83 @@ LIMITER = (
     ),
 )
 
+_DECIDED = "test_what_was_decided_before_a_change_changes_nothing"
+MANY_LANES = (
+    _mutant(
+        "many lanes: so many messages of a run wait at most",
+        "runs/engine/lanes.py",
+        '        "most_sent": MOST_SENT,\n',
+        '        "most_sent": 100_000,\n',
+        f"{_ENGINE}test_many_lanes.py::test_so_many_messages_of_a_run_wait_at_most",
+    ),
+    _mutant(
+        "many lanes: those that have an item go first",
+        DISPATCH_SQL,
+        "    ORDER BY lane.state = 'idle', lane.index\n",
+        "    ORDER BY lane.state <> 'idle', lane.index\n",
+        f"{_ENGINE}test_many_lanes.py::"
+        "test_a_lane_that_has_an_item_is_sent_before_those_that_have_none",
+    ),
+    _mutant(
+        "many lanes: a pause waits for so many to rest",
+        DISPATCH_SQL,
+        "    LIMIT %(most)s\n",
+        "    LIMIT %(most)s + 100000\n",
+        f"{_ENGINE}test_many_lanes.py::"
+        "test_a_pause_puts_so_many_lanes_to_rest_and_the_reconciler_the_others",
+    ),
+    _mutant(
+        "adaptive lanes: a person's number ends it",
+        "runs/engine/controls.py",
+        '        others["adaptive_lanes"] = False\n',
+        "",
+        f"{_ADAPTIVE}test_a_persons_number_ends_it",
+    ),
+    *(
+        _mutant(f"adaptive lanes: {guard}", "runs/engine/sql/adaptive.sql", text, other, test)
+        for guard, text, other, test in (
+            (
+                "a person was first",
+                " AND adaptive_lanes AND status = 'RUNNING'\n",
+                " AND status = 'RUNNING'\n",
+                f"{_ADAPTIVE}{_DECIDED}[a person named the same number]",
+            ),
+            (
+                "another worker was first",
+                "      AND max_concurrency = %(before)s\n",
+                "",
+                f"{_ADAPTIVE}{_DECIDED}[another worker was first]",
+            ),
+            (
+                "the run stands still",
+                " AND adaptive_lanes AND status = 'RUNNING'\n",
+                " AND adaptive_lanes\n",
+                f"{_ADAPTIVE}{_DECIDED}[a person paused it]",
+            ),
+            (
+                "who holds the run is not waited for",
+                "'100ms'",
+                "'0'",
+                f"{_ADAPTIVE}test_a_row_that_somebody_holds_is_not_waited_for",
+            ),
+        )
+    ),
+    _mutant(
+        "adaptive lanes: no more than workers offer",
+        "runs/pacing.py",
+        "    room = max(least, traffic.offered + traffic.held)\n",
+        "    room = MOST_LANES\n",
+        "tests/unit/runs/test_lanes_wanted.py::test_it_stays_within_what_workers_offer",
+    ),
+    _mutant(
+        "adaptive lanes: nothing is learnt at a closed gate",
+        "runs/pacing.py",
+        "    if traffic.closed:\n        return traffic.lanes\n",
+        "",
+        f"{_ADAPTIVE}test_nothing_is_learnt_while_no_call_may_start[closed]",
+    ),
+)
+
 _BEYOND = """              lane.index >= run.max_concurrency AND lane.state <> 'running'
               AND EXISTS ("""
 FEWER_LANES = (
@@ -1158,8 +1236,8 @@ FEWER_LANES = (
     _mutant(
         "fewer lanes: the reconciler looks for them",
         RECOVERY_SQL,
-        "                     lane.index >= run.max_concurrency AND lane.state <> 'running'\n",
-        "                     lane.index < 0\n",
+        "               OR (NOT within AND lane.state <> 'running' AND carries)\n",
+        "",
         f"{MAX_CONCURRENCY}test_no_lane_beyond_the_limit_keeps_an_epic_after_a_call",
     ),
     _mutant(
@@ -2449,6 +2527,7 @@ MUTANTS = (
     *RUN_STATUS,
     *RECOVERY,
     *FEWER_LANES,
+    *MANY_LANES,
     *ANSWERS,
     *REDIS,
     *LIMITER,

@@ -21,16 +21,21 @@ INSERT INTO runs_opentarget (kind, target_id, run_id)
 SELECT kind, target_id, %(run_id)s FROM made WHERE %(held)s ORDER BY target_id
 
 -- lanes_provide --
--- The run's lanes up to a number; those that are there already are as good. Of what is not given
--- here each row has the model's default.
-INSERT INTO runs_lane (
-    run_id, index, state, fencing_token, wait_reason, rate_limit_streak, completed, failed, skipped,
-    cancelled, created, kept, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
-    cost_usd
-)
-SELECT %(run_id)s, index, 'idle', 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+-- The run's lanes up to a number; those that are there already are as good.
+INSERT INTO runs_lane (@lane_columns@)
+SELECT %(run_id)s, index, @lane_begins@
 FROM generate_series(0, %(count)s::int - 1) AS index
 ON CONFLICT (run_id, index) DO NOTHING
+
+-- lane_columns (part) --
+-- What is written of a lane. Of what is not given each row has the model's default.
+run_id, index, state, fencing_token, wait_reason, rate_limit_streak, completed, failed, skipped,
+    cancelled, created, kept, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+    cost_usd
+
+-- lane_begins (part) --
+-- Its values, from `state` on.
+'idle', 0, '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 
 -- lanes_dispatch --
 -- Give the run's free lanes an item each and mark them sent: idle ones, parked ones that are
