@@ -18,6 +18,7 @@ WORKLOADS: dict[str, str] = {
     "W5": "benchmarks.w5_fleet",
     "W6": "benchmarks.w6_growth",
     "W7": "benchmarks.w7_quality",
+    "W8": "benchmarks.w8_slow_calls",
     "EPICS": "benchmarks.epics_grouping",
     "ITEMS": "benchmarks.items",
     "SIM": "benchmarks.sim_fleet",
