@@ -6,9 +6,11 @@ statement that changes nothing where there is another one by then.
 """
 
 import time
+from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Avg, F
+from django.db.models.functions import Now
 from psycopg.errors import LockNotAvailable
 from psycopg.types.json import Jsonb
 
@@ -28,7 +30,7 @@ _STEADY_S = 5.0
 #: it is once it has not changed for _STEADY_S.
 _TOLD_ANEW = 1.5
 #: Items that tell how long a call takes.
-_OBSERVED_ITEMS = 50
+_OBSERVED_ITEMS, _LATELY = 50, timedelta(minutes=10)
 
 
 class Rhythm:
@@ -96,7 +98,7 @@ def _tell(row: Row, lanes: int) -> None:
 
 def _latency(row: Row) -> str:
     """What a call took of late."""
-    ended = RunItem.objects.filter(run=row["run_id"], completed_at__isnull=False)
+    ended = RunItem.objects.filter(run=row["run_id"], completed_at__gt=Now() - _LATELY)
     latest = ended.order_by("-completed_at").values("pk")[:_OBSERVED_ITEMS]
     calls = ProviderCall.objects.filter(item__in=latest, outcome=CallOutcome.ANSWERED)
     took = calls.aggregate(each=Avg(F("ended_at") - F("started_at")))["each"]

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.postgres.aggregates import ArrayAgg, JSONBAgg
 from django.db.models import (
     Avg,
@@ -35,6 +36,7 @@ from epics.access import (
 )
 from epics.models import Membership, Project
 from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, Worker
+from runs.pacing import MOST_LANES
 from runs.reads.eta import TYPICAL_EPIC_MS, expected_ms
 from runs.states import ACTIVE, ItemStatus, LaneState
 
@@ -251,13 +253,18 @@ def items_left_out(*, run: Run) -> dict[str, str]:
 
 
 def run_expected_ms(*, run: Run) -> int:
-    """What the run may need, judged by the last ended run of its kind, provider and model."""
-    return expected_ms(
+    """What the run may need, judged by the last ended run of its kind, provider and model; where
+    the engine sets the number of its lanes, in as many as workers offer and the limit allows."""
+    offered = workers_alive().aggregate(n=Sum("concurrency"))["n"] if run.adaptive_lanes else None
+    expected = expected_ms(
         epics=run.total_items,
-        lanes=run.max_concurrency,
+        lanes=max(run.max_concurrency, min(offered or 0, MOST_LANES)),
         delay_ms=run.delay_ms,
         epic_ms=_observed_epic_ms(run) or TYPICAL_EPIC_MS,
     )
+    rate = settings.LIMIT_REQUESTS_PER_MINUTE
+    limited = round(run.total_items / rate * 60_000) if run.adaptive_lanes and rate else 0
+    return max(expected, limited)
 
 
 def _observed_epic_ms(run: Run) -> int | None:

@@ -45,15 +45,14 @@ def _many(run: Run) -> str:
 def _many_items(run: Run, expected_ms: int) -> list[dict[str, Any]]:
     if run.total_items <= settings.MANY_EPICS:
         return []
-    return [
-        {
-            "code": f"MANY_{_many(run)}",
-            "message": (
-                f"{counted(run.total_items, kind_started_by(run.type).item_words)} in "
-                f"{run.max_concurrency} lanes may take about "
-                f"{duration_text(expected_ms)}. A higher maxConcurrency or a faster "
-                "pacingProfile shortens it."
-            ),
-            "expectedDurationMs": expected_ms,
-        }
-    ]
+    items = counted(run.total_items, kind_started_by(run.type).item_words)
+    taken = duration_text(expected_ms)
+    if run.adaptive_lanes:
+        message = f"{items} may take about {taken}, in as many lanes as workers and limits allow."
+    else:
+        message = (
+            f"{items} in {run.max_concurrency} lanes may take about {taken}. A higher "
+            "maxConcurrency or a faster pacingProfile shortens it."
+        )
+    code = f"MANY_{_many(run)}"
+    return [{"code": code, "message": message, "expectedDurationMs": expected_ms}]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,7 +18,7 @@ from runs.engine.queries import QUERIES
 from runs.engine.reconciler import reconcile
 from runs.engine.start import RunOptions, lanes_provide, run_start
 from runs.engine.transitions import run_begin, run_dispatch, run_rest
-from runs.models import Lane, Run, RunAction, RunItem, RunLog
+from runs.models import Lane, Run, RunAction, RunItem, RunLog, Worker
 from runs.states import ItemStatus, LaneState
 from tests.integration.engine.test_many_lanes import claim_at_once
 from tests.integration.engine.world import World, project_make, worker_make
@@ -265,3 +266,30 @@ def test_the_api_says_who_sets_the_number(client: APIClient) -> None:
     body = {"maxConcurrency": 10_000, "version": shown["version"]}
     changed = client.patch(path, data=body, content_type="application/json").json()["data"]
     assert (changed["adaptiveLanes"], changed["maxConcurrency"]) == (False, 10_000)
+
+
+def test_a_start_expects_the_lanes_that_will_be_found(
+    client: APIClient, settings: Settings
+) -> None:
+    """200 epics of 20 s: in 10 lanes 400 s, in 100 lanes 40 s, and 30 a minute are allowed."""
+    project = project_make(epics=200)
+    worker_make()
+    Worker.objects.update(concurrency=100)
+    client.force_login(User.objects.get(username="ada"))
+    path, body = f"/api/v1/projects/{project.pk}/runs", {"pacingProfile": "adaptive"}
+
+    def started() -> dict[str, Any]:
+        answer = client.post(path, data=body, content_type="application/json")
+        Run.objects.update(status="CANCELLED", completed_at="2026-01-01T00:00:00Z")
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM runs_opentarget")
+        shown: dict[str, Any] = answer.json()["data"]
+        return shown
+
+    assert started()["estimatedDurationMs"] == 40_000
+    settings.LIMIT_REQUESTS_PER_MINUTE = 30
+    limited = started()
+    assert limited["estimatedDurationMs"] == 400_000
+    assert limited["warnings"][0]["message"] == (
+        "200 epics may take about 7 min, in as many lanes as workers and limits allow."
+    )
