@@ -13,13 +13,13 @@ from rest_framework.test import APIClient
 
 from runs.engine.adaptive import lanes_adapt_all
 from runs.engine.controls import run_change, run_control, run_retry
-from runs.engine.lanes import lane_park
 from runs.engine.queries import QUERIES
 from runs.engine.reconciler import reconcile
 from runs.engine.start import RunOptions, lanes_provide, run_start
 from runs.engine.transitions import run_begin, run_dispatch, run_rest
 from runs.models import Lane, Run, RunAction, RunItem, RunLog, Worker
 from runs.states import ItemStatus, LaneState
+from tests.integration.engine import hands
 from tests.integration.engine.test_many_lanes import claim_at_once
 from tests.integration.engine.world import World, project_make, worker_make
 from tests.threads import race
@@ -161,7 +161,7 @@ def paused(world: World) -> None:
 
 def closed(world: World) -> None:
     (fence, *_) = world.fences()
-    assert lane_park(fence=fence, reason="gate-closed", wait_s=60)
+    assert hands.park(fence=fence, reason="gate-closed", wait_s=60)
 
 
 def without_workers(world: World) -> None:
@@ -204,7 +204,7 @@ def test_they_stay_within_what_a_user_may_have(settings: Settings) -> None:
 def test_lanes_whose_item_is_to_be_tried_again_count_as_busy() -> None:
     world = world_make()
     for fence in world.fences():
-        assert lane_park(fence=fence, reason="backoff", wait_s=60)
+        assert hands.park(fence=fence, reason="backoff", wait_s=60)
     lanes_adapt_all()
     assert lanes(world) == LEAST + 2 * LEAST
 

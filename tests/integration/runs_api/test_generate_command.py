@@ -148,7 +148,7 @@ def test_one_named_epic_is_a_run_of_its_own_type() -> None:
     [
         (("--epic", "E9"), "no epic E9"),
         (("--user", "nobody"), "no user nobody"),
-        (("--max-concurrency", "0"), "from 1 to 500"),
+        (("--max-concurrency", "0"), "from 1 to 10000"),
         (("--attach",), "no active run"),
     ],
 )

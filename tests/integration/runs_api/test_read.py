@@ -20,7 +20,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 _RUN_FIELDS = [
     "runId", "projectId", "type", "status", "phase", "phaseDetail", "mode", "personaSet",
-    "pacingProfile", "priority", "priorityReasons", "deadline", "maxConcurrency", "items",
+    "pacingProfile", "priority", "priorityReasons", "deadline", "maxConcurrency",
+    "adaptiveLanes", "items",
     "totalEpics", "pendingEpics", "generatingEpics", "completedEpics", "failedEpics",
     "skippedEpics", "cancelledEpics",
     "percentComplete", "created", "kept", "totalStories", "storiesKept", "usage",
@@ -97,6 +98,7 @@ def test_every_field_of_a_running_run() -> None:
         "priorityReasons": [],
         "deadline": None,
         "maxConcurrency": 3,
+        "adaptiveLanes": False,
         "items": {
             "kind": "epic",
             "total": 6,

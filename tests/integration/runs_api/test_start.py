@@ -98,7 +98,7 @@ def test_generate_stories_takes_exactly_one_epic() -> None:
         ({"pacingProfile": "warp"}, "pacingProfile"),
         ({"priority": "URGENT"}, "priority"),
         ({"maxConcurrency": 0}, "maxConcurrency"),
-        ({"maxConcurrency": 501}, "maxConcurrency"),
+        ({"maxConcurrency": 10_001}, "maxConcurrency"),
         ({"maxConcurrency": "many"}, "maxConcurrency"),
         ({"maxConcurrency": 10**30}, "maxConcurrency"),
         ({"epicIds": []}, "epicIds"),
