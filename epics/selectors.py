@@ -231,7 +231,7 @@ def history_list(row: Written) -> CompiledRows[ContentChange]:
 
 def _history(*, kind: str, parent_id: UUID, code: str) -> "QuerySet[ContentChange]":
     changes = ContentChange.objects.filter(kind=kind, parent_id=parent_id, code=code)
-    return changes.select_related("user")
+    return changes.exclude(change=ContentChange.Change.SAME).select_related("user")
 
 
 def part_for(

@@ -1,6 +1,8 @@
 """Uploads, subtasks and what was changed, in Django's admin: to look at."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from epics.admin.read_only import ReadOnlyAdmin
 from epics.models import ContentChange, Subtask, Upload
@@ -29,3 +31,6 @@ class ContentChangeAdmin(ReadOnlyAdmin):
     list_filter = ("kind", "change")
     list_select_related = ("user", "project")
     search_fields = ("=code", "=run_id", "=parent_id", "=project__id")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ContentChange]:
+        return super().get_queryset(request).exclude(change=ContentChange.Change.SAME)

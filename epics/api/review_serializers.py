@@ -12,6 +12,8 @@ from epics.models import ContentChange, ReviewStatus
 
 #: What can be reviewed.
 KINDS = ("epic", "story", "subtask", "page")
+_Change = ContentChange.Change
+_TOLD = [(each.value, each.label) for each in _Change if each != _Change.SAME]
 
 
 class ReviewItem(StrictSerializer):
@@ -68,5 +70,5 @@ class ChangeOutput(serializers.Serializer[ContentChange]):
     )
     runId = serializers.UUIDField(source="run_id", allow_null=True)
     code = serializers.CharField()
-    change = serializers.ChoiceField(ContentChange.Change.choices)
+    change = serializers.ChoiceField(_TOLD)
     fields = serializers.DictField(child=FieldChange())  # type: ignore[assignment]  # declared fields leave the class

@@ -18,6 +18,8 @@ class ContentChange(models.Model):
         ADDED = "added"
         CHANGED = "changed"
         REMOVED = "removed"
+        #: A run wrote it again in the same words: no change, and nothing that it added.
+        SAME = "same"
 
     id = models.BigAutoField(primary_key=True)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
@@ -27,7 +29,7 @@ class ContentChange(models.Model):
     parent_id = models.UUIDField()
     code = models.CharField(max_length=70)
     change = models.CharField(max_length=10, choices=Change)
-    #: {field: {before, after}}; of what was added or removed one of the two.
+    #: {field: {before, after}}; of what was added or removed one of the two, of the same nothing.
     fields = models.JSONField()
     run_id = models.UUIDField(null=True, blank=True)
     user = models.ForeignKey(

@@ -39,12 +39,15 @@ class ItemChanges:
 def item_changes(items: Sequence[RunItem]) -> list[ItemChanges]:
     """Of these items of one run, in two queries."""
     found = {item.target_id: ItemChanges(item=item) for item in items}
+    before: set[tuple[UUID, str]] = set()
     for change in _changes(items).order_by("id"):
-        told: list[Told] = getattr(found[vars(change)["target"]], change.change)
-        told.append({"code": change.code, "fields": change.fields})
+        target = vars(change)["target"]
+        before.add((target, change.code))
+        if change.change != ContentChange.Change.SAME:
+            told: list[Told] = getattr(found[target], change.change)
+            told.append({"code": change.code, "fields": change.fields})
     for target, code in _rows(items):
-        known = found[target].added + found[target].changed
-        if all(told["code"] != code for told in known):
+        if (target, code) not in before:
             found[target].added.append({"code": code, "fields": {}})
     return [found[item.target_id] if item.target_id else ItemChanges(item=item) for item in items]
 

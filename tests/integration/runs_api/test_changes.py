@@ -12,6 +12,10 @@ from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.models import Run, RunItem
 from tests.factories import client_of, project_make, subtask_make
+from tests.integration.engine import test_card_runs as card_runs
+from tests.integration.engine import test_epics_store as epics_store
+from tests.integration.engine import test_page_runs as page_runs
+from tests.integration.engine import test_subtask_runs as subtask_runs
 from tests.integration.engine.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -181,3 +185,67 @@ def test_of_cards_by_the_upload_that_they_were_found_in() -> None:
         )
     (told,) = changes(run)["data"]
     assert [codes(told[way]) for way in ("added", "removed", "changed")] == [["C9"], ["C7"], ["C8"]]
+
+
+def test_what_a_run_wrote_again_in_the_same_words_is_no_change() -> None:
+    world = World.make(epics=1, lanes=1)
+    written(world, stories=2, title="Old")
+    second = written(again(world), stories=3, title="Old")
+    (told,) = changes(second)["data"]
+    assert [codes(told[way]) for way in ("added", "removed", "changed")] == [["E1-S3"], [], []]
+    third = written(again(world), stories=3, title="Old")
+    (told,) = changes(third)["data"]
+    assert [told[way] for way in ("added", "removed", "changed")] == [[], [], []]
+    story = Story.objects.get(code="E1-S1")
+    assert story.run_id == third.pk
+    answer = client_of(story.project.created_by).get(f"/api/v1/stories/{story.pk}/history")
+    assert answer.json()["data"] == []
+
+
+def told_of(run: Run) -> list[tuple[list[str], list[str], list[str]]]:
+    return [
+        (codes(each["added"]), codes(each["removed"]), codes(each["changed"]))
+        for each in changes(run)["data"]
+    ]
+
+
+def test_nor_are_subtasks() -> None:
+    project = project_make(epics=1)
+    subtask_runs.stories_make(project, each=1)
+    first = subtask_runs.Chain.make(project)
+    first.do("Build", "Test")
+    assert told_of(first.run) == [(["E1-S1-T1", "E1-S1-T2"], [], [])]
+    second = first.again()
+    second.do("Build", "Watch", "Ask")
+    assert told_of(second.run) == [(["E1-S1-T3"], [], ["E1-S1-T2"])]
+
+
+def test_nor_are_epics() -> None:
+    project = epics_store.project_make(epics=0)
+    cards = epics_store.cards_of(project)
+    epics_store.finish(epics_store.start(project), [epics_store.row(1, cards)])
+    world = epics_store.start(project)
+    rows = [epics_store.row(1, cards), epics_store.row(2, cards)]
+    epics_store.finish(world, rows)
+    assert told_of(world.run) == [(["E2"], [], [])]
+
+
+def test_nor_are_cards() -> None:
+    project = project_make(epics=0)
+    card_runs.upload_make(project)
+    first = card_runs.analyzed(project, "tides", "charts")
+    added = codes(changes(first.run)["data"][0]["added"])
+    second = card_runs.analyzed(project, "tides", "charts", "winds")
+    ((added_then, removed, changed),) = told_of(second.run)
+    assert (len(added), len(added_then), removed, changed) == (2, 1, [], [])
+
+
+def test_nor_are_pages() -> None:
+    project = project_make(epics=0)
+    page_runs.pages_make(project, 1)
+    first = page_runs.Chain.make(project)
+    first.do(page_runs.result())
+    assert told_of(first.run) == [(["P1"], [], [])]
+    second = first.again()
+    second.do(page_runs.result())
+    assert told_of(second.run) == [([], [], [])]
