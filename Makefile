@@ -74,7 +74,7 @@ tls: venv
 	env -u DATABASE_URL -u REDIS_URL BATCHGEN_TEST_TLS=1 $(BIN)/python -m pytest $(TLS)
 
 bench: venv
-	$(BIN)/python -m benchmarks $(WORKLOADS)
+	$(BIN)/python -m benchmarks $(WORKLOADS) $(if $(PEERS),--peers)
 
 faults: venv
 	$(BIN)/python -m tests.acceptance.faults

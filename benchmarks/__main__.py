@@ -1,4 +1,4 @@
-"""`python -m benchmarks [W0 W1 …] [--repeats N] [--quick] [--json FILE]`."""
+"""`python -m benchmarks [W0 W1 …] [--repeats N] [--quick] [--peers] [--json FILE]`."""
 
 import argparse
 import json
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print("  ".join(f"{name}: {value}" for name, value in machine.items()), style="dim")
     results: list[Rows] = []
     try:
-        with bench(repeats=options.repeats, quick=options.quick) as given:
+        with bench(repeats=options.repeats, quick=options.quick, peers=options.peers) as given:
             names = options.workloads or WORKLOADS
             # One by one, so that what was measured is kept when a later one fails.
             results.extend(_measured(name, given, console) for name in names)
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--repeats", type=int, default=3, help="measurements of each thing")
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, once")
+    parser.add_argument("--peers", action="store_true", help="other systems beside ours (W0, W1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser
 

@@ -45,6 +45,8 @@ class Bench:
     repeats: int
     #: A tenth of the work, to see that everything runs; its figures mean nothing.
     quick: bool
+    #: Measure other systems beside ours, where a workload knows some.
+    peers: bool = False
 
     def epics(self, number: int) -> int:
         """How many epics to take where `number` are called for."""
@@ -119,7 +121,7 @@ def _worker_argv(argv: Sequence[str], **changed: str) -> list[str]:
 
 
 @contextmanager
-def bench(*, repeats: int, quick: bool) -> Iterator[Bench]:
+def bench(*, repeats: int, quick: bool, peers: bool = False) -> Iterator[Bench]:
     """Start the servers and set Django up on them; all is gone at the end of the block."""
     environment = stack.base_environment() | _FIXED
     for name in _NOT_OURS:
@@ -134,7 +136,7 @@ def bench(*, repeats: int, quick: bool) -> Iterator[Bench]:
         )
         os.environ.update(environment)
         _set_up()
-        yield Bench(environment=environment, logs=logs, repeats=repeats, quick=quick)
+        yield Bench(environment=environment, logs=logs, repeats=repeats, quick=quick, peers=peers)
 
 
 def _set_up() -> None:

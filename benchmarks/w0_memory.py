@@ -1,23 +1,21 @@
 """W0: what the engine itself costs. 2,000 epics, 10 lanes, one worker, answers from memory.
 
-Paired with bare Celery in the same run: engine, peer, engine, peer …
+Paired with bare Celery, and with the other peers where they are asked for, in the same run:
+engine, peer, engine, peer …
 """
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
-from django.db import connection
-
-from batchgen.db.ids import new_id
-from batchgen.local.child import Child
 from benchmarks import runs
 from benchmarks.backlogs import project_create
-from benchmarks.bench import ROOT, Bench, python
+from benchmarks.bench import Bench
 from benchmarks.counters import counters
 from benchmarks.peers import bare_celery
+from benchmarks.peers.running import PEERS, Job, celery, peer
+from benchmarks.processes import Tree
 from benchmarks.rows import Rows, Value, side_by_side, spread
 from epics.models import Project
 
@@ -42,9 +40,11 @@ def run(bench: Bench) -> Rows:
     repeats = 1 if bench.quick else max(bench.repeats, _LEAST_PAIRS)
     measures: dict[str, _Measure] = {
         _OURS: _engine,
-        "bare Celery, same SQL": partial(_peer, variant=bare_celery.SAME),
-        "bare Celery, least SQL": partial(_peer, variant=bare_celery.LEAST),
+        "bare Celery, same SQL": partial(_celery, variant=bare_celery.SAME),
+        "bare Celery, least SQL": partial(_celery, variant=bare_celery.LEAST),
     }
+    if bench.peers:
+        measures |= {name: partial(_peer, name=name) for name in PEERS}
     rounds = [
         {name: _counted(measure, bench) for name, measure in measures.items()}
         for _ in range(repeats)
@@ -55,9 +55,9 @@ def run(bench: Bench) -> Rows:
         title=f"{bench.epics(_EPICS)} epics, {_LANES} lanes, answers from memory, one worker",
         rows=side_by_side("per epic", {name: _figures(found) for name, found in columns.items()}),
         notes=[
-            "CPU wanted of ours: at most 4.5 ms; epics/s: at least 0.9 x bare Celery, same SQL",
+            "CPU wanted of ours: at most 3.5 ms; epics/s: at least 0.85 x bare Celery, same SQL",
             *(_paired(name, columns) for name in measures if name != _OURS),
-            "A peer's sender is paid too: its clock starts with the first message.",
+            "Bare Celery's sender is paid too: its clock starts with the first message.",
         ],
     )
 
@@ -91,54 +91,21 @@ def _engine(bench: Bench, project: Project, total: int) -> runs.Window:
     return window
 
 
-def _peer(bench: Bench, project: Project, total: int, *, variant: str) -> runs.Window:
-    run_id, ids = peer_prepare(project)
-    options = ("-P", "threads", "-c", str(_LANES), "-n", "bare@%h")
-    quiet = ("--without-gossip", "--without-mingle", "-l", "WARNING")
-    kept = {k: v for k, v in bench.environment.items() if k != "DJANGO_SETTINGS_MODULE"}
-    child = Child(
-        name="bare-celery",
-        argv=python("celery", "-A", bare_celery.__name__, "worker", *options, *quiet),
-        env={**kept, "BARE_VARIANT": variant},
-        cwd=ROOT,
-    )
-    with bench.process(child) as worker:
-        # The worker is up once it has done one; the rest is sent while it works.
-        _peer_send(ids[:1], project)
-        runs.await_count(lambda: peer_done(run_id), 1)
-        sender = threading.Thread(target=_peer_send, args=(ids[1:], project))
-        sender.start()
-        window = runs.window(
-            lambda: peer_done(run_id),
-            warm_up=_WARM_UP,
-            total=total,
-            trees={"worker": worker, **bench.servers()},
-        )
-        sender.join()
-    return window
+def _celery(bench: Bench, project: Project, total: int, *, variant: str) -> runs.Window:
+    job = Job.of(project)
+    with celery(bench, job, lanes=_LANES, variant=variant) as worker:
+        return _window(bench, job, worker, total)
 
 
-def peer_prepare(project: Project) -> tuple[str, list[str]]:
-    """Bare Celery's tables, made anew, with a run of the project's epics: its id, and theirs."""
-    run_id = str(new_id())
-    with connection.cursor() as cursor:
-        cursor.execute(bare_celery.TABLES)
-        cursor.execute("INSERT INTO bare_run (id) VALUES (%s)", [run_id])
-        cursor.execute(bare_celery.ITEMS, [run_id, project.id])
-        return run_id, [str(epic_id) for (epic_id,) in cursor.fetchall()]
+def _peer(bench: Bench, project: Project, total: int, *, name: str) -> runs.Window:
+    job = Job.of(project)
+    with peer(bench, name, job, lanes=_LANES) as worker:
+        return _window(bench, job, worker, total)
 
 
-def _peer_send(ids: list[str], project: Project) -> None:
-    for epic_id in ids:
-        bare_celery.generate_epic.delay(epic_id, str(project.id))
-
-
-def peer_done(run_id: str) -> int:
-    """How many epics of bare Celery's run are done."""
-    with connection.cursor() as cursor:
-        cursor.execute(bare_celery.DONE, [run_id])
-        (done,) = cursor.fetchone()
-    return int(done)
+def _window(bench: Bench, job: Job, worker: Tree, total: int) -> runs.Window:
+    trees = {"worker": worker, **bench.servers()}
+    return runs.window(job.done, warm_up=_WARM_UP, total=total, trees=trees)
 
 
 def _figures(rounds: list[_Round]) -> dict[str, Value]:

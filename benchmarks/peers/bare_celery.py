@@ -1,14 +1,11 @@
 """Bare Celery: one task per epic, plain SQL, nothing that survives a fault.
 
 The worker has the engine's Celery settings, as many threads as the run has lanes, and one
-PostgreSQL connection a thread with prepared statements. Its tables have the shape, the indexes
-and the checks of the engine's. Each task claims its epic, is answered from memory, parses the
-8 stories as the engine does, and stores them with the epic's status and the run's counter. Two
-variants:
+PostgreSQL connection a thread with prepared statements. Each task claims its epic, is answered,
+parses the 8 stories as the engine does, and stores them with the epic's status and the run's
+counter. Two variants:
 
-- `same`: the same SQL work as the engine's, in the same two statements: the claim also writes the
-  call's intent and reads the epic's texts and cards; the store also replaces old stories, books
-  the call and its usage, and writes a log line.
+- `same`: the work that all peers do (work.py).
 - `least`: the least that one could do: an UPDATE, then 8 INSERTs and two UPDATEs.
 
 Neither has fences, attempts or leases (a task delivered twice writes twice, a killed worker leaves
@@ -20,8 +17,10 @@ Run as `celery -A benchmarks.peers.bare_celery worker …` with BARE_VARIANT in 
 
 import os
 import threading
+from functools import cache
 from typing import Any
 
+import anthropic
 import psycopg
 from celery import Celery
 from django.conf import settings as django_settings
@@ -30,107 +29,21 @@ from psycopg.types.json import Jsonb
 from batchgen import settings
 from batchgen.db.ids import new_id
 from benchmarks.memory_provider import ANSWER
+from benchmarks.peers.work import (
+    CLAIM,
+    FINISH,
+    PROVIDER_URL,
+    Claimed,
+    finish_values,
+    message,
+    text_of,
+)
 from content.stories.answer import StorySet, parse_story_set
 
 QUEUE = "bare"
 TASK_NAME = "bare.generate_epic"
 SAME, LEAST = "same", "least"
 
-NO_TABLES = "DROP TABLE IF EXISTS bare_story, bare_epic, bare_run, bare_call, bare_log;"
-TABLES = f"""
-{NO_TABLES}
-CREATE TABLE bare_run (
-    id uuid PRIMARY KEY, done int NOT NULL DEFAULT 0, stories int NOT NULL DEFAULT 0
-);
-CREATE TABLE bare_epic (LIKE runs_runitem INCLUDING ALL);
-ALTER TABLE bare_epic DROP CONSTRAINT run_item_generates_in_a_lane;
-CREATE TABLE bare_story (LIKE epics_story INCLUDING ALL);
-ALTER TABLE bare_story ADD FOREIGN KEY (epic_id) REFERENCES epics_epic
-    DEFERRABLE INITIALLY DEFERRED;
-CREATE TABLE bare_call (LIKE runs_providercall INCLUDING ALL);
-ALTER TABLE bare_call ADD FOREIGN KEY (item_id) REFERENCES bare_epic
-    DEFERRABLE INITIALLY DEFERRED;
-CREATE TABLE bare_log (LIKE runs_runlog INCLUDING ALL);
-"""
-ITEMS = """
-INSERT INTO bare_epic (
-    id, run_id, kind, target_id, code, title, "order", status, stage, estimated_input_tokens,
-    attempt, cancel_requested, crashes, created, kept, input_tokens, output_tokens,
-    cache_read_tokens, cache_write_tokens, cost_usd, error_code, error, stage_ms, notes
-)
-SELECT gen_random_uuid(), %s, 'stories', id, code, title, "order", 'PENDING', '', 1200,
-       0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
-FROM epics_epic WHERE project_id = %s
-RETURNING id
-"""
-DONE = "SELECT done FROM bare_run WHERE id = %s"
-
-_CLAIM = """
-WITH claimed AS (
-    UPDATE bare_epic
-    SET status = 'GENERATING', stage = 'validation', attempt = attempt + 1,
-        started_at = clock_timestamp()
-    WHERE id = $1 AND status = 'PENDING'
-    RETURNING id, run_id, target_id, code, attempt
-), call AS (
-    INSERT INTO bare_call (
-        id, item_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
-        output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code, possibly_billed
-    )
-    SELECT $2, id, attempt, 'generate', 'memory', 'STARTED', clock_timestamp(), '', 0, 0, 0, 0, 0,
-           '', false
-    FROM claimed
-)
-SELECT claimed.run_id, claimed.target_id, claimed.code, project.id AS project_id, project.name,
-       project.description, project.context, epic.title, epic.theme, epic.description,
-       (
-           SELECT COALESCE(jsonb_agg(
-               jsonb_build_array(
-                   card.code, card.title, card.persona, card.statement, card.problem, card.systems
-               ) ORDER BY place."order", card."order"
-           ), '[]')
-           FROM epics_epiccard place JOIN epics_card card ON card.id = place.card_id
-           WHERE place.epic_id = claimed.target_id
-       ) AS cards
-FROM claimed
-JOIN epics_epic epic ON epic.id = claimed.target_id
-JOIN epics_project project ON project.id = epic.project_id
-"""
-_FINISH = """
-WITH done AS (
-    UPDATE bare_epic
-    SET status = 'COMPLETED', stage = 'storage', created = $3,
-        input_tokens = input_tokens + $4, output_tokens = output_tokens + $5,
-        cost_usd = cost_usd + $6, completed_at = clock_timestamp()
-    WHERE id = $1
-    RETURNING run_id, target_id, code
-), gone AS (
-    DELETE FROM bare_story USING done WHERE bare_story.epic_id = done.target_id RETURNING 1
-), stored AS (
-    INSERT INTO bare_story (
-        id, epic_id, project_id, run_id, code, "order", title, user_story, persona,
-        acceptance_criteria, technical_notes, priority, effort, defects, created_at, version
-    )
-    SELECT story.id, done.target_id, $7, done.run_id, story.code, story."order", story.title,
-           story.user_story, story.persona, story.acceptance_criteria, story.technical_notes,
-           story.priority, story.effort, '[]', clock_timestamp(), 1
-    FROM done, (SELECT COUNT(*) FROM gone) AS first,
-         jsonb_to_recordset($8) AS story (
-             id uuid, code text, "order" int, title text, user_story text, persona text,
-             acceptance_criteria text[], technical_notes text, priority text, effort text
-         )
-), call AS (
-    UPDATE bare_call
-    SET outcome = 'ANSWERED', ended_at = clock_timestamp(), request_id = 'req_memory',
-        input_tokens = $4, output_tokens = $5, cost_usd = $6
-    WHERE id = $2
-), line AS (
-    INSERT INTO bare_log (run_id, at, level, item_code, message)
-    SELECT run_id, clock_timestamp(), 'info', code, 'Completed' FROM done
-)
-UPDATE bare_run SET done = bare_run.done + 1, stories = bare_run.stories + $3
-FROM done WHERE bare_run.id = done.run_id
-"""
 _LEAST_CLAIM = """
 UPDATE bare_epic SET status = 'GENERATING', started_at = clock_timestamp()
 WHERE id = $1 AND status = 'PENDING'
@@ -155,7 +68,7 @@ if not django_settings.configured:
     django_settings.configure(settings)
 app = Celery("bare", set_as_current=False)
 app.config_from_object(settings, namespace="CELERY")
-app.conf.update(result_backend=None, task_default_queue=QUEUE, beat_schedule={})
+app.conf.update(result_backend=None, task_default_queue=QUEUE, task_queues=None, beat_schedule={})
 _kept = threading.local()
 
 
@@ -170,30 +83,19 @@ def generate_epic(epic_id: str, project_id: str) -> None:
 
 def _same(epic_id: str) -> None:
     connection, call_id = _connection(), new_id()
-    claimed = connection.execute(_CLAIM, [epic_id, call_id]).fetchone()
-    if claimed is None:
-        return
-    code, project_id = claimed[2], claimed[3]
-    stories = [
-        {
-            "id": str(new_id()),
-            "code": f"{code}-S{place}",
-            "order": place,
-            "title": story.title,
-            "user_story": story.user_story,
-            "persona": story.persona,
-            "acceptance_criteria": story.acceptance_criteria,
-            "technical_notes": story.technical_notes,
-            "priority": story.priority,
-            "effort": story.effort,
-        }
-        for place, story in enumerate(parse_story_set(ANSWER).stories, start=1)
-    ]
-    cost = 0.0207
-    connection.execute(
-        _FINISH,
-        [epic_id, call_id, len(stories), 900, 1200, cost, project_id, Jsonb(stories)],
-    )
+    claimed = connection.execute(CLAIM, [epic_id, call_id]).fetchone()
+    if claimed is not None:
+        connection.execute(FINISH, finish_values(claimed, epic_id, call_id, _ask(claimed)))
+
+
+def _ask(claimed: Claimed) -> str:
+    url = os.environ[PROVIDER_URL]
+    return text_of(_sdk(url).messages.create(**message(claimed))) if url else ANSWER
+
+
+@cache
+def _sdk(url: str) -> anthropic.Anthropic:
+    return anthropic.Anthropic(api_key="none", base_url=url, max_retries=0)
 
 
 def _least(epic_id: str, project_id: str) -> None:
