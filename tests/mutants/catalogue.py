@@ -171,8 +171,8 @@ PROGRESS = (
     _mutant(
         "progress: an overtaken attempt's is not told",
         RECOVERY_SQL,
-        "        ON lane.id = reached.lane_id AND lane.fencing_token = reached.fencing_token\n",
-        "        ON lane.id = reached.lane_id\n",
+        "ON lane.id = told.lane_id AND lane.fencing_token = told.fencing_token\n",
+        "ON lane.id = told.lane_id\n",
         f"{WORKER}test_a_beat_tells_nothing_of_an_attempt_that_was_overtaken",
     ),
     _mutant(
@@ -1170,6 +1170,13 @@ MANY_LANES = (
         "    LIMIT %(most)s + 100000\n",
         f"{_ENGINE}test_many_lanes.py::"
         "test_a_pause_puts_so_many_lanes_to_rest_and_the_reconciler_the_others",
+    ),
+    _mutant(
+        "many lanes: a beat waits for nobody who has an item",
+        RECOVERY_SQL,
+        "    FOR NO KEY UPDATE OF item SKIP LOCKED\n",
+        "    FOR NO KEY UPDATE OF item\n",
+        f"{_ENGINE}test_many_lanes.py::test_a_beat_waits_for_no_item_that_somebody_has",
     ),
     _mutant(
         "adaptive lanes: a person's number ends it",

@@ -143,20 +143,29 @@ WITH beat AS (
         lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
         clock_ahead_s = %(clock_ahead_s)s
     WHERE id = %(worker_id)s
-), staged AS (
-    UPDATE runs_runitem
-    SET stage = reached.stage, stage_percent = reached.stage_percent,
-        remaining_ms = reached.remaining_ms, stage_ms = reached.stage_ms,
-        skipped_stages = reached.skipped_stages, notes = reached.notes
-    FROM jsonb_to_recordset(%(reached)s) AS reached (
+), told AS (
+    -- Of a worker with thousands of calls some at each beat: what is under way changes at the next.
+    SELECT * FROM jsonb_to_recordset(%(reached)s) AS reached (
         item_id uuid, lane_id bigint, fencing_token int, stage text, stage_percent int,
         remaining_ms int, stage_ms jsonb, skipped_stages jsonb, notes jsonb
     )
-    JOIN runs_lane lane
-        ON lane.id = reached.lane_id AND lane.fencing_token = reached.fencing_token
-    WHERE runs_runitem.id = reached.item_id
-      AND runs_runitem.lane_id = reached.lane_id
-      AND runs_runitem.status = 'GENERATING'
+    ORDER BY random()
+    LIMIT 300
+), held AS (
+    -- Who has one is ending it: nothing to wait for.
+    SELECT told.*
+    FROM told
+    JOIN runs_lane lane ON lane.id = told.lane_id AND lane.fencing_token = told.fencing_token
+    JOIN runs_runitem item
+        ON item.id = told.item_id AND item.lane_id = told.lane_id AND item.status = 'GENERATING'
+    ORDER BY item.id
+    FOR NO KEY UPDATE OF item SKIP LOCKED
+), staged AS (
+    UPDATE runs_runitem
+    SET stage = held.stage, stage_percent = held.stage_percent, remaining_ms = held.remaining_ms,
+        stage_ms = held.stage_ms, skipped_stages = held.skipped_stages, notes = held.notes
+    FROM held
+    WHERE runs_runitem.id = held.item_id
 )
 SELECT lane.id AS lane_id, lane.fencing_token,
        EXTRACT(EPOCH FROM clock_timestamp() - lane.moved_at)::float AS age_s,

@@ -1,16 +1,20 @@
 """A run with hundreds of lanes and more: what waits in the broker, and what one statement does."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
+from psycopg.types.json import Jsonb
 
+from batchgen.db.sql import Row
 from batchgen.redis import client as redis
 from runs.engine import dispatch
 from runs.engine.controls import run_control
 from runs.engine.dispatch import messages_waiting
 from runs.engine.lanes import MOST_SENT, lanes_rest
+from runs.engine.queries import QUERIES
 from runs.engine.reconciler import reconcile
 from runs.engine.start import lanes_provide
 from runs.engine.transitions import run_dispatch
@@ -127,3 +131,43 @@ def test_of_each_workers_items_those_are_shown_that_began_first() -> None:
     (worker,) = queue_status(user=user).workers
     assert len(worker.current) == MOST_CURRENT
     assert worker.current[0].code == f"E{MOST_CURRENT + 20}"
+
+
+def beat(world: World) -> list[Row]:
+    """As a worker that says of each of its attempts that it got on."""
+    items = RunItem.objects.filter(run=world.run, status=ItemStatus.GENERATING)
+    news = [
+        {
+            "item_id": str(item.pk),
+            "lane_id": item.lane_id,
+            "fencing_token": 1,
+            "stage": "component-generation",
+            "stage_percent": 50,
+            "stage_ms": {},
+            "skipped_stages": [],
+            "notes": [],
+        }
+        for item in items
+    ]
+    params = {"worker_id": world.worker.pk, "lease_s": 60.0, "clock_ahead_s": 0.0}
+    return QUERIES.fetch("worker_beat", {**params, "reached": Jsonb(news)})
+
+
+def test_a_beat_writes_down_how_far_so_many_attempts_are() -> None:
+    world = World.make(epics=400, lanes=400)
+    claim_at_once(world, 400)
+    assert len(beat(world)) == 400
+    assert RunItem.objects.filter(stage_percent=50).count() == 300
+    beat(world)
+    assert RunItem.objects.filter(stage_percent=50).count() > 300
+
+
+def test_a_beat_waits_for_no_item_that_somebody_has() -> None:
+    world = World.make(epics=3, lanes=3)
+    claim_at_once(world, 3)
+    with ThreadPoolExecutor(max_workers=1) as others, transaction.atomic():
+        had = RunItem.objects.select_for_update().get(code="E2")
+        assert len(others.submit(beat, world).result(timeout=10)) == 3
+    told = RunItem.objects.filter(stage_percent=50).values_list("code", flat=True)
+    assert set(told) == {"E1", "E3"}
+    assert had.stage_percent == 0
