@@ -1172,6 +1172,13 @@ MANY_LANES = (
         "test_a_pause_puts_so_many_lanes_to_rest_and_the_reconciler_the_others",
     ),
     _mutant(
+        "many lanes: a run ends once all of them rest",
+        TRANSITIONS_SQL,
+        "              WHERE run_id = %(run_id)s AND state IN ('sent', 'parked')\n",
+        "              WHERE run_id = %(run_id)s AND state = 'none'\n",
+        f"{_ENGINE}test_many_lanes.py::test_a_cancelled_run_has_ended_once_all_of_its_lanes_rest",
+    ),
+    _mutant(
         "many lanes: a beat waits for nobody who has an item",
         RECOVERY_SQL,
         "    FOR NO KEY UPDATE OF item SKIP LOCKED\n",

@@ -128,6 +128,11 @@ WHERE runs_run.id = %(run_id)s
           AND NOT EXISTS (
               SELECT FROM runs_runitem WHERE run_id = %(run_id)s AND status = 'GENERATING'
           )
+          -- Nobody puts the lanes of a run to rest that has ended.
+          AND NOT EXISTS (
+              SELECT FROM runs_lane
+              WHERE run_id = %(run_id)s AND state IN ('sent', 'parked')
+          )
       )
   )
 RETURNING runs_run.status, total.completed, total.failed, total.skipped, total.created

@@ -88,6 +88,23 @@ def test_a_pause_puts_so_many_lanes_to_rest_and_the_reconciler_the_others() -> N
     assert count(LaneState.SENT) == MOST_SENT
 
 
+def test_a_cancelled_run_has_ended_once_all_of_its_lanes_rest() -> None:
+    world = World.make(epics=LANES, lanes=LANES)
+    Lane.objects.filter(state=LaneState.SENT).update(
+        state=LaneState.PARKED, wake_at="2100-01-01T00:00:00Z", fencing_token=F("fencing_token") + 1
+    )
+    reconcile()
+    user = world.run.created_by
+    assert user
+    run_control(run=world.run, action="cancel", user=user)
+    assert count(LaneState.IDLE) < LANES
+    assert Run.objects.get().completed_at is None
+    done = reconcile()
+    assert (done.rested, done.ended) == (LANES - 500, 1)
+    assert count(LaneState.IDLE) == LANES
+    assert not RunItem.objects.filter(lane__isnull=False).exists()
+
+
 def test_only_messages_that_are_on_their_way_are_revoked() -> None:
     world = World.make(epics=4, lanes=2)
     first, second = world.fences()
