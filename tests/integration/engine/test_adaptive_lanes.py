@@ -104,7 +104,7 @@ def test_a_persons_number_ends_it() -> None:
     assert Run.objects.get().adaptive_lanes
     run = Run.objects.get()
     run_change(run=run, user=user, version=run.version, priority=None, max_concurrency=12)
-    reconcile()
+    run_dispatch(run_id=world.run.pk)
     claim_at_once(world, 12)
     assert lanes_adapt_all() == 0
     assert lanes(world) == 12
@@ -182,7 +182,7 @@ def test_they_stay_within_the_slots_of_workers_and_those_are_shared() -> None:
     claim_at_once(one, LEAST)
     Run.objects.filter(pk=one.run.pk).update(max_concurrency=60)
     lanes_provide(run=Run.objects.get(pk=one.run.pk), most=60)
-    reconcile()
+    run_dispatch(run_id=one.run.pk)
     claim_at_once(one, 50)
     assert Lane.objects.filter(state=LaneState.RUNNING).count() == 60
     lanes_adapt_all()

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
 from batchgen.db.sql import Row
@@ -34,7 +35,9 @@ def claim_at_once(world: World, count: int) -> None:
     """As workers would one by one."""
     sent = Lane.objects.filter(run=world.run, state=LaneState.SENT).order_by("index")[:count]
     ids = list(sent.values_list("pk", flat=True))
-    Lane.objects.filter(pk__in=ids).update(state=LaneState.RUNNING, worker=world.worker)
+    Lane.objects.filter(pk__in=ids).update(
+        state=LaneState.RUNNING, worker=world.worker, moved_at=Now()
+    )
     RunItem.objects.filter(lane__in=ids).update(status=ItemStatus.GENERATING, attempt=1)
 
 
