@@ -14,15 +14,19 @@ cards_loaded AS (
                     'title', card.title, 'persona', card.persona, 'statement', card.statement
                 ) ORDER BY card."order", card.id
             ), '[]')
-            FROM epics_kept_cards(ARRAY[upload.id], claimed.options) AS kept (id)
-            JOIN epics_card card USING (id)
+            FROM epics_card card
+            WHERE card.id = ANY(ARRAY(
+                SELECT epics_kept_cards(ARRAY[upload.id], claimed.options)
+            ))
         ) ELSE '[]' END,
         'others', (
             SELECT COUNT(*) FROM epics_card card
             WHERE card.project_id = project.id AND card.upload_id IS DISTINCT FROM upload.id
         )
     ) AS input
-    FROM claimed
-    JOIN epics_upload upload ON upload.id = claimed.target_id
-    JOIN epics_project project ON project.id = upload.project_id
+    FROM claimed, LATERAL (
+        -- Not its text.
+        SELECT id, project_id, name FROM epics_upload WHERE id = claimed.target_id OFFSET 0
+    ) AS upload,
+         LATERAL (SELECT * FROM epics_project WHERE id = upload.project_id OFFSET 0) AS project
 )

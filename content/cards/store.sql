@@ -4,31 +4,45 @@ cards_project AS MATERIALIZED (
     -- Held, as by whoever makes a card or an epic: what this waited for is seen by the functions
     -- below.
     SELECT project.id
-    FROM epics_project project
-    WHERE project.id IN (
-        SELECT upload.project_id FROM done JOIN epics_upload upload ON upload.id = done.target_id
-    )
-    ORDER BY project.id
-    FOR NO KEY UPDATE
+    FROM (
+        SELECT DISTINCT upload.project_id
+        FROM done, LATERAL (
+            SELECT project_id FROM epics_upload WHERE id = done.target_id OFFSET 0
+        ) AS upload
+        ORDER BY project_id
+    ) AS whose, LATERAL (
+        SELECT id FROM epics_project WHERE id = whose.project_id
+        FOR NO KEY UPDATE
+    ) AS project
 ), cards_target AS MATERIALIZED (
     SELECT done.item_id, done.run_id, done.options, done.result -> 'cards' AS cards,
            upload.id AS upload_id, upload.project_id
-    FROM cards_project project JOIN epics_upload upload ON upload.project_id = project.id
-    JOIN done ON done.target_id = upload.id
-    ORDER BY upload.id
-    FOR NO KEY UPDATE OF upload
+    FROM (
+        SELECT done.*, (SELECT COUNT(*) FROM cards_project) AS after_projects
+        FROM done ORDER BY target_id
+    ) AS done, LATERAL (
+        SELECT id, project_id FROM epics_upload
+        WHERE id = done.target_id AND done.after_projects > 0
+        FOR NO KEY UPDATE
+    ) AS upload
 ), cards_before AS MATERIALIZED (
     SELECT target.item_id, target.upload_id, target.options, card.id
-    FROM cards_target target JOIN epics_card card ON card.upload_id = target.upload_id
-    ORDER BY card.id
-    FOR UPDATE OF card
+    FROM (
+        SELECT target.item_id, target.upload_id, target.options, made.id
+        FROM cards_target target, LATERAL (
+            SELECT id FROM epics_card WHERE upload_id = target.upload_id OFFSET 0
+        ) AS made
+        ORDER BY made.id
+    ) AS target, LATERAL (SELECT id FROM epics_card WHERE id = target.id FOR UPDATE) AS card
 ), cards_epics AS MATERIALIZED (
-    SELECT epic.id
-    FROM epics_epic epic
-    WHERE epic.id IN (
-        SELECT place.epic_id FROM cards_before JOIN epics_epiccard place ON place.card_id = cards_before.id
-    )
-    ORDER BY epic.id
+    SELECT id
+    FROM epics_epic
+    WHERE id = ANY(ARRAY(
+        SELECT place.epic_id
+        FROM epics_epiccard place
+        WHERE place.card_id = ANY(ARRAY(SELECT id FROM cards_before))
+    ))
+    ORDER BY id
     FOR NO KEY UPDATE
 ), cards_of AS MATERIALIZED (
     SELECT upload_id, options, (SELECT COUNT(*) FROM cards_epics) AS epics
@@ -38,19 +52,19 @@ cards_project AS MATERIALIZED (
 ), cards_held AS MATERIALIZED (
     SELECT before.*, before.id IN (SELECT id FROM cards_stay) AS kept FROM cards_before before
 ), cards_unplaced AS (
-    DELETE FROM epics_epiccard USING cards_held held
-    WHERE epics_epiccard.card_id = held.id AND NOT held.kept
-    RETURNING epics_epiccard.epic_id
+    DELETE FROM epics_epiccard
+    WHERE card_id = ANY(ARRAY(SELECT id FROM cards_held WHERE NOT kept))
+    RETURNING epic_id
 ), cards_outdated AS (
     -- Their stories were written from cards that are gone.
     UPDATE epics_epic
     SET prompt_revision = prompt_revision + 1,
         stories_outdated = stories_outdated
             OR EXISTS (SELECT FROM epics_story story WHERE story.epic_id = epics_epic.id)
-    WHERE id IN (SELECT epic_id FROM cards_unplaced)
+    WHERE id = ANY(ARRAY(SELECT epic_id FROM cards_unplaced))
 ), cards_gone AS (
-    DELETE FROM epics_card USING cards_held held
-    WHERE epics_card.id = held.id AND NOT held.kept
+    DELETE FROM epics_card
+    WHERE id = ANY(ARRAY(SELECT id FROM cards_held WHERE NOT kept))
     RETURNING epics_card.*
 ), cards_wanted AS MATERIALIZED (
     SELECT target.project_id, SUM(jsonb_array_length(target.cards)) AS cards,
@@ -99,8 +113,7 @@ cards_project AS MATERIALIZED (
     WHERE before.rows IS NOT NULL
 ), cards_analyzed AS (
     UPDATE epics_upload SET status = 'ANALYZED'
-    FROM cards_target target
-    WHERE epics_upload.id = target.upload_id AND epics_upload.status <> 'ANALYZED'
+    WHERE id = ANY(ARRAY(SELECT upload_id FROM cards_target)) AND status <> 'ANALYZED'
 ), cards_stored AS (
     SELECT target.item_id, (
         SELECT COUNT(*) FROM cards_new new WHERE new.upload_id = target.upload_id

@@ -7,5 +7,6 @@ epics_loaded AS (
         ),
         'language', project.language
     ) AS input
-    FROM claimed JOIN epics_project project ON project.id = claimed.target_id
+    FROM claimed,
+         LATERAL (SELECT * FROM epics_project WHERE id = claimed.target_id OFFSET 0) AS project
 )

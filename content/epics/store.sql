@@ -5,22 +5,31 @@ epics_target AS MATERIALIZED (
     -- epics, and what this waited for is seen by the functions below.
     SELECT done.item_id, done.run_id, done.result -> 'epics' AS epics, done.options,
            project.id AS project_id
-    FROM done JOIN epics_project project ON project.id = done.target_id
-    ORDER BY project.id
-    FOR NO KEY UPDATE OF project
+    FROM (SELECT * FROM done ORDER BY target_id) AS done, LATERAL (
+        SELECT id FROM epics_project WHERE id = done.target_id
+        FOR NO KEY UPDATE
+    ) AS project
 ), epics_before AS MATERIALIZED (
     -- Those that a run made; no other is ever replaced.
     SELECT target.item_id, target.run_id, target.options, epic.id
-    FROM epics_target target JOIN epics_epic epic ON epic.project_id = target.project_id
-    WHERE epic.origin = 'generated'
-    ORDER BY epic.id
-    FOR UPDATE OF epic
+    FROM (
+        SELECT target.item_id, target.run_id, target.options, there.id
+        FROM epics_target target, LATERAL (
+            SELECT id FROM epics_epic WHERE project_id = target.project_id OFFSET 0
+        ) AS there
+        ORDER BY there.id
+    ) AS target, LATERAL (
+        SELECT id FROM epics_epic WHERE id = target.id AND origin = 'generated'
+        FOR UPDATE
+    ) AS epic
 ), epics_of AS MATERIALIZED (
     SELECT item_id, run_id, options, array_agg(id ORDER BY id) AS ids
     FROM epics_before GROUP BY item_id, run_id, options
 ), epics_below AS MATERIALIZED (
     SELECT story.id, story.epic_id, before.item_id
-    FROM epics_before before JOIN epics_story story ON story.epic_id = before.id
+    FROM epics_before before, LATERAL (
+        SELECT id, epic_id FROM epics_story WHERE epic_id = before.id OFFSET 0
+    ) AS story
 ), epics_busy AS MATERIALIZED (
     -- Targets of other runs: of their stories, and of those stories' subtasks.
     SELECT runs_open_elsewhere(
@@ -33,8 +42,10 @@ epics_target AS MATERIALIZED (
     UNION SELECT epic_id FROM epics_below WHERE id IN (SELECT id FROM epics_busy)
 ), epics_gone AS (
     -- What stands below them goes with them.
-    DELETE FROM epics_epic USING epics_before before
-    WHERE epics_epic.id = before.id AND before.id NOT IN (SELECT id FROM epics_stay)
+    DELETE FROM epics_epic
+    WHERE id = ANY(ARRAY(
+        SELECT id FROM epics_before WHERE id NOT IN (SELECT id FROM epics_stay)
+    ))
     RETURNING epics_epic.*
 ), epics_left AS MATERIALIZED (
     -- Nothing names them any more: no other epic, no item of an earlier run.
@@ -46,7 +57,9 @@ epics_target AS MATERIALIZED (
     FROM epics_gone gone GROUP BY gone.project_id
 ), epics_standing AS MATERIALIZED (
     SELECT target.item_id, epic.id, epic.code, epic."order"
-    FROM epics_target target JOIN epics_epic epic ON epic.project_id = target.project_id
+    FROM epics_target target, LATERAL (
+        SELECT id, code, "order", origin FROM epics_epic WHERE project_id = target.project_id OFFSET 0
+    ) AS epic
     WHERE epic.origin <> 'generated' OR epic.id IN (SELECT id FROM epics_stay)
 ), epics_kept AS MATERIALIZED (
     SELECT target.*,
@@ -83,7 +96,7 @@ epics_target AS MATERIALIZED (
     -- Held: whoever gives one of them another code was waited for, or finds who names it.
     SELECT epic.id, epic.code, epic."order"
     FROM epics_epic epic
-    WHERE epic.id IN (SELECT unnest(after_kept) FROM epics_given)
+    WHERE epic.id = ANY(ARRAY(SELECT unnest(after_kept) FROM epics_given))
       AND epic.id NOT IN (SELECT id FROM epics_gone)
     ORDER BY epic.id
     FOR SHARE OF epic
@@ -109,12 +122,16 @@ epics_target AS MATERIALIZED (
     RETURNING epics_epic.*
 ), epics_cards AS MATERIALIZED (
     -- Held: a card that somebody deletes meanwhile is in no epic, or is waited for.
-    SELECT given.id AS epic_id, card.id AS card_id, listed.place
-    FROM epics_given given
-    CROSS JOIN LATERAL unnest(given.cards) WITH ORDINALITY AS listed (id, place)
-    JOIN epics_card card ON card.id = listed.id
-    ORDER BY card.id
-    FOR KEY SHARE OF card
+    SELECT listed.epic_id, card.id AS card_id, listed.place
+    FROM (
+        SELECT given.id AS epic_id, listed.id, listed.place
+        FROM epics_given given
+        CROSS JOIN LATERAL unnest(given.cards) WITH ORDINALITY AS listed (id, place)
+        ORDER BY listed.id
+    ) AS listed, LATERAL (
+        SELECT id FROM epics_card WHERE id = listed.id
+        FOR KEY SHARE
+    ) AS card
 ), epics_places AS (
     INSERT INTO epics_epiccard (epic_id, card_id, "order")
     SELECT epic_id, card_id, place - 1 FROM epics_cards ORDER BY epic_id, place
@@ -150,7 +167,9 @@ epics_target AS MATERIALIZED (
     SELECT story.project_id, 'subtask', story.id, changed.code, changed.change, changed.fields,
            target.run_id
     FROM epics_gone gone JOIN epics_target target USING (project_id)
-    JOIN epics_story story ON story.epic_id = gone.id, LATERAL (
+    CROSS JOIN LATERAL (
+        SELECT id, project_id FROM epics_story WHERE epic_id = gone.id OFFSET 0
+    ) AS story, LATERAL (
         SELECT jsonb_object_agg(subtask.code, to_jsonb(subtask)) AS rows
         FROM epics_subtask subtask WHERE subtask.story_id = story.id
     ) before, LATERAL epics_changes(

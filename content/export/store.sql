@@ -8,7 +8,9 @@ export_new AS (
            (done.result ->> 'bytes')::bigint, done.result ->> 'sha256', done.result ->> 'name',
            clock_timestamp(),
            clock_timestamp() + (done.result ->> 'keep_s')::int * interval '1 second'
-    FROM done JOIN epics_project project ON project.id = done.target_id
+    FROM done, LATERAL (
+        SELECT id FROM epics_project WHERE id = done.target_id OFFSET 0
+    ) AS project
     RETURNING item_id
 ), export_stored AS (
     SELECT item_id, 1 AS created, 0 AS kept FROM export_new

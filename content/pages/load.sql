@@ -26,7 +26,7 @@ pages_loaded AS (
             ) latest
         )
     ) AS input
-    FROM claimed
-    JOIN pages_page page ON page.id = claimed.target_id
-    JOIN epics_project project ON project.id = page.project_id
+    FROM claimed,
+         LATERAL (SELECT * FROM pages_page WHERE id = claimed.target_id OFFSET 0) AS page,
+         LATERAL (SELECT * FROM epics_project WHERE id = page.project_id OFFSET 0) AS project
 )

@@ -11,9 +11,10 @@ pages_target AS (
                AS outdated,
            page.generated_at IS NOT NULL OR page.edited_at IS NOT NULL AS had_content,
            page.meta_title, page.meta_description, page.content_components
-    FROM done JOIN pages_page page ON page.id = done.target_id
-    ORDER BY page.id
-    FOR NO KEY UPDATE OF page
+    FROM (SELECT * FROM done ORDER BY target_id) AS done, LATERAL (
+        SELECT * FROM pages_page WHERE id = done.target_id
+        FOR NO KEY UPDATE
+    ) AS page
 ), pages_written AS (
     UPDATE pages_page SET
         meta_title = target.result ->> 'meta_title',
@@ -32,6 +33,7 @@ pages_target AS (
         version = pages_page.version + 1
     FROM pages_target target
     WHERE pages_page.id = target.page_id AND NOT target.kept
+      AND pages_page.id = ANY(ARRAY(SELECT page_id FROM pages_target))
     RETURNING target.item_id
 ), pages_replaced AS (
     -- Where there was content before: the first is nobody's change.

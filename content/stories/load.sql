@@ -18,15 +18,15 @@ stories_loaded AS (
             SELECT COALESCE(jsonb_agg(
                 jsonb_build_array(story.title, story.user_story) ORDER BY story."order"
             ), '[]')
-            FROM (
-                SELECT epics_kept_stories(ARRAY[epic.id], claimed.options) AS id
+            FROM epics_story story
+            WHERE story.id = ANY(ARRAY(
+                SELECT epics_kept_stories(ARRAY[epic.id], claimed.options)
                 UNION
                 -- Another run is at them.
                 SELECT runs_open_elsewhere(
                     ARRAY(SELECT id FROM epics_story WHERE epic_id = epic.id), claimed.run_id
                 )
-            ) AS kept
-            JOIN epics_story story USING (id)
+            ))
         ) ELSE '[]' END,
         'cards', (
             SELECT COALESCE(jsonb_agg(
@@ -34,11 +34,12 @@ stories_loaded AS (
                     card.code, card.title, card.persona, card.statement, card.problem, card.systems
                 ) ORDER BY place."order", card."order"
             ), '[]')
-            FROM epics_epiccard place JOIN epics_card card ON card.id = place.card_id
+            FROM epics_epiccard place,
+                 LATERAL (SELECT * FROM epics_card WHERE id = place.card_id OFFSET 0) AS card
             WHERE place.epic_id = epic.id
         )
     ) AS input
-    FROM claimed
-    JOIN epics_epic epic ON epic.id = claimed.target_id
-    JOIN epics_project project ON project.id = epic.project_id
+    FROM claimed,
+         LATERAL (SELECT * FROM epics_epic WHERE id = claimed.target_id OFFSET 0) AS epic,
+         LATERAL (SELECT * FROM epics_project WHERE id = epic.project_id OFFSET 0) AS project
 )

@@ -6,16 +6,16 @@ stories_target AS (
            -- What changed since the claim is not in these stories.
            COALESCE(epic.prompt_revision <> (done.result ->> 'prompt_revision')::int, false)
                AS outdated
-    FROM done JOIN epics_epic epic ON epic.id = done.target_id
-    ORDER BY epic.id
-    FOR NO KEY UPDATE OF epic
+    FROM (SELECT * FROM done ORDER BY target_id) AS done, LATERAL (
+        SELECT id, project_id, prompt_revision FROM epics_epic WHERE id = done.target_id
+        FOR NO KEY UPDATE
+    ) AS epic
 ), stories_before AS MATERIALIZED (
     SELECT target.item_id, target.epic_id, target.run_id, target.options, ARRAY(
-        SELECT story.id FROM epics_story story
-        WHERE story.epic_id = target.epic_id ORDER BY story.id
+        SELECT story.id FROM epics_story story WHERE story.epic_id = target.epic_id
     ) AS ids
     FROM stories_target target
-    WHERE EXISTS (SELECT FROM epics_story story WHERE story.epic_id = target.epic_id)
+    WHERE EXISTS (SELECT FROM epics_story WHERE epic_id = target.epic_id OFFSET 0)
 ), stories_hold AS MATERIALIZED (
     -- Locked: an edit that is under way counts, and one that comes later finds no story any more.
     SELECT epics_hold(array_agg(epic_id ORDER BY epic_id)) AS epics
@@ -31,10 +31,12 @@ stories_target AS (
 ), stories_held AS MATERIALIZED (
     SELECT target.item_id, story.id, story.code,
            story.id IN (SELECT id FROM stories_stay) AS kept
-    FROM stories_before target JOIN epics_story story ON story.epic_id = target.epic_id
+    FROM stories_before target, LATERAL (
+        SELECT id, code FROM epics_story WHERE epic_id = target.epic_id OFFSET 0
+    ) AS story
 ), stories_gone AS (
-    DELETE FROM epics_story USING stories_held held
-    WHERE epics_story.id = held.id AND NOT held.kept
+    DELETE FROM epics_story
+    WHERE id = ANY(ARRAY(SELECT id FROM stories_held WHERE NOT kept))
     RETURNING epics_story.*
 ), stories_left AS MATERIALIZED (
     SELECT runs_targets_gone(array_agg(id ORDER BY id)) FROM stories_gone HAVING COUNT(*) > 0
@@ -108,7 +110,9 @@ stories_target AS (
 ), stories_fresh AS (
     UPDATE epics_epic SET stories_outdated = target.outdated
     FROM stories_target target
-    WHERE epics_epic.id = target.epic_id AND epics_epic.stories_outdated <> target.outdated
+    WHERE epics_epic.id = target.epic_id
+      AND epics_epic.id = ANY(ARRAY(SELECT epic_id FROM stories_target))
+      AND epics_epic.stories_outdated <> target.outdated
 ), stories_stored AS (
     SELECT target.item_id, target.kept, (
         SELECT COUNT(*) FROM stories_new story WHERE story.epic_id = target.epic_id

@@ -21,13 +21,12 @@ subtasks_loaded AS (
                 jsonb_build_array(subtask.title, subtask.kind, subtask.criteria)
                 ORDER BY subtask."order", subtask.id
             ), '[]')
-            FROM epics_subtask subtask
-            WHERE subtask.story_id = story.id
-              AND epics_kept(subtask.edited_at, subtask.review_status, claimed.options)
+            FROM (SELECT * FROM epics_subtask WHERE story_id = story.id OFFSET 0) AS subtask
+            WHERE epics_kept(subtask.edited_at, subtask.review_status, claimed.options)
         )
     ) AS input
-    FROM claimed
-    JOIN epics_story story ON story.id = claimed.target_id
-    JOIN epics_epic epic ON epic.id = story.epic_id
-    JOIN epics_project project ON project.id = epic.project_id
+    FROM claimed,
+         LATERAL (SELECT * FROM epics_story WHERE id = claimed.target_id OFFSET 0) AS story,
+         LATERAL (SELECT * FROM epics_epic WHERE id = story.epic_id OFFSET 0) AS epic,
+         LATERAL (SELECT * FROM epics_project WHERE id = epic.project_id OFFSET 0) AS project
 )

@@ -4,19 +4,27 @@
 subtasks_target AS (
     SELECT done.item_id, done.run_id, done.options, done.result -> 'subtasks' AS subtasks,
            story.id AS story_id, story.project_id, story.code
-    FROM done JOIN epics_story story ON story.id = done.target_id
-    ORDER BY story.id
-    FOR NO KEY UPDATE OF story
+    FROM (SELECT * FROM done ORDER BY target_id) AS done, LATERAL (
+        SELECT id, project_id, code FROM epics_story WHERE id = done.target_id
+        FOR NO KEY UPDATE
+    ) AS story
 ), subtasks_held AS MATERIALIZED (
     -- Locked: an edit or a review that is under way counts, and later ones find what is left.
     SELECT target.item_id, subtask.id, subtask.code,
            epics_kept(subtask.edited_at, subtask.review_status, target.options) AS kept
-    FROM subtasks_target target JOIN epics_subtask subtask ON subtask.story_id = target.story_id
-    ORDER BY subtask.id
-    FOR UPDATE OF subtask
+    FROM (
+        SELECT target.item_id, target.options, below.id
+        FROM subtasks_target target, LATERAL (
+            SELECT id FROM epics_subtask WHERE story_id = target.story_id OFFSET 0
+        ) AS below
+        ORDER BY below.id
+    ) AS target, LATERAL (
+        SELECT id, code, edited_at, review_status FROM epics_subtask WHERE id = target.id
+        FOR UPDATE
+    ) AS subtask
 ), subtasks_gone AS (
-    DELETE FROM epics_subtask USING subtasks_held held
-    WHERE epics_subtask.id = held.id AND NOT held.kept
+    DELETE FROM epics_subtask
+    WHERE id = ANY(ARRAY(SELECT id FROM subtasks_held WHERE NOT kept))
     RETURNING epics_subtask.*
 ), subtasks_kept AS (
     SELECT target.*, (

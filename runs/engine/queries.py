@@ -68,6 +68,9 @@ _GROUP = """given AS MATERIALIZED (
     WHERE set_config('lock_timeout', '50ms', true) = '50ms'
 )"""
 _ONE = "given AS NOT MATERIALIZED (SELECT {values}, 1 AS place)"
+#: What a statement writes it finds by these, too: a join alone may read the whole of an index, by a
+#: plan that was made while the table was empty.
+_IDS = {"lane_ids": "lane_id", "item_ids": "item_id", "call_ids": "call_id"}
 #: A group locks in the order that all keep, and its lanes take turns in their run; one lane has
 #: no order, and sorting it would cost a tenth of its statement.
 _ORDERED = {
@@ -99,11 +102,14 @@ def statement_for(kind: str, name: str, *, group: bool = False) -> str:
 
 
 def _parts_of_one(columns: Mapping[str, str]) -> dict[str, str]:
-    values = (f"%({name})s::{sql_type} AS {name}" for name, sql_type in columns.items())
-    return {"given": _ONE.format(values=", ".join(values)), **_ALONE}
+    values = {name: f"%({name})s::{sql_type}" for name, sql_type in columns.items()}
+    given = ", ".join(f"{value} AS {name}" for name, value in values.items())
+    ids = {part: values[name] for part, name in _IDS.items() if name in values}
+    return {"given": _ONE.format(values=given), **ids, **_ALONE}
 
 
 def _parts_of_group(columns: Mapping[str, str]) -> dict[str, str]:
-    values = (f"%({name})s::{sql_type}[]" for name, sql_type in columns.items())
-    given = _GROUP.format(values=", ".join(values), columns=", ".join(columns))
-    return {"given": given, **_ORDERED}
+    values = {name: f"%({name})s::{sql_type}[]" for name, sql_type in columns.items()}
+    given = _GROUP.format(values=", ".join(values.values()), columns=", ".join(columns))
+    ids = {part: f"ANY({values[name]})" for part, name in _IDS.items() if name in values}
+    return {"given": given, **ids, **_ORDERED}

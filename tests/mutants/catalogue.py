@@ -134,6 +134,20 @@ _GROUPED = (
         f"{_GROUPS}TestFinishes::test_lanes_take_what_nobody_reads_where_nothing_is_free",
     ),
     _mutant(
+        "plans: what is written is found by its id",
+        FINISHES_SQL,
+        "    WHERE counter.id = spent.item_id AND counter.id = @item_ids@\n",
+        "    WHERE counter.id = spent.item_id\n",
+        f"{_ENGINE}test_lane_plans.py::test_no_step_reads_more_than_its_rows",
+    ),
+    _mutant(
+        "plans: an item is found by its id, not among those that are open",
+        FINISHES_SQL,
+        "      AND runs_runitem.status IS NOT DISTINCT FROM 'GENERATING'\n    RETURNING",
+        "      AND runs_runitem.status = 'GENERATING'\n    RETURNING",
+        f"{_ENGINE}test_lane_plans.py::test_no_step_reads_more_than_its_rows",
+    ),
+    _mutant(
         "finish: of items that may kill a worker one goes out",
         FINISHES_SQL,
         "          AND (crashes < %(last_chance)s OR @only_suspect@)\n",
@@ -162,10 +176,12 @@ _CLAIM_LANE = """      AND runs_lane.fencing_token = asked.fencing_token
       AND asked.run_status IN ('QUEUED', 'RUNNING')
       AND EXISTS (
           SELECT FROM runs_runitem
-          WHERE id = asked.item_id AND lane_id = asked.lane_id AND status = 'PENDING'
+          WHERE id = asked.item_id AND lane_id = asked.lane_id
+            AND status IS NOT DISTINCT FROM 'PENDING'
+          OFFSET 0
       )
 """
-_CLAIM_EPIC = "WHERE runs_runitem.id = lane.item_id AND runs_runitem.status = 'PENDING'\n"
+_CLAIM_EPIC = "      AND runs_runitem.status IS NOT DISTINCT FROM 'PENDING'\n"
 
 PROGRESS = (
     _mutant(
@@ -200,10 +216,10 @@ CLAIMING = (
             (
                 _CLAIM_LANE,
                 _CLAIM_LANE.replace("AND runs_lane.state = 'sent'", "").replace(
-                    " AND status = 'PENDING'", ""
+                    "AND status IS NOT DISTINCT FROM 'PENDING'", ""
                 ),
             ),
-            (_CLAIM_EPIC, "WHERE runs_runitem.id = lane.item_id\n"),
+            (_CLAIM_EPIC, ""),
         ),
         tests=(f"{LANES}test_a_message_is_claimed_once_however_often_it_comes",),
     ),
@@ -214,10 +230,10 @@ CLAIMING = (
             (
                 _CLAIM_LANE,
                 _CLAIM_LANE.replace("AND runs_lane.state = 'sent'", "")
-                .replace(" AND status = 'PENDING'", "")
+                .replace("AND status IS NOT DISTINCT FROM 'PENDING'", "")
                 .replace("AND runs_lane.fencing_token = asked.fencing_token", ""),
             ),
-            (_CLAIM_EPIC, "WHERE runs_runitem.id = lane.item_id\n"),
+            (_CLAIM_EPIC, ""),
         ),
         tests=(f"{FAULTS}test_copied_dropped_and_reordered_messages_change_nothing",),
     ),
@@ -320,15 +336,15 @@ FINISHING = (
     _mutant(
         "finish: the epic is GENERATING",
         FINISHES_SQL,
-        "AND lane_id = lane.lane_id AND status = 'GENERATING'\n        FOR UPDATE\n",
-        "AND lane_id = lane.lane_id\n        FOR UPDATE\n",
+        "          AND status IS NOT DISTINCT FROM 'GENERATING'\n        FOR UPDATE\n",
+        "        FOR UPDATE\n",
         f"{LANES}test_an_epic_that_is_not_generated_any_more_is_not_finished",
     ),
     _mutant(
         "finish: the old stories go in the same transaction",
         STORE_SQL,
-        "    WHERE epics_story.id = held.id AND NOT held.kept\n",
-        "    WHERE epics_story.id = held.id AND false\n",
+        "(SELECT id FROM stories_held WHERE NOT kept)",
+        "(SELECT id FROM stories_held WHERE false)",
         f"{LANES}test_a_regeneration_replaces_the_stories_and_a_failed_one_keeps_them",
     ),
     _mutant(
@@ -349,8 +365,8 @@ FINISHING = (
     _mutant(
         "finish: stories that a person edited stay",
         STORE_SQL,
-        "    WHERE epics_story.id = held.id AND NOT held.kept\n",
-        "    WHERE epics_story.id = held.id\n",
+        "(SELECT id FROM stories_held WHERE NOT kept)",
+        "(SELECT id FROM stories_held)",
         f"{KEPT}test_two_runs_with_edits_between_lose_no_edited_story",
     ),
     _mutant(
@@ -2082,8 +2098,8 @@ STORED_EPICS = (
     _mutant(
         "epics: who makes one at the same moment is waited for",
         EPICS_SQL,
-        "    FOR NO KEY UPDATE OF project\n",
-        "",
+        "FROM epics_project WHERE id = done.target_id\n        FOR NO KEY UPDATE\n",
+        "FROM epics_project WHERE id = done.target_id\n",
         f"{EPICS}TestRaces::test_one_that_is_made_to_depend_on_what_goes_depends_on_nothing",
     ),
     _mutant(
@@ -2111,8 +2127,8 @@ STORED_EPICS = (
     _mutant(
         "epics: kept ones stay",
         EPICS_SQL,
-        "    WHERE epics_epic.id = before.id AND before.id NOT IN (SELECT id FROM epics_stay)\n",
-        "    WHERE epics_epic.id = before.id\n",
+        "FROM epics_before WHERE id NOT IN (SELECT id FROM epics_stay)\n",
+        "FROM epics_before\n",
         f"{EPICS}TestKept::test_what_a_person_touched_stays_unless_told_otherwise",
     ),
     _mutant(
@@ -2146,8 +2162,8 @@ STORED_EPICS = (
     _mutant(
         "epics: a card that is being deleted is in none",
         EPICS_SQL,
-        "    FOR KEY SHARE OF card\n",
-        "",
+        "WHERE id = listed.id\n        FOR KEY SHARE\n",
+        "WHERE id = listed.id\n",
         f"{EPICS}TestRaces::test_a_card_that_is_deleted_is_in_no_epic",
     ),
     _mutant(
@@ -2212,8 +2228,9 @@ UPLOADED = (
     _mutant(
         "cards: kept ones stay",
         _CARDS_SQL,
-        "    WHERE epics_card.id = held.id AND NOT held.kept\n",
-        "    WHERE epics_card.id = held.id\n",
+        "    DELETE FROM epics_card\n"
+        "    WHERE id = ANY(ARRAY(SELECT id FROM cards_held WHERE NOT kept))\n",
+        "    DELETE FROM epics_card\n    WHERE id = ANY(ARRAY(SELECT id FROM cards_held))\n",
         f"{_CARD_RUNS}test_what_was_edited_or_approved_or_stands_in_a_kept_epic_stays",
     ),
     _mutant(
@@ -2236,22 +2253,22 @@ STORED_SUBTASKS = (
     _mutant(
         "subtasks: one that is being edited at the end is kept",
         SUBTASKS_SQL,
-        "    FOR UPDATE OF subtask\n",
-        "",
+        "WHERE id = target.id\n        FOR UPDATE\n",
+        "WHERE id = target.id\n",
         f"{SUBTASKS}TestStoriesThatGo::test_an_edit_under_way_is_kept",
     ),
     _mutant(
         "subtasks: a story that is deleted at the same moment has none",
         SUBTASKS_SQL,
-        "    FOR NO KEY UPDATE OF story\n",
-        "",
+        "WHERE id = done.target_id\n        FOR NO KEY UPDATE\n",
+        "WHERE id = done.target_id\n",
         f"{SUBTASKS}TestStoriesThatGo::test_while_it_is_stored",
     ),
     _mutant(
         "subtasks: kept ones stay",
         SUBTASKS_SQL,
-        "WHERE epics_subtask.id = held.id AND NOT held.kept\n",
-        "WHERE epics_subtask.id = held.id\n",
+        "(SELECT id FROM subtasks_held WHERE NOT kept)",
+        "(SELECT id FROM subtasks_held)",
         f"{SUBTASKS}TestStored::test_edited_and_approved_ones_stay",
     ),
     _mutant(
@@ -2413,8 +2430,8 @@ WRITTEN_PAGES = (
     _mutant(
         "pages: an approval under way is waited for",
         "content/pages/store.sql",
-        "    ORDER BY page.id\n    FOR NO KEY UPDATE OF page\n",
-        "    ORDER BY page.id\n",
+        "WHERE id = done.target_id\n        FOR NO KEY UPDATE\n",
+        "WHERE id = done.target_id\n",
         f"{_PAGE_RUNS}test_an_approval_under_way_is_waited_for",
     ),
     _mutant(

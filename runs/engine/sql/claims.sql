@@ -4,7 +4,8 @@
 -- an attempt needs, with what the item's kind loads as `input`, which is null when the target is
 -- gone; no row where the message is late or doubled, or the run stands still or has fewer lanes by
 -- now. FOR SHARE makes a pause or a cancel wait for claims under way, so that its count of calls in
--- flight is exact.
+-- flight is exact. An item that is known by its id is not asked for by `status =`, here as in all
+-- that follows it: a plan that was made while few were open would read the index of those.
 WITH @given@, asked AS (
     SELECT mine.*, run.*
     FROM (
@@ -21,14 +22,16 @@ WITH @given@, asked AS (
     UPDATE runs_lane
     SET state = 'running', worker_id = %(worker_id)s, moved_at = clock_timestamp()
     FROM (SELECT * FROM asked @by_lane@) AS asked
-    WHERE runs_lane.id = asked.lane_id
+    WHERE runs_lane.id = asked.lane_id AND runs_lane.id = @lane_ids@
       AND runs_lane.fencing_token = asked.fencing_token
       AND runs_lane.state = 'sent'
       AND runs_lane.index < asked.max_concurrency
       AND asked.run_status IN ('QUEUED', 'RUNNING')
       AND EXISTS (
           SELECT FROM runs_runitem
-          WHERE id = asked.item_id AND lane_id = asked.lane_id AND status = 'PENDING'
+          WHERE id = asked.item_id AND lane_id = asked.lane_id
+            AND status IS NOT DISTINCT FROM 'PENDING'
+          OFFSET 0
       )
     RETURNING runs_lane.rate_limit_streak, asked.*
 ), claimed AS (
@@ -38,7 +41,8 @@ WITH @given@, asked AS (
         stage_ms = '{}', skipped_stages = '[]', notes = '[]',
         started_at = COALESCE(started_at, clock_timestamp())
     FROM (SELECT * FROM lane @by_item@) AS lane
-    WHERE runs_runitem.id = lane.item_id AND runs_runitem.status = 'PENDING'
+    WHERE runs_runitem.id = lane.item_id AND runs_runitem.id = @item_ids@
+      AND runs_runitem.status IS NOT DISTINCT FROM 'PENDING'
     RETURNING runs_runitem.target_id, runs_runitem.code, runs_runitem.attempt,
               runs_runitem.output_tokens, runs_runitem.unknown_calls, lane.*
 ), call AS (
@@ -81,7 +85,7 @@ SET state = 'parked', wake_at = clock_timestamp() + make_interval(secs => given.
     wait_reason = given.reason, fencing_token = runs_lane.fencing_token + 1,
     moved_at = clock_timestamp()
 FROM given
-WHERE runs_lane.id = given.lane_id
+WHERE runs_lane.id = given.lane_id AND runs_lane.id = @lane_ids@
   AND runs_lane.fencing_token = given.fencing_token
   AND runs_lane.state = 'sent'
 RETURNING given.place

@@ -24,7 +24,7 @@ SET state = CASE
     kept = counter.kept + spent.kept,
     @usage_added@
 FROM ended spent LEFT JOIN next USING (lane_id)
-WHERE counter.id = spent.lane_id
+WHERE counter.id = spent.lane_id AND counter.id = @lane_ids@
 RETURNING spent.place, counter.id AS lane_id, counter.fencing_token, counter.state, counter.run_id,
           spent.user_id, spent.weight, spent.context_key, spent.priority, spent.provider,
           spent.model, spent.options, spent.max_tokens, spent.prompt_set_id,
@@ -51,7 +51,8 @@ lane AS MATERIALIZED (
     FROM (SELECT * FROM lane @by_item@) AS lane, LATERAL (
         SELECT target_id, code
         FROM runs_runitem
-        WHERE id = lane.item_id AND lane_id = lane.lane_id AND status = 'GENERATING'
+        WHERE id = lane.item_id AND lane_id = lane.lane_id
+          AND status IS NOT DISTINCT FROM 'GENERATING'
         FOR UPDATE
     ) AS item
 ), done AS (
@@ -83,20 +84,21 @@ stored AS MATERIALIZED (
         END,
         completed_at = clock_timestamp()
     FROM ending spent LEFT JOIN stored USING (item_id)
-    WHERE counter.id = spent.item_id
+    WHERE counter.id = spent.item_id AND counter.id = @item_ids@
     RETURNING counter.kind, counter.created, counter.kept,
               EXTRACT(EPOCH FROM clock_timestamp() - counter.started_at) AS seconds, spent.*
 ), closed AS (
     -- The runs are over but for these items.
     DELETE FROM runs_opentarget open USING ended
     WHERE ended.draining
+      AND open.target_id = ANY(ARRAY(SELECT target_id FROM ended WHERE draining))
       AND (open.kind, open.target_id, open.run_id) = (ended.kind, ended.target_id, ended.run_id)
 ), call AS (
     UPDATE runs_providercall
     SET outcome = spent.outcome, @call_spent@, error_code = spent.call_error_code,
         possibly_billed = spent.possibly_billed
     FROM ended spent
-    WHERE runs_providercall.id = spent.call_id
+    WHERE runs_providercall.id = spent.call_id AND runs_providercall.id = @call_ids@
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
     SELECT run_id, clock_timestamp(), level, code,
@@ -131,11 +133,10 @@ taker AS MATERIALIZED (
         SELECT COUNT(*) AS found FROM free WHERE free.run_id = wanted.run_id
     ) AS counted
     WHERE found < lanes
-), unread AS (
+), waiting AS MATERIALIZED (
     -- None is free: one whose message waits behind those of others, so that no run waits for its
     -- last messages while it has a lane that may go on.
-    UPDATE runs_lane
-    SET state = 'idle', fencing_token = fencing_token + 1, moved_at = clock_timestamp()
+    SELECT lane.id, lacking.found
     FROM lacking, LATERAL (
         SELECT id
         FROM runs_lane
@@ -144,9 +145,13 @@ taker AS MATERIALIZED (
         ORDER BY index
         LIMIT lacking.lanes
         FOR UPDATE SKIP LOCKED
-    ) AS waiting
-    WHERE runs_lane.id = waiting.id
-    RETURNING runs_lane.id, runs_lane.run_id, runs_lane.index, lacking.found
+    ) AS lane
+), unread AS (
+    UPDATE runs_lane
+    SET state = 'idle', fencing_token = fencing_token + 1, moved_at = clock_timestamp()
+    FROM waiting
+    WHERE runs_lane.id = waiting.id AND runs_lane.id = ANY(ARRAY(SELECT id FROM waiting))
+    RETURNING runs_lane.id, runs_lane.run_id, runs_lane.index, waiting.found
 ), next AS (
     SELECT lane_id, id, code, title, estimated_input_tokens
     FROM taker JOIN free USING (run_id, turn)
@@ -154,10 +159,15 @@ taker AS MATERIALIZED (
     SELECT taker.lane_id, item.id, item.code, item.title, item.estimated_input_tokens
     FROM taker JOIN (
         SELECT run_id, id, found + @turn_by_index@ AS turn FROM unread
-    ) AS unread USING (run_id, turn)
-    JOIN runs_runitem item ON item.lane_id = unread.id AND item.status = 'PENDING'
+    ) AS unread USING (run_id, turn), LATERAL (
+        SELECT id, code, title, estimated_input_tokens
+        FROM runs_runitem
+        WHERE run_id = unread.run_id AND lane_id = unread.id AND status = 'PENDING'
+        OFFSET 0
+    ) AS item
 ), taken AS (
-    UPDATE runs_runitem SET lane_id = next.lane_id FROM next WHERE runs_runitem.id = next.id
+    UPDATE runs_runitem SET lane_id = next.lane_id FROM next
+    WHERE runs_runitem.id = next.id AND runs_runitem.id = ANY(ARRAY(SELECT id FROM next))
 )
 
 -- only_suspect (part) --
@@ -178,6 +188,7 @@ taker AS MATERIALIZED (
                     AND suspect.status IN ('PENDING', 'GENERATING')
                     AND suspect.crashes >= %(last_chance)s
                     AND suspect.id NOT IN (SELECT item_id FROM ended)
+                  OFFSET 0
               )
           )
 
@@ -199,22 +210,24 @@ WITH @given@, lane AS MATERIALIZED (
         attempt = attempt - lane.refund,
         priority = GREATEST(0, priority - lane.lower)
     FROM (SELECT * FROM lane @by_item@) AS lane
-    WHERE runs_runitem.id = lane.item_id
+    WHERE runs_runitem.id = lane.item_id AND runs_runitem.id = @item_ids@
       AND runs_runitem.lane_id = lane.lane_id
-      AND runs_runitem.status = 'GENERATING'
+      AND runs_runitem.status IS NOT DISTINCT FROM 'GENERATING'
     RETURNING runs_runitem.kind, runs_runitem.target_id, runs_runitem.code, runs_runitem.status,
               lane.goes_on AND runs_runitem.status = 'PENDING' AS waits, lane.*
 ), closed AS (
     -- The runs are over but for these items.
     DELETE FROM runs_opentarget open USING back
     WHERE back.draining
+      AND open.target_id = ANY(ARRAY(SELECT target_id FROM back WHERE draining))
       AND (open.kind, open.target_id, open.run_id) = (back.kind, back.target_id, back.run_id)
 ), call AS (
     UPDATE runs_providercall
     SET outcome = 'FAILED', ended_at = clock_timestamp(), request_id = back.request_id,
         error_code = back.error_code, possibly_billed = back.possibly_billed
     FROM back
-    WHERE runs_providercall.id = back.call_id AND runs_providercall.outcome = 'STARTED'
+    WHERE runs_providercall.id = back.call_id AND runs_providercall.id = @call_ids@
+      AND runs_providercall.outcome = 'STARTED'
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
     SELECT run_id, clock_timestamp(), 'warning', code, message
@@ -231,5 +244,5 @@ SET state = CASE WHEN back.waits THEN 'parked' ELSE 'idle' END,
     worker_id = NULL,
     moved_at = clock_timestamp()
 FROM back
-WHERE runs_lane.id = back.lane_id
+WHERE runs_lane.id = back.lane_id AND runs_lane.id = @lane_ids@
 RETURNING back.place
