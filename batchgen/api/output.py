@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 Shown = dict[str, Any]
 _Convert = Callable[[Any], Any]
@@ -62,7 +63,22 @@ def _show(serializer: serializers.Serializer[Any]) -> Callable[[object], Shown]:
 
 
 def _getter(field: serializers.Field[Any, Any, Any, Any]) -> _Convert:
-    return _itself if field.source == "*" else attrgetter(str(field.source))
+    if field.source == "*":
+        return _itself
+    head, _, rest = str(field.source).partition(".")
+    if not rest or field.default is empty or callable(field.default):
+        return attrgetter(str(field.source))
+    return _of_part(attrgetter(head), attrgetter(rest), field.default)
+
+
+def _of_part(part_of: _Convert, value_of: _Convert, default: object) -> _Convert:
+    """Where a part is null, which is no exception: the field's default."""
+
+    def get(row: object) -> object:
+        part = part_of(row)
+        return default if part is None else value_of(part)
+
+    return get
 
 
 def _itself(row: object) -> object:
@@ -74,6 +90,10 @@ def _convert(field: Any) -> _Convert:
         return _show(field)
     if isinstance(field, serializers.ListSerializer) or type(field) is serializers.ListField:
         return _each(_convert(field.child))
+    if type(field) is serializers.DictField:
+        return _mapping(_convert(field.child))
+    if type(field) is serializers.ChoiceField:
+        return _choice(field)
     if type(field) is serializers.DateTimeField:
         return moment_text
     convert: _Convert = _PLAIN.get(type(field), field.to_representation)
@@ -82,6 +102,22 @@ def _convert(field: Any) -> _Convert:
 
 def _each(convert: _Convert) -> _Convert:
     return lambda values: [None if value is None else convert(value) for value in values]
+
+
+def _mapping(convert: _Convert) -> _Convert:
+    return lambda values: {
+        str(key): None if value is None else convert(value) for key, value in values.items()
+    }
+
+
+def _choice(field: Any) -> _Convert:
+    known = field.choice_strings_to_values
+
+    def convert(value: Any) -> Any:
+        chosen = known.get(value) if type(value) is str else None
+        return field.to_representation(value) if chosen is None else chosen
+
+    return convert
 
 
 def moment_text(at: datetime) -> str:

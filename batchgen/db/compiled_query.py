@@ -15,6 +15,9 @@ from uuid import UUID
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import Model, QuerySet
+from django.db.models.base import ModelState
+from django.db.models.query_utils import DeferredAttribute
+from django.db.models.signals import post_init, pre_init
 from django.db.models.sql.compiler import SQLCompiler
 
 #: Statements that are kept. Values are no part of them, so there are a few hundred at most.
@@ -124,6 +127,8 @@ class _Statement:
             return
         columns = [column for column, *_ in compiler.select[: compiler.col_count]]
         vars(compiler)["converters"] = compiler.get_converters(columns)
+        if compiler.klass_info is not None:
+            compiler.klass_info = _made_plainly(compiler.klass_info)
         self._compiler = compiler
         self._params = params
         self._places = [
@@ -183,6 +188,37 @@ class _Source:
 
     def get_compiler(self, *_args: Any, **_options: Any) -> SQLCompiler:
         return self._compiler
+
+
+class _Maker:
+    """Makes objects in the place of their model, as `Model.from_db` does, at a third of the cost:
+    without asking for each value of each row how it is set."""
+
+    def __init__(self, model: type[Model]) -> None:
+        self._meta = model._meta
+        self._model = model
+
+    def from_db(self, db: str, names: Sequence[str], values: Sequence[Any]) -> Model:
+        row = self._model.__new__(self._model)
+        state = ModelState()
+        state.adding, state.db = False, db
+        vars(row).update(zip(names, values, strict=True), _state=state)
+        return row
+
+
+def _made_plainly(klass_info: dict[str, Any]) -> dict[str, Any]:
+    """Where nobody has a say in how a model's objects are made."""
+    model = klass_info["model"]
+    columns = [field.attname for field in model._meta.concrete_fields]
+    plain = (
+        model.__init__ is Model.__init__
+        and model.from_db.__func__ is Model.__dict__["from_db"].__func__
+        and all(isinstance(getattr(model, each), DeferredAttribute) for each in columns)
+        and not any(signal.has_listeners(model) for signal in (pre_init, post_init))
+    )
+    related = [_made_plainly(each) for each in klass_info.get("related_klass_infos", [])]
+    made = {**klass_info, "related_klass_infos": related}
+    return {**made, "model": _Maker(model)} if plain else made
 
 
 @lru_cache(maxsize=_KEPT)

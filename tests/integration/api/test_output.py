@@ -46,10 +46,12 @@ class _Every(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(["a", "b"])
     words = serializers.ListField(child=serializers.CharField())
     marks = serializers.ListField(child=serializers.DictField())
+    times = serializers.DictField(child=serializers.IntegerField())
     part = _Part(allow_null=True)
     parts = _Part(many=True)
     whole = _Part(source="part", allow_null=True)
     deep = serializers.CharField(source="part.name", default="none")
+    deeper = serializers.CharField(source="part.name.real", default=None, allow_null=True)
     method = serializers.SerializerMethodField()
     secret = serializers.CharField(write_only=True)
 
@@ -68,7 +70,8 @@ _ROW = {
     "cost": Decimal("1.5"),
     "kind": "a",
     "words": ["x", "y"],
-    "marks": [{"a": 1}],
+    "marks": [{"a": 1, 2: None}],
+    "times": {"a": "1", 3: None},
     "part": _PART,
     "parts": [_PART, {"name": "two", "since": None}],
 }
@@ -82,7 +85,9 @@ _ROW = {
         {"part": {"name": "a dict", "since": None}},
         {"parts": [], "words": [], "marks": []},
         {"at": datetime(2026, 7, 1, 12, tzinfo=timezone(timedelta(hours=2)))},
-        {"text_value": 5, "number": "8", "share": 1, "kind": ""},
+        {"text_value": 5, "number": "8", "share": 1, "kind": "", "times": {}},
+        {"kind": "of another release", "times": None},
+        {"kind": None},
         {"text_value": None, "number": None, "key": None, "at": None, "words": None},
     ],
 )

@@ -159,3 +159,26 @@ def test_times_are_those_that_were_asked_for() -> None:
 
 def _made_at(*, at: datetime) -> "QuerySet[Project]":
     return Project.objects.filter(created_at=at)
+
+
+def _with_projects(*, project_id: UUID) -> "QuerySet[Epic]":
+    return Epic.objects.filter(project=project_id).select_related("project").defer("theme")
+
+
+def test_objects_are_as_django_makes_them(django_assert_num_queries: Any) -> None:
+    project = project_make(epics=1)
+    rows = CompiledRows(_with_projects, project_id=project.pk)
+    (epic,), (usual,) = list(rows), list(rows.queryset())
+    state, usual_state = vars(epic).pop("_state"), vars(usual).pop("_state")
+    assert vars(epic) == vars(usual)
+    assert (state.adding, state.db) == (usual_state.adding, usual_state.db)
+    vars(epic)["_state"] = state
+    with django_assert_num_queries(0):
+        assert epic.project == project
+    assert epic.get_deferred_fields() == {"theme"}
+    with django_assert_num_queries(1):
+        theme = epic.theme
+    assert theme == Epic.objects.get().theme
+    epic.title = "Another"
+    epic.save()
+    assert Epic.objects.get().title == "Another"
