@@ -1,7 +1,9 @@
 """A run with hundreds of lanes and more: what waits in the broker, and what one statement does."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -153,8 +155,8 @@ def test_of_each_workers_items_those_are_shown_that_began_first() -> None:
     assert worker.current[0].code == f"E{MOST_CURRENT + 20}"
 
 
-def beat(world: World) -> list[Row]:
-    """As a worker that says of each of its attempts that it got on."""
+def beat_of(world: World) -> Callable[[], list[Row]]:
+    """That of a worker which says of each of its attempts that it got on."""
     items = RunItem.objects.filter(run=world.run, status=ItemStatus.GENERATING)
     news = [
         {
@@ -170,24 +172,26 @@ def beat(world: World) -> list[Row]:
         for item in items
     ]
     params = {"worker_id": world.worker.pk, "lease_s": 60.0, "clock_ahead_s": 0.0}
-    return QUERIES.fetch("worker_beat", {**params, "reached": Jsonb(news)})
+    return partial(QUERIES.fetch, "worker_beat", {**params, "reached": Jsonb(news)})
 
 
 def test_a_beat_writes_down_how_far_so_many_attempts_are() -> None:
     world = World.make(epics=400, lanes=400)
     claim_at_once(world, 400)
-    assert len(beat(world)) == 400
+    beat = beat_of(world)
+    assert len(beat()) == 400
     assert RunItem.objects.filter(stage_percent=50).count() == 300
-    beat(world)
+    beat()
     assert RunItem.objects.filter(stage_percent=50).count() > 300
 
 
 def test_a_beat_waits_for_no_item_that_somebody_has() -> None:
     world = World.make(epics=3, lanes=3)
     claim_at_once(world, 3)
+    beat = beat_of(world)
     with ThreadPoolExecutor(max_workers=1) as others, transaction.atomic():
         had = RunItem.objects.select_for_update().get(code="E2")
-        assert len(others.submit(beat, world).result(timeout=10)) == 3
+        assert len(others.submit(beat).result(timeout=10)) == 3
     told = RunItem.objects.filter(stage_percent=50).values_list("code", flat=True)
     assert set(told) == {"E1", "E3"}
     assert had.stage_percent == 0
