@@ -10,7 +10,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from epics.access import Somebody, projects_visible
+from django.db.models import QuerySet
+
+from batchgen.db.compiled_query import CompiledRows
+from epics.access import Somebody, projects_of
+from epics.models import Project
 from runs.engine.queries import QUERIES
 from runs.models import Run, Worker
 from runs.reads.gates import Limits, gates_of, limits_read
@@ -89,16 +93,19 @@ def queue_status(*, user: Somebody) -> QueueStatus:
 def _share(user: Somebody) -> dict[str, object]:
     if user.is_staff:
         return {"everything": True, "project_ids": []}
-    ids = list(projects_visible(user=user).values_list("pk", flat=True))
+    ids = list(CompiledRows(_project_ids, user_id=user.pk))
     return {"everything": False, "project_ids": ids}
+
+
+def _project_ids(*, user_id: int | None) -> "QuerySet[Project, UUID]":
+    return projects_of(user_id=user_id).order_by().values_list("pk", flat=True)
 
 
 def _workers(share: dict[str, object]) -> Iterable[WorkerStatus]:
     current: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in QUERIES.fetch("queue_current", {**share, "most": MOST_CURRENT}):
         current[row["worker_id"]].append(row)
-    alive: Iterable[Worker] = workers_alive().order_by("name", "started_at")
-    for worker in alive:
+    for worker in CompiledRows(_alive):
         rows = current[worker.pk]
         yield WorkerStatus(
             id=worker.name,
@@ -115,3 +122,7 @@ def _workers(share: dict[str, object]) -> Iterable[WorkerStatus]:
             ),
             last_heartbeat_at=worker.heartbeat_at,
         )
+
+
+def _alive() -> "QuerySet[Worker]":
+    return workers_alive().order_by("name", "started_at")
