@@ -45,7 +45,6 @@ _CONFIG: DBOSConfig = {
 }
 
 _pool = shared.pool()
-_ask: list[shared.Ask] = []
 
 
 @DBOS.step()
@@ -59,7 +58,7 @@ async def claim(item_id: str, call_id: str) -> list[Any] | None:
 @DBOS.step()
 async def ask(claimed: list[Any]) -> str:
     """The provider's answer, which a later attempt is given again."""
-    return await _ask[0](claimed)
+    return await shared.asking()(claimed)
 
 
 @DBOS.step()
@@ -93,7 +92,6 @@ def send() -> None:
 
 def work() -> None:
     """Do what is in the queue, until told to stop."""
-    _ask.append(shared.asking())
     DBOS(config=_CONFIG)
     DBOS.launch()
     DBOS.register_queue(QUEUE, worker_concurrency=shared.lanes(), polling_interval_sec=_POLL_S)

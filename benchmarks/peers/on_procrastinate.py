@@ -19,13 +19,12 @@ app = App(
     )
 )
 _pool = shared.pool()
-_ask: list[shared.Ask] = []
 
 
 @app.task(name="generate_epic")
 async def generate_epic(item_id: str) -> None:
     """Everything that is done for one epic."""
-    await shared.epic_do(_pool, item_id, _ask[0])
+    await shared.epic_do(_pool, item_id, shared.asking())
 
 
 def send() -> None:
@@ -51,6 +50,5 @@ def work() -> None:
 
 
 async def _work() -> None:
-    _ask.append(shared.asking())
     async with _pool, app.open_async():
         await app.run_worker_async(concurrency=shared.lanes(), fetch_job_polling_interval=0.1)

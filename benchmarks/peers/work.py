@@ -8,6 +8,7 @@ usage, and writes a log line. Nothing of Django is needed here.
 import json
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from typing import Any
 
 import anthropic
@@ -177,6 +178,7 @@ def text_of(answer: anthropic.types.Message) -> str:
     return "".join(block.text for block in answer.content if block.type == "text")
 
 
+@cache
 def asking() -> Ask:
     """Who answers the coroutines of this process."""
     url = os.environ[PROVIDER_URL]
