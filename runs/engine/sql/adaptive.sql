@@ -11,11 +11,11 @@ SELECT run.id AS run_id, run.max_concurrency AS lanes, run.total_items - work.do
            THEN (work.there + GREATEST(0, %(most_of_user)s::bigint - users.lanes))::int
        END AS allowed,
        EXTRACT(EPOCH FROM clock_timestamp() - run.lanes_adapted_at)::float AS adapted_s,
-       (
+       COALESCE((
            SELECT (details ->> 'max_concurrency')::int FROM runs_runaction
            WHERE run_id = run.id AND jsonb_exists(details, 'max_concurrency')
            ORDER BY id DESC LIMIT 1
-       ) AS told
+       ), run.max_concurrency) AS told
 FROM runs_run run
 CROSS JOIN (
     SELECT COALESCE(SUM(concurrency), 0) AS slots FROM runs_worker
