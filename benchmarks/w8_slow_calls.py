@@ -159,17 +159,16 @@ def _ideal_s(calls: Sequence[dict[str, Any]]) -> float:
     """From the first start to the last end, had each begun as soon as the limit allows."""
     rate = _PER_MINUTE / 60
     in_order = sorted(calls, key=lambda call: call["start"])
-    ends: list[float] = [
-        max(0.0, (place - rate) / rate) + call["end"] - call["start"]
-        for place, call in enumerate(in_order)
-    ]
-    return max(ends)
+    return float(
+        max(
+            max(0.0, (place - rate) / rate) + call["end"] - call["start"]
+            for place, call in enumerate(in_order)
+        )
+    )
 
 
 def _makespan_s(calls: Sequence[dict[str, Any]]) -> float:
-    first: float = min(call["start"] for call in calls)
-    last: float = max(call["end"] for call in calls)
-    return last - first
+    return float(max(call["end"] for call in calls) - min(call["start"] for call in calls))
 
 
 def _most_at_once(calls: Sequence[dict[str, Any]]) -> int:
