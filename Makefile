@@ -1,4 +1,4 @@
-# make demo | up | test | pooled | tls | bench | faults | fuzz | mutants | check: the README says what they do.
+# make demo | up | test | test-browser | pooled | tls | bench | faults | fuzz | mutants | check: the README says what they do.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -39,10 +39,12 @@ WORKLOADS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
 $(WORKLOADS): ; @:
 endif
 
-.PHONY: help venv demo up test pooled tls bench faults fuzz mutants check schema client format lock clean-local
+.PHONY: help venv demo up test test-browser pooled tls bench faults fuzz mutants check screenshots schema client \
+	format lock clean-local
 
 help:
-	@echo 'make demo | up | test | pooled | tls | bench | faults | fuzz | mutants | check | schema | client | format | lock | clean-local'
+	@echo 'make demo | up | test | test-browser | pooled | tls | bench | faults | fuzz | mutants | check |' \
+		'screenshots | schema | client | format | lock | clean-local'
 
 venv: $(STAMP)
 
@@ -65,7 +67,15 @@ up: venv
 	@$(LOCAL) up
 
 test: venv
-	env -u DATABASE_URL -u REDIS_URL -u DATABASE_URL_FILE -u REDIS_URL_FILE $(BIN)/python -m pytest $(PARALLEL)
+	env -u DATABASE_URL -u REDIS_URL -u DATABASE_URL_FILE -u REDIS_URL_FILE $(BIN)/python -m pytest $(PARALLEL) \
+		--ignore=tests/browser
+
+# Needs the system's Chromium.
+test-browser: venv
+	env -u DATABASE_URL -u REDIS_URL $(BIN)/python -m pytest tests/browser
+
+screenshots: venv
+	env -u DATABASE_URL -u REDIS_URL $(BIN)/python -m pytest -q tests/browser/screenshots.py
 
 pooled: venv
 	env -u DATABASE_URL -u REDIS_URL BATCHGEN_TEST_PGBOUNCER=1 $(BIN)/python -m pytest $(POOLED)

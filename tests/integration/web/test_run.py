@@ -1,14 +1,18 @@
 """A run as a page: what its header offers in each state, its items, what failed, its log."""
 
+import gzip
 import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from runs.models import Run, RunAction, RunItem
 from runs.states import ItemStatus
 from tests.factories import member_make, user_make
+from tests.integration.engine.world import World
 from tests.integration.web.looking import HOSTILE, assert_clean, browser
 from tests.integration.web.states import run_in
 
@@ -231,3 +235,18 @@ def test_all_runs_are_listed_by_status_and_type() -> None:
         assert (f'href="/runs/{run.pk}/"' in client.get(f"/runs/{query}").text) == there
     assert client.get("/runs/?status=COLOUR").status_code == 400
     assert "No runs yet" in browser(user_make()).get("/runs/").text
+
+
+def test_a_page_of_fifty_items_is_small_and_asks_the_database_no_more_than_one_of_six() -> None:
+    counts = []
+    for epics in (6, 60):
+        World.make(epics=epics, lanes=2, name=f"Of {epics}")
+        run = Run.objects.latest("created_at")
+        client = browser(ada())
+        client.get(f"/runs/{run.pk}/")
+        with CaptureQueriesContext(connection) as queries:
+            page = client.get(f"/runs/{run.pk}/")
+        counts.append(len(queries))
+        assert rows(page.text) == min(50, epics)
+    assert counts[0] == counts[1]
+    assert len(gzip.compress(page.content)) <= 12_000

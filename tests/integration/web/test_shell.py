@@ -1,5 +1,6 @@
 """The way in and out, what every page has around it, and how refusals read."""
 
+import gzip
 import re
 from typing import Any
 from unittest.mock import patch
@@ -12,6 +13,7 @@ from django.urls import path
 from pytest_django.fixtures import Settings
 
 from batchgen.http.security_headers import PAGES_POLICY
+from batchgen.local.local_dir import ROOT
 from batchgen.urls import urlpatterns as all_of_them
 from tests.factories import client_of, user_make
 from tests.integration.web.looking import assert_clean, browser
@@ -179,3 +181,24 @@ def test_pages_count_as_requests_of_the_api(settings: Settings) -> None:
     settings.REQUESTS_PER_MINUTE = 2
     client = browser(user_make())
     assert [client.get("/").status_code for _ in range(3)] == [302, 302, 429]
+
+
+# Budgets ----------------------------------------------------------------------------------------
+
+
+def gzipped(*paths: str) -> int:
+    return sum(len(gzip.compress((ROOT / "web/static/web" / path).read_bytes())) for path in paths)
+
+
+def test_what_a_page_loads_is_small() -> None:
+    [htmx] = (ROOT / "web/static/web/vendor").glob("htmx-*.js")
+    assert gzipped(f"vendor/{htmx.name}", "app.js", "run-live.js") <= 20_000
+    assert gzipped("app.css") <= 10_000
+
+
+def test_what_is_vendored_is_what_the_pages_load_and_has_its_licence() -> None:
+    vendored = {path.name for path in (ROOT / "web/static/web/vendor").glob("*.js")}
+    page = browser().get("/sign-in/").text
+    assert all(f"/static/web/vendor/{name}" in page for name in vendored)
+    for name in vendored:
+        assert (ROOT / "web/static/web/vendor" / f"{name.partition('-')[0]}.LICENSE").is_file()

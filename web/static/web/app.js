@@ -39,6 +39,12 @@ document.addEventListener("submit", (event) => {
   if (event.target.method !== "dialog") event.target.closest("dialog")?.close();
 });
 
+// Who picks some of a list means only these.
+document.addEventListener("change", (event) => {
+  const only = event.target.matches(".pick input") && event.target.form.querySelector("[name=which][value=some]");
+  if (only) only.checked = true;
+});
+
 // A message of what was done goes by itself; one of what was refused stays.
 const toasts = document.getElementById("toasts");
 const fade = () => toasts.querySelectorAll(".success:not([data-seen])").forEach((toast) => {

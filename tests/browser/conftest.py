@@ -1,0 +1,82 @@
+"""A real browser on a real web process. Whatever it complains of fails the test.
+
+The browser is the system's Chromium; where there is none, these tests are skipped.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from batchgen.local import stack
+from batchgen.local.local_dir import free_port
+from batchgen.local.supervisor import Supervisor
+from batchgen.local.terminal import LogFiles
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from playwright.sync_api import Browser, BrowserContext
+
+    from tests.browser.look import Tab
+
+#: Playwright's loop runs in the test's own thread, beside which Django would refuse to ask the
+#: database.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+_FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def browser() -> "Iterator[Browser]":
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium here (Debian and Ubuntu: apt install chromium)")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a web process on the test's database listens, for the whole session."""
+    from tests.acceptance.fleet import database_url
+
+    logs = LogFiles(Path(tmp_path_factory.mktemp("web")))
+    with Supervisor(logs.line, signals=False) as supervisor:
+        port = free_port()
+        environment = {**stack.base_environment(), "DATABASE_URL": database_url()}
+        supervisor.start(stack.web(environment, "127.0.0.1", port))
+        yield f"http://127.0.0.1:{port}"
+    logs.close()
+
+
+@pytest.fixture
+def tab(transactional_db: None, browser: "Browser", site: str) -> "Iterator[Callable[..., Tab]]":
+    """Opens a tab, signed in; at the end no tab may have complained."""
+    from batchgen.redis import client as redis
+    from tests.browser.look import Tab, cookie_of
+
+    redis.client().flushdb()
+    tabs: list[Tab] = []
+    with ExitStack() as opened:
+
+        def open_tab(user: "User | None" = None, **options: Any) -> Tab:
+            context: BrowserContext = browser.new_context(base_url=site, **options)
+            opened.callback(context.close)
+            if user is not None:
+                context.add_cookies([cookie_of(user, site)])
+            tabs.append(Tab(context.new_page()))
+            return tabs[-1]
+
+        yield open_tab
+        for each in tabs:
+            assert each.complaints == [], each.complaints

@@ -1,0 +1,90 @@
+"""`make screenshots`: the main pages as docs/images has them: light, dark and narrow."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from batchgen.local.local_dir import ROOT
+from epics.models import Story
+from epics.samples import sample_load
+from runs.engine.start import RunOptions, run_start
+from runs.engine.transitions import run_begin, run_finalize
+from runs.models import Run, RunItem
+from runs.states import ItemStatus
+from tests.browser.look import Tab
+from tests.integration.engine.world import World, worker_make
+from tests.integration.web.states import owner
+
+Opens = Callable[..., Tab]
+
+FOLDER = ROOT / "docs" / "images"
+_WIDE, _NARROW = {"width": 1200, "height": 850}, {"width": 390, "height": 844}
+_LOOKS = {
+    "light": {"viewport": _WIDE, "color_scheme": "light"},
+    "dark": {"viewport": _WIDE, "color_scheme": "dark"},
+    "narrow": {"viewport": _NARROW, "color_scheme": "light"},
+}
+#: What is shown in each look; in the others only the run.
+_ALL = "light"
+
+
+def sample_run() -> Run:
+    """A run over the sample, in the middle, with what fails now and then."""
+    project = sample_load(user=owner())
+    options = RunOptions(pacing_profile="adaptive", max_concurrency=2)
+    run = run_start(project=project, user=owner(), options=options)
+    run_begin(run_id=run.id)
+    world = World(run=run, worker=worker_make())
+    for place in range(4):
+        step = world.claim()
+        assert step is not None
+        done = place < 3
+        world.finish(step, status=ItemStatus.COMPLETED if done else ItemStatus.FAILED)
+        if not done:
+            failed = RunItem.objects.filter(pk=step.fence.item_id)
+            failed.update(error_code="PROVIDER_TIMEOUT", error="No answer within 300 s.")
+    world.claim()
+    run_finalize(run_id=run.id)
+    story = Story.objects.filter(run_id=run.pk).order_by("pk")[0]
+    text = "As a harbour master, I want to see and assign berths, so that no boat waits."
+    Story.objects.filter(pk=story.pk).update(
+        title="Assign berths",
+        user_story=text,
+        persona="harbour master",
+        quality_score=60,
+        acceptance_criteria=[
+            "Given a free berth, when it is assigned, then the map shows the boat's name.",
+            "An assigned berth cannot be assigned again.",
+        ],
+        defects=[
+            {
+                "severity": "high", "message": "The story wants two things at once.",
+                "suggestion": "Write a story for each.", "field": "userStory",
+                "start": text.index("see"), "end": text.index(" berths"), "text": "see and assign",
+            }
+        ],
+    )  # fmt: skip
+    return run
+
+
+@pytest.mark.parametrize("look", _LOOKS)
+def test_screenshots(tab: Opens, look: str) -> None:
+    """Takes them; nothing is compared."""
+    run = sample_run()
+    story = Story.objects.filter(title="Assign berths")[0]
+    page: Page = tab(owner(), **_LOOKS[look]).page
+    FOLDER.mkdir(exist_ok=True)
+    for name, address in {
+        "run": f"/runs/{run.pk}/",
+        "project": f"/projects/{run.project_id}/",
+        "start": f"/projects/{run.project_id}/start/?type=GENERATE_EPICS",
+        "story": f"/stories/{story.pk}/",
+    }.items():
+        if name != "run" and look != _ALL:
+            continue
+        page.goto(address)
+        if name == "run":
+            expect(page.locator("[data-connection]")).to_have_text("Live")
+        page.screenshot(path=Path(FOLDER, f"{name}-{look}.png"))
