@@ -120,3 +120,19 @@ def test_a_theme_is_chosen_and_kept(tab: Opens) -> None:
     page.goto("/runs/")
     ground = "() => getComputedStyle(document.body).backgroundColor"
     assert page.evaluate(ground) == "rgb(14, 21, 34)"
+
+
+def test_what_is_written_into_a_page_does_not_run_and_the_browser_says_so(tab: Opens) -> None:
+    """And so a test would fail that meets it."""
+    opened = tab(owner())
+    opened.page.goto("/projects/")
+    opened.page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.ran = true";
+            document.head.append(script);
+        }"""
+    )
+    assert opened.page.evaluate("() => window.ran") is None
+    assert any("Content Security Policy" in text for text in opened.complaints)
+    opened.expect_complaints("Content Security Policy")

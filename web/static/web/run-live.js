@@ -36,6 +36,7 @@ class RunLive extends HTMLElement {
   connectedCallback() {
     this.run = null;
     this.fresh = new Map();
+    this.states = new Map();
     this.lines = [];
     this.movedAt = Date.now() - 1000 * Number(this.dataset.idle);
     this.known = `${this.dataset.status} ${this.dataset.controls} ${this.dataset.failed}`;
@@ -74,7 +75,11 @@ class RunLive extends HTMLElement {
     heard("item", (item) => this.take(item.itemId, item));
     heard("log", (line) => this.takeLine(line));
     heard("heartbeat", () => {});
-    heard("reset", () => location.reload());
+    // What was missed is in what a new stream opens with.
+    heard("reset", () => {
+      this.close();
+      this.open();
+    });
     heard("end", () => this.end());
     source.addEventListener("error", () => {
       if (this.ended) return;
@@ -175,7 +180,7 @@ class RunLive extends HTMLElement {
     this.fresh = new Map();
     for (const [key, object] of fresh) {
       if (key === "run") this.showRun(object);
-      else this.showItem(document.getElementById(`item-${key}`), object);
+      else this.showItem(key, object);
     }
     this.showLines(this.lines.splice(0));
   }
@@ -220,8 +225,11 @@ class RunLive extends HTMLElement {
     this.refreshedAt = Date.now();
   }
 
-  showItem(row, item) {
-    this.movedAt = Math.max(this.movedAt, Date.parse(item.completedAt ?? item.startedAt ?? 0));
+  showItem(key, item) {
+    const state = `${item.status} ${item.attempt} ${item.stage} ${item.stagePercent}`;
+    if (this.states.has(key) && this.states.get(key) !== state) this.movedAt = Date.now();
+    this.states.set(key, state);
+    const row = document.getElementById(`item-${key}`);
     if (!row) return;
     const cell = (name) => row.querySelector(`[data-cell=${name}]`);
     this.look(cell("status"), item.status);
