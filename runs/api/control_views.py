@@ -107,7 +107,10 @@ class RunRetryView(APIView):
         run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
         options = valid(RetryInput, request.data)
         retry = run_retry(
-            run=run, user=signed_in(request), include_pending=options["includePending"]
+            run=run,
+            user=signed_in(request),
+            include_pending=options["includePending"],
+            error_codes=options["error_codes"],
         )
         return Response(shown(RetryOutput, retry), status=202)
 

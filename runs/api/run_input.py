@@ -28,8 +28,11 @@ from runs.models.work import MOST_PRIORITY
 from runs.pacing import MOST_LANES
 from runs.states import ItemStatus, Pacing, Priority, RunStatus
 
-#: As `Run.model` keeps it.
+#: As `Run.model` and `RunItem.error_code` keep them.
 _MODEL_CHARS = 100
+_CODE_CHARS = 50
+#: Of a retry; there are fewer.
+_MOST_CODES = 50
 _MODEL_ID = re.compile("^[A-Za-z0-9][A-Za-z0-9._:/@+-]*$", re.ASCII)
 
 
@@ -160,6 +163,13 @@ class RunChangeInput(StrictSerializer):
 
 class RetryInput(StrictSerializer):
     includePending = Flag(default=False)
+    errorCodes = ListOf(
+        child=PlainText(max_length=_CODE_CHARS),
+        max_length=_MOST_CODES,
+        default=list,
+        source="error_codes",
+        help_text="Only what failed with one of these; empty: all that failed.",
+    )
 
 
 class RunEpicsQuery(RunQuery):

@@ -1,16 +1,19 @@
 """What failed in a run, by its error code and, within that, by its message."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from uuid import UUID
 
-from django.db.models import Count, F, Func, Max, Min, TextField, Value
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import Count, F, Func, Max, Min, TextField, UUIDField, Value
 
 from runs.models import Run, RunItem
 from runs.states import ItemStatus
 
-#: Messages of a code that are told apart; the count of the code is of all.
-_MOST_MESSAGES = 5
+#: Of one failure, to be named one by one; the count is of all.
+MOST_IDS = 200
 #: What differs from item to item in one and the same message: numbers, ids, what is quoted.
 _VARYING = r"""[0-9a-f]{8}-[0-9a-f-]{27}|"[^"]*"|\d+(\.\d+)?"""
 #: {error code: what to do about it}; of all others the message says it.
@@ -34,25 +37,59 @@ _ADVICE = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Failures:
-    """The failed items of one error code.
+class Failure:
+    """Failed items of one error code whose messages differ in no more than numbers, ids and quotes.
 
     Attributes:
-        messages: (count, what such messages have in common), the most frequent first.
+        message: what they have in common; of one item, all of it.
         retriable: how many of them a retry would take: their targets are still there.
+        item_ids: the first MOST_IDS.
     """
 
     code: str
+    message: str
     count: int
     retriable: int
     first_at: datetime
     last_at: datetime
-    advice: str
-    messages: tuple[tuple[int, str], ...]
+    item_ids: Sequence[UUID]
+
+    @property
+    def advice(self) -> str:
+        """What to do about it; empty where the message says it."""
+        return _ADVICE.get(self.code, "")
 
 
-def run_failures(*, run: Run) -> list[Failures]:
-    """By code, the most frequent first; in one query."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailuresOfCode:
+    """The failures of one error code: what one retry may be asked for."""
+
+    code: str
+    failures: tuple[Failure, ...]
+
+    @property
+    def count(self) -> int:
+        return sum(failure.count for failure in self.failures)
+
+    @property
+    def retriable(self) -> int:
+        return sum(failure.retriable for failure in self.failures)
+
+    @property
+    def advice(self) -> str:
+        return self.failures[0].advice
+
+    @property
+    def first_at(self) -> datetime:
+        return min(failure.first_at for failure in self.failures)
+
+    @property
+    def last_at(self) -> datetime:
+        return max(failure.last_at for failure in self.failures)
+
+
+def run_failures(*, run: Run) -> list[Failure]:
+    """What failed, the most frequent first; in one query."""
     failed = RunItem.objects.filter(run=run, status=ItemStatus.FAILED).order_by()
     shape = Func(
         F("error"), Value(_VARYING), Value("…"), Value("gi"),
@@ -67,26 +104,32 @@ def run_failures(*, run: Run) -> list[Failures]:
             example=Min("error"),
             first_at=Min("completed_at"),
             last_at=Max("completed_at"),
+            ids=_FirstIds(ArrayAgg("pk", order_by="order")),
         )
     )
-    of_code: dict[str, list[dict[str, Any]]] = {}
-    for row in rows.order_by("-n", "shape"):
-        of_code.setdefault(row["error_code"], []).append({**row})
-    groups = [_group(code, found) for code, found in of_code.items()]
+    return [
+        Failure(
+            code=row["error_code"],
+            message=row["example"] if row["n"] == 1 else row["shape"],
+            count=row["n"],
+            retriable=row["there"],
+            first_at=row["first_at"],
+            last_at=row["last_at"],
+            item_ids=row["ids"],
+        )
+        for row in rows.order_by("-n", "error_code", "shape")
+    ]
+
+
+def failures_by_code(failures: Iterable[Failure]) -> list[FailuresOfCode]:
+    """The same by code, the most frequent first."""
+    of_code: dict[str, list[Failure]] = {}
+    for failure in failures:
+        of_code.setdefault(failure.code, []).append(failure)
+    groups = [FailuresOfCode(code=code, failures=tuple(each)) for code, each in of_code.items()]
     return sorted(groups, key=lambda group: (-group.count, group.code))
 
 
-def _group(code: str, rows: list[dict[str, Any]]) -> Failures:
-    return Failures(
-        code=code,
-        count=sum(row["n"] for row in rows),
-        retriable=sum(row["there"] for row in rows),
-        first_at=min(row["first_at"] for row in rows),
-        last_at=max(row["last_at"] for row in rows),
-        advice=_ADVICE.get(code, ""),
-        messages=tuple(
-            # What is alone of its kind is told as it is.
-            (row["n"], row["example"] if row["n"] == 1 else row["shape"])
-            for row in rows[:_MOST_MESSAGES]
-        ),
-    )
+class _FirstIds(Func):
+    template = f"(%(expressions)s)[1:{MOST_IDS}]"
+    output_field = ArrayField(UUIDField())

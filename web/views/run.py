@@ -30,7 +30,7 @@ from runs.engine.items import item_prioritise
 from runs.models import Run, RunItem
 from runs.models.work import MOST_PRIORITY
 from runs.reads import selectors
-from runs.reads.failures import run_failures
+from runs.reads.failures import failures_by_code, run_failures
 from runs.reads.items import (
     duration_ms,
     item_calls,
@@ -71,7 +71,7 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
     context = {
         **_head(progress),
         **_items(request, found),
-        "failures": run_failures(run=found) if progress.failed else [],
+        "failures": failures_by_code(run_failures(run=found)) if progress.failed else [],
         "lines": log_last(run_id=run_id, limit=_LINES),
         "panel": _panel(request, found),
         "live": _live(found, progress),
