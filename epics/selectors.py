@@ -51,7 +51,8 @@ P = TypeVar("P", Card, Epic, Story, Subtask, Upload, Membership)
 def projects_list(*, user: Somebody, search: str = "") -> CompiledRows[Project]:
     """What the user may see, with counts and the id of an active run."""
     everything = is_staff(user)
-    return CompiledRows(_projects, user_id=user.pk, everything=everything, search=search)
+    user_id = None if everything else user.pk
+    return CompiledRows(_projects, user_id=user_id, everything=everything, search=search)
 
 
 def _projects(*, user_id: int | None, everything: bool, search: str) -> "QuerySet[Project]":

@@ -145,10 +145,11 @@ def runs_list(
 ) -> CompiledRows[Run]:
     """The runs of the projects that the user may read, with figures, each `may_control`led or not
     where the user is no staff."""
+    everything = is_staff(user)
     return CompiledRows(
         _runs,
-        user_id=user.pk,
-        everything=is_staff(user),
+        user_id=None if everything else user.pk,
+        everything=everything,
         project_id=project_id,
         status=status,
         run_type=type,
