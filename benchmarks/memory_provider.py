@@ -25,38 +25,24 @@ def _story(number: int) -> dict[str, object]:
 ANSWER = json.dumps({"stories": [_story(number) for number in range(1, 9)]})
 
 
-class MemoryCall:
-    """A call that is over before it began."""
+class MemoryProvider:
+    """A provider behind the same seam as any other."""
 
-    def __init__(self, request: CompletionRequest) -> None:
-        self._model = request.model
+    async def open(self) -> None:
+        """Nothing to open."""
 
-    def result(self) -> Answer:
-        """The answer."""
+    async def ask(self, request: CompletionRequest) -> Answer:
+        """Answer at once."""
         completion = Completion(
             text=ANSWER,
             stop_reason=StopReason.END,
             usage=Usage(input_tokens=900, output_tokens=1200),
-            model=self._model,
+            model=request.model,
             request_id="req_memory",
         )
         return Answer(completion=completion, limits=None, latency_s=0.0)
 
-    def abort(self) -> None:
-        """Nothing is under way."""
-
-
-class MemoryProvider:
-    """A provider behind the same seam as any other."""
-
-    def start(self, request: CompletionRequest) -> MemoryCall:
-        """Answer at once."""
-        return MemoryCall(request)
-
-    def open(self) -> None:
-        """Nothing to open."""
-
-    def close(self) -> None:
+    async def close(self) -> None:
         """Nothing is open."""
 
 

@@ -45,7 +45,7 @@ class Effect(Enum):
 
 
 class CallAborted(Exception):
-    """The call was given up by `abort()` or `close()`; if it was under way it may be billed."""
+    """The call was given up, also by `Provider.close`; if it was under way it may be billed."""
 
 
 class ProviderError(Exception):

@@ -5,36 +5,30 @@ from typing import ClassVar, Protocol
 from providers.values import Answer, CompletionRequest
 
 
-class Call(Protocol):
-    """One call under way; made by `Provider.start`."""
-
-    def result(self) -> Answer:
-        """Wait for the answer; at most the provider's deadline and its wait for a connection.
-
-        Raises:
-            ProviderError: there is no answer; the error says why and what to do.
-            CallAborted: `abort()` or the provider's `close()` came first.
-        """
-
-    def abort(self) -> None:
-        """Give the call up, from any thread; a call that is done stays as it is."""
-
-
 class Provider(Protocol):
-    """One process's client of a provider; any number of threads may use it at the same time."""
+    """One event loop's client of a provider; any number of its coroutines may ask at once."""
 
-    def open(self) -> None:
-        """Build what the first call would build; not before a fork."""
-
-    def start(self, request: CompletionRequest) -> Call:
-        """Send a request and return at once.
+    async def open(self) -> None:
+        """Build what calls need, in the loop that will make them; once, before the first call.
 
         Raises:
             ProviderError: the address or another setting cannot be used at all.
         """
 
-    def close(self) -> None:
-        """Abort the calls in flight and free what they use, within a second."""
+    async def ask(self, request: CompletionRequest) -> Answer:
+        """Send a request and wait for its answer: at most the provider's deadline, and before
+        that its wait for a connection.
+
+        Whoever cancels the task gives the call up: its connection is closed, so the provider may
+        notice, and may bill the call all the same.
+
+        Raises:
+            ProviderError: there is no answer; the error says why and what to do.
+            CallAborted: `close()` came first.
+        """
+
+    async def close(self) -> None:
+        """Abort the calls that wait or are under way and free what they use, within a second."""
 
 
 class ProviderAccount(Protocol):
@@ -55,7 +49,7 @@ class ProviderAccount(Protocol):
         """The model, or what those models have in common that share their limits with it."""
 
     def connect(self, *, max_connections: int) -> Provider:
-        """A client that has nothing open yet.
+        """A client that has nothing open yet; this may take a second, and blocks.
 
         Raises:
             ValueError: no call could succeed with the settings.

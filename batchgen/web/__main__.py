@@ -3,12 +3,13 @@
 The one way in, for `make up` and the image alike, so that nobody serves without the limits.
 """
 
-import resource
 import sys
 
 import uvicorn
 
-#: A connection is a descriptor, and what starts programs often leaves them 1,024.
+from batchgen.descriptors import descriptors_allow
+
+#: A connection is a descriptor.
 _DESCRIPTORS = 65_536
 _ARGUMENTS = (
     "batchgen.asgi:application",
@@ -22,10 +23,7 @@ _ARGUMENTS = (
 
 def main() -> None:
     """Serve until told to stop."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    descriptors_allow(_DESCRIPTORS)
     uvicorn.main([*_ARGUMENTS, *sys.argv[1:]], prog_name="python -m batchgen.web")
 
 

@@ -1,7 +1,7 @@
-"""Anthropic's Messages API behind the seam: one process's way to it.
+"""Anthropic's Messages API behind the seam: one loop's way to it.
 
-client.py              ProviderClient, the facade that worker threads call
-session.py             the event loop, the SDK client and one call's way through them
+client.py              ProviderClient: one call's way, its deadline and its connection
+sdk.py                 the SDK's client as we want it
 wire.py                our values -> the SDK's arguments; a response body -> a Completion
 rate_limit_headers.py  rate-limit headers and retry-after
 refusals.py            who refused a call, and in what words

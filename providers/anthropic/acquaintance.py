@@ -3,7 +3,7 @@
 import anthropic
 import httpx2
 
-from providers.anthropic.session import goes_by_proxy
+from providers.anthropic.sdk import goes_by_proxy
 from providers.anthropic.translate import translate
 
 #: Of the whole question.

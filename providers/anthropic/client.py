@@ -1,46 +1,34 @@
-"""The provider client: worker threads call it, an event loop does the work."""
+"""The provider client: calls are coroutines of whoever makes them, each with one deadline."""
 
-import atexit
-import os
-import threading
-from concurrent.futures import Future
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from providers.anthropic.session import Session, Settings
+import anthropic
+
+from batchgen.descriptors import descriptors_allow
+from providers.anthropic.rate_limit_headers import rate_limit_headers
+from providers.anthropic.sdk import sdk_client, warm_up
+from providers.anthropic.translate import refusal_of, translate
+from providers.anthropic.wire import completion, message_arguments
+from providers.cleaning import label
+from providers.errors import CallAborted, CallTimedOut, QueueFull, UnreadableAnswer
 from providers.values import Answer, CompletionRequest
 
+log = logging.getLogger(__name__)
 
-class Call:
-    """One call under way; made by `ProviderClient.start`."""
-
-    def __init__(self, session: Session, request: CompletionRequest) -> None:
-        self._session = session
-        self._outcome: Future[Answer] = Future()
-        session.submit(request, self._outcome)
-
-    def result(self) -> Answer:
-        """Wait for the answer; at most the client's deadline and its wait for a connection.
-
-        Raises:
-            ProviderError: there is no answer; the error says why and what to do.
-            CallAborted: `abort()` or the client's `close()` came first.
-        """
-        return self._outcome.result()
-
-    def abort(self) -> None:
-        """Give the call up, from any thread: `result()` raises CallAborted within milliseconds.
-
-        The connection is closed, so the provider may notice; it may bill the call all the same.
-        A call that is done stays as it is.
-        """
-        self._session.abort(self._outcome)
+#: Seconds a call waits for a free connection of this process.
+QUEUE_WAIT_S = 30.0
+#: Seconds that the calls in flight have to end when the client is closed.
+CLOSE_WAIT_S = 1.0
+#: Descriptors that a process needs for what are no calls: servers, files, imports.
+OTHER_DESCRIPTORS = 256
 
 
 class ProviderClient:
-    """One process's client: any number of threads may use it at the same time.
-
-    The thread, the loop and the SDK's client are built by the first call, so a client may be
-    made before a fork; what a parent built is not used by its child, which builds its own. A
-    process must not fork while its threads are in `start`.
+    """One loop's client: any number of its coroutines may ask at the same time.
 
     Answers are not streamed: with our caps (2,000 to 8,000 tokens) they take seconds to two
     minutes, the deadline covers the whole call, and TCP keep-alive holds quiet connections. Caps
@@ -55,7 +43,7 @@ class ProviderClient:
         Args:
             base_url: None for the provider's own address.
             timeout_s: the deadline of a whole call, from connecting to the last byte.
-            max_connections: calls at the same time; give it a few more than there are threads.
+            max_connections: calls at the same time; further ones wait.
 
         Raises:
             ValueError: a value that no call could succeed with.
@@ -64,58 +52,122 @@ class ProviderClient:
             raise ValueError("ANTHROPIC_API_KEY must be ASCII text without spaces or line breaks.")
         if timeout_s <= 0 or max_connections < 1:
             raise ValueError("timeout_s and max_connections must be greater than 0.")
-        self._settings = Settings(
-            api_key=api_key,
-            base_url=base_url or None,
-            timeout_s=timeout_s,
-            max_connections=max_connections,
-        )
-        self._session: Session | None = None
-        self._inherited: list[Session] = []
+        self._api_key = api_key
+        self._base_url = base_url or None
+        self._timeout_s = timeout_s
+        self._max_connections = max_connections
+        self._sdk: anthropic.AsyncAnthropic | None = None
         self._closed = False
-        self._lock = threading.Lock()
+        #: Of each call that waits or is under way, when it ends at the latest.
+        self._deadlines: set[asyncio.Timeout] = set()
+        self._idle = asyncio.Event()
 
-    def open(self) -> None:
-        """Build what the first call would build, a second's work; not before a fork.
-
-        Raises:
-            RuntimeError: the client is closed.
-        """
-        self._open_session()
-
-    def start(self, request: CompletionRequest) -> Call:
-        """Send a request and return at once.
+    async def open(self) -> None:
+        """Build what calls need, 0.1 s of work, in the loop that will make them.
 
         Raises:
-            ProviderError: the address or another setting cannot be used at all.
-            RuntimeError: the client is closed.
+            ProviderError: the SDK takes no such settings.
         """
-        with self._lock:  # a call begun after close() would wait for ever
-            return Call(self._open_session(), request)
+        connections = _connections(self._max_connections)
+        try:
+            sdk = sdk_client(
+                api_key=self._api_key, base_url=self._base_url, max_connections=connections
+            )
+            await warm_up(sdk)
+        except Exception as exc:
+            raise translate(exc) from exc
+        self._create = sdk.messages.with_raw_response.create
+        self._slots = asyncio.Semaphore(connections)
+        self._sdk = sdk
 
-    def complete(self, request: CompletionRequest) -> Answer:
-        """Send a request and wait for its answer; raises what `Call.result` raises."""
-        return self.start(request).result()
+    async def ask(self, request: CompletionRequest) -> Answer:
+        """Send a request and wait for its answer; see `Provider.ask`."""
+        # Waiting for a connection is never taken for a slow provider.
+        sent = False
+        try:
+            async with asyncio.timeout(QUEUE_WAIT_S) as deadline:
+                with self._listed(deadline):
+                    async with self._slots:
+                        if self._closed:
+                            raise CallAborted
+                        sent = True
+                        deadline.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+                        return await self._send(request)
+        except TimeoutError as exc:
+            if self._closed:
+                raise CallAborted from exc
+            raise (CallTimedOut(possibly_billed=True) if sent else QueueFull()) from exc
 
-    def close(self) -> None:
-        """Abort the calls in flight and end the thread, within a second; safe to call twice."""
-        with self._lock:
-            session, self._session, self._closed = self._session, None, True
-        atexit.unregister(self.close)
-        if session is not None and session.pid == os.getpid():
-            session.close()
+    async def close(self) -> None:
+        """Abort the calls that wait or are under way, within a second; safe to call twice."""
+        self._closed = True
+        for deadline in self._deadlines:
+            if not deadline.expired():
+                deadline.reschedule(0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WAIT_S):
+                while self._deadlines:
+                    self._idle.clear()
+                    await self._idle.wait()
+                if self._sdk is not None:
+                    await self._sdk.close()
 
-    def _open_session(self) -> Session:
-        """This process's session, built when it is first needed; the lock must be held."""
-        if self._closed:
-            raise RuntimeError("The provider client is closed.")
-        session = self._session
-        if session is not None and session.pid == os.getpid():
-            return session
-        if session is not None:
-            # A parent's loop has no thread here and cannot be torn down: keep it out of the way.
-            self._inherited.append(session)
-        self._session = Session(self._settings)
-        # A loop thread that outlives the interpreter's teardown prints warnings.
-        atexit.register(self.close)
-        return self._session
+    @contextmanager
+    def _listed(self, deadline: asyncio.Timeout) -> Iterator[None]:
+        """What `close()` finds."""
+        self._deadlines.add(deadline)
+        try:
+            yield
+        finally:
+            self._deadlines.discard(deadline)
+            if not self._deadlines:
+                self._idle.set()
+
+    async def _send(self, request: CompletionRequest) -> Answer:
+        """The top rung: whatever goes wrong below leaves here as a ProviderError."""
+        try:
+            return await self._send_once(request)
+        except Exception as exc:
+            error = translate(exc)
+            if error is exc:
+                raise
+            raise error from exc
+
+    async def _send_once(self, request: CompletionRequest) -> Answer:
+        started = time.perf_counter()
+        try:
+            response = await self._create(**message_arguments(request))
+        except anthropic.APIConnectionError as exc:
+            if isinstance(exc.__cause__, UnreadableAnswer):  # raised while the body was read
+                raise exc.__cause__ from exc
+            raise
+        latency_s = time.perf_counter() - started
+        limits = rate_limit_headers(response.headers.raw)
+        try:
+            answer = completion(
+                response.http_response.content,
+                request_id=label(response.request_id),
+                model=request.model,
+            )
+        except UnreadableAnswer as error:
+            if refused := refusal_of(response.http_response):
+                raise refused from error
+            error.http_status, error.limits = response.status_code, limits
+            raise
+        return Answer(completion=answer, limits=limits, latency_s=latency_s)
+
+
+def _connections(wanted: int) -> int:
+    """How many of these connections the process may have open beside all else."""
+    possible = descriptors_allow(wanted + OTHER_DESCRIPTORS) - OTHER_DESCRIPTORS
+    if possible >= wanted:
+        return wanted
+    connections = max(possible, 1)
+    log.warning(
+        "This process may open %s files (ulimit -Hn), which is enough for %s calls at the same"
+        " time and not for %s: the others wait. Raise the limit, or start more workers.",
+        possible + OTHER_DESCRIPTORS,
+        connections,
+        wanted,
+    )
+    return connections

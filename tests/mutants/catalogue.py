@@ -1457,7 +1457,7 @@ REFUSALS = (
     ),
     _mutant(
         "refusals: an error inside of a success is one",
-        "providers/anthropic/session.py",
+        "providers/anthropic/client.py",
         "            if refused := refusal_of(response.http_response):\n",
         "            if (refused := refusal_of(response.http_response)) and not refused:\n",
         "tests/unit/providers/test_client.py::test_a_refusal_inside_a_success_is_called_what_it_is",
@@ -1686,7 +1686,7 @@ ANSWERS = (
     ),
     _mutant(
         "answers: a body without end is not read to its end",
-        "providers/anthropic/session.py",
+        "providers/anthropic/sdk.py",
         "                if len(chunk) > left:\n",
         "                if left < 0 < len(chunk) < 0:\n",
         f"{_CLIENT}test_an_answer_without_end_is_not_read_to_its_end",

@@ -1,10 +1,8 @@
 """The provider itself: what a folder in providers/ would hold."""
 
+import asyncio
 import os
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, ClassVar
 
 import httpx2
@@ -54,51 +52,39 @@ class SecondAccount:
         return model
 
 
-class SecondCall:
-    """A call that a thread of its provider makes."""
-
-    def __init__(self, pool: ThreadPoolExecutor, make: Callable[[], Answer]) -> None:
-        self._outcome: Future[Answer] = Future()
-        pool.submit(self._run, make)
-
-    def _run(self, make: Callable[[], Answer]) -> None:
-        try:
-            self._settle(self._outcome.set_result, make())
-        except ProviderError as error:
-            self._settle(self._outcome.set_exception, error)
-
-    def _settle(self, settle: Callable[[Any], None], outcome: object) -> None:
-        with suppress(Exception):  # aborted meanwhile
-            settle(outcome)
-
-    def result(self) -> Answer:
-        return self._outcome.result()
-
-    def abort(self) -> None:
-        self._settle(self._outcome.set_exception, CallAborted())
-
-
 class SecondProvider:
-    """A client of a thread a call."""
+    """A client whose connections are all that it has."""
 
     def __init__(self, url: str, *, max_connections: int) -> None:
-        self._http = httpx2.Client(base_url=url, timeout=10, trust_env=False)
-        self._pool = ThreadPoolExecutor(max_connections)
+        self._url = url
+        self._limits = httpx2.Limits(max_connections=max_connections)
 
-    def open(self) -> None:
-        """Nothing to warm up."""
+    async def open(self) -> None:
+        self._closing = asyncio.Event()
+        self._http = httpx2.AsyncClient(
+            base_url=self._url, limits=self._limits, timeout=10, trust_env=False
+        )
 
-    def start(self, request: CompletionRequest) -> SecondCall:
-        return SecondCall(self._pool, lambda: self._call(request))
+    async def ask(self, request: CompletionRequest) -> Answer:
+        call = asyncio.create_task(self._call(request))
+        closing = asyncio.create_task(self._closing.wait())
+        try:
+            await asyncio.wait((call, closing), return_when=asyncio.FIRST_COMPLETED)
+            if not call.done():
+                raise CallAborted
+            return call.result()
+        finally:
+            call.cancel()
+            closing.cancel()
 
-    def close(self) -> None:
-        self._pool.shutdown(wait=False)
-        self._http.close()
+    async def close(self) -> None:
+        self._closing.set()
+        await self._http.aclose()
 
-    def _call(self, request: CompletionRequest) -> Answer:
+    async def _call(self, request: CompletionRequest) -> Answer:
         begun = time.perf_counter()
         try:
-            response = self._http.post("/v1/chat/completions", json=_body(request))
+            response = await self._http.post("/v1/chat/completions", json=_body(request))
         except httpx2.TransportError as error:
             raise errors.ConnectionFailed(possibly_billed=True) from error
         limits = _limits(response.headers)

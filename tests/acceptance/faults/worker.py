@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
-from itertools import chain
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -47,12 +47,18 @@ Function = Callable[..., Any]
 
 #: Crash points before and after a function returns, by what they mean for an epic's way.
 BEFORE = {
-    "before-call": "providers.anthropic.client.ProviderClient.start",
+    "before-claim": "workers.attempt.lane_claim",
+    "before-call": "providers.anthropic.client.ProviderClient.ask",
+    "before-next-call": "workers.caller.call_next",
+    "before-finish": "workers.attempt.lane_finish",
     "before-publish": "runs.engine.dispatch.send",
     "before-ack": "kombu.message.Message.ack",
 }
 AFTER = {
-    "after-response": "providers.anthropic.client.Call.result",
+    "after-claim": "workers.attempt.lane_claim",
+    "after-response": "providers.anthropic.client.ProviderClient.ask",
+    "after-stored-response": "workers.caller.call_next",
+    "after-finish": "workers.attempt.lane_finish",
     "after-publish": "runs.engine.dispatch.send",
 }
 #: Before and after an attempt's statement: {its name: the points}.
@@ -100,7 +106,11 @@ def _before(point: str, function: Function) -> Function:
         _die_if_armed(point)
         return function(*args, **kwargs)
 
-    return wrapped
+    async def awaited(*args: Any, **kwargs: Any) -> Any:
+        _die_if_armed(point)
+        return await function(*args, **kwargs)
+
+    return awaited if iscoroutinefunction(function) else wrapped
 
 
 def _after(point: str, function: Function) -> Function:
@@ -109,7 +119,12 @@ def _after(point: str, function: Function) -> Function:
         _die_if_armed(point)
         return result
 
-    return wrapped
+    async def awaited(*args: Any, **kwargs: Any) -> Any:
+        result = await function(*args, **kwargs)
+        _die_if_armed(point)
+        return result
+
+    return awaited if iscoroutinefunction(function) else wrapped
 
 
 def _around_statements(run: Function) -> Function:
@@ -163,15 +178,14 @@ def _order(name: str) -> Path:
     return Path(os.environ["FAULTS_ARMED"], name)
 
 
-def _in_call(start: Function) -> Function:
-    def wrapped(client: Any, request: Any) -> Any:
-        call = start(client, request)
+def _in_call(ask: Function) -> Function:
+    async def wrapped(client: Any, request: Any) -> Any:
         poison = os.environ["FAULTS_POISON"]
         if poison and f'<epic>{{"code":"{poison}"' in request.user:
             _soon(die)
         if _path(IN_CALL).exists():
             _soon(lambda: _die_if_armed(IN_CALL))
-        return call
+        return await ask(client, request)
 
     return wrapped
 
@@ -197,9 +211,7 @@ def _prepare() -> None:
         _wrap(target, lambda function, point=point: _before(point, function))  # type: ignore[misc]
     for point, target in AFTER.items():
         _wrap(target, lambda function, point=point: _after(point, function))  # type: ignore[misc]
-    for target in _RUNS:
-        _wrap(target, _around_statements)
-    _wrap("providers.anthropic.client.ProviderClient.start", _in_call)
+    _wrap("providers.anthropic.client.ProviderClient.ask", _in_call)
     _wrap("kombu.transport.virtual.base.Transport._deliver", _on_delivery)
     _wrap("runs.engine.dispatch._pushes", _on_sending)
 

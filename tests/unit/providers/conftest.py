@@ -6,9 +6,10 @@ import pytest
 
 from providers.anthropic.client import ProviderClient
 from providers.values import CompletionRequest, TextBlock
+from tests.blocking_client import BlockingClient
 from tests.unit.providers.wire import Wire
 
-ClientFactory = Callable[..., ProviderClient]
+ClientFactory = Callable[..., BlockingClient]
 
 
 def completion_request(**changes: object) -> CompletionRequest:
@@ -37,9 +38,9 @@ def wire() -> Iterator[Wire]:
 @pytest.fixture
 def make_client(wire: Wire) -> Iterator[ClientFactory]:
     """Make clients of the scripted provider."""
-    made: list[ProviderClient] = []
+    made: list[BlockingClient] = []
 
-    def make(**changes: object) -> ProviderClient:
+    def make(**changes: object) -> BlockingClient:
         values: dict[str, object] = {
             "api_key": "sk-ant-test-1234567890",
             "base_url": wire.url,
@@ -47,7 +48,8 @@ def make_client(wire: Wire) -> Iterator[ClientFactory]:
             "max_connections": 8,
         }
         values.update(changes)
-        made.append(ProviderClient(**values))  # type: ignore[arg-type]  # a test's own key words
+        client = ProviderClient(**values)  # type: ignore[arg-type]  # a test's own key words
+        made.append(BlockingClient(client))
         return made[-1]
 
     yield make
@@ -56,6 +58,6 @@ def make_client(wire: Wire) -> Iterator[ClientFactory]:
 
 
 @pytest.fixture
-def client(make_client: ClientFactory) -> ProviderClient:
+def client(make_client: ClientFactory) -> BlockingClient:
     """A client with everyday values."""
     return make_client()

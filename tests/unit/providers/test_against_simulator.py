@@ -1,11 +1,11 @@
 """The client's contract with the provider's simulator, a real process on a real socket."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ import pytest
 
 from providers import errors
 from providers.anthropic.client import ProviderClient
-from providers.errors import CallAborted, Effect, ProviderError
+from providers.errors import Effect, ProviderError
+from tests.blocking_client import BlockingClient
 from tests.unit.providers.conftest import completion_request
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,15 +62,19 @@ REQUEST: dict[str, Any] = {
 }
 
 
+def client_of(url: str, *, timeout_s: float) -> BlockingClient:
+    return BlockingClient(
+        ProviderClient(api_key="sk-ant-test", base_url=url, timeout_s=timeout_s, max_connections=30)
+    )
+
+
 class Simulator:
     """The process, its control address, and a client of it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.control = httpx2.Client(base_url=url, trust_env=False)
-        self.client = ProviderClient(
-            api_key="sk-ant-test", base_url=url, timeout_s=10, max_connections=30
-        )
+        self.client = client_of(url, timeout_s=10)
 
     def goes_wrong(self, **action: Any) -> None:
         self.control.post("/_sim/faults", json=[{"action": action}]).raise_for_status()
@@ -233,9 +238,7 @@ def test_the_deadline_holds_against_silence_and_drips(
     simulator: Simulator, fault: dict[str, Any]
 ) -> None:
     simulator.goes_wrong(**fault)
-    hasty = ProviderClient(
-        api_key="sk-ant-test", base_url=simulator.url, timeout_s=0.3, max_connections=1
-    )
+    hasty = client_of(simulator.url, timeout_s=0.3)
 
     with pytest.raises(errors.CallTimedOut) as caught:
         hasty.complete(completion_request(**REQUEST))
@@ -244,15 +247,19 @@ def test_the_deadline_holds_against_silence_and_drips(
     hasty.close()
 
 
-def test_calls_in_flight_are_aborted_from_another_thread(simulator: Simulator) -> None:
+def test_the_provider_sees_who_leaves(simulator: Simulator) -> None:
     simulator.goes_wrong(type="stall")
-    calls = [simulator.client.start(completion_request(**REQUEST)) for _ in range(20)]
+    ask = simulator.client.client.ask
 
-    def abort_all() -> None:
+    async def begin_and_leave() -> None:
+        calls = [asyncio.create_task(ask(completion_request(**REQUEST))) for _ in range(20)]
+        async with asyncio.timeout(5):
+            while len(simulator.calls()) < 20:
+                await asyncio.sleep(0.05)
         for call in calls:
-            call.abort()
+            call.cancel()
+        await asyncio.wait(calls)
+        assert all(call.cancelled() for call in calls)
 
-    threading.Timer(0.1, abort_all).start()
-    for call in calls:
-        with pytest.raises(CallAborted):
-            call.result()
+    simulator.client.run(begin_and_leave())
+    assert [call["status"] for call in simulator.calls()] == ["aborted"] * 20

@@ -143,6 +143,9 @@ class Wire:
     script: list[Reply] = field(default_factory=lambda: [answer(message())])
     seen: list[SeenRequest] = field(default_factory=list)
     port: int = 0
+    #: Connections that are open now, and the most that were at the same time.
+    open: int = 0
+    most_open: int = 0
 
     def __post_init__(self) -> None:
         """Listen on a free port of this machine."""
@@ -182,6 +185,8 @@ class Wire:
         task = asyncio.current_task()
         assert task is not None
         self._handlers.add(task)
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
         try:
             while not writer.is_closing():
                 self.seen.append(await self._read_request(reader))
@@ -191,6 +196,7 @@ class Wire:
             pass  # the client left, or the test is over
         finally:
             self._handlers.discard(task)
+            self.open -= 1
             writer.close()
 
     @staticmethod
