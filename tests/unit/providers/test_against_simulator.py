@@ -251,15 +251,17 @@ def test_the_provider_sees_who_leaves(simulator: Simulator) -> None:
     simulator.goes_wrong(type="stall")
     ask = simulator.client.client.ask
 
+    async def until_all(status: str | None) -> None:
+        async with asyncio.timeout(5):
+            while [call["status"] for call in simulator.calls()] != [status] * 20:
+                await asyncio.sleep(0.05)
+
     async def begin_and_leave() -> None:
         calls = [asyncio.create_task(ask(completion_request(**REQUEST))) for _ in range(20)]
-        async with asyncio.timeout(5):
-            while len(simulator.calls()) < 20:
-                await asyncio.sleep(0.05)
+        await until_all(None)
         for call in calls:
             call.cancel()
-        await asyncio.wait(calls)
+        await until_all("aborted")
         assert all(call.cancelled() for call in calls)
 
     simulator.client.run(begin_and_leave())
-    assert [call["status"] for call in simulator.calls()] == ["aborted"] * 20
