@@ -1,18 +1,15 @@
-"""Our values as the SDK's arguments, and a response body as a Completion; pure."""
+"""Our values as a request body, and a response body as a Completion; pure."""
 
 import json
-from typing import Any, TypedDict, cast
-
-from anthropic.types import (
-    MessageParam,
-    MetadataParam,
-    OutputConfigParam,
-    TextBlockParam,
-)
+from typing import TYPE_CHECKING, Any, cast
 
 from providers.cleaning import DIGITS, integer, label, storable
 from providers.errors import UnreadableAnswer
 from providers.values import Completion, CompletionRequest, StopReason, TextBlock, Usage
+
+if TYPE_CHECKING:
+    from anthropic.types import TextBlockParam
+    from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 
 #: Of one call, ten times what any model takes in or writes; a larger number is a mistake.
 MAX_TOKENS = 10_000_000
@@ -24,20 +21,13 @@ _STOP_REASONS = {
 }
 
 
-class MessageArguments(TypedDict):
-    """The keyword arguments of `messages.create` that we use."""
+def message_body(request: CompletionRequest) -> bytes:
+    """The JSON of a request.
 
-    model: str
-    max_tokens: int
-    system: list[TextBlockParam]
-    messages: list[MessageParam]
-    output_config: OutputConfigParam
-    metadata: MetadataParam
-
-
-def message_arguments(request: CompletionRequest) -> MessageArguments:
-    """The SDK's arguments for a request; the schema is passed on, not copied."""
-    return {
+    Raises:
+        UnicodeEncodeError: a text has half of a surrogate pair in it.
+    """
+    body: MessageCreateParamsNonStreaming = {
         "model": request.model,
         "max_tokens": request.max_tokens,
         "system": [_system_block(block) for block in request.system],
@@ -45,9 +35,10 @@ def message_arguments(request: CompletionRequest) -> MessageArguments:
         "output_config": {"format": {"type": "json_schema", "schema": request.schema}},
         "metadata": {"user_id": request.marker},
     }
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _system_block(block: TextBlock) -> TextBlockParam:
+def _system_block(block: TextBlock) -> "TextBlockParam":
     if block.cache:
         return {"type": "text", "text": block.text, "cache_control": {"type": "ephemeral"}}
     return {"type": "text", "text": block.text}
