@@ -636,6 +636,37 @@ def test_a_process_that_ends_stays_quiet(wire: Wire) -> None:
     assert len(wire.seen) == 2
 
 
+_FEW_FILES = """
+import asyncio, resource, sys
+from providers.anthropic.client import OTHER_DESCRIPTORS
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, OTHER_DESCRIPTORS + 2))
+from tests.unit.providers.conftest import completion_request
+from providers.anthropic.client import ProviderClient
+
+async def work():
+    client = ProviderClient(api_key="k", base_url=sys.argv[1], timeout_s=9, max_connections=9000)
+    await client.open()
+    await asyncio.gather(*(client.ask(completion_request()) for _ in range(20)))
+    await client.close()
+
+asyncio.run(work())
+"""
+
+
+def test_a_process_that_may_open_few_files_says_so_and_calls_take_turns(wire: Wire) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FEW_FILES, wire.url],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert "enough for 2 calls at the same time and not for 9000" in done.stderr
+    assert (len(wire.seen), wire.most_open) == (20, 2)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():
