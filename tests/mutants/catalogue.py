@@ -1458,8 +1458,8 @@ REFUSALS = (
     _mutant(
         "refusals: an error inside of a success is one",
         "providers/anthropic/client.py",
-        "            if refused := refusal_of(response.http_response):\n",
-        "            if (refused := refusal_of(response.http_response)) and not refused:\n",
+        "            if refused := refusal_of(response):\n",
+        "            if (refused := refusal_of(response)) and not refused:\n",
         "tests/unit/providers/test_client.py::test_a_refusal_inside_a_success_is_called_what_it_is",
     ),
 )
