@@ -14,7 +14,7 @@ from random import Random
 from batchgen.redis import client as redis
 from benchmarks.bench import Bench
 from benchmarks.rows import Rows, side_by_side
-from limiter.gate import Gate
+from benchmarks.virtual_gate import VirtualGate
 from limiter.pending import Pending, Waiter
 from limiter.values import Amounts, Ceilings, PermitRequest, Reservation, Settlement
 from simulator.protocol.buckets import PoolLimits
@@ -35,7 +35,7 @@ _ASK, _ARRIVE, _ANSWER = range(3)
 class _Fleet:
     """Workers, the provider, and what is going to happen."""
 
-    gate: Gate
+    gate: VirtualGate
     random: Random
     workers: int
     calls: int
@@ -138,7 +138,9 @@ def run(bench: Bench) -> Rows:
     """Once."""
     bench.empty()
     share = 10 if bench.quick else 1
-    gate = Gate(redis.client(), "sim:model", Ceilings(requests=_PER_MINUTE // share, burst_s=1.0))
+    gate = VirtualGate(
+        redis.client(), "sim:model", Ceilings(requests=_PER_MINUTE // share, burst_s=1.0)
+    )
     fleet = _Fleet(
         gate=gate,
         random=Random(1),

@@ -11,58 +11,61 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.asyncio import Redis
 
 from limiter.keys import CLOSED_MOST_S, gate_keys
-from limiter.values import (
-    DIMENSIONS,
-    Amounts,
-    Ceilings,
-    Grants,
-    PermitRequest,
-    Report,
-    Settlement,
-)
+from limiter.values import DIMENSIONS, Amounts, Ceilings, Grants, Report, Settlement, Waiting
 
 #: The parts of the script, in their order.
 _PARTS = ("keys", "state", "buckets", "closing", "cache", "queues", "processes", "turns", "main")
 _LUA = Path(__file__).with_name("lua")
-_SOURCE = "\n".join((_LUA / f"{part}.lua").read_text() for part in _PARTS)
-#: So many requests of a run are told of with their sizes; no more of them are granted at once.
-_SIZED = 16
+SCRIPT = "\n".join((_LUA / f"{part}.lua").read_text() for part in _PARTS)
 
 
 class Gate:
-    """A gate in Redis."""
+    """A gate in Redis, for an event loop."""
 
-    def __init__(self, client: redis.Redis, name: str, ceilings: Ceilings) -> None:
+    def __init__(self, client: Redis, name: str, ceilings: Ceilings) -> None:
+        """`client`: the loop's."""
         self.name = name
         self._ceilings = ceilings
-        self.keys = gate_keys(name)
-        self._script = client.register_script(_SOURCE)
+        self._keys = gate_keys(name)
+        self._script = client.register_script(SCRIPT)
 
-    def ask(self, report: Report, *, now: float | None = None) -> Grants:
+    async def ask(self, report: Report) -> Grants:
         """Say what there is to say and hear who may go: one round trip.
-
-        Args:
-            now: a virtual clock's time, for simulations; by default the server's.
 
         Raises:
             redis.RedisError: Redis is away; nothing is granted.
         """
-        said = json.dumps(_report_json(report, self._ceilings, now))
-        answer: Any = json.loads(self._script(keys=self.keys, args=[said]))
-        return Grants(
-            granted=tuple(
-                (grant["run"], Amounts(*map(grant["amounts"].get, DIMENSIONS)))
-                for grant in answer.get("granted", ())
-            ),
-            now=float(answer["now"]),
-            wait_s=answer["wait_s"],
-            reason=answer["reason"],
-            queues_s=answer["queues_s"],
-            refusals=answer["refusals"],
-            fresh=answer["fresh"],
-        )
+        said = report_text(report, self._ceilings)
+        return grants_read(await self._script(keys=self._keys, args=[said]))
+
+
+def report_text(report: Report, ceilings: Ceilings, *, now: float | None = None) -> str:
+    """What the script is told.
+
+    Args:
+        now: a virtual clock's time, for simulations; by default the server's.
+    """
+    return json.dumps(_report_json(report, ceilings, now))
+
+
+def grants_read(text: bytes) -> Grants:
+    """What the script answered."""
+    answer: dict[str, Any] = json.loads(text)
+    return Grants(
+        granted=tuple(
+            (grant["run"], Amounts(*map(grant["amounts"].get, DIMENSIONS)))
+            for grant in answer.get("granted", ())
+        ),
+        now=float(answer["now"]),
+        wait_s=answer["wait_s"],
+        reason=answer["reason"],
+        queues_s=answer["queues_s"],
+        refusals=answer["refusals"],
+        fresh=answer["fresh"],
+    )
 
 
 def processes_forget(client: redis.Redis, name: str, processes: Iterable[str]) -> None:
@@ -87,7 +90,7 @@ def _report_json(report: Report, ceilings: Ceilings, now: float | None) -> dict[
             Amounts(ceilings.requests, ceilings.input_tokens, ceilings.output_tokens)
         ),
         "held": report.held,
-        "waiting": [_waiting_json(requests) for requests in report.waiting.values()],
+        "waiting": [_waiting_json(each) for each in report.waiting],
         "settled": [_settlement_json(settlement) for settlement in report.settlements],
         "overloaded_at": report.overloaded_at,
     }
@@ -105,15 +108,14 @@ def _amounts_json(amounts: Amounts) -> dict[str, int]:
     return dict(zip(DIMENSIONS, amounts, strict=True))
 
 
-def _waiting_json(requests: list[PermitRequest]) -> dict[str, object]:
-    """A run's requests that wait: how many, and the sizes of the first."""
-    first = requests[0]
+def _waiting_json(waiting: Waiting) -> dict[str, object]:
+    first = waiting.first[0]
     return {
         "run": first.run,
         "rank": first.rank,
         "user": first.user,
         "weight": first.weight,
-        "count": len(requests),
+        "count": waiting.count,
         "sizes": [
             {
                 "input_tokens": request.input_tokens,
@@ -121,7 +123,7 @@ def _waiting_json(requests: list[PermitRequest]) -> dict[str, object]:
                 "size_key": request.size_key,
                 "cache_key": request.cache_key,
             }
-            for request in requests[:_SIZED]
+            for request in waiting.first
         ],
     }
 

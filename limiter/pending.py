@@ -1,13 +1,18 @@
 """What one process says to its gate, and what it makes of the answer. Pure: no I/O, no clock.
 
-All times here are the process's own monotonic seconds, except a reservation's `at`.
+All times here are the process's own monotonic seconds, except a reservation's `at`. Thousands may
+wait: who comes, goes or is granted costs the same however many they are, and an ask grows with
+their runs, not with them.
 """
 
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from math import inf
 
 from limiter.values import (
+    GATE_CLOSED,
     Amounts,
     Closing,
     Grants,
@@ -15,6 +20,7 @@ from limiter.values import (
     Report,
     Reservation,
     Settlement,
+    Waiting,
     Window,
 )
 
@@ -22,6 +28,10 @@ from limiter.values import (
 ASK_AGAIN_S = 0.25
 #: A process that is not heard of for so long no longer waits or holds anything.
 LEASE_S = 5.0
+#: So many requests of a run are told of with their sizes; no more of them are granted at once ...
+_SIZED = 16
+#: ... and no more than so many of all runs, but one of each.
+_SIZED_OF_ALL = 256
 
 
 def _nothing() -> None:
@@ -33,12 +43,16 @@ class Waiter:
     """A request that waits; it is granted once its reservation is set."""
 
     request: PermitRequest
-    #: Called when it is granted, and when it is its part to ask for all.
+    #: Called when it is granted, and when it is of no use to wait on.
     wake: Callable[[], None] = _nothing
+    #: It has no patience beyond.
+    until: float = inf
     reservation: Reservation | None = None
-    #: What it waits for, as the gate said last, and how long its run's requests will take.
+    #: What it waited for, as the gate said last, and how long its run's requests will take.
     reason: str = ""
     queue_s: float = 0.0
+    #: How many answers there had been when it came.
+    since: int = 0
 
 
 @dataclass(slots=True)
@@ -51,9 +65,16 @@ class Pending:
     #: The last answer's.
     reason: str = ""
     held: int = 0
-    waiters: list[Waiter] = field(default_factory=list)
-    #: Somebody came who should not wait for `ask_at`.
+    #: Those that wait, by run; each run's in the order in which they came.
+    _lines: dict[str, dict[Waiter, None]] = field(default_factory=dict)
+    #: How many wait, by rank.
+    _ranks: Counter[int] = field(default_factory=Counter)
+    #: The gate is to be told before `ask_at` ...
     _pressing: bool = False
+    #: ... but not before this: it could not be asked.
+    _again_at: float = 0.0
+    _answers: int = 0
+    _queues_s: dict[str, float] = field(default_factory=dict)
     _settlements: list[Settlement] = field(default_factory=list)
     _limits: dict[str, Window] | None = None
     _limits_at: float = 0.0
@@ -62,22 +83,58 @@ class Pending:
 
     def join(self, waiter: Waiter) -> None:
         """Wait. Who waits for nobody, or is of higher priority than all here, asks at once."""
-        if all(waiter.request.rank < other.request.rank for other in self.waiters):
+        request = waiter.request
+        if all(request.rank < rank for rank in self._ranks):
             self._pressing = True
-        self.waiters.append(waiter)
+        waiter.since = self._answers
+        self._lines.setdefault(request.run, {})[waiter] = None
+        self._ranks[request.rank] += 1
 
     def leave(self, waiter: Waiter) -> None:
-        """Wait no longer; nothing where it does not wait."""
-        if waiter in self.waiters:
-            self.waiters.remove(waiter)
+        """Wait no longer; nothing where it does not wait. When the last one leaves the gate is to
+        hear that nobody waits here."""
+        if waiter in self._lines.get(waiter.request.run, ()):
+            self._let_go(waiter)
+            self._pressing = self._pressing or not self._lines
+
+    def _let_go(self, waiter: Waiter) -> None:
+        """It no longer waits, and is told what it waited for."""
+        if waiter.since < self._answers:
+            waiter.reason = self.reason
+            waiter.queue_s = self._queues_s.get(waiter.request.run, 0.0)
+        run, rank = waiter.request.run, waiter.request.rank
+        del self._lines[run][waiter]
+        if not self._lines[run]:
+            del self._lines[run]
+        self._ranks[rank] -= 1
+        if not self._ranks[rank]:
+            del self._ranks[rank]
 
     def __len__(self) -> int:
         """How many wait."""
-        return len(self.waiters)
+        return self._ranks.total()
+
+    def __iter__(self) -> Iterator[Waiter]:
+        """Those that wait."""
+        return (waiter for line in self._lines.values() for waiter in line)
+
+    def wants_to_ask(self) -> bool:
+        """Whether somebody waits, or the gate is to be told something soon."""
+        return self._pressing or bool(self._lines)
 
     def due_s(self, now: float) -> float:
         """Seconds until it pays to ask."""
-        return 0.0 if self._pressing else max(0.0, self.ask_at - now)
+        return max(0.0, (self._again_at if self._pressing else self.ask_at) - now)
+
+    def press(self) -> None:
+        """Have the gate asked as soon as may be, also where nobody waits."""
+        self._pressing = True
+
+    def hopeless(self) -> list[Waiter]:
+        """Those whose patience ends before a closed gate opens."""
+        if self.reason != GATE_CLOSED:
+            return []
+        return [waiter for waiter in self if waiter.until < self.ask_at]
 
     def settle(self, settlement: Settlement) -> None:
         """A reservation's call is over, or was not made."""
@@ -89,7 +146,13 @@ class Pending:
         self._limits, self._limits_at = limits, now
 
     def close(self, closing: Closing) -> None:
-        """A call was refused."""
+        """A call was refused. Of several that are told together the longest counts, once."""
+        if told := self._closing:
+            closing = replace(
+                max(told, closing, key=lambda each: each.seconds),
+                granted_at=max(told.granted_at, closing.granted_at),
+                recalled_at=min(told.recalled_at, closing.recalled_at),
+            )
         self._closing = closing
 
     def overload(self, granted_at: float) -> None:
@@ -98,16 +161,20 @@ class Pending:
 
     def has_news(self) -> bool:
         """Whether there is something to tell even if nobody waits."""
-        return bool(self._settlements or self._closing or self._overloaded_at or self.held > 0)
+        return bool(
+            self._pressing
+            or self._settlements
+            or self._closing
+            or self._overloaded_at
+            or self.held > 0
+        )
 
     def report(self, now: float) -> Report:
         """What to say now. It is said once: an ask that fails may have been heard."""
-        waiting: dict[str, list[PermitRequest]] = defaultdict(list)
-        for waiter in self.waiters:
-            waiting[waiter.request.run].append(waiter.request)
+        sized = max(1, min(_SIZED, _SIZED_OF_ALL // max(1, len(self._lines))))
         report = Report(
             process=self.process,
-            waiting=dict(waiting),
+            waiting=tuple(_waiting(line, sized) for line in self._lines.values()),
             held=self.held,
             lease_s=LEASE_S,
             settlements=tuple(self._settlements),
@@ -127,19 +194,17 @@ class Pending:
         """
         served = []
         for run, amounts in grants.granted:
-            waiter = next((each for each in self.waiters if each.request.run == run), None)
+            waiter = next(iter(self._lines.get(run, ())), None)
             self.held += 1
             if waiter is None:
                 self._give_back(run, amounts, grants.now)
                 continue
+            self._let_go(waiter)
             waiter.reservation = Reservation(request=waiter.request, amounts=amounts, at=grants.now)
-            self.waiters.remove(waiter)
             served.append(waiter)
-        for waiter in self.waiters:
-            waiter.reason = grants.reason
-            waiter.queue_s = grants.queues_s.get(waiter.request.run, 0.0)
         self.ask_at = now + grants.wait_s
-        self.reason = grants.reason
+        self.reason, self._queues_s = grants.reason, grants.queues_s
+        self._answers += 1
         return served
 
     def _give_back(self, run: str, amounts: Amounts, at: float) -> None:
@@ -151,7 +216,11 @@ class Pending:
 
     def unanswered(self, now: float) -> None:
         """The gate could not be asked."""
-        self.ask_at = now + ASK_AGAIN_S
-        self.reason = "limiter-away"
-        for waiter in self.waiters:
-            waiter.queue_s = 0.0
+        self.ask_at = self._again_at = now + ASK_AGAIN_S
+        self.reason, self._queues_s = "limiter-away", {}
+        self._answers += 1
+
+
+def _waiting(line: dict[Waiter, None], sized: int) -> Waiting:
+    first = tuple(waiter.request for waiter in islice(line, sized))
+    return Waiting(count=len(line), first=first)

@@ -1,24 +1,28 @@
-"""Where a process's threads wait for permits: one of those that wait asks the gate for all.
+"""Where a process's coroutines wait for permits: one ask at a time speaks for all that wait.
 
-Nobody asks while nobody waits, and no thread is kept for it. What calls really took is told with
-the next ask, or at the worker's next heartbeat.
+Nobody asks while nobody waits. Whoever comes while an ask is due waits for that one. An ask is a
+task of its own: whoever stops waiting stops no ask, and what is granted to nobody goes back. What
+calls really took is told with the next ask, or at the worker's next heartbeat.
 """
 
+import asyncio
 import logging
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from math import ceil
 
+from django.db import Error as DatabaseError
 from prometheus_client import Histogram
 from redis import RedisError
 
 from limiter.gate import Gate
 from limiter.pending import Pending, Waiter
 from limiter.values import (
-    GATE_CLOSED,
     Amounts,
     Closing,
+    Grants,
     PermitRequest,
     Reservation,
     Settlement,
@@ -48,23 +52,27 @@ class TryLater:
 
 
 class PermitQueue:
-    """One process's place at one gate. Any thread may use it."""
+    """One process's place at one gate. All of it belongs to one event loop."""
 
     def __init__(
         self,
         gate: Gate,
         *,
         process: str,
-        closed: Callable[[], tuple[float, str] | None] = lambda: None,
+        closed: Callable[[], Awaitable[tuple[float, str] | None]],
     ) -> None:
         """`closed` says for how long the gate is closed still, and why, where Redis forgot it."""
         self.name = gate.name
         self._gate = gate
         self._closed = closed
         self._pending = Pending(process=process)
-        self._lock = threading.Lock()
-        self._asking = threading.Lock()
-        self._asker: Waiter | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due_at = 0.0
+        self._asking: asyncio.Task[None] | None = None
+        #: Set once the next ask was answered, or failed.
+        self._answered = asyncio.Event()
+        #: When Redis said that it does not know the gate, until it was reminded.
+        self._forgotten_at: float | None = None
         #: Refusals in a row, as the gate last said.
         self.refusals = 0
 
@@ -72,32 +80,26 @@ class PermitQueue:
         """How many wait here."""
         return len(self._pending)
 
-    def acquire(self, request: PermitRequest, *, patience_s: float) -> Reservation | TryLater:
+    async def acquire(self, request: PermitRequest, *, patience_s: float) -> Reservation | TryLater:
         """Wait for the request's turn; at most about `patience_s`."""
-        begun = time.monotonic()
-        woken = threading.Event()
-        waiter = Waiter(request, wake=woken.set)
-        found = self._acquire(waiter, woken, begun + patience_s)
-        _WAIT_S.labels(waiter.reason or "none").observe(time.monotonic() - begun)
-        return found
-
-    def _acquire(
-        self, waiter: Waiter, woken: threading.Event, deadline: float
-    ) -> Reservation | TryLater:
-        with self._lock:
-            self._pending.join(waiter)
-            if self._asker is None:
-                self._asker = waiter
-            elif not self._pending.due_s(time.monotonic()):
-                self._asker.wake()
+        loop, begun = asyncio.get_running_loop(), time.monotonic()
+        woken = loop.create_future()
+        waiter = Waiter(request, wake=partial(_wake, woken), until=begun + patience_s)
+        self._pending.join(waiter)
+        self._ask_when_due()
+        timer = loop.call_later(patience_s, waiter.wake)
         try:
-            while waiter.reservation is None:
-                left_s = deadline - time.monotonic()
-                if left_s <= 0 or not self._wait(waiter, woken, left_s):
-                    return self._leave(waiter)
-            return waiter.reservation
+            await woken
+            return waiter.reservation or self._try_later(waiter)
+        except asyncio.CancelledError:
+            if waiter.reservation is not None:
+                self.give_back(waiter.reservation)
+            raise
         finally:
-            self._hand_over(waiter)
+            timer.cancel()
+            self._pending.leave(waiter)
+            self._ask_when_due()
+            _WAIT_S.labels(waiter.reason or "none").observe(time.monotonic() - begun)
 
     def settle(self, reservation: Reservation, used: Amounts) -> None:
         """A reservation's call was answered: what it took."""
@@ -112,98 +114,102 @@ class PermitQueue:
         self._settle(reservation, Amounts(requests=int(made)))
 
     def _settle(self, reservation: Reservation, used: Amounts, *, learn: bool = False) -> None:
-        with self._lock:
-            self._pending.settle(Settlement(reservation=reservation, used=used, learn=learn))
+        self._pending.settle(Settlement(reservation=reservation, used=used, learn=learn))
 
     def observe(self, limits: dict[str, Window]) -> None:
         """What a response said of the provider's limits, by dimension."""
-        with self._lock:
-            self._pending.observe(limits, time.monotonic())
+        self._pending.observe(limits, time.monotonic())
 
-    def refuse(self, reservation: Reservation, *, seconds: float, reason: str) -> None:
+    async def refuse(self, reservation: Reservation, *, seconds: float, reason: str) -> None:
         """A 429: close the gate for all workers, now. `refusals` counts it."""
-        with self._lock:
-            self._pending.close(Closing(seconds=seconds, reason=reason, granted_at=reservation.at))
+        self._pending.close(Closing(seconds=seconds, reason=reason, granted_at=reservation.at))
         self.give_back(reservation)
-        self.flush()
+        await self.touch()
 
-    def overload(self, reservation: Reservation) -> None:
+    async def overload(self, reservation: Reservation) -> None:
         """The provider has too much to do: fewer calls at the same time, for all workers."""
-        with self._lock:
-            self._pending.overload(reservation.at)
+        self._pending.overload(reservation.at)
         self.give_back(reservation, made=True)
-        self.flush()
+        await self.touch()
 
-    def flush(self) -> None:
+    async def flush(self) -> None:
         """Tell the gate what nobody has told it yet; a heartbeat for what is held."""
-        with self._lock:
-            news = self._pending.has_news()
-        if news:
-            self._ask()
+        if self._asking or self._pending.has_news():
+            await self.touch()
 
-    def touch(self) -> None:
-        """Make the gate known to Redis, so that its buckets fill."""
-        self._ask()
+    async def touch(self) -> None:
+        """Tell the gate all there is to tell, now; and make it known to Redis, so that its buckets
+        fill."""
+        self._pending.press()
+        self._ask_when_due()
+        await self._answered.wait()
 
-    def _wait(self, waiter: Waiter, woken: threading.Event, left_s: float) -> bool:
-        """Wait for something to happen, and ask for all if that is the waiter's part.
-
-        False where waiting on is of no use.
-        """
-        if self._asker is waiter:
-            with self._lock:
-                due_s = self._pending.due_s(time.monotonic())
-            if due_s <= 0:
-                self._ask()
-                return True
-            if due_s > left_s and self._pending.reason == GATE_CLOSED:
-                return False
-            left_s = min(left_s, due_s)
-        woken.wait(left_s)
-        woken.clear()
-        return True
-
-    def _ask(self) -> None:
-        with self._asking:
-            with self._lock:
-                report = self._pending.report(time.monotonic())
-            try:
-                grants = self._gate.ask(report)
-            except RedisError as error:
-                log.warning("the limiter cannot be asked, so no call starts: %s", error)
-                with self._lock:
-                    self._pending.unanswered(time.monotonic())
+    def _ask_when_due(self) -> None:
+        """Nothing where nobody wants an ask, or one is under way, after which comes the next."""
+        if self._asking or not self._pending.wants_to_ask():
+            return
+        now = time.monotonic()
+        # Timers count milliseconds. One that ends before its time is asked in vain.
+        due_s = ceil(self._pending.due_s(now) * 1000) / 1000
+        if self._timer is not None:
+            if self._due_at <= now + due_s:
                 return
-            with self._lock:
-                for waiter in self._pending.take(grants, time.monotonic()):
-                    waiter.wake()
-                self.refusals = grants.refusals
-        if grants.fresh and (closure := self._closed()):
+            self._timer.cancel()
+        self._due_at = now + due_s
+        self._timer = asyncio.get_running_loop().call_later(due_s, self._begin)
+
+    def _begin(self) -> None:
+        self._timer = None
+        if self._pending.wants_to_ask():
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+
+    async def _ask(self) -> None:
+        answered, self._answered = self._answered, asyncio.Event()
+        try:
+            await self._remind()
+            self._take(await self._gate.ask(self._pending.report(time.monotonic())))
+            await self._remind()
+        except Exception as error:  # those that wait must not wait for ever
+            is_away = isinstance(error, RedisError | DatabaseError)
+            log.warning(
+                "the limiter cannot be asked, so no call starts: %s", error, exc_info=not is_away
+            )
+            self._pending.unanswered(time.monotonic())
+        finally:
+            self._asking = None
+            answered.set()
+            self._ask_when_due()
+
+    def _take(self, grants: Grants) -> None:
+        for waiter in self._pending.take(grants, time.monotonic()):
+            waiter.wake()
+        for waiter in self._pending.hopeless():
+            waiter.wake()
+        self.refusals = grants.refusals
+        if grants.fresh:
+            self._forgotten_at = grants.now
+
+    async def _remind(self) -> None:
+        """Have Redis hear of a closing that it forgot."""
+        if self._forgotten_at is None:
+            return
+        if closure := await self._closed():
             seconds, reason = closure
-            with self._lock:
-                self._pending.close(
-                    Closing(seconds=seconds, reason=reason, granted_at=0.0, recalled_at=grants.now)
+            self._pending.close(
+                Closing(
+                    seconds=seconds, reason=reason, granted_at=0.0, recalled_at=self._forgotten_at
                 )
+            )
+        self._forgotten_at = None
 
-    def _leave(self, waiter: Waiter) -> Reservation | TryLater:
-        with self._lock:
-            self._pending.leave(waiter)
-        if waiter.reservation is not None:
-            return waiter.reservation
-        pending = self._pending
-        wait_s = max(pending.due_s(time.monotonic()), waiter.queue_s - _EARLY_S, _EARLY_S)
+    def _try_later(self, waiter: Waiter) -> TryLater:
+        self._pending.leave(waiter)
+        due_s = self._pending.ask_at - time.monotonic()
+        wait_s = max(due_s, waiter.queue_s - _EARLY_S, _EARLY_S)
         wait_s = min(wait_s, MOST_PARKED_S)
-        later = TryLater(reason=pending.reason or "permit", seconds=wait_s)
-        if not len(pending):
-            # The last one to leave tells the gate that nobody waits here.
-            self._ask()
-        return later
+        return TryLater(reason=self._pending.reason or "permit", seconds=wait_s)
 
-    def _hand_over(self, waiter: Waiter) -> None:
-        """The waiter is done; where it asked for all, another one goes on."""
-        with self._lock:
-            self._pending.leave(waiter)
-            if self._asker is waiter:
-                self._asker = next(iter(self._pending.waiters), None)
-                if self._asker is not None:
-                    self._asker.wake()
+
+def _wake(woken: asyncio.Future[None]) -> None:
+    if not woken.done():
+        woken.set_result(None)

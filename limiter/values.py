@@ -98,12 +98,19 @@ class Window(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """A run's requests that wait: how many, and the first of them as they are to be granted."""
+
+    count: int
+    first: tuple[PermitRequest, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """All that one process has to say: who waits, what it holds, and what it heard."""
 
     process: str
-    #: Requests that wait by run, each run's in the order in which they are granted.
-    waiting: dict[str, list[PermitRequest]]
+    waiting: tuple[Waiting, ...]
     #: Reservations that are not settled, and how long they stand without a word.
     held: int
     lease_s: float

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadFileScheduling
 
+    from tests.loops import Loop
+
 _SERVERS = ExitStack()
 _SETTINGS = "DJANGO_SETTINGS_MODULE"
 #: Whatever the shell says, no test asks the real provider, or touches keys that are not its own.
@@ -123,6 +125,15 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     if settings.DATABASE_POOLED:
         # The pooler's connections to the database would keep it from being dropped.
         console(settings.DATABASE_URL, f'KILL "{connections["default"].settings_dict["NAME"]}"')
+
+
+@pytest.fixture
+def loop() -> Iterator["Loop"]:
+    """An event loop of the test's own, as the engine has one."""
+    from tests.loops import running_loop
+
+    with running_loop() as loop:
+        yield loop
 
 
 class Simulator:

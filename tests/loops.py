@@ -2,12 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from functools import cached_property, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import uvloop
+from redis.asyncio import Redis
 
+from batchgen.redis.loop_client import loop_client
+
+Params = ParamSpec("Params")
 T = TypeVar("T")
 
 
@@ -21,6 +26,16 @@ class Loop:
         """What the coroutine returns, or raises."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout_s)
 
+    @cached_property
+    def redis(self) -> Redis:
+        """The loop's client, open until the loop ends."""
+        return loop_client()
+
+    def close(self) -> None:
+        """Close what it has opened."""
+        if "redis" in vars(self):
+            self.run(self.redis.aclose())
+
 
 @contextmanager
 def running_loop() -> Iterator[Loop]:
@@ -28,9 +43,21 @@ def running_loop() -> Iterator[Loop]:
     loop = uvloop.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
+    running = Loop(loop)
     try:
-        yield Loop(loop)
+        yield running
     finally:
+        running.close()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def in_loop(test: Callable[Params, Coroutine[Any, Any, None]]) -> Callable[Params, None]:
+    """A test that is a coroutine, as pytest wants it."""
+
+    @wraps(test)
+    def run(*args: Params.args, **kwargs: Params.kwargs) -> None:
+        uvloop.run(test(*args, **kwargs))
+
+    return run

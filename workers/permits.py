@@ -4,20 +4,32 @@ The limiter deals in amounts; this module says what they are for our calls, and 
 close the gate or slow everybody down.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import SystemRandom
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import Error as DatabaseError
+from redis.asyncio import Redis
 
-from batchgen.redis import client as redis
+from batchgen.db.in_thread import in_thread
 from limiter.gate import Gate
 from limiter.permit_queue import PermitQueue, TryLater
-from limiter.values import DIMENSIONS, NOBODY, Amounts, Ceilings, PermitRequest, Reservation, Window
+from limiter.values import (
+    DIMENSIONS,
+    GATE_CLOSED,
+    NOBODY,
+    Amounts,
+    Ceilings,
+    PermitRequest,
+    Reservation,
+    Window,
+)
 from providers.errors import ProviderError
 from providers.registry import limit_pool
 from providers.values import CompletionRequest, RateLimits, Usage
@@ -93,53 +105,56 @@ class FirstCall:
 
 
 class Permits:
-    """One process's permit queues, one for each gate that its calls go through."""
+    """One process's permit queues, one for each gate that its calls go through, in its loop."""
 
-    def __init__(self, *, process: UUID) -> None:
+    def __init__(self, redis: Redis, *, process: UUID) -> None:
+        """`redis`: the loop's client."""
+        self._redis = redis
         self._process = str(process)
         self._queues: dict[str, PermitQueue] = {}
 
-    def open(self, model: str) -> None:
+    async def open(self, model: str) -> None:
         """Let the configured provider's buckets fill from now on, where nobody called for long.
 
         Where Redis is away they fill from the first call on.
         """
-        self._queue(limit_pool(model)).touch()
+        await self._queue(limit_pool(model)).touch()
 
-    def first(self, call: FirstCall, *, patience_s: float) -> "Permit | TryLater":
+    async def first(self, call: FirstCall, *, patience_s: float) -> "Permit | TryLater":
         """Wait for the permit of an item's first call, at most about so long."""
-        return self._acquire(call, call.permit_request(), patience_s)
+        return await self._acquire(call, call.permit_request(), patience_s)
 
-    def next(
+    async def next(
         self, request: CompletionRequest, first: FirstCall, *, given_up: Callable[[], bool]
     ) -> "Permit | None":
         """Wait, as long as it takes, for the permit of a further call; None once given up."""
         wanted = first.next_permit_request(request)
         while not given_up():
-            permit = self._acquire(first, wanted, settings.HEARTBEAT_S)
-            if isinstance(permit, Permit):
-                return permit
+            found = await self._acquire(first, wanted, settings.HEARTBEAT_S)
+            if isinstance(found, Permit):
+                return found
+            if found.reason == GATE_CLOSED:
+                # Nobody is kept waiting there.
+                await asyncio.sleep(min(found.seconds, settings.HEARTBEAT_S))
         return None
 
-    def flush(self) -> None:
+    async def flush(self) -> None:
         """Tell the gates what they do not know yet; part of the worker's heartbeat."""
-        for queue in list(self._queues.values()):
-            queue.flush()
+        await asyncio.gather(*(queue.flush() for queue in self._queues.values()))
 
-    def _acquire(
+    async def _acquire(
         self, first: FirstCall, request: PermitRequest, patience_s: float
     ) -> "Permit | TryLater":
         queue = self._queue(limit_pool(first.model, first.provider))
-        found = queue.acquire(request, patience_s=patience_s)
+        found = await queue.acquire(request, patience_s=patience_s)
         return found if isinstance(found, TryLater) else Permit(queue, found)
 
     def _queue(self, name: str) -> PermitQueue:
         queue = self._queues.get(name)
         if queue is None:
-            gate = Gate(redis.client(), name, _ceilings())
-            queue = self._queues.setdefault(
-                name, PermitQueue(gate, process=self._process, closed=lambda: closure_read(name))
-            )
+            gate = Gate(self._redis, name, _ceilings())
+            closed = partial(in_thread, closure_read, name)
+            queue = self._queues[name] = PermitQueue(gate, process=self._process, closed=closed)
         return queue
 
 
@@ -160,17 +175,17 @@ class Permit:
         if limits is not None:
             self._queue.observe(_windows(limits))
 
-    def failed(self, error: ProviderError) -> float | None:
+    async def failed(self, error: ProviderError) -> float | None:
         """The call failed. The seconds for which that closes the gate, or None."""
         if error.limits is not None:
             self._queue.observe(_windows(error.limits))
         match settle(error, closings=self._queue.refusals):
             case CloseGate(wait=wait):
-                return self._close(wait, reason=error.code)
+                return await self._close(wait, reason=error.code)
             case PermitUse.NONE:
                 self.unused()
             case PermitUse.OVERLOAD:
-                self._queue.overload(self._reservation)
+                await self._queue.overload(self._reservation)
             case PermitUse.UNKNOWN:
                 self._queue.forget(self._reservation)
             case PermitUse.REQUEST:
@@ -190,11 +205,11 @@ class Permit:
         """How often in a row calls were refused, over all workers."""
         return self._queue.refusals
 
-    def _close(self, wait: Between, *, reason: str) -> float:
+    async def _close(self, wait: Between, *, reason: str) -> float:
         seconds = min(wait.draw(_RANDOM), settings.LONGEST_WAIT_S)
-        self._queue.refuse(self._reservation, seconds=seconds, reason=reason)
+        await self._queue.refuse(self._reservation, seconds=seconds, reason=reason)
         try:
-            closure_write(self._queue.name, seconds=seconds, reason=reason)
+            await in_thread(closure_write, self._queue.name, seconds=seconds, reason=reason)
         except DatabaseError as away:
             log.warning("the gate's closing is in Redis only: %s", away)
         return seconds

@@ -1,6 +1,7 @@
 """One Redis connection pool for each process, and the prefix of batchgen's keys."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, ClassVar, cast
 
@@ -23,6 +24,13 @@ from batchgen.redis.url import parse
 #: Connections over TCP take these; a Unix domain socket has no use for them.
 _TCP_ONLY = ("socket_keepalive", "socket_keepalive_options")
 
+#: How long a client waits for Redis, and after what silence it makes sure of a connection.
+PATIENCE: dict[str, Any] = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "health_check_interval": 30,
+}
+
 ConnectionClass = type[Any]
 
 
@@ -44,11 +52,7 @@ class ForeignInstallation(Exception):
 @cache
 def client() -> redis.Redis:
     """This process's client; its calls raise `redis.RedisError` when Redis is away."""
-    return redis.Redis.from_pool(
-        connection_pool(
-            address(), socket_timeout=5, socket_connect_timeout=2, health_check_interval=30
-        )
-    )
+    return redis.Redis.from_pool(connection_pool(address(), **PATIENCE))
 
 
 def key(name: str) -> str:
@@ -106,31 +110,54 @@ def connection_pool(
         options: of redis-py's connections, time-outs above all; Sentinels are asked with the
             same time-outs.
     """
+    pool: redis.ConnectionPool = pool_make(_BLOCKING, to, adapt, options)
+    return pool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connections:
+    """The classes of one kind of redis-py's connections: those that block, or an event loop's."""
+
+    pool: type[Any]
+    plain: ConnectionClass
+    tls: ConnectionClass
+    socket: ConnectionClass
+    #: The server's as Sentinels tell it.
+    sentinel_pool: type[Any]
+    managed: ConnectionClass
+    managed_tls: ConnectionClass
+    sentinels: type["SentinelsOf"]
+
+
+def pool_make(
+    kind: Connections,
+    to: RedisAddress,
+    adapt: Callable[[ConnectionClass], ConnectionClass],
+    options: dict[str, Any],
+) -> Any:
+    """A pool of that kind; for the rest see `connection_pool`."""
     who: dict[str, Any] = {"username": to.username, "password": to.password, "db": to.db}
     if to.protocol is not None:
         options["protocol"] = to.protocol
     if to.socket:
         options = {name: value for name, value in options.items() if name not in _TCP_ONLY}
-        return redis.ConnectionPool(
-            adapt(redis.UnixDomainSocketConnection), path=to.socket, **who, **options
-        )
+        return kind.pool(adapt(kind.socket), path=to.socket, **who, **options)
     tls = to.tls.options() if to.tls else {}
     if to.service:
-        managed = SentinelManagedSSLConnection if to.tls else SentinelManagedConnection
-        return SentinelConnectionPool(  # type: ignore[no-untyped-call]  # in no stub
+        return kind.sentinel_pool(
             to.service,
-            _Sentinels(to, options, tls),
-            connection_class=adapt(managed),
+            kind.sentinels(to, options, tls),
+            connection_class=adapt(kind.managed_tls if to.tls else kind.managed),
             **who,
             **tls,
             **options,
         )
     ((host, port),) = to.hosts
-    direct = redis.SSLConnection if to.tls else redis.Connection
-    return redis.ConnectionPool(adapt(direct), host=host, port=port, **who, **tls, **options)
+    direct = kind.tls if to.tls else kind.plain
+    return kind.pool(adapt(direct), host=host, port=port, **who, **tls, **options)
 
 
-class _Sentinels(Sentinel):
+class SentinelsOf:
     """The Sentinels of an address. Each is asked once, the one that answered last before others.
 
     redis-py asks one that is down four times, for seconds, in each new connection; and threads that
@@ -139,13 +166,43 @@ class _Sentinels(Sentinel):
 
     #: By addresses, for all connections of the process.
     _answered: ClassVar[dict[tuple[tuple[str, int], ...], int]] = {}
+    check_master_state: Callable[[Any, str], bool]
 
     def __init__(self, to: RedisAddress, options: dict[str, Any], tls: dict[str, Any]) -> None:
         asked = {name: value for name, value in options.items() if name.startswith("socket_")}
         asked |= {"username": to.sentinel_username, "password": to.sentinel_password}
-        asked |= {**tls, "ssl": to.tls is not None, "retry": Retry(NoBackoff(), 0)}
-        super().__init__(to.hosts, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]  # in no stub
+        asked |= {**tls, "ssl": to.tls is not None, "retry": self.never_again()}
+        super().__init__(to.hosts, sentinel_kwargs=asked)  # type: ignore[call-arg]  # redis-py's
         self._hosts = to.hosts
+
+    def never_again(self) -> Any:
+        """Of redis-py: no second try."""
+        return Retry(NoBackoff(), 0)
+
+    def in_turn(self) -> list[int]:
+        """The Sentinels' places, as they are to be asked."""
+        first = self._answered.get(self._hosts, 0)
+        return sorted(range(len(self._hosts)), key=lambda place: place != first)
+
+    def told(self, place: int, known: Any, service: str) -> tuple[str, int] | None:
+        """Where the server is by a Sentinel's answer; None where it knows none that is up."""
+        state = known.get(service)
+        if not state or not self.check_master_state(state, service):
+            return None
+        self._answered[self._hosts] = place
+        return state["ip"], state["port"]
+
+    def unknown(self, service: str, errors: dict[int, Exception]) -> redis.ConnectionError:
+        """None has told: these could not be asked."""
+        said = (
+            f"{host}: {errors.get(place, 'knows none that is up')}"
+            for place, host in enumerate(self._hosts)
+        )
+        return MasterNotFoundError(f"No master {service!r}: {'; '.join(said)}")
+
+
+class _Sentinels(SentinelsOf, Sentinel):
+    """Asked by connections that block."""
 
     def discover_master(self, service_name: str) -> tuple[str, int]:
         """Where the server is now.
@@ -153,19 +210,28 @@ class _Sentinels(Sentinel):
         Raises:
             MasterNotFoundError: no Sentinel answers that knows; a redis.ConnectionError.
         """
-        first, errors = self._answered.get(self._hosts, 0), []
-        for place in sorted(range(len(self._hosts)), key=lambda place: place != first):
+        errors: dict[int, Exception] = {}
+        for place in self.in_turn():
             try:
                 known: Any = self.sentinels[place].sentinel_masters()
             except (redis.ConnectionError, redis.TimeoutError) as error:
-                errors.append(str(error))
+                errors[place] = error
                 continue
-            state = known.get(service_name)
-            if state and self.check_master_state(state, service_name):  # type: ignore[no-untyped-call]  # in no stub
-                self._answered[self._hosts] = place
-                return state["ip"], state["port"]
-            errors.append(f"{self._hosts[place]} knows none that is up")
-        raise MasterNotFoundError(f"No master {service_name!r}: {'; '.join(errors)}")
+            if address := self.told(place, known, service_name):
+                return address
+        raise self.unknown(service_name, errors)
+
+
+_BLOCKING = Connections(
+    pool=redis.ConnectionPool,
+    plain=redis.Connection,
+    tls=redis.SSLConnection,
+    socket=redis.UnixDomainSocketConnection,
+    sentinel_pool=SentinelConnectionPool,
+    managed=SentinelManagedConnection,
+    managed_tls=SentinelManagedSSLConnection,
+    sentinels=_Sentinels,
+)
 
 
 @lru_cache(maxsize=8)

@@ -16,6 +16,7 @@ from runs.engine.transitions import run_dispatch
 from runs.models import Lane, Run, RunItem, Worker
 from runs.states import Priority, RunStatus
 from tests.integration.engine.world import FIRST, World, halt, worker_make
+from tests.loops import Loop
 from tests.threads import race
 from workers import tasks  # noqa: F401  # whose names the broker's messages have
 from workers.permits import Permit, Permits
@@ -89,19 +90,22 @@ def test_epics_of_a_dead_worker_go_on_at_once() -> None:
     assert again.code == "E1"
 
 
-def test_what_a_dead_worker_held_of_the_gate_is_free_at_once(settings: Settings) -> None:
+def test_what_a_dead_worker_held_of_the_gate_is_free_at_once(
+    settings: Settings, loop: Loop
+) -> None:
     settings.LIMIT_CONCURRENCY = 1
     world = World.make(epics=2, lanes=2)
-    dead, alive = Permits(process=world.worker.id), Permits(process=new_id())
-    dead.open(FIRST.model)
-    assert isinstance(dead.first(FIRST, patience_s=5), Permit)
+    dead = Permits(loop.redis, process=world.worker.id)
+    alive = Permits(loop.redis, process=new_id())
+    loop.run(dead.open(FIRST.model))
+    assert isinstance(loop.run(dead.first(FIRST, patience_s=5)), Permit)
     assert world.claim()
     # With a beginning of its own, so that it does not wait for the provider's cache.
     other = replace(FIRST, cache_key="another text")
-    assert not isinstance(alive.first(other, patience_s=0.2), Permit)
+    assert not isinstance(loop.run(alive.first(other, patience_s=0.2)), Permit)
     Worker.objects.update(stopped_at="2000-01-01T00:00:00Z")
     assert reconcile().reclaimed == 1
-    assert isinstance(alive.first(other, patience_s=1), Permit)
+    assert isinstance(loop.run(alive.first(other, patience_s=1)), Permit)
 
 
 def test_a_run_whose_messages_were_never_sent_is_started() -> None:

@@ -14,10 +14,11 @@ from providers.registry import limit_pool
 from runs.closures import closure_read, closure_write
 from tests.clocks import host_clock
 from tests.integration.engine.world import FIRST
+from tests.loops import Loop
 from workers.permits import Permit, Permits
 
 pytestmark = [
-    pytest.mark.django_db,
+    pytest.mark.django_db(transaction=True),
     pytest.mark.parametrize("step_s", [3600, -3600], ids=["ahead", "behind"]),
 ]
 
@@ -33,24 +34,17 @@ def _empty_redis() -> Iterator[None]:
     redis.client().flushdb()
 
 
-def permits_make() -> Permits:
-    permits = Permits(process=uuid4())
-    permits.open(settings.MODEL)
+def permits_make(loop: Loop) -> Permits:
+    permits = Permits(loop.redis, process=uuid4())
+    loop.run(permits.open(settings.MODEL))
     return permits
 
 
-def refused(permits: Permits) -> None:
-    """The provider answers 429 to a call of these permits' process."""
-    permit = permits.first(FIRST, patience_s=5)
+def refused(loop: Loop) -> None:
+    """The provider answers 429 to a call of a process."""
+    permit = loop.run(permits_make(loop).first(FIRST, patience_s=5))
     assert isinstance(permit, Permit)
-    permit.failed(RateLimited(retry_after_s=ASKED_S))
-
-
-def waits_for(permits: Permits) -> TryLater:
-    """The wait of a process that asks, also where it had to remind Redis first."""
-    found = permits.first(FIRST, patience_s=0.5)
-    assert isinstance(found, TryLater)
-    return found
+    loop.run(permit.failed(RateLimited(retry_after_s=ASKED_S)))
 
 
 def closed_s() -> float:
@@ -59,18 +53,18 @@ def closed_s() -> float:
     return closure[0]
 
 
-def test_a_closing_is_as_long_as_asked(step_s: float) -> None:
+def test_a_closing_is_as_long_as_asked(loop: Loop, step_s: float) -> None:
     with host_clock(step_s):
-        refused(permits_make())
+        refused(loop)
     assert ASKED_S / 2 < closed_s() < MOST_S
 
 
-def test_after_a_lost_redis_the_gate_is_closed_for_what_is_left(step_s: float) -> None:
+def test_after_a_lost_redis_the_gate_is_closed_for_what_is_left(loop: Loop, step_s: float) -> None:
     with host_clock(step_s):
-        refused(permits_make())
+        refused(loop)
     redis.client().flushdb()
-    permits = permits_make()
-    waits_for(permits)
+    found = loop.run(permits_make(loop).first(FIRST, patience_s=0.5))
+    assert isinstance(found, TryLater)
     gate = redis.client().hgetall(gate_keys(limit_pool(FIRST.model))[0])
     seconds, micros = redis.client().time()
     left_s = float(gate[b"closed_until"]) - seconds - micros / 1e6

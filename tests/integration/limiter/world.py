@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from batchgen.redis import client as redis
-from limiter.gate import Gate
+from benchmarks.virtual_gate import VirtualGate
 from limiter.pending import Pending, Waiter
 from limiter.values import NOBODY, Amounts, Ceilings, Grants, PermitRequest, Reservation, Settlement
 
@@ -54,7 +54,7 @@ class Clock:
 class Process:
     """A worker process as the gate knows it, and what it was permitted."""
 
-    gate: Gate
+    gate: VirtualGate
     clock: Clock
     name: str = "w1"
     pending: Pending = field(init=False)
@@ -103,7 +103,7 @@ class Process:
             )
 
 
-def queues_of(gate: Gate) -> dict[str, dict[str, dict[str, float]]]:
+def queues_of(gate: VirtualGate) -> dict[str, dict[str, dict[str, float]]]:
     """The gate's queues as Redis has them; "" is that of users."""
     queues: dict[str, dict[str, dict[str, float]]] = json.loads(
         cast("bytes", redis.client().hget(gate.keys[0], "queues"))
@@ -112,10 +112,10 @@ def queues_of(gate: Gate) -> dict[str, dict[str, dict[str, float]]]:
 
 
 @contextmanager
-def gates(ceilings: Ceilings, *, filled: bool = True) -> Iterator[tuple[Gate, Clock]]:
+def gates(ceilings: Ceilings, *, filled: bool = True) -> Iterator[tuple[VirtualGate, Clock]]:
     """A gate that Redis knows, with buckets that had time to fill."""
     redis.client().flushdb()
-    gate, clock = Gate(redis.client(), "test:model", ceilings), Clock()
+    gate, clock = VirtualGate(redis.client(), "test:model", ceilings), Clock()
     if filled:
         Process(gate, clock, "opener").ask()
         clock.move(ceilings.burst_s * 2)

@@ -32,6 +32,7 @@ from tests.integration.engine import hands
 from tests.integration.engine.world import FIRST, World
 from tests.integration.runs_api.test_admin import root
 from tests.integration.runs_api.world import client_of, get, post
+from tests.loops import Loop
 from workers.permits import Permit, Permits
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,77 +68,78 @@ def later(**span: float) -> str:
     return (database_now() + timedelta(**span)).isoformat()
 
 
-def permits() -> Permits:
-    """Those of a worker whose gate Redis knows."""
-    made = Permits(process=uuid4())
-    made.open(MODEL)
-    return made
+class Caller:
+    """A worker's permits, in a loop of its own."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._permits = Permits(loop.redis, process=uuid4())
+        loop.run(self._permits.open(MODEL))
+
+    def first(self, *, patience_s: float = 5) -> Permit | TryLater:
+        return self._loop.run(self._permits.first(FIRST, patience_s=patience_s))
+
+    def flush(self) -> None:
+        self._loop.run(self._permits.flush())
+
+    def waits(self) -> str:
+        found = self.first(patience_s=0.5)
+        assert isinstance(found, TryLater)
+        return found.reason
+
+    def goes(self) -> bool:
+        found = self.first()
+        if isinstance(found, TryLater):
+            return False
+        found.unused()
+        return True
+
+    def refused(self, *, retry_after_s: float = 3000) -> None:
+        """The provider answers 429 to a call."""
+        permit = self.first()
+        assert isinstance(permit, Permit)
+        self._loop.run(permit.failed(RateLimited(retry_after_s=retry_after_s)))
 
 
-def first_of(made: Permits, *, patience_s: float = 5) -> Permit | TryLater:
-    return made.first(FIRST, patience_s=patience_s)
-
-
-def waits(made: Permits) -> str:
-    found = first_of(made, patience_s=0.5)
-    assert isinstance(found, TryLater)
-    return found.reason
-
-
-def goes(made: Permits) -> bool:
-    found = first_of(made)
-    if isinstance(found, TryLater):
-        return False
-    found.unused()
-    return True
-
-
-def refused(made: Permits, *, retry_after_s: float = 3000) -> None:
-    """The provider answers 429 to a call."""
-    permit = first_of(made)
-    assert isinstance(permit, Permit)
-    permit.failed(RateLimited(retry_after_s=retry_after_s))
-
-
-def test_a_gate_that_is_closed_lets_nobody_through_until_it_is_opened() -> None:
-    made, sam = permits(), staff()
+def test_a_gate_that_is_closed_lets_nobody_through_until_it_is_opened(loop: Loop) -> None:
+    made, sam = Caller(loop), staff()
     until = later(hours=2)
     data = post(sam, CLOSE, {"until": until, "reason": "The bill first."}, status=200)["data"]
     assert (data["model"], data["closedReason"]) == (MODEL, "The bill first.")
     told = datetime.fromisoformat(data["closedUntil"])
     assert abs(told - datetime.fromisoformat(until)) < timedelta(seconds=5)
     assert data["timeUntilNextMs"] > 7_000_000
-    assert waits(made) == "gate-closed"
+    assert made.waits() == "gate-closed"
     assert get(sam, "/queue/status")["data"]["limits"][0]["closedReason"] == "The bill first."
     data = post(sam, OPEN, {}, status=200)["data"]
     assert (data["closedUntil"], data["closedReason"]) == (None, None)
-    assert goes(made)
+    assert made.goes()
     assert not closed_gates()
 
 
-def test_what_the_provider_closed_is_opened_everywhere() -> None:
-    made = permits()
-    refused(made)
-    assert waits(made) == "gate-closed"
+def test_what_the_provider_closed_is_opened_everywhere(loop: Loop) -> None:
+    made = Caller(loop)
+    made.refused()
+    assert made.waits() == "gate-closed"
     post(staff(), OPEN, {"reason": "A mistake of the gateway."}, status=200)
     assert not closed_gates()
-    assert goes(made)
+    assert made.goes()
     redis.client().flushdb()
-    assert goes(permits())
+    assert Caller(loop).goes()
 
 
-def test_a_closing_outlives_redis() -> None:
-    permits()
+def test_a_closing_outlives_redis(loop: Loop) -> None:
+    Caller(loop)
     post(staff(), CLOSE, {"until": later(hours=2), "reason": "Wait."}, status=200)
     redis.client().flushdb()
     (limits,) = limits_read({MODEL: limit_pool(MODEL)})
     assert limits.closed_reason == "Wait."
-    assert waits(permits()) == "gate-closed"
+    assert Caller(loop).waits() == "gate-closed"
 
 
-def test_a_closing_replaces_the_one_that_lasts() -> None:
-    made, sam = permits(), staff()
-    refused(made)
+def test_a_closing_replaces_the_one_that_lasts(loop: Loop) -> None:
+    made, sam = Caller(loop), staff()
+    made.refused()
     post(sam, CLOSE, {"until": later(days=20), "reason": "First."}, status=200)
     post(sam, CLOSE, {"until": later(hours=1), "reason": "Second."}, status=200)
     (limits,) = limits_read({MODEL: limit_pool(MODEL)})
@@ -231,10 +233,10 @@ def test_lanes_of_another_model_sleep_on() -> None:
     assert lane.wake_at > database_now()
 
 
-def test_whoever_is_sent_away_by_a_closed_gate_comes_back_within_minutes() -> None:
-    made = permits()
+def test_whoever_is_sent_away_by_a_closed_gate_comes_back_within_minutes(loop: Loop) -> None:
+    made = Caller(loop)
     gate_close(model=MODEL, until=database_now() + timedelta(days=3), reason="x", actor=ROOT)
-    found = first_of(made, patience_s=0.5)
+    found = made.first(patience_s=0.5)
     assert isinstance(found, TryLater)
     assert found.seconds <= 300
 
@@ -253,25 +255,26 @@ def test_without_redis_the_change_is_kept_and_its_author_is_told(away: None) -> 
     assert GateAction.objects.count() == 2
 
 
-def test_what_was_recalled_before_the_opening_does_not_close_it_again() -> None:
+def test_what_was_recalled_before_the_opening_does_not_close_it_again(loop: Loop) -> None:
     """A worker that reminds a new Redis of the closing may be slower than whoever opens."""
     gate_close(model=MODEL, until=database_now() + timedelta(hours=1), reason="x", actor=ROOT)
-    slow = permits()  # Redis did not know the gate: it was read in PostgreSQL, and is still to say
+    # Redis did not know the gate: it was read in PostgreSQL, and is still to say.
+    slow = Caller(loop)
     gate_open(model=MODEL, actor=ROOT)
     slow.flush()
-    assert goes(slow)
+    assert slow.goes()
     assert redis.client().hget(gate_keys(limit_pool(MODEL))[0], "closed_until") == b"0"
 
 
-def test_in_the_admin_a_gate_is_closed_and_opened(root: Client) -> None:
-    made = permits()
+def test_in_the_admin_a_gate_is_closed_and_opened(loop: Loop, root: Client) -> None:
+    made = Caller(loop)
     add, rows = reverse("admin:runs_closure_add"), reverse("admin:runs_closure_changelist")
     day, hour = later(hours=5)[:10], later(hours=5)[11:19]
     data = {"model": MODEL, "until_0": day, "until_1": hour, "reason": "Holiday."}
     assert root.post(add, {**data, "until_0": "2001-01-01"}).status_code == 200
     assert not GateAction.objects.exists()
     assert root.post(add, data).status_code == 302
-    assert waits(made) == "gate-closed"
+    assert made.waits() == "gate-closed"
     shown = root.get(rows).content.decode()
     assert MODEL in shown
     assert "Holiday." in shown
@@ -279,7 +282,7 @@ def test_in_the_admin_a_gate_is_closed_and_opened(root: Client) -> None:
     response = root.post(rows, chosen)
     said = [str(message) for message in get_messages(response.wsgi_request)]
     assert said[-1] == f"The gate of {MODEL} is open."
-    assert goes(made)
+    assert made.goes()
     trail = root.get(reverse("admin:runs_gateaction_changelist")).content.decode()
     assert trail.count("root") >= 2
     assert [each.actor for each in GateAction.objects.all()] == ["root", "root"]
@@ -308,18 +311,18 @@ def shell(*words: str) -> str:
     return out.getvalue()
 
 
-def test_in_the_shell_gates_are_listed_closed_and_opened() -> None:
-    made = permits()
+def test_in_the_shell_gates_are_listed_closed_and_opened(loop: Loop) -> None:
+    made = Caller(loop)
     assert MODEL in shell("list")
     assert "Closed until" in shell("close", MODEL, "--for", "2h", "--reason", "Holiday.")
-    assert waits(made) == "gate-closed"
+    assert made.waits() == "gate-closed"
     listed = shell("list")
     assert "Holiday." in listed
     assert "UTC" in listed
     shell("close", MODEL, "--until", later(minutes=9), "--reason", "Tea.")
     User.objects.create(username="sam")
     assert f"Open: {MODEL}" in shell("open", MODEL, "--user", "sam")
-    assert goes(made)
+    assert made.goes()
     actors = [each.actor for each in GateAction.objects.all()]
     assert actors == ["sam", ANY, ANY]
     assert all("shell" in actor for actor in actors[1:])
