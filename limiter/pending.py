@@ -26,6 +26,8 @@ from limiter.values import (
 
 #: After an answer that could not be had.
 ASK_AGAIN_S = 0.25
+#: A bucket that ran dry fills for so long before the next ask: it takes several permits at once.
+_FILLS_S = 0.02
 #: A process that is not heard of for so long no longer waits or holds anything.
 LEASE_S = 5.0
 #: So many requests of a run are told of with their sizes; no more of them are granted at once ...
@@ -48,9 +50,9 @@ class Waiter:
     #: It has no patience beyond.
     until: float = inf
     reservation: Reservation | None = None
-    #: What it waited for, as the gate said last, and how long its run's requests will take.
+    #: What it waited for, as the gate said last, and in how long its turn is.
     reason: str = ""
-    queue_s: float = 0.0
+    turn_s: float = 0.0
     #: How many answers there had been when it came.
     since: int = 0
 
@@ -74,7 +76,10 @@ class Pending:
     #: ... but not before this: it could not be asked.
     _again_at: float = 0.0
     _answers: int = 0
-    _queues_s: dict[str, float] = field(default_factory=dict)
+    #: How long it takes from one turn of a run's requests here to the next ...
+    _steps_s: dict[str, float] = field(default_factory=dict)
+    #: ... and when the last of those that left without a permit has its turn.
+    _left_until: dict[str, float] = field(default_factory=dict)
     _settlements: list[Settlement] = field(default_factory=list)
     _limits: dict[str, Window] | None = None
     _limits_at: float = 0.0
@@ -90,18 +95,26 @@ class Pending:
         self._lines.setdefault(request.run, {})[waiter] = None
         self._ranks[request.rank] += 1
 
-    def leave(self, waiter: Waiter) -> None:
+    def leave(self, waiter: Waiter, now: float) -> None:
         """Wait no longer; nothing where it does not wait. When the last one leaves the gate is to
-        hear that nobody waits here."""
-        if waiter in self._lines.get(waiter.request.run, ()):
-            self._let_go(waiter)
-            self._pressing = self._pressing or not self._lines
+        hear that nobody waits here.
+
+        Those that leave have their turns one after the other: if all of them came back when the
+        last one has its turn, nobody would take those before.
+        """
+        run = waiter.request.run
+        if waiter not in self._lines.get(run, ()):
+            return
+        self._let_go(waiter)
+        self._pressing = self._pressing or not self._lines
+        if step_s := self._steps_s.get(run):
+            self._left_until[run] = max(now, self._left_until.get(run, now)) + step_s
+            waiter.turn_s = self._left_until[run] - now
 
     def _let_go(self, waiter: Waiter) -> None:
         """It no longer waits, and is told what it waited for."""
         if waiter.since < self._answers:
             waiter.reason = self.reason
-            waiter.queue_s = self._queues_s.get(waiter.request.run, 0.0)
         run, rank = waiter.request.run, waiter.request.rank
         del self._lines[run][waiter]
         if not self._lines[run]:
@@ -202,9 +215,16 @@ class Pending:
             self._let_go(waiter)
             waiter.reservation = Reservation(request=waiter.request, amounts=amounts, at=grants.now)
             served.append(waiter)
-        self.ask_at = now + grants.wait_s
-        self.reason, self._queues_s = grants.reason, grants.queues_s
+        is_dry = grants.reason.startswith("permit-")
+        self.ask_at = now + (max(grants.wait_s, _FILLS_S) if is_dry else grants.wait_s)
+        self.reason = grants.reason
         self._answers += 1
+        self._steps_s = {
+            run: queue_s / len(self._lines[run])
+            for run, queue_s in grants.queues_s.items()
+            if run in self._lines
+        }
+        self._left_until = {run: at for run, at in self._left_until.items() if at > now}
         return served
 
     def _give_back(self, run: str, amounts: Amounts, at: float) -> None:
@@ -217,7 +237,7 @@ class Pending:
     def unanswered(self, now: float) -> None:
         """The gate could not be asked."""
         self.ask_at = self._again_at = now + ASK_AGAIN_S
-        self.reason, self._queues_s = "limiter-away", {}
+        self.reason, self._steps_s = "limiter-away", {}
         self._answers += 1
 
 

@@ -97,7 +97,7 @@ class PermitQueue:
             raise
         finally:
             timer.cancel()
-            self._pending.leave(waiter)
+            self._pending.leave(waiter, time.monotonic())
             self._ask_when_due()
             _WAIT_S.labels(waiter.reason or "none").observe(time.monotonic() - begun)
 
@@ -203,9 +203,9 @@ class PermitQueue:
         self._forgotten_at = None
 
     def _try_later(self, waiter: Waiter) -> TryLater:
-        self._pending.leave(waiter)
-        due_s = self._pending.ask_at - time.monotonic()
-        wait_s = max(due_s, waiter.queue_s - _EARLY_S, _EARLY_S)
+        now = time.monotonic()
+        self._pending.leave(waiter, now)
+        wait_s = max(self._pending.ask_at - now, waiter.turn_s - _EARLY_S, _EARLY_S)
         wait_s = min(wait_s, MOST_PARKED_S)
         return TryLater(reason=self._pending.reason or "permit", seconds=wait_s)
 

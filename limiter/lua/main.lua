@@ -60,13 +60,16 @@ end
 -- How long all that goes before a run's last request takes: its user's of no lower rank, and as
 -- many of each other user.
 local function queues_s()
-  local in_line, waiting, found = 0, 0, {}
+  local in_line, waiting, of_queue, found = 0, 0, {}, {}
   for _ in pairs(USERS.standing) do in_line = in_line + 1 end
-  for _, queue in pairs(queues) do waiting = waiting + waiting_in(queue) end
+  for _, queue in pairs(queues) do
+    of_queue[queue] = waiting_in(queue)
+    waiting = waiting + of_queue[queue]
+  end
   for run, line in pairs(mine) do
     if line.served < line.count then
       local before = 0
-      for rank = 0, line.rank do before = before + waiting_in(runs_of(line.user, rank)) end
+      for rank = 0, line.rank do before = before + (of_queue[runs_of(line.user, rank)] or 0) end
       before = math.min(before * math.max(1, in_line), waiting)
       found[run] = math.min(before * step, QUEUE_MOST_S)
     end

@@ -37,8 +37,9 @@ local function head_of(queue)
   return head, least
 end
 local function place_of(queue)
+  if queue.here then return queue.here end
   local _, first = head_of(queue)
-  return queue.here or first or 0
+  return first or 0
 end
 
 local function stand(queue, member)

@@ -254,7 +254,7 @@ def test_a_run_that_was_away_catches_up_but_only_so_far() -> None:
         process.get(*[request("steady") for _ in range(200)])
         (early,) = other.join(request("away"))
         other.ask()
-        other.pending.leave(early)
+        other.pending.leave(early, clock.now)
         other.ask()
         for _ in range(60):
             clock.move(0.05)
@@ -307,7 +307,7 @@ def test_a_permit_whose_ticket_left_goes_back() -> None:
         warmed(process)
         (waiter,) = process.join(request())
         report = process.pending.report(clock.now)
-        process.pending.leave(waiter)
+        process.pending.leave(waiter, clock.now)
         process.pending.take(gate.ask(report, now=clock.now), clock.now)
         assert len(process.get(*[request() for _ in range(40)])) == FULL
 
