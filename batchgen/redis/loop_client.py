@@ -40,6 +40,15 @@ def loop_pool(to: RedisAddress, **options: Any) -> ConnectionPool:
     return pool
 
 
+class _SentinelPool(SentinelConnectionPool):
+    """Closes its connections to the Sentinels too."""
+
+    async def aclose(self) -> None:
+        """Close all."""
+        await super().aclose()
+        await self.sentinel_manager.aclose()
+
+
 class _Sentinels(SentinelsOf, Sentinel):
     """Asked by a loop's connections."""
 
@@ -66,7 +75,7 @@ _OF_A_LOOP = Connections(
     plain=Connection,
     tls=SSLConnection,
     socket=UnixDomainSocketConnection,
-    sentinel_pool=SentinelConnectionPool,
+    sentinel_pool=_SentinelPool,
     managed=SentinelManagedConnection,
     managed_tls=SentinelManagedSSLConnection,
     sentinels=_Sentinels,

@@ -2,9 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import cast
+from unittest.mock import ANY
+from uuid import uuid4
 
 import pytest
 from django.db import Error as DatabaseError
@@ -18,10 +21,12 @@ from limiter.gate import Gate
 from limiter.keys import gate_keys
 from limiter.permit_queue import PermitQueue, TryLater
 from limiter.values import Amounts, Ceilings, Grants, PermitRequest, Report, Reservation
-from providers.values import Usage
+from providers.registry import limit_pool
+from providers.values import CompletionRequest, Usage
+from tests.integration.engine.world import FIRST
 from tests.integration.limiter.world import request
 from tests.loops import in_loop
-from workers.permits import Permit
+from workers.permits import Permit, Permits
 
 #: 50 a second.
 CEILINGS = Ceilings(requests=3000)
@@ -31,6 +36,10 @@ class CountedGate(Gate):
     """A gate that counts how often it is asked."""
 
     asked = 0
+
+    def __init__(self, client: Redis, name: str, ceilings: Ceilings) -> None:
+        super().__init__(client, name, ceilings)
+        self.client = client
 
     async def ask(self, report: Report) -> Grants:
         self.asked += 1
@@ -54,6 +63,15 @@ async def open_still() -> None:
 
 def queue_of(gate: Gate, process: str = "w1") -> PermitQueue:
     return PermitQueue(gate, process=process, closed=open_still)
+
+
+async def warmed(gate: Gate) -> PermitQueue:
+    """A queue at a gate that Redis knows, where the provider keeps the prompt's beginning."""
+    queue = queue_of(gate)
+    await queue.touch()
+    queue.settle(await permit_of(queue), Amounts(1, 50, 50))
+    await queue.flush()
+    return queue
 
 
 async def permit_of(queue: PermitQueue, asked: PermitRequest | None = None) -> Reservation:
@@ -158,20 +176,16 @@ async def test_those_that_wait_are_served_when_redis_is_back() -> None:
             return await super().ask(report)
 
     async with gates() as known:
-        await queue_of(known).touch()
-        client = loop_client()
-        queue = queue_of(Away(client, known.name, CEILINGS))
+        await warmed(known)
+        queue = queue_of(Away(known.client, known.name, CEILINGS))
         await asyncio.gather(*(permit_of(queue) for _ in range(3)))
-        await client.aclose()
 
 
 @in_loop
 async def test_when_one_that_waits_leaves_the_others_go_on() -> None:
     """Its patience ends while the bucket is empty; the others must not wait for it for ever."""
     async with gates() as gate:
-        queue = queue_of(gate)
-        await queue.touch()
-        queue.settle(await permit_of(queue), Amounts(1, 50, 50))
+        queue = await warmed(gate)
         results = await asyncio.gather(
             *(queue.acquire(request(), patience_s=0.02 if place == 0 else 5) for place in range(20))
         )
@@ -212,33 +226,107 @@ async def test_a_call_whose_usage_nobody_said_teaches_nothing_about_others() -> 
         assert learned.output_tokens < first.output_tokens
 
 
+class StagedGate(CountedGate):
+    """A gate whose next ask is disturbed as it begins, and as its answer is there."""
+
+    begins: Callable[[], object] = staticmethod(lambda: None)
+    ends: Callable[[], object] = staticmethod(lambda: None)
+
+    async def ask(self, report: Report) -> Grants:
+        begins, ends = self.begins, self.ends
+        self.begins = self.ends = lambda: None
+        begins()
+        grants = await super().ask(report)
+        ends()
+        return grants
+
+
+async def cancelled(gate: StagedGate, queue: PermitQueue, when: str) -> None:
+    """A call that is given up at that moment."""
+    lane = asyncio.create_task(permit_of(queue))
+    match when:
+        case "it waits":
+            await asyncio.sleep(0)
+            lane.cancel()
+        case "it asks":
+            gate.begins = lane.cancel
+        case "it is granted":
+            gate.ends = lane.cancel
+        case "it was granted and has not heard of it":
+            gate.ends = partial(asyncio.get_running_loop().call_soon, lane.cancel)
+    assert await asyncio.gather(lane, return_exceptions=True) == [ANY]
+    assert lane.cancelled()
+
+
+@pytest.mark.parametrize(
+    "when", ["it waits", "it asks", "it is granted", "it was granted and has not heard of it"]
+)
+@in_loop
+async def test_whoever_is_cancelled_takes_no_permit_along(when: str) -> None:
+    async with gates("test:slots", Ceilings(slots=1)) as known:
+        await queue_of(known).touch()
+        gate = StagedGate(known.client, known.name, Ceilings(slots=1))
+        queue = queue_of(gate)
+        await cancelled(gate, queue, when)
+        another = request(cache_key="a text of its own")
+        queue.give_back(await permit_of(queue, another))
+        await queue.flush()
+        assert held(gate) == 0
+
+
+@in_loop
+async def test_whoever_tells_the_gate_may_be_cancelled_and_the_ask_goes_on() -> None:
+    async with gates() as known:
+        gate = StagedGate(known.client, known.name, CEILINGS)
+        queue = queue_of(gate)
+        await queue.touch()
+        waiting = asyncio.create_task(permit_of(queue))
+        telling = asyncio.create_task(queue.touch())
+        gate.ends = telling.cancel
+        assert isinstance(await waiting, Reservation)
+        assert telling.cancelled()
+
+
+@in_loop
+async def test_refusals_that_are_told_together_close_the_gate_for_the_longest() -> None:
+    async with gates() as gate:
+        queue = await warmed(gate)
+        permits = await asyncio.gather(*(permit_of(queue) for _ in range(3)))
+        asked = gate.asked
+        await asyncio.gather(
+            *(
+                queue.refuse(permit, seconds=seconds, reason="RATE_LIMITED")
+                for permit, seconds in zip(permits, (40, 60, 20), strict=True)
+            )
+        )
+        assert gate.asked == asked + 1
+        assert queue.refusals == 1
+        wait = await queue.acquire(request(), patience_s=1)
+        assert isinstance(wait, TryLater)
+        assert 50 < wait.seconds <= 60
+
+
+@in_loop
+async def test_a_further_call_asks_a_closed_gate_now_and_then_until_it_is_given_up() -> None:
+    async with gates() as gate:
+        permits = Permits(gate.client, process=uuid4())
+        queue = permits._queues[limit_pool(FIRST.model)] = await warmed(gate)
+        await queue.refuse(await permit_of(queue), seconds=30, reason="RATE_LIMITED")
+        before, until = gate.asked, time.monotonic() + 1.2
+        completion = CompletionRequest(
+            model=FIRST.model,
+            max_tokens=9,
+            system=(),
+            user="x",
+            schema={},
+            marker="",
+            purpose="repair",
+        )
+        found = await permits.next(completion, FIRST, given_up=lambda: time.monotonic() > until)
+        assert found is None
+        assert gate.asked - before <= 8
+
+
 def held(gate: Gate) -> int:
     """What all processes hold, as Redis has it."""
     return int(cast("bytes", redis.client().hget(gate_keys(gate.name)[0], "held")))
-
-
-@pytest.mark.parametrize("turns", range(12))
-@in_loop
-async def test_whoever_is_cancelled_while_permits_come_takes_none_along(turns: int) -> None:
-    """Cancelled at each turn of the loop: while it waits, while its ask is under way, and when it
-    was granted and has not heard of it."""
-    async with gates("test:slots", Ceilings(slots=4)) as gate:
-        queue = queue_of(gate)
-        await queue.touch()
-        Permit(queue, await permit_of(queue)).answered(None, None)
-        lanes = [asyncio.create_task(permit_of(queue)) for _ in range(4)]
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        if turns > 8:
-            await asyncio.sleep(0.01 * (turns - 8))
-        for lane in lanes:
-            lane.cancel()
-        found = await asyncio.gather(*lanes, return_exceptions=True)
-        for permit in found:
-            if isinstance(permit, Reservation):
-                queue.give_back(permit)
-        others = [asyncio.create_task(permit_of(queue)) for _ in range(4)]
-        for permit in await asyncio.gather(*others):
-            queue.give_back(permit)
-        await queue.flush()
-        assert (held(gate), len(queue)) == (0, 0)

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-#: Uses the Redis of a URL through both clients; raises their error.
+#: Uses the Redis of a URL through all clients; raises their error.
 Use = Callable[[str], None]
 
 
 @pytest.fixture
 def use(settings: Any) -> Iterator[Use]:
     from batchgen.redis import client as redis
-    from tests.integration.redis_url.clients import use_both
+    from tests.integration.redis_url.clients import use_all
 
-    def both(url: str) -> None:
+    def through_all(url: str) -> None:
         settings.REDIS_URL = url
-        use_both()
+        use_all()
 
-    yield both
+    yield through_all
     redis.client.cache_clear()

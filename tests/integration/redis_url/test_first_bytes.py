@@ -16,6 +16,11 @@ _PASSWORD = "s3cret-that-nobody-hears"
 #: Each opens Redis as a process of ours does, and prints nothing that matters.
 _CLIENTS = {
     "client": "from batchgen.redis.client import client; client().ping()",
+    "loop": (
+        "import asyncio\nfrom batchgen.redis.loop_client import loop_client\n"
+        "async def ping(): await loop_client().ping()\n"
+        "asyncio.run(ping())"
+    ),
     "broker": (
         "from batchgen.celery import app\n"
         "with app.connection_for_write() as c: c.ensure_connection(max_retries=1, timeout=1)"

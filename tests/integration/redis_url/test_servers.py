@@ -1,5 +1,6 @@
-"""Each kind of server that REDIS_URL can name, used by both clients."""
+"""Each kind of server that REDIS_URL can name, used by all clients."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from redis.exceptions import RedisError
 from batchgen.local.local_dir import free_port, scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.redis.client import connection_pool
+from batchgen.redis.loop_client import loop_pool
 from batchgen.redis.url import parse
 from tests.integration.redis_url.conftest import Use
 from tests.redis_servers import AS_USER, ONE_USER, sentinel, server, valkey_program
@@ -77,6 +79,10 @@ def test_a_sentinel_that_is_down_is_asked_once(
         with pytest.raises(RedisError, match="No master 'main'"):
             alone.get_master_address()
         assert len(asked) == 2
+        of_a_loop: Any = loop_pool(parse(f"redis+sentinel://127.0.0.1:{down}/main"))
+        with pytest.raises(RedisError, match="No master 'main'"):
+            asyncio.run(of_a_loop.get_master_address())
+        assert len(asked) == 3
 
 
 @contextmanager

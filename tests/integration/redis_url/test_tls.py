@@ -1,4 +1,4 @@
-"""TLS: which certificates are believed, by both clients. Redis stands behind a front of TLS."""
+"""TLS: which certificates are believed, by all clients. Redis stands behind a front of TLS."""
 
 from collections.abc import Iterator
 from pathlib import Path
