@@ -21,6 +21,7 @@ GATES = "tests/integration/limiter/test_gate.py::"
 SHARES = "tests/integration/limiter/test_shares.py::"
 QUOTAS = "tests/integration/runs_api/test_quotas.py::"
 PERMIT_QUEUE = "tests/integration/limiter/test_permit_queue.py::"
+PENDING = "tests/unit/limiter/test_pending.py::"
 GATE_CLOCKS = "tests/integration/limiter/test_clocks.py::"
 INSTALLATION = "tests/integration/test_installation.py::"
 FIRST_BYTES = "tests/integration/redis_url/test_first_bytes.py::"
@@ -872,9 +873,81 @@ LIMITER = (
     _mutant(
         "limiter: PostgreSQL remembers a closed gate",
         "limiter/permit_queue.py",
-        "        if grants.fresh and (closure := self._closed()):\n",
-        "        if not grants and (closure := self._closed()):\n",
+        "            self._forgotten_at = grants.now\n",
+        "            self._forgotten_at = None\n",
         f"{PERMIT_QUEUE}test_what_redis_forgot_of_a_closed_gate_is_known_elsewhere",
+    ),
+    _mutant(
+        "permit queue: nothing starts while nobody knows whether the gate was closed",
+        "limiter/permit_queue.py",
+        "            await self._remind()\n            self._take(",
+        "            self._take(",
+        f"{PERMIT_QUEUE}test_while_nobody_can_say_whether_it_was_closed_no_call_starts",
+    ),
+    _mutant(
+        "permit queue: who is cancelled gives back what it was granted",
+        "limiter/permit_queue.py",
+        "            if waiter.reservation is not None:\n"
+        "                self.give_back(waiter.reservation)\n            raise\n",
+        "            raise\n",
+        f"{PERMIT_QUEUE}test_whoever_is_cancelled_takes_no_permit_along",
+    ),
+    _mutant(
+        "permit queue: what is granted to nobody goes back",
+        "limiter/pending.py",
+        "                self._give_back(run, amounts, grants.now)\n",
+        "",
+        f"{PERMIT_QUEUE}test_whoever_is_cancelled_takes_no_permit_along",
+    ),
+    _mutant(
+        "permit queue: who asks is cancelled by nobody who waits",
+        "limiter/permit_queue.py",
+        "        await self._answered.wait()\n",
+        "        await asyncio.sleep(0)\n        await (self._asking or self._answered.wait())\n",
+        f"{PERMIT_QUEUE}test_whoever_tells_the_gate_may_be_cancelled_and_the_ask_goes_on",
+    ),
+    _mutant(
+        "permit queue: of refusals that are told together the longest counts",
+        "limiter/pending.py",
+        "        if told := self._closing:\n",
+        "        if (told := self._closing) is closing:\n",
+        f"{PERMIT_QUEUE}test_refusals_that_are_told_together_close_the_gate_for_the_longest",
+    ),
+    _mutant(
+        "permit queue: nobody waits for a gate that opens too late",
+        "limiter/permit_queue.py",
+        "        for waiter in self._pending.hopeless():\n            waiter.wake()\n",
+        "",
+        f"{PERMIT_QUEUE}test_nobody_waits_in_line_at_a_closed_gate",
+    ),
+    _mutant(
+        "permit queue: a further call does not ask a closed gate without a rest",
+        "workers/permits.py",
+        "            if found.reason == GATE_CLOSED:\n",
+        "            if not found.reason:\n",
+        f"{PERMIT_QUEUE}test_a_further_call_asks_a_closed_gate_now_and_then_until_it_is_given_up",
+    ),
+    _mutant(
+        "permit queue: those that leave come back in turn",
+        "limiter/pending.py",
+        "max(now, self._left_until.get(run, now)) + step_s",
+        "now + step_s * len(self._lines.get(run, ()))",
+        f"{PENDING}test_those_that_leave_come_back_in_turn",
+    ),
+    _mutant(
+        "permit queue: a gate that cannot be asked is left alone for a moment",
+        "limiter/pending.py",
+        "        self.ask_at = self._again_at = now + ASK_AGAIN_S\n",
+        "        self.ask_at = now + ASK_AGAIN_S\n",
+        f"{PENDING}test_after_a_failure_nobody_asks_for_a_moment",
+    ),
+    _mutant(
+        "in a thread: no database connection is kept",
+        "batchgen/db/in_thread.py",
+        "        connection_give_back()\n",
+        "        pass\n",
+        "tests/integration/postgresql/test_in_thread.py::"
+        "test_the_orm_may_be_used_and_no_connection_is_kept",
     ),
     _mutant(
         "limiter: a reservation is settled",

@@ -52,9 +52,11 @@ async def gates(
 ) -> AsyncIterator[CountedGate]:
     redis.client().flushdb()
     client = loop_client()
-    yield CountedGate(client, name, ceilings)
-    await client.aclose()
-    redis.client().flushdb()
+    try:
+        yield CountedGate(client, name, ceilings)
+    finally:
+        await client.aclose()
+        redis.client().flushdb()
 
 
 async def open_still() -> None:
