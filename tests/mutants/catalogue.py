@@ -799,8 +799,8 @@ REDIS = (
     _mutant(
         "redis: a `rediss://` URL begins with TLS, for the broker too",
         "batchgen/redis/client.py",
-        "    direct = redis.SSLConnection if to.tls else redis.Connection\n",
-        "    tls, direct = {}, redis.Connection\n",
+        "    direct = kind.tls if to.tls else kind.plain\n",
+        "    tls, direct = {}, kind.plain\n",
         f"{FIRST_BYTES}test_tls_begins_with_its_handshake",
     ),
     _mutant(
@@ -813,7 +813,7 @@ REDIS = (
     _mutant(
         "redis: a Sentinel that is down is asked once, and after the others",
         "batchgen/redis/client.py",
-        "                self._answered[self._hosts] = place\n",
+        "        self._answered[self._hosts] = place\n",
         "",
         "tests/integration/redis_url/test_servers.py::test_a_sentinel_that_is_down_is_asked_once",
     ),

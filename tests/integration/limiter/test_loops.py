@@ -63,7 +63,8 @@ async def permits_of(queue: PermitQueue, calls: int) -> list[Reservation]:
 
 def test_together_they_never_start_more_than_allowed() -> None:
     """I6, by the times of the grants."""
-    rate, at = 100.0, []
+    rate = 100.0
+    at: list[float] = []
 
     async def work(queue: PermitQueue, _: Random) -> None:
         lanes = await asyncio.gather(*(permits_of(queue, 4) for _ in range(30)))
