@@ -269,7 +269,7 @@ async def test_whoever_is_cancelled_takes_no_permit_along(when: str) -> None:
         gate = StagedGate(known.client, known.name, Ceilings(slots=1))
         queue = queue_of(gate)
         await cancelled(gate, queue, when)
-        another = request(cache_key="a text of its own")
+        another = request("another run", cache_key="a text of its own")
         queue.give_back(await permit_of(queue, another))
         await queue.flush()
         assert held(gate) == 0
@@ -283,7 +283,7 @@ async def test_whoever_tells_the_gate_may_be_cancelled_and_the_ask_goes_on() -> 
         await queue.touch()
         waiting = asyncio.create_task(permit_of(queue))
         telling = asyncio.create_task(queue.touch())
-        gate.ends = telling.cancel
+        gate.begins = telling.cancel
         assert isinstance(await waiting, Reservation)
         assert telling.cancelled()
 
