@@ -7,7 +7,6 @@ from uuid import UUID
 
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
-from kombu import Queue
 
 from batchgen import cross_checks, env
 from batchgen.db.postgresql.url import database
@@ -241,7 +240,6 @@ CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 #: Messages of items are in a queue of their own, beside that of ordinary tasks.
 ITEM_QUEUE = "epics"
 CELERY_TASK_DEFAULT_QUEUE = "tasks"
-CELERY_TASK_QUEUES = (Queue(ITEM_QUEUE), Queue(CELERY_TASK_DEFAULT_QUEUE))
 # Late, so that a worker takes no more messages than it has threads: priorities stay exact.
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

@@ -20,6 +20,7 @@ ProviderError
 ├── KeyRejected            KEY_REJECTED          fail run    401, 403, said by the API itself
 ├── ModelUnknown           MODEL_UNKNOWN         fail run    404, said by the API itself
 ├── AddressWrong           PROVIDER_ADDRESS      fail run    not an HTTP address
+├── ProviderUnknown        PROVIDER_UNKNOWN      fail run    the run names one that is not here
 └── ClientBug              PROVIDER_CLIENT_BUG   fail run    our own mistake
 
 CallAborted                the caller gave the call up; no error of the provider
@@ -309,6 +310,17 @@ class AddressWrong(ProviderError):
     text = (
         "The provider's address does not lead to its API. Check the scheme, the host and"
         " the path of {base_url}."
+    )
+
+
+class ProviderUnknown(ProviderError):
+    """A run keeps the name of a provider that this installation does not have (any more)."""
+
+    code = "PROVIDER_UNKNOWN"
+    effect = Effect.FAIL_RUN
+    text = (
+        "This installation no longer has the provider that the run began with. Start another run,"
+        " which goes by BATCHGEN_PROVIDER_NAME."
     )
 
 

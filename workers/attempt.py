@@ -6,9 +6,10 @@ to. An attempt brings them together and writes the outcome down.
 """
 
 import logging
+from collections.abc import Mapping
+from contextlib import closing
 from random import SystemRandom
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from django.conf import settings
@@ -16,42 +17,30 @@ from django.db import InterfaceError as DjangoInterfaceError
 from django.db import OperationalError as DjangoOperationalError
 
 from batchgen.db.clock import database_now
-from batchgen.db.ids import new_id
-from batchgen.db.sql import run
-from batchgen.logs import log_bind
+from batchgen.db.in_thread import in_thread
+from batchgen.db.sql import Row
 from content.errors import TargetGone
 from content.kind import Loaded
-from content.pipeline import Draft, drive
+from content.pipeline import Draft, Job, StageBegun, Steps
 from content.prompt_sets import prompt_texts
 from content.registry import kind_named
 from providers.errors import ProviderError
 from providers.provider import Provider
-from runs.engine import dispatch
-from runs.engine.claims import Claiming, LaneClaim, lane_claim
+from runs.engine.claims import LaneClaim
 from runs.engine.dispatch import Link
-from runs.engine.lanes import (
-    Fence,
-    Finishing,
-    GivingBack,
-    Outcome,
-    lane_finish,
-    lane_give_back,
-)
-from runs.engine.transitions import run_begin, run_break_circuit, run_finalize, run_move
+from runs.engine.lanes import Fence, Finishing, GivingBack, Outcome
+from runs.engine.transitions import run_break_circuit, run_finalize, run_move
 from runs.models import RunAction
 from runs.states import CallOutcome, ItemStatus, RunStatus
-from workers.caller import Caller
+from workers.caller import AttemptTools, Caller
 from workers.decisions import Finish, GiveBack, StopRun, decide
-from workers.fair_semaphore import FairSemaphore
-from workers.permits import FirstCall, Permit, Permits
-from workers.progress import CallTimes, Progress
+from workers.permits import FirstCall, Permit
+from workers.progress import Progress
 from workers.worker_metrics import item_ended
 
 log = logging.getLogger(__name__)
 
 _RANDOM = SystemRandom()
-#: Work on answers needs the interpreter and nothing else, so one at a time is done soonest.
-ANSWERS = FairSemaphore(1)
 #: PostgreSQL is away: the engine's statements say it so, and a job's queries by Django's names.
 _AWAY = (psycopg.OperationalError, DjangoOperationalError, DjangoInterfaceError)
 
@@ -67,34 +56,29 @@ class Attempt:
         self,
         claim: LaneClaim,
         *,
-        client: Provider | None,
-        permits: Permits,
+        tools: AttemptTools,
+        client: Provider | ProviderError | None,
         first: FirstCall,
         permit: Permit | None,
-        times: CallTimes,
     ) -> None:
+        """`client` answers, or says why nobody can; it is None where the item's kind makes no
+        calls. `permit` is of the first call."""
         self.claim = claim
         self._kind = kind_named(claim.fence.kind)
-        self.progress = Progress(times)
-        self._answering = ANSWERS.holder()
+        self._tools = tools
+        self.progress = Progress(tools.times)
         self._caller = Caller(
-            claim,
-            client=client,
-            permits=permits,
-            first=first,
-            permit=permit,
-            progress=self.progress,
-            answering=self._answering,
+            claim, tools=tools, client=client, first=first, permit=permit, progress=self.progress
         )
         #: The lane's row once the item has ended.
-        self._moved: dict[str, Any] | None = None
+        self._moved: Row | None = None
 
     @property
     def fence(self) -> Fence:
         """What fences this attempt."""
         return self.claim.fence
 
-    def run(self) -> None:
+    async def run(self) -> None:
         """Take the item through its steps to an outcome, whatever happens on the way.
 
         Raises:
@@ -103,37 +87,51 @@ class Attempt:
                 and takes it back.
         """
         if self.claim.run_status is RunStatus.QUEUED:
-            run_begin(run_id=self.claim.run_id, item_word=self._kind.item_words[0])
+            word = self._kind.item_words[0]
+            await self._tools.store.begin_run(self.claim.run_id, item_word=word)
         try:
-            self._generate()
+            await self._generate()
         except StaleAttempt:
             log.warning("item %s: a newer attempt has it", self.claim.item_id)
-            self._caller.book()
+            await self._caller.book()
         finally:
-            self._answering.release()
             self._caller.close()
-        self._move_on()
+        await self._move_on()
 
     def abort(self) -> None:
-        """Give the item up, from any thread: the call under way is aborted, none starts after."""
+        """Give the item up: the call under way is aborted, none starts after. In the loop."""
         self._caller.abort()
 
-    def _generate(self) -> None:
+    async def _generate(self) -> None:
         try:
-            inp = self._kind.read(self._loaded())
-            draft = drive(
-                self._kind.steps(inp),
-                answer=self._caller.answer,
-                on_stage=self.progress.enter,
-                job=self._caller.job,
-            )
-            self._complete(draft, self._kind.result(inp, draft.content))
+            inp = self._kind.read(await self._loaded())
+            draft = await self._drive(self._kind.steps(inp))
+            await self._complete(draft, self._kind.result(inp, draft.content))
         except (StaleAttempt, *_AWAY):
             raise
         except Exception as error:
-            self._failed(error)
+            await self._failed(error)
 
-    def _loaded(self) -> Loaded:
+    async def _drive(self, steps: Steps[Draft[Any]]) -> Draft[Any]:
+        """Take the item through its steps; what they return or raise."""
+        with closing(steps):
+            try:
+                step = next(steps)
+                while True:
+                    if isinstance(step, StageBegun):
+                        self.progress.enter(step)
+                        step = next(steps)
+                    elif isinstance(step, Job):
+                        step = steps.send(await self._caller.job(step))
+                    else:
+                        answer = await self._caller.answer(step)
+                        await self._tools.answers.turn()
+                        step = steps.send(answer)
+            except StopIteration as end:
+                draft: Draft[Any] = end.value
+                return draft
+
+    async def _loaded(self) -> Loaded:
         claim = self.claim
         if claim.input is None or claim.target_id is None:
             raise TargetGone(f"{claim.code} was deleted after the run had begun.")
@@ -147,15 +145,19 @@ class Attempt:
             # A run that began before an option was made has its default.
             options=self._kind.options(**claim.options).model_dump(mode="json"),
             input=claim.input,
-            prompts=prompt_texts(claim.prompt_set_id),
+            prompts=await self._prompts(),
         )
 
-    def _complete(self, draft: Draft[Any], result: Any) -> None:
+    async def _prompts(self) -> Mapping[str, str]:
+        known = self.claim.prompt_set_id
+        return await in_thread(prompt_texts, known) if known else {}
+
+    async def _complete(self, draft: Draft[Any], result: Any) -> None:
         reached = self.progress.reached()
         notes = draft.notes
         if self._caller.unknown_calls:
             notes = (*notes, _usage_note(self._caller.unknown_calls))
-        self._finish(
+        await self._finish(
             Outcome(
                 status=ItemStatus.COMPLETED,
                 message="; ".join([f"[{self.claim.code}] Completed: {draft.summary}", *notes]),
@@ -168,22 +170,22 @@ class Attempt:
         )
         item_ended(ItemStatus.COMPLETED, reached.stage_ms)
 
-    def _failed(self, error: Exception) -> None:
+    async def _failed(self, error: Exception) -> None:
         call_error = error if isinstance(error, ProviderError) else None
         match decide(error, self.claim, self._caller.closing):
             case Finish() as decision:
                 if decision.code == "INTERNAL_ERROR":
                     log.error("item %s: a bug", self.claim.item_id, exc_info=error)
-                self._fail(decision, call_error)
+                await self._fail(decision, call_error)
             case GiveBack() as decision:
-                self._give_back(decision, call_error)
+                await self._give_back(decision, call_error)
             case StopRun() as decision:
-                self._stop_run(decision, call_error)
+                await self._stop_run(decision, call_error)
 
-    def _fail(self, decision: Finish, call_error: ProviderError | None) -> None:
+    async def _fail(self, decision: Finish, call_error: ProviderError | None) -> None:
         reached = self.progress.failed()
         word = "Skipped" if decision.status is ItemStatus.SKIPPED else "FAILED"
-        self._finish(
+        await self._finish(
             Outcome(
                 status=decision.status,
                 message=f"[{self.claim.code}] {word}: {decision.message}",
@@ -199,11 +201,12 @@ class Attempt:
         )
         item_ended(decision.status, {})
         if decision.status is ItemStatus.FAILED:
-            run_break_circuit(run_id=self.claim.run_id, error_code=decision.code)
+            await in_thread(run_break_circuit, run_id=self.claim.run_id, error_code=decision.code)
 
-    def _stop_run(self, decision: StopRun, call_error: ProviderError | None) -> None:
+    async def _stop_run(self, decision: StopRun, call_error: ProviderError | None) -> None:
         fails = decision.to is RunStatus.FAILED
-        run_move(
+        await in_thread(
+            run_move,
             run_id=self.claim.run_id,
             to=decision.to,
             kind=RunAction.Kind.FAIL if fails else RunAction.Kind.PAUSE,
@@ -211,79 +214,50 @@ class Attempt:
             error_code=decision.code,
         )
         back = GiveBack(reason="stopped", code=decision.code, message=decision.message)
-        self._give_back(back, call_error)
+        await self._give_back(back, call_error)
 
-    def _give_back(self, decision: GiveBack, call_error: ProviderError | None) -> None:
-        giving = GivingBack(
-            fence=self.fence,
-            call_id=self._caller.call_id,
-            reason=decision.reason,
-            message=f"[{self.claim.code}] {decision.message}",
-            wait_s=decision.wait.draw(_RANDOM),
-            refund=not decision.spent,
-            error_code=decision.code,
-            request_id=(call_error.request_id if call_error else None) or "",
-            possibly_billed=call_error.possibly_billed if call_error else False,
-            rate_limit_streak=decision.slower,
+    async def _give_back(self, decision: GiveBack, call_error: ProviderError | None) -> None:
+        given = await self._tools.store.give_back(
+            GivingBack(
+                fence=self.fence,
+                call_id=self._caller.call_id,
+                reason=decision.reason,
+                message=f"[{self.claim.code}] {decision.message}",
+                wait_s=decision.wait.draw(_RANDOM),
+                refund=not decision.spent,
+                error_code=decision.code,
+                request_id=(call_error.request_id if call_error else None) or "",
+                possibly_billed=call_error.possibly_billed if call_error else False,
+                rate_limit_streak=decision.slower,
+            )
         )
-        if run(lane_give_back(giving)):
-            run_finalize(run_id=self.claim.run_id)
+        if given:
+            await in_thread(run_finalize, run_id=self.claim.run_id)
 
-    def _finish(self, outcome: Outcome) -> None:
-        # PostgreSQL may let one item wait, for somebody who edits its target: others need not.
-        self._answering.release()
+    async def _finish(self, outcome: Outcome) -> None:
         delay_s = self.claim.delay_ms / 1000
-        finishing = Finishing(
-            fence=self.fence,
-            call_id=self._caller.call_id,
-            outcome=outcome,
-            spend=self._caller.spend,
-            park_s=delay_s if delay_s > settings.SLOT_WAIT_S else 0,
+        self._moved = await self._tools.store.finish(
+            Finishing(
+                fence=self.fence,
+                call_id=self._caller.call_id,
+                outcome=outcome,
+                spend=self._caller.spend,
+                park_s=delay_s if delay_s > settings.SLOT_WAIT_S else 0,
+            )
         )
-        self._moved = run(lane_finish(finishing))
         if self._moved is None:
             raise StaleAttempt
 
-    def _move_on(self) -> None:
+    async def _move_on(self) -> None:
         moved = self._moved
         if moved is None:
             return
         if moved["state"] == "sent":
             delay_s = self.claim.delay_ms / 1000
             due_at = database_now().timestamp() + delay_s if delay_s else None
-            dispatch.send([Link.of(moved)], due_at=due_at)
+            self._tools.sender.send(Link.of(moved), due_at=due_at)
         elif moved["state"] == "idle":
-            run_finalize(run_id=moved["run_id"])
-
-
-def attempt_begin(
-    *,
-    fence: Fence,
-    worker_id: UUID,
-    client: Provider | None,
-    permits: Permits,
-    first: FirstCall,
-    permit: Permit | None,
-    times: CallTimes,
-) -> Attempt | None:
-    """Claim the fence's item; None when its message is late, doubled, or the run stands still.
-
-    Args:
-        client, permit: of the first call; None where the item's kind makes no calls. The permit is
-            given back where there is no attempt, or no call.
-        times: of this worker's calls.
-    """
-    claim = None
-    try:
-        call_id = new_id() if permit else None
-        claim = run(lane_claim(Claiming(fence=fence, call_id=call_id), worker_id=worker_id))
-    finally:
-        if permit and claim is None:
-            permit.unused()
-    if claim is None:
-        return None
-    log_bind(run=claim.run_id)
-    return Attempt(claim, client=client, permits=permits, first=first, permit=permit, times=times)
+            await in_thread(run_finalize, run_id=moved["run_id"])
 
 
 def _usage_note(calls: int) -> str:

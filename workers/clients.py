@@ -1,51 +1,52 @@
 """This worker's way to each provider that its runs name."""
 
-import threading
+import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future
 
+from batchgen.db.in_thread import in_thread
+from providers.errors import ProviderUnknown
 from providers.provider import Provider
 
 
 class Clients:
-    """A client a provider, opened when it is first asked for; any thread may ask."""
+    """A client a provider, opened when it is first asked for. Of one loop."""
 
     def __init__(self, connect: Callable[[str], Provider]) -> None:
         """`connect` makes the client of a provider's name; see `ProviderAccount.connect`."""
         self._connect = connect
-        self._lock = threading.Lock()
-        self._clients: dict[str, Future[Provider]] = {}
+        self._clients: dict[str, asyncio.Task[Provider]] = {}
 
-    def of(self, provider: str) -> Provider:
+    async def of(self, provider: str) -> Provider:
         """The provider's client; whoever asks first opens it, and the others wait for that.
 
         Raises:
+            ProviderError: no call can succeed: it is unknown, or its settings will not do.
             Exception: there is none: what connecting, or importing an SDK for it, raised. Who asks
                 after that tries once more.
         """
-        with self._lock:
-            client = self._clients.get(provider)
-            if opens := client is None:
-                client = self._clients[provider] = Future()
-        if opens:
-            self._open(provider, client)
-        return client.result()
+        client = self._clients.get(provider)
+        if client is None:
+            client = asyncio.ensure_future(self._open(provider))
+            self._clients[provider] = client
+        elif client.done() and client.exception() is None:
+            return client.result()
+        return await asyncio.shield(client)
 
-    def _open(self, provider: str, client: "Future[Provider]") -> None:
+    async def _open(self, provider: str) -> Provider:
         try:
-            made = self._connect(provider)
-            made.open()
-        except Exception as error:  # whoever waits for the client must hear of it
-            with self._lock:
-                del self._clients[provider]
-            client.set_exception(error)
-        else:
-            client.set_result(made)
+            made = await in_thread(self._connect, provider)
+            await made.open()
+        except KeyError as unknown:
+            del self._clients[provider]
+            raise ProviderUnknown from unknown
+        except BaseException:
+            del self._clients[provider]
+            raise
+        return made
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close those that are open, or are being opened."""
-        with self._lock:
-            clients = list(self._clients.values())
-        for client in clients:
-            if client.exception() is None:
-                client.result().close()
+        for client in list(self._clients.values()):
+            await asyncio.wait([client])
+            if not client.cancelled() and client.exception() is None:
+                await client.result().close()

@@ -1,7 +1,7 @@
 """A worker process: its lease, what it is doing, and how it starts and stops.
 
-Celery's threads call `work`. Two threads of our own go on beside them: one renews the
-lease and reports progress, the other runs the reconciler.
+Items are worked on in the loop (workers/engine.py). Two threads of our own go on beside it: one
+renews the lease and reports progress, the other runs the reconciler; neither waits for the loop.
 """
 
 import logging
@@ -20,35 +20,32 @@ from django.db import close_old_connections
 from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
-from batchgen.db.clock import DATABASE, database_now
+from batchgen.db.clock import DATABASE
 from batchgen.db.ids import new_id
 from batchgen.db.pools import close_engine_pool
-from batchgen.db.sql import run
-from content.registry import kind_named
-from limiter.permit_queue import TryLater
+from batchgen.redis.broker_messages import TaskMessage
 from providers.provider import Provider
 from runs.engine import reconciler
 from runs.engine.dispatch import message_id
-from runs.engine.lanes import Fence, Parking, lane_park
+from runs.engine.lanes import Fence
 from runs.engine.queries import QUERIES
 from runs.engine.reconciler import LostMessageDetector, Round
 from runs.models import Worker
-from workers.attempt import Attempt, attempt_begin
-from workers.clients import Clients
-from workers.permits import FirstCall, Permit, Permits
-from workers.progress import CLAIMED, CallTimes, Reached
-from workers.slots import Slots
+from workers.attempt import Attempt
+from workers.engine import Engine
+from workers.intake import Consumer
+from workers.loop import LoopThread
+from workers.progress import CLAIMED, Reached
 
 log = logging.getLogger(__name__)
 
-#: A claim is in PostgreSQL a moment before its attempt is in this process.
+#: A claim is in PostgreSQL a moment before its attempt is in this process; longer where the loop is
+#: behind.
 _ORPHAN_AFTER_S = 2.0
+#: How often Celery's thread hears what is worked on.
+_CELERY_STATE_S = 0.25
 #: Heartbeats without a gap after which this worker may say of others that they missed theirs.
 _STEADY_BEATS = 3
-
-
-class Stopping(Exception):
-    """This worker takes no new epics."""
 
 
 class WorkerProcess:
@@ -59,17 +56,17 @@ class WorkerProcess:
         self.id: UUID = new_id()
         self.name = name
         self._concurrency = concurrency
-        self._clients = Clients(connect)
-        self._permits = Permits(process=self.id)
-        self._slots = Slots(concurrency)
-        self._attempts: dict[int, Attempt] = {}
-        self._times = CallTimes()
+        self._loop = LoopThread()
+        self.engine = Engine(
+            worker_id=self.id, concurrency=concurrency, connect=connect, loop=self._loop
+        )
         self._reported: dict[Fence, Reached] = {}
         self._orphans: list[str] = []
         self._lost_messages = LostMessageDetector()
         self._beaten_at = self._steady_since = float("-inf")
-        self._stopping = threading.Event()
+        self._catching_up: Any = None
         self._closed = threading.Event()
+        self._drained = threading.Event()
         self._threads = [
             threading.Thread(target=self._every, args=args, name=args[0].__name__, daemon=True)
             for args in (
@@ -93,11 +90,13 @@ class WorkerProcess:
             heartbeat_at=Now(),
             lease_until=Now() + timedelta(seconds=settings.WORKER_LEASE_S),
         )
+        self._loop.start()
+        self._loop.run(self.engine.open())
         for thread in self._threads:
             thread.start()
         # Importing the SDK takes longer than all else. Celery's own start goes on meanwhile, and
         # the reconciler takes back what an earlier worker left.
-        threading.Thread(target=self._open_client, name="open-client", daemon=True).start()
+        self._loop.begin(self._open_client())
 
     def await_client(self) -> None:
         """Wait until calls to the configured provider can be made.
@@ -105,119 +104,75 @@ class WorkerProcess:
         Raises:
             Exception: they cannot: see `Clients.of`.
         """
-        self._clients.of(settings.PROVIDER_NAME)
+        self._loop.run(self.engine.open_client())
 
-    def _open_client(self) -> None:
+    def attach(self, consumer: Consumer, timer: Any) -> None:
+        """Celery's consumer begins, once more after it had lost Redis; `timer` is its own."""
+        self._loop.call(self.engine.intake.attach, consumer)
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+        catch_up = self.engine.intake.celery_state.catch_up
+        self._catching_up = timer.call_repeatedly(_CELERY_STATE_S, catch_up)
+
+    def receive(self, message: TaskMessage) -> None:
+        """Work on a message that Celery's consumer was given."""
+        self._loop.call(self.engine.intake.receive, message)
+
+    def start_pulling(self) -> None:
+        """Take messages from now on."""
+        self._loop.call(self.engine.start_pulling)
+
+    async def _open_client(self) -> None:
         try:
-            self._permits.open(settings.MODEL)
-            self.await_client()
+            await self.engine.open_gate()
+            await self.engine.open_client()
         except Exception as error:
             # Before its first message the worker asks again, and ends if that is of no use either.
             log.warning("no client of %s: %s", settings.PROVIDER_NAME, error)
-        finally:
-            close_old_connections()
-
-    def work(
-        self, fence: Fence, first: FirstCall, *, due_at: float | None, requeued: bool = False
-    ) -> None:
-        """Do one link of a lane's chain; nothing when its message is late or doubled.
-
-        Where the limiter has no permit for the first call soon, the lane is parked. An item whose
-        kind makes no calls needs none.
-
-        Args:
-            requeued: the message has let those of others go first.
-
-        Raises:
-            Stopping: the worker stops; nothing was claimed.
-            FairShareReached: the user has its share of the slots; nothing was claimed.
-        """
-        self._slots.take(first.user, weight=first.weight, requeued=requeued)
-        try:
-            self._work(fence, first, due_at)
-        finally:
-            self._slots.free(first.user)
-
-    def _work(self, fence: Fence, first: FirstCall, due_at: float | None) -> None:
-        calls = kind_named(first.kind).uses_provider
-        # A claimed item's call must begin at once: a pause counts on it.
-        client = self._clients.of(first.provider) if calls else None
-        self._await_turn(due_at)
-        permit = self._first_permit(first) if calls else None
-        if isinstance(permit, TryLater):
-            run(lane_park(Parking(fence=fence, reason=permit.reason, wait_s=permit.seconds)))
-            return
-        attempt = attempt_begin(
-            fence=fence,
-            worker_id=self.id,
-            client=client,
-            permits=self._permits,
-            first=first,
-            permit=permit,
-            times=self._times,
-        )
-        if attempt is None:
-            log.debug("late or doubled: lane %s.%s", fence.lane_id, fence.fencing_token)
-        else:
-            self._run(attempt)
-
-    def _await_turn(self, due_at: float | None) -> None:
-        if due_at is not None:
-            self._stopping.wait(min(due_at - database_now().timestamp(), settings.SLOT_WAIT_S))
-        if self._stopping.is_set():
-            raise Stopping
-
-    def _first_permit(self, first: FirstCall) -> Permit | TryLater:
-        permit = self._permits.first(first, patience_s=settings.SLOT_WAIT_S)
-        if isinstance(permit, Permit) and self._stopping.is_set():
-            permit.unused()
-            raise Stopping
-        return permit
-
-    def _run(self, attempt: Attempt) -> None:
-        lane_id = attempt.fence.lane_id
-        self._attempts[lane_id] = attempt
-        try:
-            attempt.run()
-        finally:
-            if self._attempts.get(lane_id) is attempt:
-                del self._attempts[lane_id]
 
     def drain(self) -> None:
-        """Take no new epics; those under way have the grace period to end, then are given back."""
-        self._stopping.set()
-        threading.Thread(target=self._give_up, daemon=True).start()
+        """Take no new items; those under way have the grace period to end, then are given back."""
+        self._loop.begin(self._drain())
 
-    def _give_up(self) -> None:
-        if not self._closed.wait(settings.STOP_GRACE_S):
-            for attempt in list(self._attempts.values()):
-                attempt.abort()
+    async def _drain(self) -> None:
+        try:
+            await self.engine.drain()
+        finally:
+            self._drained.set()
+
+    def give_up(self) -> None:
+        """Have what is under way given back at once."""
+        self._loop.call(self.engine.give_up)
 
     def stop(self) -> None:
-        """Leave the fleet: what is still under way goes to other workers at once."""
-        self._stopping.set()
+        """Leave the fleet, once what is under way has ended, or was given back."""
+        self.drain()
+        self._drained.wait()
         self._closed.set()
         for thread in self._threads:
             thread.join(timeout=5)
-        self._clients.close()
+        self._loop.run(self.engine.close())
+        self._loop.close()
         Worker.objects.filter(id=self.id).update(stopped_at=Now())
         close_engine_pool()
 
     def heartbeat(self) -> None:
         """Renew the lease, report progress, and find lanes that nobody here runs."""
-        mine = dict(self._attempts)
+        self._loop.watch()
+        mine = dict(self.engine.attempts)
         rows = self._renew_lease(mine)
         self._note_heartbeat()
-        self._slots.users = QUERIES.fetch("users_at_work", {})[0]["users"]
+        self.engine.slots.users = QUERIES.fetch("users_at_work", {})[0]["users"]
         held = {(row["lane_id"], row["fencing_token"]) for row in rows if not row["cancel"]}
         for attempt in mine.values():
             if (attempt.fence.lane_id, attempt.fence.fencing_token) not in held:
                 # To be cancelled, stale, or ending just now: then there is no call to abort.
-                attempt.abort()
+                self._loop.call(attempt.abort)
+        unheard_s = _ORPHAN_AFTER_S + self._loop.behind_s()
         self._orphans = [
             message_id(row["lane_id"], row["fencing_token"])
             for row in rows
-            if row["age_s"] > _ORPHAN_AFTER_S and row["lane_id"] not in self._attempts
+            if row["age_s"] > unheard_s and row["lane_id"] not in self.engine.attempts
         ]
 
     def _renew_lease(self, mine: Mapping[int, Attempt]) -> list[dict[str, Any]]:
@@ -241,8 +196,7 @@ class WorkerProcess:
         return rows
 
     def reconcile(self) -> Round:
-        """One round of the reconciler, and what the limiter was not told yet."""
-        self._permits.flush()
+        """One round of the reconciler."""
         return reconciler.reconcile(
             orphans=self._orphans, judge=self._is_steady(), detector=self._lost_messages
         )

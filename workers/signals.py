@@ -7,13 +7,14 @@ import time
 from typing import Any
 
 import psycopg
-from celery import signals
+from celery import bootsteps, signals
 from celery.exceptions import WorkerShutdown
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 from prometheus_client import start_http_server
 from redis import RedisError
 
+from batchgen.celery import app
 from batchgen.db.postgresql.compatibility import IncompatibleServer, check_compatibility
 from batchgen.http.health import migrations_missing
 from batchgen.http.hosts import is_internal_host
@@ -25,10 +26,10 @@ from workers.process import WorkerProcess
 log = logging.getLogger(__name__)
 
 _START_AGAIN_S = 2
-#: Of a provider, beside one for each of the worker's threads.
+#: Of a provider, beside one for each of the worker's lanes.
 _SPARE_CONNECTIONS = 8
-#: How long a thread may hold the interpreter while others wait, in seconds. Python's own 5 ms add
-#: up: with four busy threads an answer was handled 185 ms late, with 1 ms 43 ms.
+#: How long a thread may hold the interpreter while others wait, in seconds. With Python's own 5 ms
+#: the loop would wait that long for the reconciler's thread each time.
 _SWITCH_INTERVAL_S = 0.001
 
 
@@ -88,8 +89,9 @@ def await_client(**_: object) -> None:
         log.critical("%s ends: it cannot call the provider. %s", worker.name, error, exc_info=error)
         raise WorkerShutdown(1) from error
     # What a start makes stays. A full collection that walks through it stops all threads for 0.2 s,
-    # in which epics that were claimed wait for their calls to start.
+    # in which items that were claimed wait for their calls to start.
     gc.freeze()
+    worker.start_pulling()
 
 
 def _claim_prefix() -> None:
@@ -131,13 +133,31 @@ def _for_known_hosts(metrics: Any) -> Any:
 
 
 @signals.worker_shutting_down.connect
-def drain(**_: object) -> None:
-    """SIGTERM: no new epics; Celery waits for those under way."""
-    process.current().drain()
+def drain(how: str = "", **_: object) -> None:
+    """A signal to stop was heard: no new items. A cold stop has those under way given back now."""
+    worker = process.current()
+    worker.drain()
+    if how == "Cold":
+        worker.give_up()
 
 
-@signals.worker_shutdown.connect
-def stop(**_: object) -> None:
-    """After the last task."""
-    process.current().stop()
-    process.set_current(None)
+class LeaveFleet(bootsteps.StartStopStep):
+    """Ends the worker process's part, warm or cold, before Celery's own thread pool."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def start(self, parent: Any) -> None:
+        """`start` above has done it: a worker is registered before it connects to the broker."""
+
+    def stop(self, parent: Any) -> None:
+        """A warm stop: once the items under way have ended."""
+        process.current().stop()
+        process.set_current(None)
+
+    def terminate(self, parent: Any) -> None:
+        """A cold one."""
+        process.current().give_up()
+        self.stop(parent)
+
+
+app.steps["worker"].add(LeaveFleet)

@@ -1,6 +1,5 @@
-"""A process's slots, by the user whose epic each carries."""
+"""A process's slots, by the user whose item each carries."""
 
-import threading
 from collections import Counter
 
 
@@ -9,14 +8,13 @@ class FairShareReached(Exception):
 
 
 class Slots:
-    """Who takes more than a share lets others' messages be read first. Any thread may use it."""
+    """Who takes more than a share lets others' messages be read first. Of one loop."""
 
     def __init__(self, count: int) -> None:
         self._count = count
         #: Users with runs that can go on, in the whole installation, as last heard.
         self.users = 1
         self._taken: Counter[str] = Counter()
-        self._lock = threading.Lock()
 
     def take(self, user: str, *, weight: int, requeued: bool) -> None:
         """Take a slot.
@@ -27,16 +25,14 @@ class Slots:
         Raises:
             FairShareReached: none was taken.
         """
-        with self._lock:
-            # Heard before this message's run began, there may have been none.
-            share = max(1, self._count * weight // max(1, self.users))
-            if not requeued and self.users > 1 and self._taken[user] >= share:
-                raise FairShareReached
-            self._taken[user] += 1
+        # Heard before this message's run began, there may have been none.
+        share = max(1, self._count * weight // max(1, self.users))
+        if not requeued and self.users > 1 and self._taken[user] >= share:
+            raise FairShareReached
+        self._taken[user] += 1
 
     def free(self, user: str) -> None:
         """Give a slot back."""
-        with self._lock:
-            self._taken[user] -= 1
-            if not self._taken[user]:
-                del self._taken[user]
+        self._taken[user] -= 1
+        if not self._taken[user]:
+            del self._taken[user]

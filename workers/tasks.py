@@ -1,34 +1,46 @@
 """Celery's entrances: ids in, one call, no rules. Each is safe to run twice.
 
-A lane's links keep no result: PostgreSQL has all that they did. What the other tasks returned or
+A lane's links are no tasks of Celery's pool: their `Strategy` hands them to the loop. They keep no
+result: PostgreSQL has all that they did. What the other tasks returned or
 raised is kept (`CELERY_RESULT_BACKEND`) and shown in the admin.
 """
 
+from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
-from celery.exceptions import Reject
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from batchgen.celery import app
 from batchgen.db.expiry import rows_expire_all
-from batchgen.logs import log_context
 from batchgen.models import EndedFamily, IdempotencyKey, SignInTries
-from runs.engine.dispatch import LOWEST_PRIORITY, TASK_NAME, requeue_last
-from runs.engine.lanes import Fence
+from batchgen.redis.broker_messages import task_of
+from runs.engine.dispatch import TASK_NAME
 from workers import (
     process,
     signals,  # noqa: F401  # whoever has the tasks is started and stopped by these
 )
-from workers.permits import FirstCall
-from workers.process import Stopping
-from workers.slots import FairShareReached
+from workers.engine import consumer_of
 
 #: Rows that are of use until their `expires_at`.
 _EXPIRING = (IdempotencyKey, SignInTries, EndedFamily, OutstandingToken)
 
 
-@app.task(name=TASK_NAME, ignore_result=True)
+def item_strategy(task: object, _app: object, consumer: Any, **_: object) -> Callable[..., None]:
+    """What Celery's consumer does with a message of an item: the loop works on it.
+
+    It is asked for whenever the consumer begins. Most messages do not come that way; see
+    workers/intake.py.
+    """
+    process.current().attach(consumer_of(task, consumer), consumer.timer)
+
+    def receive(message: Any, *_: object) -> None:
+        message.ack()
+        process.current().receive(task_of(message))
+
+    return receive
+
+
+@app.task(name=TASK_NAME, ignore_result=True, Strategy="workers.tasks:item_strategy")
 def generate_item(
     item_id: str,
     lane_id: int,
@@ -37,21 +49,12 @@ def generate_item(
     first_call: dict[str, Any],
     due_at: float | None = None,
 ) -> None:
-    """One link of a lane's chain: one item."""
-    first = FirstCall.of(first_call)
-    fence = Fence(
-        lane_id=lane_id, fencing_token=fencing_token, item_id=UUID(item_id), kind=first.kind
-    )
-    message = generate_item.request
-    requeued = (message.delivery_info or {}).get("priority") == LOWEST_PRIORITY
-    with log_context(item=item_id, lane=f"{lane_id}.{fencing_token}"):
-        try:
-            process.current().work(fence, first, due_at=due_at, requeued=requeued)
-        except FairShareReached:
-            requeue_last(message)
-        except Stopping as error:
-            # Nothing was claimed: the message goes back for another worker.
-            raise Reject(error, requeue=True) from error
+    """One link of a lane's chain: one item. What a message says; nobody calls this.
+
+    Raises:
+        NotImplementedError: always.
+    """
+    raise NotImplementedError("Items are worked on in a worker's loop alone.")
 
 
 @app.task(name="workers.reconcile")

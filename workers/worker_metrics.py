@@ -14,6 +14,18 @@ STAGE_S = Histogram(
     ["stage"],
     buckets=_STAGE_S,
 )
+#: What the loop is late by, and how many writes go together.
+LOOP_LAG_S = Histogram(
+    "batchgen_loop_lag_seconds",
+    "How late the event loop came round, ten times a second.",
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5),
+)
+GROUP_SIZE = Histogram(
+    "batchgen_group_size",
+    "Writes of lanes that were committed together.",
+    ["statement"],
+    buckets=(1, 2, 4, 8, 16, 32),
+)
 _CALL_S = Histogram(
     "batchgen_provider_call_seconds",
     "Calls that were answered.",

@@ -6,12 +6,15 @@ write it is dropped, logged and counted.
 """
 
 import logging
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from celery import current_app
 from django.conf import settings
 from kombu.utils.encoding import bytes_to_str
-from kombu.utils.json import loads
+from kombu.utils.json import dumps, loads
 
 from batchgen.metrics import MESSAGES_DROPPED
 
@@ -71,6 +74,74 @@ def is_readable(queue: str, raw: bytes) -> bool:
         drop(queue, error)
         return False
     return True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskMessage:
+    """A task's message whose form is right; `raw` is all of it, as it came."""
+
+    headers: Mapping[str, Any]
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    priority: int
+    raw: bytes
+
+
+def read_task(queue: str, raw: bytes) -> TaskMessage | None:
+    """A message of a queue of tasks; None for one that was dropped."""
+    try:
+        if len(raw) > LARGEST_BYTES:
+            raise InvalidMessage("size", f"it has {len(raw)} bytes")
+        envelope = _json(raw)
+        check_envelope(envelope)
+        payload = _json(_body(envelope))
+        _check_task(envelope["headers"], payload)
+    except InvalidMessage as error:
+        drop(queue, error)
+        return None
+    return TaskMessage(
+        headers=envelope["headers"],
+        args=payload[0],
+        kwargs=payload[1],
+        priority=_priority(envelope["properties"]),
+        raw=raw,
+    )
+
+
+def task_of(message: Any) -> TaskMessage:
+    """A message that kombu read, and `check_content` saw."""
+    args, kwargs, _ = message.payload
+    envelope = {
+        "body": message.body,
+        "content-type": message.content_type,
+        "content-encoding": message.content_encoding,
+        "headers": message.headers,
+        "properties": message.properties,
+    }
+    return TaskMessage(
+        headers=message.headers,
+        args=args,
+        kwargs=kwargs,
+        priority=_priority(message.properties),
+        raw=dumps(envelope).encode(),
+    )
+
+
+def _body(envelope: Mapping[str, Any]) -> bytes:
+    encoding = envelope["properties"].get("body_encoding")
+    _require(encoding in (None, "base64"), "content", f"its body is encoded as {encoding!r}")
+    body: str = envelope["body"]
+    if encoding is None:
+        return body.encode()
+    try:
+        return b64decode(body)
+    except ValueError as error:
+        raise InvalidMessage("content", f"its body cannot be read: {error}") from error
+
+
+def _priority(properties: Mapping[str, Any]) -> int:
+    priority = properties.get("priority")
+    return priority if isinstance(priority, int) else 0
 
 
 def check_envelope(raw: Any) -> None:
@@ -155,9 +226,9 @@ def _check_types(given: dict[str, Any], table: dict[str, tuple[type, ...]]) -> N
         _require(isinstance(given[name], table[name]), "envelope", f"its {name} is of a wrong type")
 
 
-def _json(raw: bytes) -> None:
+def _json(raw: bytes) -> Any:
     try:
-        loads(bytes_to_str(raw))
+        return loads(bytes_to_str(raw))
     except Exception as error:  # of any decoder, and of Python where it is too deep
         raise InvalidMessage("unreadable", f"it is no JSON: {error}") from error
 

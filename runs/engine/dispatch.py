@@ -38,7 +38,7 @@ _OUR_ID = re.compile(rb'"id": ?"(\d+\.\d+)"')
 #: Messages of one look into a list, some 2 kB each.
 _READ_AT_ONCE = 1000
 #: Messages by the key of their list in Redis, each list in the order in which it is read.
-Lists = Mapping[str, Sequence[str]]
+Lists = Mapping[str, Sequence[str | bytes]]
 _BACKGROUND = ThreadPoolExecutor(max_workers=1, thread_name_prefix="revoke")
 
 

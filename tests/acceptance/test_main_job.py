@@ -119,14 +119,16 @@ def test_what_an_epic_costs_does_not_grow_with_the_run(fleet: Fleet) -> None:
             "SELECT query, sum(calls)::int FROM pg_stat_statements "
             "WHERE query NOT LIKE '%%ONLY %%' "  # foreign keys' own checks
             "GROUP BY query HAVING sum(calls) >= %s",
-            [epics // 4],
+            [epics // lanes // 2],
         )
         hot = {
             query.split("(", 1)[1][:60]: calls
             for query, calls in cursor.fetchall()
             if query.startswith("WITH ")
         }
-    assert sorted(hot.values()) == [epics, epics], hot
+    # Claims and finishes, one by one or in groups: never more than one each of an item.
+    assert 2 <= len(hot) <= 4, hot
+    assert sum(hot.values()) <= 2 * epics, hot
     assert_counted(run)
 
 

@@ -9,10 +9,11 @@ from content.pages.components import DEFAULTS
 from content.pages.pipeline import steps
 from content.pages.prompts.conversation import request_text
 from content.pages.values import GenerationInput, PageDraft
-from content.pipeline import Request, drive
+from content.pipeline import Request
 from providers.values import Completion
 from simulator.writing.brief import epic_code, find_fences
 from simulator.writing.pages import write_page
+from tests.driving import drive
 from tests.unit.content.page_samples import generation_input
 from tests.unit.content.story_samples import completion, ignore
 

@@ -1,9 +1,16 @@
 """What all tests of the engine need."""
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
 from pytest_django.fixtures import Settings
 
 from batchgen.redis import client as redis
+from tests.conftest import Simulator
+
+if TYPE_CHECKING:
+    from tests.integration.engine.bench import Bench
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +31,13 @@ def grouping(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     from tests.integration.engine import hands  # once Django is set up
 
     monkeypatch.setattr(hands, "grouped", request.param == "group")
+
+
+@pytest.fixture
+def bench(simulator: Simulator) -> Iterator["Bench"]:
+    """Attempts whose calls go to the simulator."""
+    from tests.integration.engine.bench import bench_open  # Django is set up by now
+
+    simulator.reset()
+    with bench_open(simulator.url) as bench:
+        yield bench

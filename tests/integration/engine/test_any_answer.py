@@ -1,7 +1,6 @@
 """Whatever a provider answers: what is stored can be exported, and comes in again unchanged."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -10,21 +9,13 @@ from hypothesis import strategies as st
 from epics.files.backlog_export import FORMATS
 from epics.files.backlog_import import backlog_import
 from epics.models import Project
-from providers.anthropic.client import ProviderClient
 from runs.models import Run, RunItem
 from tests.conftest import Simulator
+from tests.integration.engine.bench import Bench
 from tests.integration.engine.world import World, assert_counted, attempt_make
 from tests.unit.content.story_samples import answer, story
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def client(simulator: Simulator) -> Iterator[ProviderClient]:
-    simulator.reset()
-    client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=30, max_connections=8)
-    yield client
-    client.close()
 
 
 #: Halves of characters, controls and invisible ones too.
@@ -66,13 +57,13 @@ _ANSWER = st.lists(st.builds(lambda changes: story(0, **changes), _STORY), max_s
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_what_is_stored_comes_in_again(
-    client: ProviderClient, simulator: Simulator, text: str, *, unchecked: bool
+    bench: Bench, simulator: Simulator, text: str, *, unchecked: bool
 ) -> None:
     world = World.make(epics=1, lanes=1)
     options = {**world.run.options, "skip_quality_check": unchecked}
     Run.objects.filter(pk=world.run.pk).update(options=options)
     simulator.faults([{"action": {"type": "text", "text": text}}])
-    attempt = attempt_make(world, client)
+    attempt = attempt_make(world, bench)
     assert attempt
     attempt.run()
     epic = RunItem.objects.get(run=world.run)

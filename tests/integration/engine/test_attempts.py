@@ -1,8 +1,7 @@
 """Attempts against the simulator: what each kind of answer does to epic, lane, run and books."""
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from pytest_django.fixtures import Settings
 
 from epics.models import Epic, EpicCard, Story
 from providers.anthropic.client import ProviderClient
+from providers.provider import Provider
 from providers.registry import limit_pool
 from runs.engine.lanes import lanes_dispatch, lanes_reclaim
 from runs.engine.transitions import run_move
@@ -23,40 +23,31 @@ from runs.reads.selectors import runs_with_figures
 from runs.states import ItemStatus, RunStatus
 from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
-from tests.integration.engine.world import World, assert_counted, attempt_make, halt
+from tests.integration.engine.bench import Attempted, Bench, bench_open, request_make
+from tests.integration.engine.world import FIRST_CALL, World, assert_counted, attempt_make, halt
 from tests.threads import elsewhere
 from tests.unit.content.story_samples import WEAK
-from workers.attempt import ANSWERS, Attempt
+from workers.engine import Engine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def client(simulator: Simulator) -> Iterator[ProviderClient]:
-    simulator.reset()
-    client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=5, max_connections=8)
-    yield client
-    client.close()
-
-
-def _attempt(world: World, client: ProviderClient) -> Attempt:
-    attempt = attempt_make(world, client)
+def _attempt(world: World, bench: Bench) -> Attempted:
+    attempt = attempt_make(world, bench)
     assert attempt
     return attempt
 
 
-def _answer(
-    world: World, client: ProviderClient, simulator: Simulator, *actions: dict[str, Any]
-) -> RunItem:
+def _answer(world: World, bench: Bench, simulator: Simulator, *actions: dict[str, Any]) -> RunItem:
     """One attempt at E1, whose calls are answered in this way, one after the other."""
     simulator.faults([{"match": {"epic": "E1"}, "times": 1, "action": a} for a in actions])
-    _attempt(world, client).run()
+    _attempt(world, bench).run()
     return RunItem.objects.get(run=world.run, code="E1")
 
 
-def test_stories_are_stored_and_the_lane_goes_on(client: ProviderClient) -> None:
+def test_stories_are_stored_and_the_lane_goes_on(bench: Bench) -> None:
     world = World.make(epics=2, lanes=1, begin=False)
-    _attempt(world, client).run()
+    _attempt(world, bench).run()
     epic = RunItem.objects.get(run=world.run, code="E1")
     assert (epic.status, epic.attempt) == ("COMPLETED", 1)
     assert epic.created == Story.objects.count() > 0
@@ -69,13 +60,13 @@ def test_stories_are_stored_and_the_lane_goes_on(client: ProviderClient) -> None
 
 
 def test_the_log_tells_of_each_attempts_begin_in_its_place(
-    client: ProviderClient, simulator: Simulator
+    bench: Bench, simulator: Simulator
 ) -> None:
     world = World.make(epics=1, lanes=1)
-    _answer(world, client, simulator, {"type": "error", "status": 500})
+    _answer(world, bench, simulator, {"type": "error", "status": 500})
     Lane.objects.update(wake_at="2000-01-01T00:00:00Z")
     lanes_dispatch(run_id=world.run.id)
-    _attempt(world, client).run()
+    _attempt(world, bench).run()
     lines = [line.message for line in log_after(run_id=world.run.id, seq=0, limit=9)]
     first, failed, second, completed = (line for line in lines if line.startswith("[E1]"))
     assert (first, second) == ("[E1] Starting", "[E1] Starting, attempt 2")
@@ -84,18 +75,18 @@ def test_the_log_tells_of_each_attempts_begin_in_its_place(
 
 
 def test_an_epic_that_fails_keeps_the_times_of_its_stages(
-    client: ProviderClient, simulator: Simulator
+    bench: Bench, simulator: Simulator
 ) -> None:
-    epic = _answer(World.make(epics=1, lanes=1), client, simulator, {"type": "refusal"})
+    epic = _answer(World.make(epics=1, lanes=1), bench, simulator, {"type": "refusal"})
     assert (epic.status, epic.stage) == ("FAILED", "component-generation")
     assert epic.stage_ms.keys() == {"validation", "context-building", "component-generation"}
     assert epic.stage_percent < 85
 
 
-def test_what_an_attempt_skipped_is_kept(client: ProviderClient) -> None:
+def test_what_an_attempt_skipped_is_kept(bench: Bench) -> None:
     world = World.make(epics=1, lanes=1)
     Run.objects.update(options={**world.run.options, "skip_quality_check": True})
-    _attempt(world, client).run()
+    _attempt(world, bench).run()
     epic = RunItem.objects.get()
     assert epic.skipped_stages == ["quality-validation"]
     assert (epic.status, epic.stage_percent) == ("COMPLETED", 100)
@@ -115,7 +106,7 @@ def test_what_an_attempt_skipped_is_kept(client: ProviderClient) -> None:
     ],
 )  # fmt: skip
 def test_what_may_pass_parks_the_lane_with_its_epic(
-    client: ProviderClient,
+    bench: Bench,
     simulator: Simulator,
     *,
     action: dict[str, Any],
@@ -124,7 +115,7 @@ def test_what_may_pass_parks_the_lane_with_its_epic(
     attempts: int,
 ) -> None:
     world = World.make(epics=2, lanes=1)
-    epic = _answer(world, client, simulator, action)
+    epic = _answer(world, bench, simulator, action)
     lane = Lane.objects.get()
     assert (epic.status, epic.attempt, epic.lane_id) == ("PENDING", attempts, lane.pk)
     assert (lane.state, lane.wait_reason) == ("parked", reason)
@@ -136,10 +127,10 @@ def test_what_may_pass_parks_the_lane_with_its_epic(
 
 
 def test_a_rate_limit_waits_as_long_as_the_provider_says(
-    client: ProviderClient, simulator: Simulator
+    bench: Bench, simulator: Simulator
 ) -> None:
     world = World.make(epics=1, lanes=1)
-    _answer(world, client, simulator, {"type": "error", "status": 429, "retry_after_s": 7})
+    _answer(world, bench, simulator, {"type": "error", "status": 429, "retry_after_s": 7})
     lane = Lane.objects.get()
     assert lane.wake_at
     assert (lane.wake_at - lane.moved_at).total_seconds() >= 7
@@ -148,11 +139,11 @@ def test_a_rate_limit_waits_as_long_as_the_provider_says(
 @pytest.mark.parametrize("status", [429, 503, 529])
 @pytest.mark.parametrize("asked", ["60000", "1e300", "9" * 300, "Fri, 31 Dec 9999 23:59:59 GMT"])
 def test_a_wait_beyond_the_longest_pauses_the_run_and_closes_no_gate(
-    client: ProviderClient, simulator: Simulator, status: int, asked: str
+    bench: Bench, simulator: Simulator, status: int, asked: str
 ) -> None:
     world = World.make(epics=2, lanes=1)
     action = {"type": "error", "status": status, "headers": {"retry-after": asked}}
-    epic = _answer(world, client, simulator, action)
+    epic = _answer(world, bench, simulator, action)
     run = Run.objects.get()
     assert (run.status, run.error_code) == ("PAUSED", "PROVIDER_WAIT_TOO_LONG")
     assert "BATCHGEN_LONGEST_WAIT_S" in run.error
@@ -161,29 +152,27 @@ def test_a_wait_beyond_the_longest_pauses_the_run_and_closes_no_gate(
     assert limits.closed_until is None
     assert not Closure.objects.exists()
     run_move(run_id=run.id, to=RunStatus.RUNNING, kind=RunAction.Kind.RESUME, message="On.")
-    _attempt(world, client).run()
+    _attempt(world, bench).run()
     epic.refresh_from_db()
     assert (epic.status, Run.objects.get().error_code) == ("COMPLETED", "")
     assert_counted(run)
 
 
 def test_a_wait_that_we_choose_is_within_the_longest(
-    client: ProviderClient, simulator: Simulator, settings: Settings
+    bench: Bench, simulator: Simulator, settings: Settings
 ) -> None:
     settings.LONGEST_WAIT_S = 10
     world = World.make(epics=1, lanes=1)
-    _answer(world, client, simulator, {"type": "error", "status": 429, "retry_after_s": 0})
+    _answer(world, bench, simulator, {"type": "error", "status": 429, "retry_after_s": 0})
     (limits,) = limits_read({world.run.model: limit_pool(world.run.model)})
     assert 0 < limits.time_until_next_ms <= 11_000
 
 
-def test_retries_that_are_used_up_fail_the_epic(
-    client: ProviderClient, simulator: Simulator
-) -> None:
+def test_retries_that_are_used_up_fail_the_epic(bench: Bench, simulator: Simulator) -> None:
     world = World.make(epics=2, lanes=1)
     RunItem.objects.filter(code="E2").update(priority=0)  # each retry has a lower one than before
     for attempt in range(1, 5):  # adaptive: three retries
-        epic = _answer(world, client, simulator, {"type": "error", "status": 500})
+        epic = _answer(world, bench, simulator, {"type": "error", "status": 500})
         assert epic.status == ("FAILED" if attempt == 4 else "PENDING")
         Lane.objects.filter(state="parked").update(wake_at="2000-01-01T00:00:00Z")
         lanes_dispatch(run_id=world.run.id)
@@ -217,10 +206,10 @@ def test_retries_that_are_used_up_fail_the_epic(
     ],
 )  # fmt: skip
 def test_what_no_epic_can_help_stops_the_run_and_burns_none(
-    client: ProviderClient, simulator: Simulator, action: dict[str, Any], status: str, code: str
+    bench: Bench, simulator: Simulator, action: dict[str, Any], status: str, code: str
 ) -> None:
     world = World.make(epics=3, lanes=2)
-    epic = _answer(world, client, simulator, action)
+    epic = _answer(world, bench, simulator, action)
     run = Run.objects.get()
     assert (run.status, run.error_code, run.draining) == (status, code, False)
     assert run.error
@@ -229,41 +218,57 @@ def test_what_no_epic_can_help_stops_the_run_and_burns_none(
     assert_counted(run)
 
 
-def test_the_permit_of_a_call_that_cannot_be_sent_goes_back() -> None:
+@pytest.mark.parametrize(
+    ("connect", "code"),
+    [
+        (
+            lambda _: ProviderClient(
+                api_key="k", base_url="http://[::1", timeout_s=5, max_connections=8
+            ),
+            "PROVIDER_ADDRESS",
+        ),
+        ({}.__getitem__, "PROVIDER_UNKNOWN"),
+    ],
+)
+def test_a_provider_that_cannot_be_asked_fails_the_run_and_takes_no_permit(
+    connect: Callable[[str], Provider], code: str, bench: Bench
+) -> None:
     world = World.make(epics=1, lanes=1)
-    with closing(
-        ProviderClient(api_key="k", base_url="http://[::1", timeout_s=5, max_connections=8)
-    ) as client:
-        attempt = _attempt(world, client)
-        attempt.run()
-    assert Run.objects.get().error_code == "PROVIDER_ADDRESS"
-    attempt._caller._permits.flush()
-    (limits,) = limits_read({world.run.model: limit_pool(world.run.model)})
-    assert limits.in_flight == 0
+    engine = Engine(worker_id=world.worker.id, concurrency=1, connect=connect, loop=bench.loop)
+    bench.loop.run(engine.open())
+    try:
+        bench.loop.run(engine.work(request_make(world.fences()[0], FIRST_CALL)))
+    finally:
+        bench.loop.run(engine.close())
+    run = Run.objects.get()
+    assert (run.status, run.error_code) == ("FAILED", code)
+    assert not ProviderCall.objects.exists()
+    assert limits_read({world.run.model: limit_pool(world.run.model)})[0].in_flight == 0
+    assert_counted(world.run)
 
 
 @pytest.mark.parametrize("kind", ["too_long", "long_context"])
 def test_a_prompt_that_is_too_long_fails_its_epic_and_closes_no_gate(
-    client: ProviderClient, simulator: Simulator, kind: str
+    bench: Bench, simulator: Simulator, kind: str
 ) -> None:
     world = World.make(epics=2, lanes=1)
-    epic = _answer(world, client, simulator, {"type": "error", "kind": kind})
+    epic = _answer(world, bench, simulator, {"type": "error", "kind": kind})
     assert (epic.status, epic.error_code) == ("FAILED", "CONTEXT_TOO_LONG")
     (limits,) = limits_read({world.run.model: limit_pool(world.run.model)})
     assert limits.closed_until is None
     assert not Closure.objects.exists()
-    _attempt(world, client).run()
+    _attempt(world, bench).run()
     assert RunItem.objects.get(run=world.run, code="E2").status == "COMPLETED"
     assert_counted(world.run)
 
 
 def test_an_epic_with_nothing_to_go_by_is_skipped_without_a_call(
-    client: ProviderClient, simulator: Simulator
+    bench: Bench, simulator: Simulator
 ) -> None:
     world = World.make(epics=1, lanes=1)
     EpicCard.objects.all().delete()
     Epic.objects.update(description="")
-    epic = _answer(world, client, simulator)
+    epic = _answer(world, bench, simulator)
     assert (epic.status, epic.error_code) == ("SKIPPED", "NOTHING_TO_GENERATE")
     assert ProviderCall.objects.get().outcome == "NOT_MADE"
     assert simulator.stats()["calls"] == []
@@ -271,11 +276,11 @@ def test_an_epic_with_nothing_to_go_by_is_skipped_without_a_call(
 
 
 def test_weak_stories_are_repaired_once_and_both_calls_are_on_the_books(
-    client: ProviderClient, simulator: Simulator
+    bench: Bench, simulator: Simulator
 ) -> None:
     world = World.make(epics=1, lanes=1)
     simulator.faults([{"match": {"epic": "E1"}, "action": {"type": "weak_stories"}}])
-    _attempt(world, client).run()
+    _attempt(world, bench).run()
     calls = ProviderCall.objects.order_by("started_at")
     assert [(call.purpose, call.outcome) for call in calls] == [
         ("generate", "ANSWERED"),
@@ -287,13 +292,13 @@ def test_weak_stories_are_repaired_once_and_both_calls_are_on_the_books(
 
 
 def test_a_set_that_was_weak_meets_the_bar_when_it_is_stored(
-    client: ProviderClient, simulator: Simulator
+    bench: Bench, simulator: Simulator
 ) -> None:
     """The simulator answers weak stories until it is told what is wrong with them."""
     world = World.make(epics=3, lanes=1)
     simulator.faults([{"action": {"type": "weak_stories"}, "times": None}])
     for _ in range(3):
-        _attempt(world, client).run()
+        _attempt(world, bench).run()
     assert len(simulator.stats()["calls"]) == ProviderCall.objects.count() == 6
     for epic in RunItem.objects.filter(run=world.run):
         assert list(epic.calls.order_by("started_at").values_list("purpose", flat=True)) == [
@@ -312,18 +317,18 @@ def test_a_set_that_was_weak_meets_the_bar_when_it_is_stored(
 
 
 def test_a_repair_does_not_start_in_a_paused_run_and_its_answer_is_kept(
-    client: ProviderClient, simulator: Simulator
+    bench: Bench, simulator: Simulator
 ) -> None:
     world = World.make(epics=1, lanes=1)
     simulator.faults([{"match": {"epic": "E1"}, "action": {"type": "weak_stories"}}])
-    attempt = _attempt(world, client)
+    attempt = _attempt(world, bench)
     halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
     attempt.run()
     epic = RunItem.objects.get()
     assert (epic.status, epic.lane_id) == ("PENDING", None)
     assert len(simulator.stats()["calls"]) == 1
     run_move(run_id=world.run.id, to=RunStatus.RUNNING, kind=RunAction.Kind.RESUME, message="On.")
-    _attempt(world, client).run()
+    _attempt(world, bench).run()
     epic.refresh_from_db()
     assert epic.status == ItemStatus.COMPLETED
     # The first answer was not paid for again.
@@ -332,7 +337,7 @@ def test_a_repair_does_not_start_in_a_paused_run_and_its_answer_is_kept(
 
 
 def test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too(
-    client: ProviderClient, simulator: Simulator
+    bench: Bench, simulator: Simulator
 ) -> None:
     world = World.make(epics=1, lanes=1)
     message = {"content": "no JSON", "usage": None}
@@ -345,7 +350,7 @@ def test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too(
             }
         ]
     )
-    attempt = _attempt(world, client)
+    attempt = _attempt(world, bench)
     halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
     attempt.run()
     epic = RunItem.objects.get()
@@ -353,7 +358,7 @@ def test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too(
     call = ProviderCall.objects.get()
     assert (call.outcome, call.output_tokens, call.cost_usd) == ("ANSWERED", None, None)
     run_move(run_id=world.run.id, to=RunStatus.RUNNING, kind=RunAction.Kind.RESUME, message="On.")
-    _attempt(world, client).run()
+    _attempt(world, bench).run()
     epic.refresh_from_db()
     # The first answer was not paid for again: the second call was its repair, and as unreadable.
     assert (epic.error_code, epic.unknown_calls) == ("UNUSABLE_ANSWER", 2)
@@ -363,23 +368,21 @@ def test_an_answer_of_unknown_cost_is_kept_for_a_later_attempt_too(
     assert progress.unknown_calls == 2
 
 
-def test_answers_are_kept_by_the_key_of_their_request(
-    client: ProviderClient, simulator: Simulator
-) -> None:
+def test_answers_are_kept_by_the_key_of_their_request(bench: Bench, simulator: Simulator) -> None:
     """The second attempt's only call is a repair, and what it is told answers no other request."""
     world = World.make(epics=1, lanes=1)
     bodies = [json.dumps({"content": text}) for text in ("no JSON", WEAK)]
     actions = [{"type": "error", "status": 200, "body": body} for body in bodies]
     simulator.faults([{"match": {"epic": "E1"}, "times": 1, "action": a} for a in actions])
     for calls in (1, 2):
-        attempt = _attempt(world, client)
+        attempt = _attempt(world, bench)
         halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
         attempt.run()
         assert len(simulator.stats()["calls"]) == calls
         run_move(
             run_id=world.run.id, to=RunStatus.RUNNING, kind=RunAction.Kind.RESUME, message="On."
         )
-    _attempt(world, client).run()
+    _attempt(world, bench).run()
     kept = ProviderCall.objects.order_by("started_at").values_list("response", flat=True)
     assert [answer and answer["key"] for answer in kept] == ["generate", "repair", None]
     assert len(simulator.stats()["calls"]) == 3
@@ -388,10 +391,10 @@ def test_answers_are_kept_by_the_key_of_their_request(
 
 
 def test_an_overtaken_attempt_books_what_it_spent_and_stores_nothing(
-    client: ProviderClient, simulator: Simulator
+    bench: Bench, simulator: Simulator
 ) -> None:
     world = World.make(epics=1, lanes=1)
-    late = _attempt(world, client)
+    late = _attempt(world, bench)
     Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
     lanes_reclaim()
     late.run()
@@ -403,27 +406,11 @@ def test_an_overtaken_attempt_books_what_it_spent_and_stores_nothing(
     assert_counted(world.run)
 
 
-def test_answers_are_worked_on_in_turn(client: ProviderClient, simulator: Simulator) -> None:
-    world = World.make(epics=1, lanes=1)
-    attempt, before = _attempt(world, client), ANSWERS.holder()
-    before.acquire()
-    try:
-        thread = elsewhere(attempt.run)
-        wait_for(lambda: len(ANSWERS) == 1, "the answer is there, and waits")
-        assert len(simulator.stats()["calls"]) == 1
-        assert attempt.progress.reached().stage == "component-generation"
-    finally:
-        before.release()
-    thread.join(10)
-    assert RunItem.objects.get().status == ItemStatus.COMPLETED
-    assert len(ANSWERS) == 0
-
-
 def test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first(
-    client: ProviderClient,
+    bench: Bench,
 ) -> None:
     world = World.make(epics=2, lanes=2)
-    held, free = _attempt(world, client), _attempt(world, client)
+    held, free = _attempt(world, bench), _attempt(world, bench)
     with transaction.atomic():
         RunItem.objects.select_for_update().get(id=held.fence.item_id)
         thread = elsewhere(held.run)
@@ -449,10 +436,8 @@ def test_no_turn_is_held_while_a_further_call_is_made(simulator: Simulator) -> N
             {"match": {"epic": "E1"}, "times": 1, "action": {"type": "stall"}},
         ]
     )
-    with closing(
-        ProviderClient(api_key="k", base_url=simulator.url, timeout_s=60, max_connections=8)
-    ) as client:
-        hanging, free = _attempt(world, client), _attempt(world, client)
+    with bench_open(simulator.url, timeout_s=60) as bench:
+        hanging, free = _attempt(world, bench), _attempt(world, bench)
         thread = elsewhere(hanging.run)
         wait_for(lambda: len(simulator.stats()["calls"]) == 2, "its repair is under way")
         other = elsewhere(free.run)

@@ -1,49 +1,36 @@
 """Jobs of an attempt: what others have meanwhile, and what ends them."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connections
 from pytest_django.fixtures import Settings
 
 from batchgen.db.ids import new_id
-from batchgen.redis import client as redis
+from batchgen.redis.loop_client import loop_client
 from content import registry
 from content.pipeline import Draft, Job, Steps
 from content.stories.kind import Stories, StoriesKind
 from content.stories.values import GenerationInput
-from providers.anthropic.client import ProviderClient
-from providers.provider import Call
-from providers.values import CompletionRequest
 from runs.engine.lanes import lanes_dispatch
 from runs.models import Lane, ProviderCall, RunItem
-from tests.conftest import Simulator
+from tests.integration.engine.bench import Attempted, Bench
 from tests.integration.engine.world import FIRST, World, assert_counted, attempt_make, worker_make
-from tests.threads import elsewhere
-from workers.attempt import ANSWERS, Attempt
-from workers.permits import Permit, Permits
+from workers.permits import FirstCall, Permit, Permits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def client(simulator: Simulator) -> Iterator[ProviderClient]:
-    simulator.reset()
-    redis.client().flushdb()
-    client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=5, max_connections=8)
-    yield client
-    client.close()
-
-
 def _attempt(
     monkeypatch: pytest.MonkeyPatch,
-    client: ProviderClient,
+    bench: Bench,
     *,
     before: Callable[[], object] = lambda: None,
     after: Callable[[], object] = lambda: None,
-) -> Attempt:
+) -> Attempted:
     """At an epic whose steps have a job run before its calls, and one after them."""
 
     class WithJobs(StoriesKind):
@@ -56,27 +43,31 @@ def _attempt(
             return draft
 
     monkeypatch.setitem(registry._KINDS, "stories", WithJobs())
-    attempt = attempt_make(World.make(epics=1, lanes=1), client)
+    attempt = attempt_make(World.make(epics=1, lanes=1), bench)
     assert attempt
     return attempt
 
 
 def test_others_have_the_permit_while_a_job_runs(
-    client: ProviderClient, monkeypatch: pytest.MonkeyPatch, settings: Settings
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     settings.LIMIT_CONCURRENCY = 1
     found: list[object] = []
-    attempts: list[Attempt] = []
+    attempts: list[Attempted] = []
 
     def ask() -> None:
-        attempts[0]._caller._permits.flush()  # as a heartbeat does
         other = replace(FIRST, cache_key="another project's")
-        permit = Permits(process=new_id()).first(other, patience_s=1)
-        found.append(permit)
-        if isinstance(permit, Permit):
-            permit.unused()
+        found.append(bench.loop.run(permitted(other)))
 
-    attempts.append(_attempt(monkeypatch, client, before=ask))
+    async def permitted(other: FirstCall) -> object:
+        await attempts[0].attempt._tools.permits.flush()  # as it is from time to time
+        async with loop_client() as client:
+            permit = await Permits(client, process=new_id()).first(other, patience_s=1)
+            if isinstance(permit, Permit):
+                permit.unused()
+            return permit
+
+    attempts.append(_attempt(monkeypatch, bench, before=ask))
     attempts[0].run()
     assert [type(permit) for permit in found] == [Permit], found
     assert RunItem.objects.get().status == "COMPLETED"
@@ -84,34 +75,28 @@ def test_others_have_the_permit_while_a_job_runs(
 
 
 def test_others_work_on_their_answers_while_a_job_runs(
-    client: ProviderClient, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_time: list[bool] = []
-
-    def answer() -> None:
-        ANSWERS.acquire()
-        ANSWERS.release()
+    attempts: list[Attempted] = []
 
     def wait() -> None:
-        other = elsewhere(answer)
-        other.join(5)
-        in_time.append(not other.is_alive())
+        bench.loop.run(asyncio.wait_for(attempts[0].attempt._tools.answers.turn(), 5))
 
-    _attempt(monkeypatch, client, after=wait).run()
-    assert in_time == [True]
+    attempts.append(_attempt(monkeypatch, bench, after=wait))
+    attempts[0].run()
     assert RunItem.objects.get().status == "COMPLETED"
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_an_attempt_that_was_given_up_ends_with_its_job(
-    client: ProviderClient, monkeypatch: pytest.MonkeyPatch, place: str
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    attempts: list[Attempt] = []
+    attempts: list[Attempted] = []
 
     def give_up() -> None:
         attempts[0].abort()
 
-    attempts.append(_attempt(monkeypatch, client, **{place: give_up}))
+    attempts.append(_attempt(monkeypatch, bench, **{place: give_up}))
     attempts[0].run()
     item = RunItem.objects.get()
     assert (item.status, item.attempt, item.created) == ("PENDING", 0, 0)
@@ -121,20 +106,20 @@ def test_an_attempt_that_was_given_up_ends_with_its_job(
 
 
 def test_an_answer_before_a_job_that_was_given_up_is_kept(
-    client: ProviderClient, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attempts: list[Attempt] = []
+    attempts: list[Attempted] = []
 
     def give_up() -> None:
         attempts[0].abort()
 
-    attempts.append(_attempt(monkeypatch, client, after=give_up))
+    attempts.append(_attempt(monkeypatch, bench, after=give_up))
     attempts[0].run()
     run = RunItem.objects.get().run
     monkeypatch.setitem(registry._KINDS, "stories", StoriesKind())
     Lane.objects.update(wake_at="2000-01-01T00:00:00Z")
     lanes_dispatch(run_id=run.id)
-    again = attempt_make(World(run=run, worker=worker_make("w2@test")), client)
+    again = attempt_make(World(run=run, worker=worker_make("w2@test")), bench)
     assert again
     again.run()
     item = RunItem.objects.get()
@@ -145,28 +130,26 @@ def test_an_answer_before_a_job_that_was_given_up_is_kept(
 
 
 def test_a_database_that_is_away_in_a_job_fails_nothing(
-    client: ProviderClient, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away() -> None:
         raise OperationalError("the server closed the connection")
 
-    attempt = _attempt(monkeypatch, client, before=away)
+    attempt = _attempt(monkeypatch, bench, before=away)
     with pytest.raises(OperationalError):
         attempt.run()
     assert RunItem.objects.get().status == "GENERATING"
 
 
 def test_a_job_leaves_no_connection_to_the_calls_after_it(
-    client: ProviderClient, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held: list[object] = []
-    attempt = _attempt(monkeypatch, client, before=RunItem.objects.count)
-    start = client.start
+    """Each thread of the loop's gives its own back: none stays with those that wait."""
+    left: list[object] = []
 
-    def started(request: CompletionRequest) -> Call:
-        held.append(connection.connection)
-        return start(request)
+    def read() -> None:
+        RunItem.objects.count()
+        left.append(connections["default"])
 
-    monkeypatch.setattr(client, "start", started)
-    attempt.run()
-    assert held[0] is None
+    _attempt(monkeypatch, bench, before=read).run()
+    assert [each.connection for each in left] == [None]  # type: ignore[attr-defined]

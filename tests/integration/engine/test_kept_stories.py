@@ -1,7 +1,7 @@
 """Regenerating an epic leaves the stories that a person edited, unless it is told otherwise."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,18 +12,17 @@ from batchgen.errors import NotFound
 from epics.models import ContentChange, Epic, ReviewStatus, Story, Subtask
 from epics.services import card_update, epic_delete, epic_update, project_update
 from epics.story_services import story_delete, story_update
-from providers.anthropic.client import ProviderClient
 from runs.engine.open_targets import all_close
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_finalize
 from runs.models import Lane, Run, RunItem, RunLog
 from runs.states import ItemStatus
-from tests.conftest import Simulator
 from tests.factories import client_of
+from tests.integration.engine.bench import Bench
 from tests.integration.engine.world import World, assert_counted, attempt_make
 from tests.threads import race
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("grouping")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 EDITED = "As a Reader, I want to renew a loan, so that I can finish the book."
 
@@ -339,22 +338,14 @@ class TestOutdated:
         assert world.finish(step, prompt_revision=revision)
 
 
-@pytest.fixture
-def client(simulator: Simulator) -> Iterator[ProviderClient]:
-    simulator.reset()
-    client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=5, max_connections=8)
-    yield client
-    client.close()
-
-
-def test_the_model_is_told_of_them_and_none_is_written_twice(client: ProviderClient) -> None:
+def test_the_model_is_told_of_them_and_none_is_written_twice(bench: Bench) -> None:
     world = World.make(epics=1, lanes=1)
-    _generate(world, client)
+    _generate(world, bench)
     first = codes()
     edited = Story.objects.get(code=first[0])
     story_update(story_id=edited.pk, changes={"title": "A title of mine"})
     second = again(world)
-    _generate(second, client)
+    _generate(second, bench)
     epic = RunItem.objects.get(run=second.run)
     assert epic.status == "COMPLETED"
     assert epic.kept == 1
@@ -364,8 +355,8 @@ def test_the_model_is_told_of_them_and_none_is_written_twice(client: ProviderCli
     assert_counted(second.run)
 
 
-def _generate(world: World, client: ProviderClient) -> None:
-    attempt = attempt_make(world, client)
+def _generate(world: World, bench: Bench) -> None:
+    attempt = attempt_make(world, bench)
     assert attempt
     attempt.run()
 

@@ -15,8 +15,8 @@ from content.prompt_sets import prompt_set_create, prompt_set_current, prompt_te
 from content.stories.kind import STORIES
 from content.stories.prompts.rendering import PROMPTS
 from providers.anthropic.client import ProviderClient
-from providers.provider import Call
-from providers.values import CompletionRequest
+from providers.provider import Provider
+from providers.values import Answer, CompletionRequest
 from runs.engine.controls import run_retry
 from runs.engine.lanes import lanes_dispatch
 from runs.engine.start import RunOptions, run_start
@@ -25,6 +25,7 @@ from runs.models import Lane, Run, RunItem
 from runs.states import ItemStatus
 from tests.conftest import Simulator
 from tests.factories import client_of, user_make
+from tests.integration.engine.bench import Bench
 from tests.integration.engine.world import World, attempt_make, project_make, worker_make
 from tests.threads import race
 
@@ -36,23 +37,39 @@ OURS = "Speak of patrons. $task $epic $cards"
 
 
 class Recorder:
-    """The provider's client, and what it was asked."""
+    """A provider's client, and what it was asked."""
 
-    def __init__(self, client: ProviderClient) -> None:
+    def __init__(self, client: Provider) -> None:
         self._client = client
         self.asked: list[CompletionRequest] = []
 
-    def start(self, request: CompletionRequest) -> Call:
+    async def open(self) -> None:
+        await self._client.open()
+
+    async def ask(self, request: CompletionRequest) -> Answer:
         self.asked.append(request)
-        return self._client.start(request)
+        return await self._client.ask(request)
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+class Recording(Bench):
+    """A bench that keeps what its provider is asked."""
+
+    def __init__(self, client: Provider) -> None:
+        self.recorder = Recorder(client)
+        super().__init__(self.recorder)
 
 
 @pytest.fixture
-def provider(simulator: Simulator) -> Iterator[Recorder]:
+def bench(simulator: Simulator) -> Iterator[Recording]:
     simulator.reset()
-    client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=5, max_connections=8)
-    yield Recorder(client)
-    client.close()
+    bench = Recording(
+        ProviderClient(api_key="k", base_url=simulator.url, timeout_s=5, max_connections=8)
+    )
+    yield bench
+    bench.close()
 
 
 def edit(texts: dict[str, str], *, after: int | None = None, note: str = "") -> PromptSet:
@@ -79,40 +96,40 @@ def start() -> World:
     return World(run=run, worker=worker_make(f"w{Run.objects.count()}@test"))
 
 
-def generate(world: World, provider: Recorder) -> str:
+def generate(world: World, bench: Recording) -> str:
     """What the first call of the run's next epic says to the model."""
-    asked = len(provider.asked)
-    attempt = attempt_make(world, provider)  # type: ignore[arg-type]  # any provider does
+    asked = len(bench.recorder.asked)
+    attempt = attempt_make(world, bench)
     assert attempt
     attempt.run()
-    return provider.asked[asked].user
+    return bench.recorder.asked[asked].user
 
 
 class TestRuns:
-    def test_one_that_began_before_an_edit_keeps_the_old_text(self, provider: Recorder) -> None:
+    def test_one_that_began_before_an_edit_keeps_the_old_text(self, bench: Recording) -> None:
         before = start()
         made = edit({USER: OURS})
         after = start()
         edit({USER: OURS.replace("patrons", "guests")})
-        assert generate(before, provider).startswith("Write the user stories of this epic.")
-        assert generate(after, provider).startswith("Speak of patrons. {")
+        assert generate(before, bench).startswith("Write the user stories of this epic.")
+        assert generate(after, bench).startswith("Speak of patrons. {")
         assert (before.run.prompt_set, after.run.prompt_set) == (None, made)
         assert not RunItem.objects.exclude(status="COMPLETED").exists()
-        assert generate(start(), provider).startswith("Speak of guests. {")
+        assert generate(start(), bench).startswith("Speak of guests. {")
 
-    def test_the_texts_of_a_version_are_read_once(self, provider: Recorder) -> None:
+    def test_the_texts_of_a_version_are_read_once(self, bench: Recording) -> None:
         edit({USER: OURS})
         prompt_texts.cache_clear()
         for _ in range(3):
-            generate(start(), provider)
+            generate(start(), bench)
         assert prompt_texts.cache_info().misses == 1
 
-    def test_back_to_the_files(self, provider: Recorder) -> None:
+    def test_back_to_the_files(self, bench: Recording) -> None:
         edit({USER: OURS})
         assert edit({}).version == 2
         world = start()
         assert world.run.prompt_set is None
-        assert generate(world, provider).startswith("Write the user stories of this epic.")
+        assert generate(world, bench).startswith("Write the user stories of this epic.")
 
     def test_a_retry_goes_by_what_is_current(self) -> None:
         world = start()

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from celery.exceptions import Reject
 from django.db import connection
 from django.db.models import F
 from django.utils import timezone
@@ -17,37 +16,49 @@ from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
 from batchgen.redis import client as redis
+from batchgen.redis.task_message import queue_key
 from providers.anthropic.client import ProviderClient
+from providers.provider import Provider
 from runs.engine.dispatch import messages_waiting
 from runs.engine.lanes import Fence
 from runs.models import Lane, RunItem, Worker
 from runs.states import ItemStatus
 from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
-from tests.integration.engine.world import FIRST, FIRST_CALL, World
+from tests.integration.engine.bench import request_make
+from tests.integration.engine.world import FIRST_CALL, World
 from workers import process, signals
-from workers.process import Stopping, WorkerProcess
-from workers.tasks import generate_item
+from workers.process import WorkerProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 _LONG_AGO = "2000-01-01T00:00:00Z"
+Connect = Callable[[str], Provider]
 
 
 @pytest.fixture
-def client(simulator: Simulator) -> Iterator[ProviderClient]:
+def connect(simulator: Simulator) -> Connect:
     simulator.reset()
-    client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=20, max_connections=8)
-    yield client
-    client.close()
+    return lambda _name: ProviderClient(
+        api_key="k", base_url=simulator.url, timeout_s=20, max_connections=8
+    )
+
+
+class Working(WorkerProcess):
+    """A worker whose messages a test brings."""
+
+    def work(self, fence: Fence, *, due_at: float | None = None) -> bool:
+        """Work on a link, whose message has come, to its end; whether its item was begun."""
+        request = request_make(fence, FIRST_CALL, due_at=due_at)
+        return self._loop.run(self.engine.work(request))
 
 
 @pytest.fixture
-def worker(client: ProviderClient, settings: Settings) -> Iterator[WorkerProcess]:
+def worker(connect: Connect, settings: Settings) -> Iterator[Working]:
     """Registered, with heartbeats and rounds that the test makes itself."""
     settings.HEARTBEAT_S = settings.RECONCILE_S = 3600
     redis.client().flushdb()
-    worker = WorkerProcess(name="w1@test", concurrency=4, connect=lambda _: client)
+    worker = Working(name="w1@test", concurrency=4, connect=connect)
     worker.start()
     process.set_current(worker)
     yield worker
@@ -55,14 +66,14 @@ def worker(client: ProviderClient, settings: Settings) -> Iterator[WorkerProcess
     worker.stop()
 
 
-def _world(worker: WorkerProcess, *, epics: int = 2, lanes: int = 1) -> World:
+def _world(worker: Working, *, epics: int = 2, lanes: int = 1) -> World:
     world = World.make(epics=epics, lanes=lanes)
     world.worker.delete()
     world.worker = Worker.objects.get(id=worker.id)
     return world
 
 
-def test_a_beat_renews_the_lease(worker: WorkerProcess) -> None:
+def test_a_beat_renews_the_lease(worker: Working) -> None:
     Worker.objects.update(lease_until=_LONG_AGO, heartbeat_at=_LONG_AGO)
     worker.heartbeat()
     row = Worker.objects.get()
@@ -79,11 +90,11 @@ class _HourAhead(datetime):
 
 
 def test_a_worker_is_on_the_books_by_the_databases_clock(
-    client: ProviderClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    connect: Connect, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An hour ahead, a dead worker would keep its lease, and look newer than the next one."""
     settings.HEARTBEAT_S = settings.RECONCILE_S = 3600
-    worker = WorkerProcess(name="w1@test", concurrency=1, connect=lambda _: client)
+    worker = WorkerProcess(name="w1@test", concurrency=1, connect=connect)
     right = now()
     with monkeypatch.context() as host:
         host.setattr(timezone, "datetime", _HourAhead)
@@ -95,7 +106,7 @@ def test_a_worker_is_on_the_books_by_the_databases_clock(
         assert abs(at - right) < timedelta(minutes=1)
 
 
-def test_a_claim_that_nobody_here_runs_goes_back_without_a_crash(worker: WorkerProcess) -> None:
+def test_a_claim_that_nobody_here_runs_goes_back_without_a_crash(worker: Working) -> None:
     """As when the connection breaks between a claim's commit and its answer."""
     world = _world(worker)
     step = world.claim()
@@ -111,7 +122,7 @@ def test_a_claim_that_nobody_here_runs_goes_back_without_a_crash(worker: WorkerP
     assert world.fences()[0].item_id == epic.id
 
 
-def test_every_worker_tends_to_what_died(client: ProviderClient, settings: Settings) -> None:
+def test_every_worker_tends_to_what_died(connect: Connect, settings: Settings) -> None:
     settings.RECONCILE_S = 0.05
     settings.HEARTBEAT_S = 0.05
     redis.client().flushdb()
@@ -119,7 +130,7 @@ def test_every_worker_tends_to_what_died(client: ProviderClient, settings: Setti
     step = world.claim()
     assert step
     Worker.objects.update(lease_until=_LONG_AGO)
-    worker = WorkerProcess(name="w2@test", concurrency=1, connect=lambda _: client)
+    worker = WorkerProcess(name="w2@test", concurrency=1, connect=connect)
     worker.start()
     try:
         deadline = time.monotonic() + 5
@@ -131,28 +142,26 @@ def test_every_worker_tends_to_what_died(client: ProviderClient, settings: Setti
     assert [fence.item_id for fence in world.fences()] == [step.fence.item_id]
 
 
-def test_no_epic_is_claimed_before_calls_can_be_made(
-    client: ProviderClient, settings: Settings
-) -> None:
+def test_no_epic_is_claimed_before_calls_can_be_made(connect: Connect, settings: Settings) -> None:
     settings.HEARTBEAT_S = settings.RECONCILE_S = 0.05
     redis.client().flushdb()
     imported = threading.Event()
 
-    def connect(_name: str) -> ProviderClient:
+    def connect_late(name: str) -> Provider:
         imported.wait(20)
-        return client
+        return connect(name)
 
     world = World.make(epics=2, lanes=1)
     left = world.claim()
     assert left
     Worker.objects.update(stopped_at=now())
-    worker = WorkerProcess(name="w1@test", concurrency=1, connect=connect)
+    worker = Working(name="w1@test", concurrency=1, connect=connect_late)
     worker.start()
     try:
         while not world.fences():  # an earlier worker's epic is taken back meanwhile
             time.sleep(0.02)
         (fence,) = world.fences()
-        thread = threading.Thread(target=worker.work, args=(fence, FIRST), kwargs={"due_at": None})
+        thread = threading.Thread(target=worker.work, args=(fence,))
         thread.start()
         thread.join(0.3)
         assert world.epic(left).status == ItemStatus.PENDING
@@ -164,7 +173,7 @@ def test_no_epic_is_claimed_before_calls_can_be_made(
         worker.stop()
 
 
-def test_what_a_start_makes_is_spared_from_collections(worker: WorkerProcess) -> None:
+def test_what_a_start_makes_is_spared_from_collections(worker: Working) -> None:
     """One that walks through it stops all threads for as long as a pause's promise allows."""
     gc.unfreeze()
     try:
@@ -175,7 +184,7 @@ def test_what_a_start_makes_is_spared_from_collections(worker: WorkerProcess) ->
 
 
 def test_after_a_pause_of_everything_others_get_time_to_renew_their_leases(
-    worker: WorkerProcess, settings: Settings
+    worker: Working, settings: Settings
 ) -> None:
     settings.HEARTBEAT_S = 0.1
     world = World.make(epics=1, lanes=1)
@@ -196,27 +205,25 @@ def test_after_a_pause_of_everything_others_get_time_to_renew_their_leases(
 
 
 def test_a_worker_that_stops_claims_nothing_and_gives_the_message_back(
-    worker: WorkerProcess,
+    worker: Working,
 ) -> None:
     world = _world(worker)
     (fence,) = world.fences()
+    redis.client().flushdb()
     worker.drain()
-    with pytest.raises(Stopping):
-        worker.work(fence, FIRST, due_at=None)
-    with pytest.raises(Reject) as caught:
-        generate_item(str(fence.item_id), fence.lane_id, fence.fencing_token, first_call=FIRST_CALL)
-    assert caught.value.requeue  # type: ignore[attr-defined]  # not in the stubs
+    assert not worker.work(fence)
+    wait_for(lambda: bool(redis.client().exists(queue_key("epics", 3))), "it is given back")
     assert world.fences() == [fence]
 
 
 def test_a_call_is_aborted_when_its_lane_was_taken_back(
-    worker: WorkerProcess, simulator: Simulator
+    worker: Working, simulator: Simulator
 ) -> None:
     """A worker that was frozen for longer than its lease, after it thawed."""
     simulator.faults([{"match": {}, "times": 1, "action": {"type": "stall"}}])
     world = _world(worker, epics=1)
     (fence,) = world.fences()
-    thread = threading.Thread(target=worker.work, args=(fence, FIRST), kwargs={"due_at": None})
+    thread = threading.Thread(target=worker.work, args=(fence,))
     thread.start()
     while not simulator.stats()["calls"]:
         time.sleep(0.02)
@@ -230,7 +237,7 @@ def test_a_call_is_aborted_when_its_lane_was_taken_back(
 
 
 @pytest.fixture
-def working(worker: WorkerProcess, simulator: Simulator) -> Iterator[Callable[..., World]]:
+def working(worker: Working, simulator: Simulator) -> Iterator[Callable[..., World]]:
     """Has the worker work on a run's only epic, whose calls are answered so, to the test's end."""
     started: list[threading.Thread] = []
 
@@ -238,22 +245,21 @@ def working(worker: WorkerProcess, simulator: Simulator) -> Iterator[Callable[..
         simulator.faults([{"action": action, "times": 1} for action in actions])
         world = _world(worker, epics=1)
         (fence,) = world.fences()
-        started.append(threading.Thread(target=partial(worker.work, fence, FIRST, due_at=None)))
+        started.append(threading.Thread(target=worker.work, args=(fence,)))
         started[-1].start()
         wait_for(lambda: len(simulator.stats()["calls"]) == calls, f"{calls} calls")
         return world
 
     yield start
     worker.drain()
-    for attempt in list(worker._attempts.values()):
-        attempt.abort()
+    worker.give_up()
     for thread in started:
         thread.join(5)
         assert not thread.is_alive()
 
 
 def test_a_beat_tells_of_the_stage_and_of_those_before_it(
-    worker: WorkerProcess, working: Callable[..., World]
+    worker: Working, working: Callable[..., World]
 ) -> None:
     working({"type": "weak_stories"}, {"type": "stall"}, calls=2)
     epic = RunItem.objects.get()
@@ -265,7 +271,7 @@ def test_a_beat_tells_of_the_stage_and_of_those_before_it(
     assert epic.stage_ms.keys() == before
 
 
-def test_beats_tell_how_far_a_call_is(worker: WorkerProcess, working: Callable[..., World]) -> None:
+def test_beats_tell_how_far_a_call_is(worker: Working, working: Callable[..., World]) -> None:
     working({"type": "stall"})
     percents = []
     for _ in range(3):
@@ -274,7 +280,7 @@ def test_beats_tell_how_far_a_call_is(worker: WorkerProcess, working: Callable[.
         percents.append(epic.stage_percent)
         # Nothing is known of such calls yet, and a guess is not told in milliseconds.
         assert (epic.stage, epic.remaining_ms) == ("component-generation", None)
-        for attempt in worker._attempts.values():
+        for attempt in worker.engine.attempts.values():
             attempt.progress._clock = partial(later, 5.0 * len(percents))
     assert percents == sorted(set(percents))
     assert percents[-1] < 85
@@ -285,11 +291,9 @@ def later(seconds: float) -> float:
     return time.monotonic() + seconds
 
 
-def test_a_beat_without_news_writes_nothing(
-    worker: WorkerProcess, working: Callable[..., World]
-) -> None:
+def test_a_beat_without_news_writes_nothing(worker: Working, working: Callable[..., World]) -> None:
     working({"type": "stall"})
-    for attempt in worker._attempts.values():
+    for attempt in worker.engine.attempts.values():
         attempt.progress._clock = partial(float, 1e6)
     worker.heartbeat()
     with connection.cursor() as cursor:
@@ -301,7 +305,7 @@ def test_a_beat_without_news_writes_nothing(
 
 
 def test_a_beat_tells_nothing_of_an_attempt_that_was_overtaken(
-    worker: WorkerProcess, working: Callable[..., World]
+    worker: Working, working: Callable[..., World]
 ) -> None:
     """The same lane has the same epic again, for another worker."""
     working({"type": "stall"})
@@ -312,16 +316,16 @@ def test_a_beat_tells_nothing_of_an_attempt_that_was_overtaken(
 
 
 def test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none(
-    worker: WorkerProcess,
+    worker: Working,
 ) -> None:
     world = _world(worker, epics=3)
     (fence,) = world.fences()
     redis.client().flushdb()
-    worker.work(fence, FIRST, due_at=None)
+    worker.work(fence)
     (after,) = world.fences()
     assert messages_waiting() == {f"{after.lane_id}.{after.fencing_token}"}
     redis.client().flushdb()
-    worker.work(fence, FIRST, due_at=None)
+    worker.work(fence)
     assert messages_waiting() == frozenset()
     assert world.fences() == [after]
 
@@ -330,7 +334,7 @@ def test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none(
     ("due_in_s", "slot_wait_s", "least_s", "most_s"), [(3600, 0.3, 0.3, 30), (-3600, 60, 0, 30)]
 )
 def test_a_clock_that_is_off_changes_a_wait_by_a_slots_wait_at_most(
-    worker: WorkerProcess,
+    worker: Working,
     settings: Settings,
     *,
     due_in_s: float,
@@ -341,5 +345,5 @@ def test_a_clock_that_is_off_changes_a_wait_by_a_slots_wait_at_most(
     settings.SLOT_WAIT_S = slot_wait_s
     nobody = Fence(lane_id=1, fencing_token=1, item_id=worker.id, kind="stories")
     begun = time.monotonic()
-    worker.work(nobody, FIRST, due_at=time.time() + due_in_s)
+    worker.work(nobody, due_at=time.time() + due_in_s)
     assert least_s <= time.monotonic() - begun < most_s

@@ -14,16 +14,14 @@ from batchgen.db.ids import new_id
 from content.run_types import RunType
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.services import project_create
-from providers.anthropic.client import ProviderClient
 from runs.engine.lanes import Fence, Outcome, Spend
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
 from runs.models import Lane, OpenTarget, ProviderCall, Run, RunAction, RunItem, Worker
 from runs.states import ACTIVE, ItemStatus, LaneState, RunStatus
 from tests.integration.engine import hands
-from workers.attempt import Attempt, attempt_begin
-from workers.permits import FirstCall, Permit, Permits
-from workers.progress import CallTimes
+from tests.integration.engine.bench import Attempted, Bench
+from workers.permits import FirstCall
 
 #: What a message says of its epic's first call.
 FIRST_CALL: dict[str, Any] = {
@@ -195,21 +193,9 @@ class World:
         return Lane.objects.get(id=step.fence.lane_id)
 
 
-def attempt_make(world: World, client: ProviderClient) -> Attempt | None:
+def attempt_make(world: World, bench: Bench) -> Attempted | None:
     """Begin an attempt at the first message's epic, as a worker does."""
-    permits = Permits(process=world.worker.id)
-    permits.open(FIRST.model)
-    permit = permits.first(FIRST, patience_s=5)
-    assert isinstance(permit, Permit)
-    return attempt_begin(
-        fence=world.fences()[0],
-        worker_id=world.worker.id,
-        client=client,
-        permits=permits,
-        first=FIRST,
-        permit=permit,
-        times=CallTimes(),
-    )
+    return bench.attempt(world.worker.id, world.fences()[0], FIRST)
 
 
 def assert_counted(run: Run, *, kept: bool = True) -> None:

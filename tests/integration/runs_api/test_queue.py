@@ -12,11 +12,11 @@ from pytest_django import DjangoAssertNumQueries
 from batchgen.redis import client as redis
 from epics.models import Epic
 from limiter.keys import gate_keys
-from providers.anthropic.client import ProviderClient
 from providers.registry import limit_pool
 from runs.closures import closure_write
 from runs.models import PacingProfile, Run, RunItem
 from tests.conftest import Simulator
+from tests.integration.engine.bench import bench_open
 from tests.integration.engine.world import World, attempt_make, project_make
 from tests.integration.runs_api.world import client_of, get, post
 
@@ -79,13 +79,10 @@ def test_limits_are_shown_as_the_gate_has_them(simulator: Simulator) -> None:
     assert (empty["requests"], empty["closedUntil"]) == (None, None)
     simulator.config(requests_per_minute=1200)
     simulator.faults([{"action": {"type": "error", "status": 429, "retry_after_s": 60}}])
-    client = ProviderClient(api_key="k", base_url=simulator.url, timeout_s=5, max_connections=8)
-    try:
-        attempt = attempt_make(world, client)
+    with bench_open(simulator.url) as bench:
+        attempt = attempt_make(world, bench)
         assert attempt
         attempt.run()
-    finally:
-        client.close()
     (limits,) = status()["limits"]
     assert limits["model"] == world.run.model
     assert limits["requests"]["limitPerMinute"] == 1200

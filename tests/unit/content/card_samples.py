@@ -10,8 +10,9 @@ from content.cards.parts import cut
 from content.cards.pipeline import Cards, steps
 from content.cards.prompts.rendering import PROMPTS
 from content.cards.values import AnalysisInput, Part
-from content.pipeline import Draft, Job, drive
+from content.pipeline import Draft, Job
 from content.project_input import ProjectInput
+from tests.driving import drive
 from tests.unit.content.story_samples import ScriptedProvider, Step, ignore
 
 TEXT = (

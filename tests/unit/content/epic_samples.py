@@ -10,11 +10,12 @@ from content.epics.grouping import grouped
 from content.epics.pipeline import Epics, steps
 from content.epics.prompts.rendering import PROMPTS
 from content.epics.values import Backlog, CardInput, Epic, EpicsInput
-from content.pipeline import Draft, Job, Request, drive
+from content.pipeline import Draft, Job, Request
 from content.project_input import ProjectInput
 from providers.values import Completion, StopReason, Usage
 from simulator.writing.brief import Fences, find_fences
 from simulator.writing.epics import write_epics
+from tests.driving import drive
 
 #: {topic: what people want there}; topics share no word.
 TOPICS = {

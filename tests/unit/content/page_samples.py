@@ -7,7 +7,8 @@ from content.pages.components import DEFAULTS
 from content.pages.pipeline import Content, steps
 from content.pages.prompts.rendering import PROMPTS
 from content.pages.values import BrandVoice, GenerationInput, PageInput, ProjectInput
-from content.pipeline import Draft, drive
+from content.pipeline import Draft
+from tests.driving import drive
 from tests.unit.content.story_samples import ScriptedProvider, Step, ignore
 
 VOICE = BrandVoice(

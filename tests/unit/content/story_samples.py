@@ -3,12 +3,13 @@
 import json
 from dataclasses import dataclass, field, replace
 
-from content.pipeline import Draft, Request, drive
+from content.pipeline import Draft, Request
 from content.project_input import ProjectInput
 from content.stories.pipeline import steps
 from content.stories.prompts.rendering import PROMPTS
 from content.stories.values import CardInput, EpicInput, GenerationInput, StoryDraft
 from providers.values import Completion, CompletionRequest, StopReason, Usage
+from tests.driving import drive
 
 Step = str | Completion | Exception
 

@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 
-from content.pipeline import Draft, drive
+from content.pipeline import Draft
 from content.project_input import ProjectInput
 from content.subtasks.pipeline import Subtasks, steps
 from content.subtasks.prompts.rendering import PROMPTS
 from content.subtasks.values import BreakdownInput, EpicInput, StoryInput
+from tests.driving import drive
 from tests.unit.content.story_samples import ScriptedProvider, Step, ignore
 
 STORY = StoryInput(

@@ -15,9 +15,10 @@ from content.pages.pipeline import steps
 from content.pages.prompts.rendering import PROMPTS
 from content.pages.sizing import parts_of
 from content.pages.values import PageDraft
-from content.pipeline import StageBegun, drive
+from content.pipeline import StageBegun
 from epics.bounds import TEXT_CHARS
 from runs.states import ItemStage
+from tests.driving import drive
 from tests.unit.content.page_samples import (
     GOOD,
     PAGE,

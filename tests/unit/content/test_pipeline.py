@@ -11,11 +11,11 @@ from content.pipeline import (
     Stage,
     StageBegun,
     Work,
-    drive,
     plain,
     run_stages,
 )
 from providers.values import Completion, CompletionRequest, StopReason
+from tests.driving import drive
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,11 @@ from itertools import product
 import pytest
 
 from content.errors import GenerationError, NothingToGenerate
-from content.pipeline import StageBegun, drive
+from content.pipeline import StageBegun
 from content.stories.pipeline import steps
 from content.stories.requests import MAX_CALLS
 from runs.states import ItemStage
+from tests.driving import drive
 from tests.unit.content.story_samples import (
     GOOD,
     WEAK,

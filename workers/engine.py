@@ -1,0 +1,258 @@
+"""What a worker's loop does: it takes messages, and works on one link of a lane's chain for each.
+
+A link is a coroutine: a slot, a permit, the claim, the attempt. Everything here belongs to the
+loop, but where a method says that it is for other threads.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from uuid import UUID
+
+from django.conf import settings
+
+from batchgen.db.clock import database_now
+from batchgen.db.ids import new_id
+from batchgen.db.sql import AsyncDatabase
+from batchgen.logs import log_bind, log_context
+from batchgen.redis.loop_client import loop_client
+from batchgen.redis.task_message import queue_key
+from content.registry import kind_named
+from limiter.permit_queue import TryLater
+from providers.errors import ProviderError
+from providers.provider import Provider
+from runs.engine.dispatch import LOWEST_PRIORITY, last_of
+from runs.engine.lanes import Fence
+from workers.answer_turns import AnswerTurns
+from workers.attempt import Attempt
+from workers.caller import AttemptTools
+from workers.clients import Clients
+from workers.intake import Consumer, Intake, ItemRequest
+from workers.lane_store import LaneStore
+from workers.loop import LoopThread
+from workers.permits import FirstCall, Permit, Permits
+from workers.progress import CallTimes
+from workers.sender import Sender
+from workers.slots import FairShareReached, Slots
+
+log = logging.getLogger(__name__)
+
+#: How often what the limiter was not told yet is told to it, and for what it holds it hears of us.
+_FLUSH_S = 0.5
+
+
+class Stopping(Exception):
+    """This worker takes no new items."""
+
+
+class Engine:
+    """The lanes of one process. Made by any thread; `open` comes first."""
+
+    def __init__(
+        self,
+        *,
+        worker_id: UUID,
+        concurrency: int,
+        connect: Callable[[str], Provider],
+        loop: LoopThread,
+    ) -> None:
+        """`connect` makes a client, not opened yet, of the provider that has a name."""
+        #: By their lane's id; other threads may copy it.
+        self.attempts: dict[int, Attempt] = {}
+        self.slots = Slots(concurrency)
+        self.intake = Intake(work=self._begin, concurrency=concurrency)
+        self._loop = loop
+        self._worker_id = worker_id
+        self._clients = Clients(connect)
+        self._stopping = asyncio.Event()
+        self._links: set[asyncio.Task[bool]] = set()
+        self._pulling: asyncio.Task[None] | None = None
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect to PostgreSQL; Redis may be away."""
+        self._redis = loop_client()
+        self._database = AsyncDatabase()
+        await self._database.open()
+        self.answers = AnswerTurns()
+        self.tools = AttemptTools(
+            store=LaneStore(
+                self._database,
+                worker_id=self._worker_id,
+                answers_coming=lambda: len(self.answers),
+            ),
+            sender=Sender(self._redis),
+            permits=Permits(self._redis, process=self._worker_id),
+            answers=self.answers,
+            times=CallTimes(),
+        )
+        self._flushing = asyncio.create_task(self._flush())
+
+    async def open_client(self) -> None:
+        """Wait until calls to the configured provider can be made.
+
+        Raises:
+            Exception: they cannot: see `Clients.of`.
+        """
+        await self._clients.of(settings.PROVIDER_NAME)
+
+    async def open_gate(self) -> None:
+        """Let the configured provider's buckets fill from now on, where nobody called for long."""
+        await self.tools.permits.open(settings.MODEL)
+
+    def start_pulling(self) -> None:
+        """Take messages from Redis from now on."""
+        if self._pulling is None and not self._stopping.is_set():
+            self._pulling = asyncio.get_running_loop().create_task(self.intake.pull(self._redis))
+
+    async def drain(self) -> None:
+        """Take no new items; back when those under way have ended or were given back.
+
+        They have the grace period to end.
+        """
+        self._stopping.set()
+        if self._pulling is not None:
+            self._pulling.cancel()
+        if self._links:
+            await asyncio.wait(self._links, timeout=settings.STOP_GRACE_S)
+        self.give_up()
+        if self._links:
+            await asyncio.wait(self._links)
+        await self.tools.sender.flushed()
+
+    def give_up(self) -> None:
+        """Have all items that are under way given back now."""
+        for attempt in list(self.attempts.values()):
+            attempt.abort()
+
+    async def close(self) -> None:
+        """After `drain`: close all connections."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+        await self._clients.close()
+        await self._database.close()
+        await self._redis.aclose()
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_S)
+            await self.tools.permits.flush()
+
+    def _begin(self, request: ItemRequest) -> "asyncio.Task[bool]":
+        link = asyncio.get_running_loop().create_task(self.work(request))
+        self._links.add(link)
+        link.add_done_callback(self._links.discard)
+        return link
+
+    async def work(self, request: ItemRequest) -> bool:
+        """Do one link of a lane's chain; False where its item was not begun."""
+        item_id, lane_id, fencing_token = request.args
+        first = FirstCall.of(request.kwargs["first_call"])
+        fence = Fence(
+            lane_id=lane_id, fencing_token=fencing_token, item_id=UUID(item_id), kind=first.kind
+        )
+        requeued = request.message.priority == LOWEST_PRIORITY
+        with log_context(item=item_id, lane=f"{lane_id}.{fencing_token}"):
+            try:
+                self.slots.take(first.user, weight=first.weight, requeued=requeued)
+            except FairShareReached:
+                self.tools.sender.push(last_of(request))
+                return False
+            try:
+                return await self._link(request, fence, first, request.kwargs.get("due_at"))
+            except Stopping:
+                # Nothing was claimed: the message goes back for another worker.
+                name = queue_key(settings.ITEM_QUEUE, request.message.priority)
+                self.tools.sender.push({name: [request.message.raw]})
+                return False
+            finally:
+                self.slots.free(first.user)
+
+    async def _link(
+        self, request: ItemRequest, fence: Fence, first: FirstCall, due_at: float | None
+    ) -> bool:
+        # A claimed item's call must begin at once: a pause counts on it.
+        client = await self._client(first)
+        await self._await_turn(due_at)
+        permit: Permit | TryLater | None = None
+        if client is not None and not isinstance(client, ProviderError):
+            permit = await self._first_permit(first)
+        if isinstance(permit, TryLater):
+            await self.tools.store.park(fence, reason=permit.reason, wait_s=permit.seconds)
+            return False
+        attempt = await self.attempt(fence, client, first, permit)
+        if attempt is None:
+            log.debug("late or doubled: lane %s.%s", fence.lane_id, fence.fencing_token)
+            return False
+        await self._run(attempt, request)
+        return True
+
+    async def _client(self, first: FirstCall) -> Provider | ProviderError | None:
+        """Who answers, or why nobody can; None where the kind makes no calls."""
+        if not kind_named(first.kind).uses_provider:
+            return None
+        try:
+            return await self._clients.of(first.provider)
+        except ProviderError as error:
+            return error
+
+    async def _await_turn(self, due_at: float | None) -> None:
+        """Wait until it is due; an item whose time is further away is begun sooner than that."""
+        if due_at is not None and (wait_s := _seconds_until(due_at)) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._stopping.wait()
+        if self._stopping.is_set():
+            raise Stopping
+
+    async def _first_permit(self, first: FirstCall) -> Permit | TryLater:
+        permit = await self.tools.permits.first(first, patience_s=settings.SLOT_WAIT_S)
+        if isinstance(permit, Permit) and self._stopping.is_set():
+            permit.unused()
+            raise Stopping
+        return permit
+
+    async def attempt(
+        self,
+        fence: Fence,
+        client: Provider | ProviderError | None,
+        first: FirstCall,
+        permit: Permit | None,
+    ) -> Attempt | None:
+        """Claim the fence's item; None when its message is late, doubled, or the run stands
+        still. Then the permit goes back."""
+        claim = None
+        try:
+            claim = await self.tools.store.claim(fence, new_id() if permit else None)
+        finally:
+            if permit and claim is None:
+                permit.unused()
+        if claim is None:
+            return None
+        log_bind(run=claim.run_id)
+        return Attempt(claim, tools=self.tools, client=client, first=first, permit=permit)
+
+    async def _run(self, attempt: Attempt, request: ItemRequest) -> None:
+        lane_id = attempt.fence.lane_id
+        self.attempts[lane_id] = attempt
+        self.intake.begins(request, lambda: self._loop.call(attempt.abort))
+        try:
+            await attempt.run()
+        finally:
+            if self.attempts.get(lane_id) is attempt:
+                del self.attempts[lane_id]
+
+
+def _seconds_until(due_at: float) -> float:
+    """What there is to wait; never longer than a slot may wait."""
+    return min(due_at - database_now().timestamp(), settings.SLOT_WAIT_S)
+
+
+def consumer_of(task: object, celery_consumer: object) -> Consumer:
+    """Celery's consumer as the intake knows it."""
+    return Consumer(
+        task=task,
+        hostname=getattr(celery_consumer, "hostname", ""),
+        events=getattr(celery_consumer, "event_dispatcher", None),
+    )
