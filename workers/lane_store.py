@@ -9,6 +9,7 @@ from uuid import UUID
 from batchgen.db.ids import new_id
 from batchgen.db.in_thread import in_thread
 from batchgen.db.sql import AsyncDatabase, Row
+from runs.engine.calls import call_book, call_next
 from runs.engine.claims import Claiming, LaneClaim, lane_claim, lanes_claim
 from runs.engine.lanes import (
     Fence,
@@ -16,8 +17,6 @@ from runs.engine.lanes import (
     GivingBack,
     Parking,
     Spend,
-    call_book,
-    call_next,
     lane_finish,
     lane_give_back,
     lane_park,

@@ -23,7 +23,7 @@ from runs.states import CallOutcome, ItemStage, ItemStatus
 _BEATS_MISSED = 2
 #: What a call brought is paid for: where PostgreSQL is away, its worker waits so long to store it.
 #: Nobody loses a lease meanwhile.
-_PATIENCE_S = 600.0
+PATIENCE_S = 600.0
 #: A message that is read by a worker with a free slot is read sooner than that, in seconds.
 _UNREAD_S = 1.0
 #: Lanes of a run whose messages wait for a worker at the same time, so that the broker, and whoever
@@ -239,7 +239,7 @@ def _finish() -> LaneStatement[Finishing, Row | None]:
             "last_chance": _last_chance(),
             "unread_s": _UNREAD_S,
         },
-        patience_s=_PATIENCE_S,
+        patience_s=PATIENCE_S,
     )
 
 
@@ -248,64 +248,9 @@ def _is_done(_: object, row: Row | None) -> bool:
 
 
 _GIVE_BACK: LaneStatement[GivingBack, bool] = LaneStatement(
-    name="lane_give_back", read=_is_done, shared={}, patience_s=_PATIENCE_S
+    name="lane_give_back", read=_is_done, shared={}, patience_s=PATIENCE_S
 )
 _PARK: LaneStatement[Parking, bool] = LaneStatement(name="lane_park", read=_is_done, shared={})
-
-
-def call_next(
-    *,
-    fence: Fence,
-    call_id: UUID | None,
-    next_call_id: UUID,
-    spend: Spend,
-    response: Mapping[str, str],
-    purpose: str,
-    model: str,
-) -> Statement[bool]:
-    """End a call and begin the attempt's next one; False where it may not start."""
-    return Statement(
-        queries=QUERIES,
-        name="call_next",
-        params={
-            **fence.params(),
-            **spend.params(),
-            "call_id": call_id,
-            "next_call_id": next_call_id,
-            "response": Jsonb(response),
-            "purpose": purpose,
-            "model": model,
-        },
-        read=lambda rows: bool(rows[0]["begun"]),
-        patience_s=_PATIENCE_S,
-    )
-
-
-def call_book(
-    *,
-    lane_id: int,
-    call_id: UUID | None,
-    spend: Spend,
-    response: Mapping[str, str] | None = None,
-) -> Statement[None]:
-    """Book what an attempt spent that was overtaken, or given up after an answer.
-
-    Args:
-        response: the answer, where a later attempt is to have it.
-    """
-    params = {
-        **spend.params(),
-        "lane_id": lane_id,
-        "call_id": call_id,
-        "response": None if response is None else Jsonb(response),
-    }
-    return Statement(
-        queries=QUERIES,
-        name="call_book",
-        params=params,
-        read=lambda _: None,
-        patience_s=_PATIENCE_S,
-    )
 
 
 def lanes_dispatch(*, run_id: UUID, lost_lane_ids: Iterable[int] = ()) -> list[Link]:

@@ -16,17 +16,18 @@ from batchgen.api.inputs import MAX_PROBLEMS
 from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
 from batchgen.errors import RunAlreadyActive, ValidationFailed
-from content.kind import Options, Reason, Target, counted
+from content.kind import Options, Reason, Target
 from content.priority import deadline_reasons
 from content.prompt_sets import prompt_set_of_start
 from content.registry import Kind, kind_started_by
 from content.run_types import RunType
 from epics.models import Project
 from epics.writes import project_lock
-from runs.engine.open_targets import ONCE, already_active, codes_text, held_by_code, holders
+from runs.engine.open_targets import ONCE, already_active, held_by_code, holders
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import run_check
-from runs.engine.trail import ENGINE, LANES, Actor, action_append, log_append
+from runs.engine.start_words import left_out_text, many_key, start_line
+from runs.engine.trail import LANES, Actor, action_append, log_append
 from runs.engine.transitions import run_dispatch
 from runs.models import PacingProfile, Run, RunAction, RunLog
 from runs.pacing import MOST_LANES
@@ -107,7 +108,7 @@ def run_start(
             user=user,
             details={many_key(kind): len(targets), **origin, **others},
         )
-        log_append(run_id=run.id, message=_start_line(kind, run, user))
+        log_append(run_id=run.id, message=start_line(kind, run, user))
         if left_out:
             message = left_out_text(left_out)
             log_append(run_id=run.id, message=message, level=RunLog.Level.WARNING)
@@ -270,34 +271,3 @@ def items_create(kind: Kind, run: Run, targets: Sequence[Target], *, after: int 
         held = held_by_code(holders(kind.name, run.project), targets)
         raise already_active(held, run_id=run.id) from error
     return ids
-
-
-def many_key(kind: Kind) -> str:
-    """How JSON counts its items: "epics", and of all other kinds "items"."""
-    return "epics" if kind.item_kind == "epic" else "items"
-
-
-def left_out_text(left_out: Mapping[str, str]) -> str:
-    """For people: {code: run's id} of targets that a start left out."""
-    codes = codes_text(list(left_out))
-    return f"Left out, because other runs that are not over include them: {codes}."
-
-
-def answered_text(run: Run) -> str:
-    """`, claude-sonnet-5-5 answered by simulator`, and nothing where nobody is called."""
-    return f", {run.model} answered by {run.provider}" if run.provider else ""
-
-
-def lanes_text(run: Run) -> str:
-    """`2 lanes`, and what becomes of them where the engine sets their number."""
-    told = counted(run.max_concurrency, ("lane", "lanes"))
-    return f"{told} to begin with" if run.adaptive_lanes else told
-
-
-def _start_line(kind: Kind, run: Run, user: Actor | None) -> str:
-    who = user.get_username() if user else ENGINE
-    return (
-        f"Started by {who}: {counted(run.total_items, kind.item_words)}, "
-        f"{kind.options_text(run.options)}, pacing {run.pacing_profile}, "
-        f"{lanes_text(run)}{answered_text(run)}."
-    )

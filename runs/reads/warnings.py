@@ -6,7 +6,7 @@ from django.conf import settings
 
 from content.kind import counted
 from content.registry import kind_started_by
-from runs.engine.start import left_out_text, many_key
+from runs.engine.start_words import left_out_text, many_key
 from runs.models import Run
 from runs.reads.eta import duration_text
 from runs.reads.replaced import replaced_count

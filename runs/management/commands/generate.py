@@ -19,7 +19,8 @@ from content.run_types import RunType
 from content.stories.options import Mode, PersonaSet, StoriesOptions
 from epics.models import Project
 from runs.api.run_options import BESIDE, options_chosen
-from runs.engine.start import RunOptions, answered_text, left_out_text, run_start
+from runs.engine.start import RunOptions, run_start
+from runs.engine.start_words import answered_text, left_out_text
 from runs.management.report import plain
 from runs.management.terminal import RunsCommand, actor_named
 from runs.management.watch import NO_WORKER

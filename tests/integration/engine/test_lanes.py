@@ -19,9 +19,8 @@ from batchgen.db.ids import new_id
 from batchgen.db.sql import run
 from epics.models import Epic, Story
 from epics.services import epic_delete
+from runs.engine.calls import call_book, call_next
 from runs.engine.lanes import (
-    call_book,
-    call_next,
     lanes_dispatch,
     lanes_reclaim,
     lanes_rest,

@@ -1,0 +1,65 @@
+"""Provider calls of an attempt, beyond those that its claim and its end write down."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from batchgen.db.sql import Statement
+from runs.engine.lanes import PATIENCE_S, Fence, Spend
+from runs.engine.queries import QUERIES
+
+
+def call_next(
+    *,
+    fence: Fence,
+    call_id: UUID | None,
+    next_call_id: UUID,
+    spend: Spend,
+    response: Mapping[str, str],
+    purpose: str,
+    model: str,
+) -> Statement[bool]:
+    """End a call and begin the attempt's next one; False where it may not start."""
+    return Statement(
+        queries=QUERIES,
+        name="call_next",
+        params={
+            **fence.params(),
+            **spend.params(),
+            "call_id": call_id,
+            "next_call_id": next_call_id,
+            "response": Jsonb(response),
+            "purpose": purpose,
+            "model": model,
+        },
+        read=lambda rows: bool(rows[0]["begun"]),
+        patience_s=PATIENCE_S,
+    )
+
+
+def call_book(
+    *,
+    lane_id: int,
+    call_id: UUID | None,
+    spend: Spend,
+    response: Mapping[str, str] | None = None,
+) -> Statement[None]:
+    """Book what an attempt spent that was overtaken, or given up after an answer.
+
+    Args:
+        response: the answer, where a later attempt is to have it.
+    """
+    params = {
+        **spend.params(),
+        "lane_id": lane_id,
+        "call_id": call_id,
+        "response": None if response is None else Jsonb(response),
+    }
+    return Statement(
+        queries=QUERIES,
+        name="call_book",
+        params=params,
+        read=lambda _: None,
+        patience_s=PATIENCE_S,
+    )
