@@ -117,6 +117,11 @@ CONDITION = re.compile(
     r"for|from|given|having|if|in|on|once|provided|though|unless|until|upon|when|whenever|where|"
     r"wherever|while|with|without)\b"
 )
+#: Between the words that open a want.
+_PLAIN_OPENING = re.compile(
+    r"\b(?:only|also|really|just|always|never|not|often|still|do|don't|currently|definitely|then|"
+    r"usually|sometimes|additionally|strongly|kindly|to|it is|my|our)\b|\s+"
+)
 
 
 def opens_role(low: str) -> bool:
@@ -148,3 +153,13 @@ def has_benefit(low: str) -> bool:
 def has_want(low: str) -> bool:
     """Whether anybody wants anywhere."""
     return SUBJECT.search(f"{low} ") is not None
+
+
+def plain_opening(said: str) -> str:
+    """The words that open a want, without what stands between them."""
+    if said == " want":
+        return "want"
+    words = _PLAIN_OPENING.sub(
+        " ", said.replace("'d", " would").replace("'ll", " will").replace("'m", " am")
+    )
+    return " ".join(words.split())

@@ -18,6 +18,7 @@ from quality.openings import (
     ROLE_FIRST,
     SUBJECT,
     WANT,
+    plain_opening,
 )
 from quality.parsed_story import EDGES, NOTHING, Order, ParsedStory, Part, part_of
 from quality.sentences import sentence_starts
@@ -27,10 +28,6 @@ _MOST_CANDIDATES = 12
 _MOST_ROLE_CHARS = 200
 _NEGATED = re.compile(r"\b(?:not|never|don't|cannot|can't|won't|mustn't|nt)\b")
 
-_PLAIN_OPENING = re.compile(
-    r"\b(?:only|also|really|just|always|never|not|often|still|do|don't|currently|definitely|then|"
-    r"usually|sometimes|additionally|strongly|kindly|to|it is|my|our)\b|\s+"
-)
 #: "the system must": somebody else's doing, behind a role without a comma.
 _SOMEBODY_MUST = re.compile(
     r"(?<=\w)\s(?=(?:all|each|every|my|our|the|this)\s(?:\w+\s){1,3}"
@@ -253,7 +250,7 @@ def _wanting(
         low,
         role,
         opening.span(),
-        opening=_plain_opening(verb),
+        opening=plain_opening(verb),
         sentences=sentences,
         order=order,
         has_subject=subject is not None,
@@ -295,15 +292,6 @@ def _wanted(
         sentences,
         "en",
     )
-
-
-def _plain_opening(said: str) -> str:
-    if said == " want":
-        return "want"
-    words = _PLAIN_OPENING.sub(
-        " ", said.replace("'d", " would").replace("'ll", " will").replace("'m", " am")
-    )
-    return " ".join(words.split())
 
 
 def _intro(benefit: re.Match[str] | None) -> str:

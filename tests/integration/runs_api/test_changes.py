@@ -17,6 +17,7 @@ from tests.integration.engine import test_epics_store as epics_store
 from tests.integration.engine import test_page_runs as page_runs
 from tests.integration.engine import test_subtask_runs as subtask_runs
 from tests.integration.engine.world import World
+from tests.integration.engine.world import project_make as project_with_cards
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -221,7 +222,7 @@ def test_nor_are_subtasks() -> None:
 
 
 def test_nor_are_epics() -> None:
-    project = epics_store.project_make(epics=0)
+    project = project_with_cards(epics=0)
     cards = epics_store.cards_of(project)
     epics_store.finish(epics_store.start(project), [epics_store.row(1, cards)])
     world = epics_store.start(project)
