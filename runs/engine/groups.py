@@ -4,9 +4,12 @@ A group is one transaction: what holds up one member fails it as a whole, and no
 is late or stale of it changes nothing, and nothing of the others.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
+
+from psycopg.types.json import Jsonb
 
 from batchgen.db.sql import Row, Statement
 from runs.engine.queries import QUERIES, statement_for
@@ -69,7 +72,9 @@ class LaneStatement(Generic[M, T]):
             psycopg.errors.LockNotAvailable: somebody has one of its rows; nothing was done.
         """
         ordered = sorted(_distinct(members), key=lambda place: members[place].fence.lane_id)
-        given = [members[place].params() for place in ordered]
+        given = [
+            {**members[place].params(), "place": row} for row, place in enumerate(ordered, start=1)
+        ]
 
         def read(rows: list[Row]) -> list[T]:
             found = {ordered[row["place"] - 1]: row for row in rows}
@@ -77,7 +82,8 @@ class LaneStatement(Generic[M, T]):
 
         return self._statement(
             statement_for(members[0].fence.kind, self.name, group=True),
-            {name: [each[name] for each in given] for name in given[0]},
+            # In arrays each text would be quoted once more, at an eighth of a worker's time.
+            {"given": json.dumps(given, default=_plain)},
             read,
         )
 
@@ -91,6 +97,11 @@ class LaneStatement(Generic[M, T]):
             read=read,
             patience_s=self.patience_s,
         )
+
+
+def _plain(value: object) -> object:
+    """What JSON has no form of its own for, as PostgreSQL reads it."""
+    return value.obj if isinstance(value, Jsonb) else str(value)
 
 
 def _distinct(members: Sequence[Member]) -> list[int]:

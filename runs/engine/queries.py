@@ -64,7 +64,7 @@ _GIVEN: dict[str, dict[str, str]] = {
 #: believes of the tables.
 _GROUP = """given AS MATERIALIZED (
     SELECT *
-    FROM unnest({values}) WITH ORDINALITY AS given ({columns}, place)
+    FROM json_to_recordset(%(given)s::json) AS given ({columns}, place bigint)
     WHERE set_config('lock_timeout', '50ms', true) = '50ms'
 )"""
 _ONE = "given AS NOT MATERIALIZED (SELECT {values}, 1 AS place)"
@@ -89,7 +89,7 @@ def statement_for(kind: str, name: str, *, group: bool = False) -> str:
     """The name of the statement (`lane_claim`, `lane_finish` …) as it is for items of this kind.
 
     Args:
-        group: it is given lists, a value of each for every member.
+        group: it is given `given`, a list of JSON objects with the members' values.
     """
     made = kind_named(kind)
     parts = {
@@ -109,7 +109,5 @@ def _parts_of_one(columns: Mapping[str, str]) -> dict[str, str]:
 
 
 def _parts_of_group(columns: Mapping[str, str]) -> dict[str, str]:
-    values = {name: f"%({name})s::{sql_type}[]" for name, sql_type in columns.items()}
-    given = _GROUP.format(values=", ".join(values.values()), columns=", ".join(columns))
-    ids = {part: f"ANY({values[name]})" for part, name in _IDS.items() if name in values}
-    return {"given": given, **ids, **_ORDERED}
+    given = _GROUP.format(columns=", ".join(" ".join(column) for column in columns.items()))
+    return {"given": given, **_ORDERED}
