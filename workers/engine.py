@@ -27,8 +27,9 @@ from runs.engine.lanes import Fence
 from workers.answer_turns import AnswerTurns
 from workers.attempt import Attempt
 from workers.caller import AttemptTools
+from workers.celery_face import Consumer, ItemRequest
 from workers.clients import Clients
-from workers.intake import Consumer, Intake, ItemRequest
+from workers.intake import Intake
 from workers.lane_store import LaneStore
 from workers.loop import LoopThread
 from workers.permits import FirstCall, Permit, Permits

@@ -11,13 +11,8 @@ that its lane was sent and has no message, and sends it again.
 
 import asyncio
 import logging
-import os
-import queue
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import redis.asyncio
@@ -27,6 +22,7 @@ from redis import RedisError
 
 from batchgen.redis.broker_messages import TaskMessage, drop, read_task
 from batchgen.redis.task_message import queue_keys
+from workers.celery_face import CeleryState, Consumer, EventSender, ItemRequest
 
 log = logging.getLogger(__name__)
 
@@ -36,129 +32,6 @@ _MOST_ASKED = 32
 _ASK_S = 5
 _ANSWER_S = 15.0
 _AGAIN_S = 0.5
-#: Events that nobody could send yet; more are dropped, as Celery's are where Redis is away.
-_EVENTS_MOST = 10_000
-
-
-class ItemRequest:
-    """A message that is worked on, as Celery's requests are to its control commands."""
-
-    __slots__ = (
-        *("id", "args", "kwargs", "message", "task", "hostname", "time_start", "acknowledged"),
-        *("eventer", "_abort", "__weakref__"),
-    )
-    worker_pid = os.getpid()
-
-    def __init__(self, message: TaskMessage, *, task: Any, hostname: str) -> None:
-        self.id: str = message.headers["id"]
-        self.args, self.kwargs = message.args, message.kwargs
-        self.message, self.task, self.hostname = message, task, hostname
-        self.time_start: float | None = None
-        self.acknowledged = True
-        #: Celery sets it; our events have a sender of their own.
-        self.eventer: Any = None
-        self._abort: Callable[[], None] = _nothing
-
-    @property
-    def name(self) -> str:
-        """The task's."""
-        return str(self.task.name)
-
-    @property
-    def argsrepr(self) -> str:
-        """What operators see in the place of the arguments."""
-        return str(self.message.headers.get("argsrepr") or "")
-
-    @property
-    def kwargsrepr(self) -> str:
-        """As `argsrepr`."""
-        return str(self.message.headers.get("kwargsrepr") or "")
-
-    def begins(self, abort: Callable[[], None]) -> None:
-        """Its item was claimed; `abort`, from any thread, gives it up."""
-        self.time_start, self._abort = time.time(), abort
-
-    def info(self, safe: bool = False) -> dict[str, Any]:  # Celery's
-        """As Celery's own requests say it."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "args": self.argsrepr if safe else self.args,
-            "kwargs": self.kwargsrepr if safe else self.kwargs,
-            "type": self.name,
-            "hostname": self.hostname,
-            "time_start": self.time_start,
-            "acknowledged": self.acknowledged,
-            "delivery_info": {"priority": self.message.priority, "redelivered": False},
-            "worker_pid": self.worker_pid,
-        }
-
-    def terminate(self, _pool: object, signal: object = None) -> None:
-        """`revoke(terminate=True)`: the provider call is given up, and the item goes back."""
-        self._abort()
-
-
-def _nothing() -> None:
-    """There is no call to give up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Consumer:
-    """What the intake needs of Celery's consumer."""
-
-    task: Any
-    hostname: str
-    #: Its event dispatcher.
-    events: Any
-
-
-class CeleryState:
-    """Celery's books of what is worked on, kept by Celery's own thread.
-
-    It goes through them at commands and when it connects anew, and ends the worker where another
-    thread changes them meanwhile.
-    """
-
-    def __init__(self) -> None:
-        self._changes: deque[tuple[Callable[[ItemRequest], None], ItemRequest]] = deque()
-
-    def change(self, change: Callable[[ItemRequest], None], request: ItemRequest) -> None:
-        """Have a function of `celery.worker.state` called soon."""
-        self._changes.append((change, request))
-
-    def catch_up(self) -> None:
-        """Make the changes, in their order; in Celery's thread."""
-        for _ in range(len(self._changes)):
-            change, request = self._changes.popleft()
-            change(request)
-
-
-class EventSender:
-    """Task events for Flower and `celery events`, sent by a thread: kombu's way blocks."""
-
-    def __init__(self) -> None:
-        self._waiting: queue.Queue[tuple[Any, str, dict[str, Any]]] = queue.Queue(_EVENTS_MOST)
-        self._thread: threading.Thread | None = None
-
-    def send(self, events: Any, kind: str, **fields: Any) -> None:
-        """Send one where somebody listens; `events` is the consumer's dispatcher."""
-        if events is None or not events.enabled or (events.groups and "task" not in events.groups):
-            return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="events", daemon=True)
-            self._thread.start()
-        try:
-            self._waiting.put_nowait((events, kind, fields))
-        except queue.Full:
-            return
-
-    def _run(self) -> None:
-        while True:
-            events, kind, fields = self._waiting.get()
-            try:
-                events.send(kind, **fields)
-            except Exception as error:  # whatever kombu raises while Redis is away
-                log.info("an event was not sent: %s", error)
 
 
 class Intake:
@@ -204,21 +77,21 @@ class Intake:
             eta=None,
             expires=None,
         )
-        self.celery_state.change(state.task_reserved, request)
+        self.celery_state.reserve(request)
         self._busy += 1
         self._work(request).add_done_callback(lambda done: self._end(request, consumer, done))
 
     def begins(self, request: ItemRequest, abort: Callable[[], None]) -> None:
         """A message's item was claimed."""
         request.begins(abort)
-        self.celery_state.change(state.task_accepted, request)
+        self.celery_state.begin(request)
         if self._consumer is not None:
             self._events.send(self._consumer.events, "task-started", uuid=request.id)
 
     def _end(self, request: ItemRequest, consumer: Consumer, done: "asyncio.Future[bool]") -> None:
         self._busy -= 1
         self._room.set()
-        self.celery_state.change(state.task_ready, request)
+        self.celery_state.end(request)
         if done.cancelled():
             return
         if error := done.exception():

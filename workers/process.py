@@ -32,8 +32,8 @@ from runs.engine.queries import QUERIES
 from runs.engine.reconciler import LostMessageDetector, Round
 from runs.models import Worker
 from workers.attempt import Attempt
+from workers.celery_face import Consumer
 from workers.engine import Engine
-from workers.intake import Consumer
 from workers.loop import LoopThread
 from workers.progress import CLAIMED, Reached
 

@@ -147,7 +147,7 @@ def test_a_warm_stop_lets_calls_end_and_gives_messages_back(
     worker.process.send_signal(signal.SIGTERM)
     wait_for(_ended(worker), "the worker has ended")
     assert worker.process.returncode == 0
-    assert done.count() == before + 2
+    assert done.count() == before + 2, list(worker.lines)[-12:]
     assert not RunItem.objects.filter(run=run, status="GENERATING").exists()
     assert Worker.objects.get().stopped_at
     sent = Lane.objects.filter(run=run, state="sent")
@@ -178,6 +178,9 @@ def test_a_worker_whose_redis_connections_break_goes_on(fleet: Fleet, provider: 
         _calls(provider, count)
         for kind in ("normal", "pubsub"):
             redis.client().client_kill_filter(_type=kind, skipme=True)
+        # This process's own are broken, too.
+        redis.client().connection_pool.disconnect()
+        app.pool.force_close_all()
     wait_until_ended(run)
     assert run.status == RunStatus.SUCCEEDED
     assert ProviderCall.objects.filter(item__run=run).count() == 30

@@ -11,8 +11,8 @@ from providers.provider import Provider
 from runs.engine.dispatch import LOWEST_PRIORITY
 from runs.engine.lanes import Fence
 from workers.attempt import Attempt
+from workers.celery_face import ItemRequest
 from workers.engine import Engine
-from workers.intake import ItemRequest
 from workers.loop import LoopThread
 from workers.permits import FirstCall, Permit
 from workers.progress import Progress
