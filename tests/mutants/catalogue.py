@@ -55,6 +55,8 @@ LUA = "limiter/lua/"
 EXPORT_FILES = "tests/integration/export/test_files.py::"
 RUN_FILE = "tests/integration/export/test_run_file.py::"
 FORMATS = "tests/integration/epics/test_export_formats.py::"
+_WORKER_ENGINE = "workers/engine.py"
+_GROUP_COMMIT = "workers/group_commit.py"
 SECOND = "tests/acceptance/test_second_provider.py::"
 TRANSLATE = "providers/anthropic/translate.py"
 TRANSLATED = "tests/unit/providers/test_translate.py::"
@@ -417,13 +419,9 @@ FINISHING = (
     *_GROUPED,
     _mutant(
         "a refused message sends no other",
-        "workers/process.py",
-        '            log.debug("late or doubled: lane %s.%s", fence.lane_id, fence.fencing_token)\n'
-        "        else:\n",
-        "            from runs.engine.dispatch import Link, send\n\n"
-        "            send([Link(run_id=self.id, item_id=fence.item_id, lane_id=fence.lane_id,"
-        ' fencing_token=fence.fencing_token + 1, priority="NORMAL", code="", title="")])\n'
-        "        else:\n",
+        _WORKER_ENGINE,
+        '            log.debug("late or doubled: ',
+        '            self.tools.sender.push(last_of(request))\n            log.debug("late or doubled: ',
         f"{WORKER}test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none",
     ),
     _mutant(
@@ -435,9 +433,9 @@ FINISHING = (
     ),
     _mutant(
         "no epic is claimed before calls can be made",
-        "workers/process.py",
-        "        client = self._clients.of(first.provider) if calls else None\n",
-        "        client = self._clients\n",
+        _WORKER_ENGINE,
+        "        client = await self._client(first)\n",
+        "        client = None\n",
         f"{WORKER}test_no_epic_is_claimed_before_calls_can_be_made",
     ),
 )
@@ -620,17 +618,10 @@ RUN_STATUS = (
 RECOVERY = (
     _mutant(
         "an epic that waits for PostgreSQL holds up no other's answer",
-        "workers/attempt.py",
-        "        self._answering.release()\n        delay_s",
-        "        delay_s",
+        _GROUP_COMMIT,
+        "        self._slow += 1\n        self._kick(loop)\n",
+        "        self._slow += 1\n",
         f"{ATTEMPTS}test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first",
-    ),
-    _mutant(
-        "a further call holds up no other's answer",
-        "workers/caller.py",
-        "        self._answering.release()\n        kept",
-        "        kept",
-        f"{ATTEMPTS}test_no_turn_is_held_while_a_further_call_is_made",
     ),
     _mutant(
         "an answer that did not finish its epic is not paid for again",
@@ -726,22 +717,22 @@ RECOVERY = (
     _mutant(
         "a worker finds claims that it does not run",
         "workers/process.py",
-        '            if row["age_s"] > _ORPHAN_AFTER_S and row["lane_id"] not in self._attempts\n',
+        '            if row["age_s"] > unheard_s and row["lane_id"] not in self.engine.attempts\n',
         '            if row["age_s"] < 0\n',
         f"{WORKER}test_a_claim_that_nobody_here_runs_goes_back_without_a_crash",
     ),
     _mutant(
         "a call is aborted once its lane was taken back",
         "workers/process.py",
-        "then there is no call to abort.\n                attempt.abort()\n",
+        "then there is no call to abort.\n                self._loop.call(attempt.abort)\n",
         "then there is no call to abort.\n                pass\n",
         f"{WORKER}test_a_call_is_aborted_when_its_lane_was_taken_back",
     ),
     _mutant(
         "a worker that stops gives its messages back",
-        "workers/tasks.py",
-        "        raise Reject(error, requeue=True) from error\n",
-        "        del error\n",
+        _WORKER_ENGINE,
+        "                self.tools.sender.push({name: [request.message.raw]})\n",
+        "",
         f"{WORKER}test_a_worker_that_stops_claims_nothing_and_gives_the_message_back",
     ),
     _mutant(
@@ -1036,8 +1027,8 @@ LIMITER = (
     _mutant(
         "shares: who has its share of the slots lets others go first",
         "workers/slots.py",
-        "                raise FairShareReached\n",
-        "                pass\n",
+        "            raise FairShareReached\n",
+        "            pass\n",
         "tests/acceptance/test_shares.py::"
         "test_a_users_run_goes_on_beside_many_urgent_ones_of_another",
     ),
@@ -1221,9 +1212,9 @@ LIMITER = (
     ),
     _mutant(
         "providers: a run is answered by the one that it names",
-        "workers/process.py",
-        "self._clients.of(first.provider) if calls",
-        "self._clients.of(settings.PROVIDER_NAME) if calls",
+        _WORKER_ENGINE,
+        "self._clients.of(first.provider)",
+        "self._clients.of(settings.PROVIDER_NAME)",
         f"{SECOND}test_a_run_is_answered_by_the_provider_that_it_names",
     ),
     _mutant(
@@ -1404,12 +1395,14 @@ CLOCKS = (
         f"field(default_factory=lambda: {_HOST})",
         f"{WRONG_CLOCKS}test_how_long_a_run_runs_is_told_by_any_host",
     ),
-    _mutant(
-        "clocks: a lane's pace is kept by the database's clock",
-        "workers/process.py",
-        "due_at - database_now().timestamp()",
-        "due_at - time.time()",
-        f"{WRONG_CLOCKS}test_a_lane_waits_its_pace_and_no_longer",
+    Mutant(
+        guard="clocks: a lane's pace is kept by the database's clock",
+        file=_WORKER_ENGINE,
+        changes=(
+            ("import logging\n", "import logging\nimport time\n"),
+            ("due_at - database_now().timestamp()", "due_at - time.time()"),
+        ),
+        tests=(f"{WRONG_CLOCKS}test_a_lane_waits_its_pace_and_no_longer",),
     ),
     _mutant(
         "clocks: a date of the provider counts from the response's own",
@@ -2144,25 +2137,21 @@ ROOMS = (
     ),
 )
 
-_JOB_BEGINS = """        self._answering.release()
-        self.close()
-        self._go_on()
-"""
 _CALLER = "workers/caller.py"
 
 OF_JOBS = (
     _mutant(
         "job: others have the permit",
         _CALLER,
-        _JOB_BEGINS,
-        _JOB_BEGINS.replace("        self.close()\n", ""),
+        "        self.close()\n        await self._go_on()\n",
+        "        await self._go_on()\n",
         f"{JOBS}test_others_have_the_permit_while_a_job_runs",
     ),
     _mutant(
         "job: others work on their answers",
         _CALLER,
-        _JOB_BEGINS,
-        _JOB_BEGINS.replace("        self._answering.release()\n", ""),
+        "await in_thread(kind.jobs[job.name], **job.args)",
+        "kind.jobs[job.name](**job.args)",
         f"{JOBS}test_others_work_on_their_answers_while_a_job_runs",
     ),
     _mutant(
@@ -2175,15 +2164,15 @@ OF_JOBS = (
     _mutant(
         "job: an answer before it is booked and kept",
         _CALLER,
-        "            self._book(response=_kept(*self._answered))\n",
+        "            await self._book(response=_kept(*self._answered))\n",
         "            pass\n",
         f"{JOBS}test_an_answer_before_a_job_that_was_given_up_is_kept",
     ),
     _mutant(
         "job: no connection stays with it",
         _CALLER,
-        "            connection_give_back()\n",
-        "            pass\n",
+        "await in_thread(kind.jobs",
+        "await asyncio.to_thread(kind.jobs",
         f"{JOBS}test_a_job_leaves_no_connection_to_the_calls_after_it",
     ),
     _mutant(
@@ -2392,7 +2381,7 @@ PROMPT_VERSIONS = (
     _mutant(
         "prompts: a run keeps the version that it began with",
         "workers/attempt.py",
-        "            prompts=prompt_texts(claim.prompt_set_id),\n",
+        "            prompts=await self._prompts(),\n",
         "",
         f"{PROMPTS}TestRuns::test_one_that_began_before_an_edit_keeps_the_old_text",
     ),

@@ -1,6 +1,6 @@
 """Jobs of an attempt: what others have meanwhile, and what ends them."""
 
-import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -78,9 +78,15 @@ def test_others_work_on_their_answers_while_a_job_runs(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempts: list[Attempted] = []
+    had_turn = threading.Event()
+
+    async def take_turn() -> None:
+        await attempts[0].attempt._tools.answers.turn()
+        had_turn.set()
 
     def wait() -> None:
-        bench.loop.run(asyncio.wait_for(attempts[0].attempt._tools.answers.turn(), 5))
+        bench.loop.begin(take_turn())
+        assert had_turn.wait(5)
 
     attempts.append(_attempt(monkeypatch, bench, after=wait))
     attempts[0].run()
