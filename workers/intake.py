@@ -63,7 +63,11 @@ class Intake:
         request = ItemRequest(message, task=consumer.task, hostname=consumer.hostname)
         if request.id in state.revoked:
             log.info("revoked: %s", request.id)
+            self._room.set()
             return
+        work = self._work(request)
+        work.add_done_callback(lambda done: self._end(request, consumer, done))
+        self._busy += 1
         self._events.send(
             consumer.events,
             "task-received",
@@ -77,9 +81,7 @@ class Intake:
             eta=None,
             expires=None,
         )
-        self.celery_state.reserve(request)
-        self._busy += 1
-        self._work(request).add_done_callback(lambda done: self._end(request, consumer, done))
+        self.celery_state.change(state.task_reserved, request)
 
     def begins(self, request: ItemRequest, abort: Callable[[], None]) -> None:
         """A message's item was claimed."""
