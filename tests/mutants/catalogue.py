@@ -173,6 +173,60 @@ _GROUPED = (
     ),
 )
 
+_COMMITS = f"{_ENGINE}test_group_commit.py::"
+COMMITTED = (
+    _mutant(
+        "group commit: of a group that fails each is written alone",
+        _GROUP_COMMIT,
+        "                await self._write_each(group)\n                return\n",
+        "                for _, written in group:\n"
+        "                    _fail(written, error)\n                return\n",
+        f"{_COMMITS}test_of_a_group_that_fails_each_is_written_alone",
+    ),
+    _mutant(
+        "group commit: a row that somebody has holds up no other",
+        _GROUP_COMMIT,
+        "_SINGLES = 3\n",
+        "_SINGLES = 1\n",
+        f"{_COMMITS}test_a_row_that_somebody_has_holds_up_no_other_of_its_group",
+    ),
+    _mutant(
+        "group commit: one that is slow holds up no other",
+        _GROUP_COMMIT,
+        "        commit.slow = 1\n        self._slow += 1\n",
+        "",
+        f"{_COMMITS}test_a_commit_that_waits_holds_up_no_later_one",
+    ),
+    _mutant(
+        "group commit: slow ones leave connections to others",
+        _GROUP_COMMIT,
+        "self._under_way == self._slow and self._under_way < _AT_ONCE",
+        "self._under_way == self._slow",
+        f"{_COMMITS}test_commits_that_wait_leave_connections_to_others",
+    ),
+    _mutant(
+        "group commit: while one is under way the next collects",
+        _GROUP_COMMIT,
+        "self._under_way == self._slow and self._under_way < _AT_ONCE",
+        "self._under_way < _AT_ONCE",
+        f"{_COMMITS}test_while_one_is_under_way_the_next_group_collects",
+    ),
+    _mutant(
+        "group commit: whoever gives up takes nobody along",
+        _GROUP_COMMIT,
+        "    if not written.done():\n        written.set_result(answer)\n",
+        "    written.set_result(answer)\n",
+        f"{_COMMITS}test_whoever_gives_up_takes_nobody_along",
+    ),
+    _mutant(
+        "group commit: a bug is heard by all who wait",
+        _GROUP_COMMIT,
+        "                for _, written in group:\n                    _fail(written, error)\n",
+        "                log.exception(error)\n",
+        f"{_COMMITS}test_whoever_waits_hears_of_a_bug",
+    ),
+)
+
 _CLAIM_LANE = """      AND runs_lane.fencing_token = asked.fencing_token
       AND runs_lane.state = 'sent'
       AND runs_lane.index < asked.max_concurrency
@@ -420,8 +474,8 @@ FINISHING = (
     _mutant(
         "a refused message sends no other",
         _WORKER_ENGINE,
-        '            log.debug("late or doubled: ',
-        '            self.tools.sender.push(last_of(request))\n            log.debug("late or doubled: ',
+        "        if attempt is None:\n",
+        "        if attempt is None:\n            self.tools.sender.push(last_of(request))\n",
         f"{WORKER}test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none",
     ),
     _mutant(
@@ -619,8 +673,8 @@ RECOVERY = (
     _mutant(
         "an epic that waits for PostgreSQL holds up no other's answer",
         _GROUP_COMMIT,
-        "        self._slow += 1\n        self._kick(loop)\n",
-        "        self._slow += 1\n",
+        "        commit.slow = 1\n        self._slow += 1\n",
+        "",
         f"{ATTEMPTS}test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first",
     ),
     _mutant(
@@ -2643,6 +2697,7 @@ EXPORTED = (
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
+    *COMMITTED,
     *OF_JOBS,
     *OF_KINDS,
     *RUN_STATUS,
