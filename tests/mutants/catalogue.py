@@ -227,6 +227,89 @@ COMMITTED = (
     ),
 )
 
+_INTAKE = "workers/intake.py"
+_PULLED = f"{_ENGINE}test_intake.py::"
+INTAKE = (
+    _mutant(
+        "messages: none beyond the lanes that are free",
+        _INTAKE,
+        "self._concurrency - self._busy)",
+        "self._concurrency)",
+        f"{_PULLED}test_no_more_messages_are_asked_for_than_lanes_are_free",
+    ),
+    _mutant(
+        "messages: those that are asked for already count",
+        _INTAKE,
+        "self._concurrency - self._busy) - self._asked",
+        "self._concurrency - self._busy)",
+        f"{_PULLED}test_no_more_messages_are_asked_for_than_lanes_are_free",
+    ),
+    _mutant(
+        "messages: a broken one costs no lane",
+        _INTAKE,
+        "        if message is None:\n            self._room.set()\n",
+        "        if message is None:\n",
+        f"{_PULLED}test_broken_messages_cost_no_lane",
+    ),
+    _mutant(
+        "messages: one that was revoked costs no lane",
+        _INTAKE,
+        '            log.info("revoked: %s", request.id)\n            self._room.set()\n',
+        '            log.info("revoked: %s", request.id)\n',
+        f"{_PULLED}test_messages_that_were_revoked_cost_no_lane",
+    ),
+    _mutant(
+        "messages: one that begins nothing ends no pulling",
+        _INTAKE,
+        "        except Exception as error:  # whatever one message can do",
+        "        except RedisError as error:  # whatever one message can do",
+        f"{_PULLED}test_whatever_becomes_of_a_message_the_next_ones_are_taken",
+    ),
+    _mutant(
+        "messages: a connection that breaks ends no pulling",
+        _INTAKE,
+        "            except* (RedisError, OSError, TimeoutError) as away:\n",
+        "            except* ValueError as away:\n",
+        f"{_PULLED}test_where_its_connection_breaks_the_messages_after_it_are_taken",
+    ),
+    _mutant(
+        "messages: what a broken connection was asked is asked again",
+        _INTAKE,
+        "        self._asked = 0\n",
+        "",
+        f"{_PULLED}test_where_its_connection_breaks_the_messages_after_it_are_taken",
+    ),
+    _mutant(
+        "Celery's state is changed by Celery's own thread",
+        _INTAKE,
+        "        self._changes.append((change, request))\n",
+        "        change(request)\n",
+        f"{_PULLED}test_celerys_books_are_kept_by_celerys_own_thread",
+    ),
+    _mutant(
+        "task events: for whoever listens for tasks alone",
+        _INTAKE,
+        ' or (events.groups and "task" not in events.groups):',
+        ":",
+        f"{_PULLED}test_task_events_go_where_somebody_listens_for_tasks_alone",
+    ),
+    _mutant(
+        "task events: sent beside the loop",
+        _INTAKE,
+        "            self._waiting.put_nowait((events, kind, fields))\n",
+        "            events.send(kind, **fields)\n",
+        f"{_PULLED}test_task_events_go_where_somebody_listens_for_tasks_alone",
+    ),
+    _mutant(
+        "answers: one a round of the loop",
+        "workers/answer_turns.py",
+        "        loop.call_soon(self._after, loop)\n",
+        "        self._after(loop)\n",
+        "tests/unit/workers/test_answer_turns.py::"
+        "test_answers_are_worked_on_in_their_order_and_others_go_on_between_two",
+    ),
+)
+
 _CLAIM_LANE = """      AND runs_lane.fencing_token = asked.fencing_token
       AND runs_lane.state = 'sent'
       AND runs_lane.index < asked.max_concurrency
@@ -2698,6 +2781,7 @@ MUTANTS = (
     *CLAIMING,
     *FINISHING,
     *COMMITTED,
+    *INTAKE,
     *OF_JOBS,
     *OF_KINDS,
     *RUN_STATUS,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 from django.db import OperationalError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django.fixtures import Settings
 
 from batchgen.db.ids import new_id
@@ -29,15 +30,18 @@ def _attempt(
     bench: Bench,
     *,
     before: Callable[[], object] = lambda: None,
+    then: Callable[[], object] = lambda: None,
     after: Callable[[], object] = lambda: None,
 ) -> Attempted:
-    """At an epic whose steps have a job run before its calls, and one after them."""
+    """At an epic whose steps have a job run before its calls, and one after them; `then` is called
+    in the loop, right after the first one."""
 
     class WithJobs(StoriesKind):
         jobs: ClassVar[Any] = {"before": before, "after": after}
 
         def steps(self, inp: GenerationInput) -> Steps[Draft[Stories]]:
             yield Job(key="before", name="before", args={})
+            then()
             draft = yield from super().steps(inp)
             yield Job(key="after", name="after", args={})
             return draft
@@ -151,11 +155,15 @@ def test_a_job_leaves_no_connection_to_the_calls_after_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each thread of the loop's gives its own back: none stays with those that wait."""
+    read: list[BaseDatabaseWrapper] = []
     left: list[object] = []
 
-    def read() -> None:
+    def count() -> None:
         RunItem.objects.count()
-        left.append(connections["default"])
+        read.append(connections["default"])
 
-    _attempt(monkeypatch, bench, before=read).run()
-    assert [each.connection for each in left] == [None]  # type: ignore[attr-defined]
+    def look() -> None:
+        left.append(read[0].connection)
+
+    _attempt(monkeypatch, bench, before=count, then=look).run()
+    assert left == [None]
