@@ -873,6 +873,72 @@ RECOVERY = (
         f"{WORKER}test_a_worker_that_stops_claims_nothing_and_gives_the_message_back",
     ),
     _mutant(
+        "a loop that is behind makes no orphans",
+        "workers/process.py",
+        "_ORPHAN_AFTER_S + self._loop.behind_s()",
+        "_ORPHAN_AFTER_S",
+        f"{WORKER}test_a_loop_that_is_behind_makes_no_orphans",
+    ),
+    _mutant(
+        "a worker that stops claims nothing for a permit that comes late",
+        _WORKER_ENGINE,
+        "        if isinstance(permit, Permit) and self._stopping.is_set():\n",
+        "        if isinstance(permit, Permit) and not permit:\n",
+        f"{WORKER}test_a_worker_that_stops_gives_back_a_permit_that_comes_late",
+    ),
+    _mutant(
+        "a worker that stops gives a permit back that comes late",
+        _WORKER_ENGINE,
+        "            permit.unused()\n            raise Stopping\n",
+        "            raise Stopping\n",
+        f"{WORKER}test_a_worker_that_stops_gives_back_a_permit_that_comes_late",
+    ),
+    _mutant(
+        "claim: the permit of a message that is late goes back",
+        _WORKER_ENGINE,
+        "                permit.unused()\n        if claim is None:\n",
+        "                pass\n        if claim is None:\n",
+        f"{ATTEMPTS}test_the_permit_of_a_message_that_is_late_goes_back",
+    ),
+    _mutant(
+        "claim: the permit of one that fails goes back",
+        _WORKER_ENGINE,
+        "        finally:\n            if permit and claim is None:\n",
+        "        except NotImplementedError:\n            if permit and claim is None:\n",
+        f"{ATTEMPTS}test_the_permit_of_a_claim_that_fails_goes_back",
+    ),
+    _mutant(
+        "abort: no call begins after it",
+        "workers/caller.py",
+        "                # Asked for before there was a call to give up.\n"
+        "                self._call.cancel()\n",
+        "                pass\n",
+        f"{ATTEMPTS}test_an_attempt_that_is_given_up_begins_no_call",
+    ),
+    _mutant(
+        "abort: the call holds its permit no longer",
+        "workers/caller.py",
+        "        except asyncio.CancelledError:\n            permit.aborted()\n",
+        "        except asyncio.CancelledError:\n",
+        f"{ATTEMPTS}test_a_call_that_is_given_up_holds_its_permit_no_longer",
+    ),
+    Mutant(
+        guard="abort: it ends the call alone",
+        file="workers/attempt.py",
+        changes=(
+            ("import logging\n", "import asyncio\nimport logging\n"),
+            (
+                "        if self.claim.run_status is RunStatus.QUEUED:\n",
+                (
+                    "        self._task = asyncio.current_task()\n"
+                    "        if self.claim.run_status is RunStatus.QUEUED:\n"
+                ),
+            ),
+            ("        self._caller.abort()\n", "        self._task.cancel()\n"),
+        ),
+        tests=(f"{ATTEMPTS}test_an_attempt_that_is_given_up_while_it_is_stored_ends_as_any_other",),
+    ),
+    _mutant(
         "lost messages are noticed",
         "runs/engine/reconciler.py",
         "    if not sent:\n        return {}\n",

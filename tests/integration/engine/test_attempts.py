@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import transaction
@@ -13,6 +15,7 @@ from epics.models import Epic, EpicCard, Story
 from providers.anthropic.client import ProviderClient
 from providers.provider import Provider
 from providers.registry import limit_pool
+from runs.engine.dispatch import message_id, messages_waiting
 from runs.engine.lanes import lanes_dispatch, lanes_reclaim
 from runs.engine.transitions import run_move
 from runs.models import Closure, Lane, ProviderCall, Run, RunAction, RunItem, RunLog, Worker
@@ -24,7 +27,14 @@ from runs.states import ItemStatus, RunStatus
 from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
 from tests.integration.engine.bench import Attempted, Bench, bench_open, request_make
-from tests.integration.engine.world import FIRST_CALL, World, assert_counted, attempt_make, halt
+from tests.integration.engine.world import (
+    FIRST,
+    FIRST_CALL,
+    World,
+    assert_counted,
+    attempt_make,
+    halt,
+)
 from tests.threads import elsewhere
 from tests.unit.content.story_samples import WEAK
 from workers.engine import Engine
@@ -247,6 +257,29 @@ def test_a_provider_that_cannot_be_asked_fails_the_run_and_takes_no_permit(
     assert_counted(world.run)
 
 
+def _in_flight(bench: Bench, world: World) -> int:
+    """Calls that hold a permit, once the gate has heard all."""
+    bench.loop.run(bench.engine(world.worker.id).tools.permits.flush())
+    return limits_read({FIRST.model: limit_pool(FIRST.model)})[0].in_flight
+
+
+def test_the_permit_of_a_message_that_is_late_goes_back(bench: Bench) -> None:
+    world = World.make(epics=1, lanes=1)
+    (fence,) = world.fences()
+    late = request_make(replace(fence, fencing_token=fence.fencing_token - 1), FIRST_CALL)
+    assert not bench.loop.run(bench.engine(world.worker.id).work(late))
+    assert _in_flight(bench, world) == 0
+
+
+def test_the_permit_of_a_claim_that_fails_goes_back(bench: Bench) -> None:
+    world = World.make(epics=1, lanes=1)
+    (fence,) = world.fences()
+    refused = request_make(replace(fence, lane_id=2**63), FIRST_CALL)
+    with pytest.raises(psycopg.DataError):
+        bench.loop.run(bench.engine(world.worker.id).work(refused))
+    assert _in_flight(bench, world) == 0
+
+
 @pytest.mark.parametrize("kind", ["too_long", "long_context"])
 def test_a_prompt_that_is_too_long_fails_its_epic_and_closes_no_gate(
     bench: Bench, simulator: Simulator, kind: str
@@ -448,3 +481,48 @@ def test_no_turn_is_held_while_a_further_call_is_made(simulator: Simulator) -> N
         other.join(10)
     assert ended_meanwhile
     assert not thread.is_alive()
+
+
+def test_an_attempt_that_is_given_up_begins_no_call(bench: Bench, simulator: Simulator) -> None:
+    world = World.make(epics=1, lanes=1)
+    attempt = _attempt(world, bench)
+    attempt.abort()
+    attempt.run()
+    assert simulator.stats()["calls"] == []
+    item = RunItem.objects.get()
+    assert (item.status, item.attempt) == (ItemStatus.PENDING, 0)
+    assert _in_flight(bench, world) == 0
+    assert_counted(world.run)
+
+
+def test_a_call_that_is_given_up_holds_its_permit_no_longer(
+    bench: Bench, simulator: Simulator
+) -> None:
+    world = World.make(epics=1, lanes=1)
+    simulator.faults([{"action": {"type": "stall"}, "times": 1}])
+    attempt = _attempt(world, bench)
+    thread = elsewhere(attempt.run)
+    wait_for(lambda: simulator.stats()["calls"], "the call is under way")
+    attempt.abort()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert RunItem.objects.get().status == ItemStatus.PENDING
+    assert _in_flight(bench, world) == 0
+    assert_counted(world.run)
+
+
+def test_an_attempt_that_is_given_up_while_it_is_stored_ends_as_any_other(bench: Bench) -> None:
+    """Its answer is there: giving it up ends calls alone."""
+    world = World.make(epics=2, lanes=1)
+    attempt = _attempt(world, bench)
+    with transaction.atomic():
+        RunItem.objects.select_for_update().get(id=attempt.fence.item_id)
+        thread = elsewhere(attempt.run)
+        wait_for(lambda: attempt.progress.reached().stage == "storage", "it is stored, but for us")
+        attempt.abort()
+    thread.join(10)
+    assert RunItem.objects.get(id=attempt.fence.item_id).status == ItemStatus.COMPLETED
+    (after,) = world.fences()
+    sent = message_id(after.lane_id, after.fencing_token)
+    wait_for(lambda: sent in messages_waiting(), "the lane goes on", timeout_s=10)
+    assert_counted(world.run)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
@@ -19,15 +20,18 @@ from batchgen.redis import client as redis
 from batchgen.redis.task_message import queue_key
 from providers.anthropic.client import ProviderClient
 from providers.provider import Provider
+from providers.registry import limit_pool
 from runs.engine.dispatch import messages_waiting
 from runs.engine.lanes import Fence
 from runs.models import Lane, RunItem, Worker
+from runs.reads.gates import limits_read
 from runs.states import ItemStatus
 from tests.acceptance.fleet import wait_for
 from tests.conftest import Simulator
 from tests.integration.engine.bench import request_make
-from tests.integration.engine.world import FIRST_CALL, World
+from tests.integration.engine.world import FIRST, FIRST_CALL, World
 from workers import process, signals
+from workers.permits import Permit
 from workers.process import WorkerProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -122,6 +126,27 @@ def test_a_claim_that_nobody_here_runs_goes_back_without_a_crash(worker: Working
     assert world.fences()[0].item_id == epic.id
 
 
+def test_a_loop_that_is_behind_makes_no_orphans(worker: Working) -> None:
+    """It has yet to hear of what it has claimed."""
+    world = _world(worker)
+    step = world.claim()
+    assert step
+    comes_round = threading.Event()
+    worker._loop.call(comes_round.wait, 60)
+    try:
+        wait_for(lambda: worker._loop.behind_s() > 1, "the loop is behind")
+        Lane.objects.update(moved_at=Now() - timedelta(seconds=2.5))
+        worker.heartbeat()
+        worker.reconcile()
+        assert world.epic(step).status == ItemStatus.GENERATING
+    finally:
+        comes_round.set()
+    wait_for(lambda: not worker._loop.behind_s(), "it comes round")
+    worker.heartbeat()
+    worker.reconcile()
+    assert world.epic(step).status == ItemStatus.PENDING
+
+
 def test_every_worker_tends_to_what_died(connect: Connect, settings: Settings) -> None:
     settings.RECONCILE_S = 0.05
     settings.HEARTBEAT_S = 0.05
@@ -214,6 +239,31 @@ def test_a_worker_that_stops_claims_nothing_and_gives_the_message_back(
     assert not worker.work(fence)
     wait_for(lambda: bool(redis.client().exists(queue_key("epics", 3))), "it is given back")
     assert world.fences() == [fence]
+
+
+def test_a_worker_that_stops_gives_back_a_permit_that_comes_late(
+    worker: Working, settings: Settings
+) -> None:
+    settings.LIMIT_CONCURRENCY, settings.SLOT_WAIT_S = 1, 60
+    world = _world(worker)
+    (fence,) = world.fences()
+    redis.client().flushdb()
+    permits = worker.engine.tools.permits
+    taken = worker._loop.run(permits.first(FIRST, patience_s=5))
+    assert isinstance(taken, Permit)
+    thread = threading.Thread(target=worker.work, args=(fence,))
+    thread.start()
+    wait_for(lambda: any(map(len, permits._queues.values())), "the item waits for a permit")
+    worker.drain()
+    wait_for(worker.engine._stopping.is_set, "it stops")
+    worker._loop.call(taken.unused)
+    thread.join(60)
+    assert not thread.is_alive()
+    worker._loop.run(permits.flush())
+    assert world.fences() == [fence]
+    wait_for(lambda: bool(redis.client().exists(queue_key("epics", 3))), "it is given back")
+    (limits,) = limits_read({FIRST.model: limit_pool(FIRST.model)})
+    assert limits.in_flight == 0
 
 
 def test_a_call_is_aborted_when_its_lane_was_taken_back(
