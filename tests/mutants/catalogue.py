@@ -1978,7 +1978,7 @@ ANSWERS = (
         "calls: the deadline covers the whole one",
         "providers/anthropic/client.py",
         "deadline.reschedule(asyncio.get_running_loop().time() + self._timeout_s)",
-        "deadline.reschedule(None)",
+        "deadline.reschedule(asyncio.get_running_loop().time() + 10 * self._timeout_s)",
         f"{_CLIENT}test_the_deadline_covers_the_whole_call",
     ),
     _mutant(
