@@ -82,8 +82,14 @@ class LaneStatement(Generic[M, T]):
 
         return self._statement(
             statement_for(members[0].fence.kind, self.name, group=True),
-            # In arrays each text would be quoted once more, at an eighth of a worker's time.
-            {"given": json.dumps(given, default=_plain)},
+            {
+                "given": json.dumps(given, default=_plain),
+                **{
+                    name: [each[name] for each in given]
+                    for name in IDS.values()
+                    if name in given[0]
+                },
+            },
             read,
         )
 

@@ -180,7 +180,7 @@ def test_a_worker_whose_redis_connections_break_goes_on(fleet: Fleet, provider: 
             redis.client().client_kill_filter(_type=kind, skipme=True)
         # This process's own are broken, too.
         redis.client().connection_pool.disconnect()
-        app.pool.force_close_all()
+        app.pool.force_close_all()  # type: ignore[attr-defined]  # the stubs take it for producers
     wait_until_ended(run)
     assert run.status == RunStatus.SUCCEEDED
     assert ProviderCall.objects.filter(item__run=run).count() == 30

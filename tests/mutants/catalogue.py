@@ -228,6 +228,7 @@ COMMITTED = (
 )
 
 _INTAKE = "workers/intake.py"
+_CELERY_FACE = "workers/celery_face.py"
 _PULLED = f"{_ENGINE}test_intake.py::"
 INTAKE = (
     _mutant(
@@ -281,21 +282,21 @@ INTAKE = (
     ),
     _mutant(
         "Celery's state is changed by Celery's own thread",
-        _INTAKE,
-        "        self._changes.append((change, request))\n",
-        "        change(request)\n",
+        _CELERY_FACE,
+        "        with self._lock:\n            self._new[request] = False\n",
+        "        state.task_reserved(request)\n",
         f"{_PULLED}test_celerys_books_are_kept_by_celerys_own_thread",
     ),
     _mutant(
         "task events: for whoever listens for tasks alone",
-        _INTAKE,
+        _CELERY_FACE,
         ' or (events.groups and "task" not in events.groups):',
         ":",
         f"{_PULLED}test_task_events_go_where_somebody_listens_for_tasks_alone",
     ),
     _mutant(
         "task events: sent beside the loop",
-        _INTAKE,
+        _CELERY_FACE,
         "            self._waiting.put_nowait((events, kind, fields))\n",
         "            events.send(kind, **fields)\n",
         f"{_PULLED}test_task_events_go_where_somebody_listens_for_tasks_alone",
