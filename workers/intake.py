@@ -81,7 +81,7 @@ class Intake:
             eta=None,
             expires=None,
         )
-        self.celery_state.change(state.task_reserved, request)
+        self.celery_state.reserve(request)
 
     def begins(self, request: ItemRequest, abort: Callable[[], None]) -> None:
         """A message's item was claimed."""

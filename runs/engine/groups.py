@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from psycopg.types.json import Jsonb
 
 from batchgen.db.sql import Row, Statement
-from runs.engine.queries import QUERIES, statement_for
+from runs.engine.queries import IDS, QUERIES, statement_for
 
 
 class Fenced(Protocol):

@@ -70,7 +70,7 @@ _GROUP = """given AS MATERIALIZED (
 _ONE = "given AS NOT MATERIALIZED (SELECT {values}, 1 AS place)"
 #: What a statement writes it finds by these, too: a join alone may read the whole of an index, by a
 #: plan that was made while the table was empty.
-_IDS = {"lane_ids": "lane_id", "item_ids": "item_id", "call_ids": "call_id"}
+IDS = {"lane_ids": "lane_id", "item_ids": "item_id", "call_ids": "call_id"}
 #: A group locks in the order that all keep, and its lanes take turns in their run; one lane has
 #: no order, and sorting it would cost a tenth of its statement.
 _ORDERED = {
@@ -104,10 +104,13 @@ def statement_for(kind: str, name: str, *, group: bool = False) -> str:
 def _parts_of_one(columns: Mapping[str, str]) -> dict[str, str]:
     values = {name: f"%({name})s::{sql_type}" for name, sql_type in columns.items()}
     given = ", ".join(f"{value} AS {name}" for name, value in values.items())
-    ids = {part: values[name] for part, name in _IDS.items() if name in values}
+    ids = {part: values[name] for part, name in IDS.items() if name in values}
     return {"given": _ONE.format(values=given), **ids, **_ALONE}
 
 
 def _parts_of_group(columns: Mapping[str, str]) -> dict[str, str]:
     given = _GROUP.format(columns=", ".join(" ".join(column) for column in columns.items()))
-    return {"given": given, **_ORDERED}
+    ids = {
+        part: f"ANY(%({name})s::{columns[name]}[])" for part, name in IDS.items() if name in columns
+    }
+    return {"given": given, **ids, **_ORDERED}

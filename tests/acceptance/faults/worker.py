@@ -1,8 +1,8 @@
 """Celery's own command line, in a process that dies where it is told to.
 
-The product has no hooks for this: the points are wrapped round its functions, and round kombu's,
-from outside. A point is armed by a file `WORKER.POINT` in the directory FAULTS_ARMED; the first
-thread that passes removes it, and the process is gone.
+The product has no hooks for this: the points are wrapped round its functions from outside. A point
+is armed by a file `WORKER.POINT` in the directory FAULTS_ARMED; whoever passes first removes it,
+and the process is gone.
 
 Workers are forked off a process that has everything imported, which takes seconds; it is told what
 to start by lines of JSON, tells of births and deaths in lines of its own, and ends with its input.
@@ -47,27 +47,20 @@ Function = Callable[..., Any]
 
 #: Crash points before and after a function returns, by what they mean for an epic's way.
 BEFORE = {
-    "before-claim": "workers.attempt.lane_claim",
+    "before-claim": "workers.lane_store.LaneStore.claim",
     "before-call": "providers.anthropic.client.ProviderClient.ask",
-    "before-next-call": "workers.caller.call_next",
-    "before-finish": "workers.attempt.lane_finish",
-    "before-publish": "runs.engine.dispatch.send",
-    "before-ack": "kombu.message.Message.ack",
+    "before-next-call": "workers.lane_store.LaneStore.next_call",
+    "before-finish": "workers.lane_store.LaneStore.finish",
+    "before-publish": "workers.sender.push_async",
+    "before-end": "workers.intake.Intake._end",
 }
 AFTER = {
-    "after-claim": "workers.attempt.lane_claim",
+    "after-claim": "workers.lane_store.LaneStore.claim",
     "after-response": "providers.anthropic.client.ProviderClient.ask",
-    "after-stored-response": "workers.caller.call_next",
-    "after-finish": "workers.attempt.lane_finish",
-    "after-publish": "runs.engine.dispatch.send",
+    "after-stored-response": "workers.lane_store.LaneStore.next_call",
+    "after-finish": "workers.lane_store.LaneStore.finish",
+    "after-publish": "workers.sender.push_async",
 }
-#: Before and after an attempt's statement: {its name: the points}.
-STATEMENTS = {
-    "lane_claim": ("before-claim", "after-claim"),
-    "call_next": ("before-next-call", "after-stored-response"),
-    "lane_finish": ("before-finish", "after-finish"),
-}
-_RUNS = ("workers.attempt.run", "workers.caller.run")
 #: The message is out of the queue and on nobody's observed.
 AFTER_BRPOP = "after-brpop"
 IN_CALL = "in-call"
@@ -75,7 +68,7 @@ IN_CALL = "in-call"
 COPIED, LATE, DROPPED = "messages.copied", "messages.late", "messages.dropped"
 _COPIES = 3
 _LATE_S = (0.05, 0.8)
-POINTS = (AFTER_BRPOP, IN_CALL, *BEFORE, *AFTER, *chain.from_iterable(STATEMENTS.values()))
+POINTS = (AFTER_BRPOP, IN_CALL, *BEFORE, *AFTER)
 
 
 def die() -> None:
@@ -127,22 +120,10 @@ def _after(point: str, function: Function) -> Function:
     return awaited if iscoroutinefunction(function) else wrapped
 
 
-def _around_statements(run: Function) -> Function:
-    def wrapped(statement: Any) -> Any:
-        name, _, _ = statement.name.partition(" ")
-        if name not in STATEMENTS:
-            return run(statement)
-        before, after = STATEMENTS[name]
-        return _after(after, _before(before, run))(statement)
-
-    return wrapped
-
-
-def _on_delivery(deliver: Function) -> Function:
-    def wrapped(transport: Any, message: Any, queue: str) -> Any:
-        if message["headers"].get("task") == "workers.generate_item":
-            _die_if_armed(AFTER_BRPOP)
-        return deliver(transport, message, queue)
+def _on_delivery(take: Function) -> Function:
+    def wrapped(intake: Any, key: bytes, raw: bytes) -> None:
+        _die_if_armed(AFTER_BRPOP)
+        take(intake, key, raw)
 
     return wrapped
 
@@ -212,7 +193,7 @@ def _prepare() -> None:
     for point, target in AFTER.items():
         _wrap(target, lambda function, point=point: _after(point, function))  # type: ignore[misc]
     _wrap("providers.anthropic.client.ProviderClient.ask", _in_call)
-    _wrap("kombu.transport.virtual.base.Transport._deliver", _on_delivery)
+    _wrap("workers.intake.Intake._take", _on_delivery)
     _wrap("runs.engine.dispatch._pushes", _on_sending)
 
 

@@ -159,7 +159,7 @@ def test_of_each_workers_items_those_are_shown_that_began_first() -> None:
 def beat_of(world: World) -> Callable[[], list[Row]]:
     """That of a worker which says of each of its attempts that it got on."""
     items = RunItem.objects.filter(run=world.run, status=ItemStatus.GENERATING)
-    news: list[Any] = [
+    news: list[dict[str, Any]] = [
         {
             "item_id": str(item.pk),
             "lane_id": item.lane_id,
