@@ -8,6 +8,7 @@ to. An attempt brings them together and writes the outcome down.
 import logging
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any
 
@@ -21,7 +22,7 @@ from batchgen.db.in_thread import in_thread
 from batchgen.db.sql import Row
 from content.errors import TargetGone
 from content.kind import Loaded
-from content.pipeline import Draft, Job, StageBegun, Steps
+from content.pipeline import Draft, Job, Request, StageBegun, Steps
 from content.prompt_sets import prompt_texts
 from content.registry import kind_named
 from providers.errors import ProviderError
@@ -43,6 +44,25 @@ log = logging.getLogger(__name__)
 _RANDOM = SystemRandom()
 #: PostgreSQL is away: the engine's statements say it so, and a job's queries by Django's names.
 _AWAY = (psycopg.OperationalError, DjangoOperationalError, DjangoInterfaceError)
+
+
+#: Work on so much text takes 10 ms, which is too long for all that wait for the loop.
+_LARGE_CHARS = 50_000
+_LARGE_TOKENS = 15_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """Steps that came to their end."""
+
+    draft: Draft[Any]
+
+
+def _go_on(steps: Steps[Draft[Any]], sent: object) -> Request | Job | StageBegun | _Ended:
+    try:
+        return steps.send(sent)
+    except StopIteration as end:
+        return _Ended(end.value)
 
 
 class StaleAttempt(Exception):
@@ -70,6 +90,7 @@ class Attempt:
         self._caller = Caller(
             claim, tools=tools, client=client, first=first, permit=permit, progress=self.progress
         )
+        self._is_large = first.input_tokens > _LARGE_TOKENS
         #: The lane's row once the item has ended.
         self._moved: Row | None = None
 
@@ -114,22 +135,29 @@ class Attempt:
 
     async def _drive(self, steps: Steps[Draft[Any]]) -> Draft[Any]:
         """Take the item through its steps; what they return or raise."""
+        large = self._is_large
+        sent: Any = None
         with closing(steps):
-            try:
-                step = next(steps)
-                while True:
-                    if isinstance(step, StageBegun):
+            while True:
+                step = await self._advance(steps, sent, large=large)
+                match step:
+                    case _Ended():
+                        return step.draft
+                    case StageBegun():
                         self.progress.enter(step)
-                        step = next(steps)
-                    elif isinstance(step, Job):
-                        step = steps.send(await self._caller.job(step))
-                    else:
-                        answer = await self._caller.answer(step)
+                        sent = None
+                    case Job():
+                        sent, large = await self._caller.job(step), True
+                    case Request():
+                        sent = answer = await self._caller.answer(step)
+                        large = self._is_large or len(answer.text) > _LARGE_CHARS
                         await self._tools.answers.turn()
-                        step = steps.send(answer)
-            except StopIteration as end:
-                draft: Draft[Any] = end.value
-                return draft
+
+    async def _advance(
+        self, steps: Steps[Draft[Any]], sent: object, *, large: bool
+    ) -> "Request | Job | StageBegun | _Ended":
+        """Have the steps go on; where that takes long, in a thread, so that others go on, too."""
+        return await in_thread(_go_on, steps, sent) if large else _go_on(steps, sent)
 
     async def _loaded(self) -> Loaded:
         claim = self.claim

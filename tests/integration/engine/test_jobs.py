@@ -20,6 +20,7 @@ from runs.engine.lanes import lanes_dispatch
 from runs.models import Lane, ProviderCall, RunItem
 from tests.integration.engine.bench import Attempted, Bench
 from tests.integration.engine.world import FIRST, World, assert_counted, attempt_make, worker_make
+from workers import attempt as attempts
 from workers.permits import FirstCall, Permit, Permits
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -167,3 +168,24 @@ def test_a_job_leaves_no_connection_to_the_calls_after_it(
 
     _attempt(monkeypatch, bench, before=count, then=look).run()
     assert left == [None]
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_long_answers_are_worked_on_beside_the_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, large: bool
+) -> None:
+    monkeypatch.setattr(attempts, "_LARGE_CHARS", 0 if large else 10**9)
+    threads: list[str] = []
+
+    class Tells(StoriesKind):
+        def steps(self, inp: GenerationInput) -> Steps[Draft[Stories]]:
+            draft = yield from super().steps(inp)
+            threads.append(threading.current_thread().name)
+            return draft
+
+    monkeypatch.setitem(registry._KINDS, "stories", Tells())
+    attempt = attempt_make(World.make(epics=1, lanes=1), bench)
+    assert attempt
+    attempt.run()
+    assert RunItem.objects.get().status == "COMPLETED"
+    assert (threads == ["loop"]) is not large
