@@ -83,6 +83,7 @@ def lanes_claim(group: Sequence[Claiming], *, worker_id: UUID) -> Statement[list
 def _claiming(worker_id: UUID) -> LaneStatement[Claiming, LaneClaim | None]:
     return LaneStatement(
         name="lane_claim",
+        by_kind=True,
         read=_claim,
         shared={
             "worker_id": worker_id,

@@ -1,4 +1,4 @@
-"""A statement that moves lanes, for one member or for a group of one kind.
+"""A statement that moves lanes, for one member or for a group.
 
 A group is one transaction: what holds up one member fails it as a whole, and nothing is done. What
 is late or stale of it changes nothing, and nothing of the others.
@@ -47,6 +47,7 @@ class LaneStatement(Generic[M, T]):
 
     Attributes:
         read: what a member is answered; without a row nothing was done for it.
+        by_kind: whether each kind of content has its own; then a group is of one kind.
         shared: values that all members have.
         patience_s: as `Statement.patience_s`.
     """
@@ -54,22 +55,25 @@ class LaneStatement(Generic[M, T]):
     name: str
     read: Callable[[M, Row | None], T]
     shared: Mapping[str, object]
+    by_kind: bool
     patience_s: float = 0.0
 
     def one(self, member: M) -> Statement[T]:
         """For one lane. Waits for whoever has one of its rows."""
         return self._statement(
-            statement_for(member.fence.kind, self.name),
+            statement_for(self._kind([member]), self.name),
             member.params(),
             lambda rows: self.read(member, rows[0] if rows else None),
         )
 
     def group(self, members: Sequence[M]) -> Statement[list[T]]:
-        """For lanes of items of one kind; answers in the members' order. A member that comes twice
-        is answered once.
+        """For several lanes; answers in the members' order. A member that comes twice is answered
+        once.
 
-        Raises (when it runs):
-            psycopg.errors.LockNotAvailable: somebody has one of its rows; nothing was done.
+        Raises:
+            ValueError: it is of several kinds, and each has a statement of its own.
+            psycopg.errors.LockNotAvailable: (when it runs) somebody has one of its rows; nothing
+                was done.
         """
         ordered = sorted(_distinct(members), key=lambda place: members[place].fence.lane_id)
         given = [
@@ -81,7 +85,7 @@ class LaneStatement(Generic[M, T]):
             return [self.read(member, found.get(place)) for place, member in enumerate(members)]
 
         return self._statement(
-            statement_for(members[0].fence.kind, self.name, group=True),
+            statement_for(self._kind(members), self.name, group=True),
             {
                 "given": json.dumps(given, default=_plain),
                 **{
@@ -92,6 +96,12 @@ class LaneStatement(Generic[M, T]):
             },
             read,
         )
+
+    def _kind(self, members: Sequence[M]) -> str | None:
+        if not self.by_kind:
+            return None
+        (kind,) = {member.fence.kind for member in members}
+        return kind
 
     def _statement(
         self, name: str, given: Mapping[str, Any], read: Callable[[list[Row]], Any]

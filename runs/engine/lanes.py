@@ -216,7 +216,7 @@ def lane_give_back(one: GivingBack) -> Statement[bool]:
 
 
 def lanes_give_back(group: Sequence[GivingBack]) -> Statement[list[bool]]:
-    """As `lane_give_back`, for each of a group of items of one kind."""
+    """As `lane_give_back`, for each of a group of items."""
     return _GIVE_BACK.group(group)
 
 
@@ -226,13 +226,14 @@ def lane_park(one: Parking) -> Statement[bool]:
 
 
 def lanes_park(group: Sequence[Parking]) -> Statement[list[bool]]:
-    """As `lane_park`, for each of a group of items of one kind."""
+    """As `lane_park`, for each of a group of lanes."""
     return _PARK.group(group)
 
 
 def _finish() -> LaneStatement[Finishing, Row | None]:
     return LaneStatement(
         name="lane_finish",
+        by_kind=True,
         read=lambda _, row: row,
         shared={
             "gone_note": _GONE_NOTE,
@@ -248,9 +249,11 @@ def _is_done(_: object, row: Row | None) -> bool:
 
 
 _GIVE_BACK: LaneStatement[GivingBack, bool] = LaneStatement(
-    name="lane_give_back", read=_is_done, shared={}, patience_s=PATIENCE_S
+    name="lane_give_back", by_kind=False, read=_is_done, shared={}, patience_s=PATIENCE_S
 )
-_PARK: LaneStatement[Parking, bool] = LaneStatement(name="lane_park", read=_is_done, shared={})
+_PARK: LaneStatement[Parking, bool] = LaneStatement(
+    name="lane_park", by_kind=False, read=_is_done, shared={}
+)
 
 
 def lanes_dispatch(*, run_id: UUID, lost_lane_ids: Iterable[int] = ()) -> list[Link]:

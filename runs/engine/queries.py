@@ -85,20 +85,18 @@ _ALONE = {name: "" if name.startswith("by_") else "1" for name in _ORDERED}
 
 
 @cache
-def statement_for(kind: str, name: str, *, group: bool = False) -> str:
+def statement_for(kind: str | None, name: str, *, group: bool = False) -> str:
     """The name of the statement (`lane_claim`, `lane_finish` …) as it is for items of this kind.
 
     Args:
+        kind: None where the statement is the same for all.
         group: it is given `given`, a list of JSON objects with the members' values.
     """
-    made = kind_named(kind)
-    parts = {
-        "kind": made.name,
-        "load_sql": made.load_sql,
-        "store_sql": made.store_sql,
-        **(_parts_of_group(_GIVEN[name]) if group else _parts_of_one(_GIVEN[name])),
-    }
-    return QUERIES.variant(name, f"{kind}, {'group' if group else 'one'}", parts)
+    parts = _parts_of_group(_GIVEN[name]) if group else _parts_of_one(_GIVEN[name])
+    if kind is not None:
+        made = kind_named(kind)
+        parts |= {"kind": made.name, "load_sql": made.load_sql, "store_sql": made.store_sql}
+    return QUERIES.variant(name, f"{kind or 'any'}, {'group' if group else 'one'}", parts)
 
 
 def _parts_of_one(columns: Mapping[str, str]) -> dict[str, str]:

@@ -5,17 +5,20 @@ What each member's fate is, the modules that use the fixture `grouping` say.
 
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connections, transaction
 from django.db.models import QuerySet
 from psycopg.rows import dict_row
 
 from batchgen.db import sql
 from batchgen.db.ids import new_id
+from batchgen.db.pools import engine_pool
 from batchgen.db.postgresql.pooled import cursor_class
 from batchgen.db.sql import run
 from epics.models import Epic, Story
@@ -98,12 +101,7 @@ def fences_of(*worlds: World) -> list[Fence]:
 
 
 def stale(fence: Fence) -> Fence:
-    return Fence(
-        lane_id=fence.lane_id,
-        fencing_token=fence.fencing_token + 1,
-        item_id=fence.item_id,
-        kind=fence.kind,
-    )
+    return replace(fence, fencing_token=fence.fencing_token + 1)
 
 
 def titles_of(code: str, of: Run) -> set[str]:
@@ -302,6 +300,16 @@ class TestFinishes:
         assert list(kept) == [(2, 1), (2, 0)]
 
 
+def test_a_group_is_of_one_kind_where_each_has_its_own_statement() -> None:
+    fence = Fence(lane_id=1, fencing_token=1, item_id=new_id(), kind="stories")
+    kinds = (fence, replace(fence, lane_id=2, kind="pages"))
+    claiming = [Claiming(fence=each, call_id=None) for each in kinds]
+    with pytest.raises(ValueError, match="too many values"):
+        lanes_claim(claiming, worker_id=new_id())
+    parking = [Parking(fence=each, reason="turn", wait_s=1) for each in kinds]
+    assert run(lanes_park(parking)) == [False, False]
+
+
 class TestBack:
     def test_each_goes_back_by_itself(self) -> None:
         running, paused = World.make(epics=5, lanes=5), World.make(epics=1, lanes=1, name="Shop")
@@ -360,12 +368,19 @@ class TestBack:
         assert list(lanes) == [("parked", "permit-requests"), ("sent", ""), ("parked", "turn")]
 
 
-def _execute_here(statement: sql.Statement[Any], *, patient: bool = False) -> None:
-    """In this thread's transaction, as psycopg's own cursor binds it; a patient one waits."""
-    text = statement.queries[statement.name]
+def _execute_here(statement: sql.Statement[Any]) -> None:
+    """In this thread's transaction, as Django's cursors bind it."""
+    params: Any = statement.params
     with connections["default"].cursor() as cursor:
-        params: Any = statement.params
-        cursor.execute(text.replace("'50ms'", "'10s'") if patient else text, params)
+        cursor.execute(statement.queries[statement.name], params)
+
+
+def _execute_patiently(statement: sql.Statement[Any]) -> None:
+    """As the engine plans it, but for the wait."""
+    text = statement.queries[statement.name].replace("'50ms'", "'10s'")
+    with engine_pool().connection() as own:
+        cursor = own.cursor() if settings.DATABASE_POOLED else psycopg.ClientCursor(own)
+        cursor.execute(text.encode(), statement.params)
 
 
 def _as_a_pooler(statement: sql.Statement[Any]) -> None:
@@ -430,7 +445,7 @@ def test_a_group_takes_rows_in_the_order_of_their_ids(what: str) -> None:
     statement = lanes_claim(claiming, worker_id=worlds[0].worker.id)
     with transaction.atomic():
         assert held.select_for_update(no_key=True).get()
-        thread = elsewhere(lambda: _execute_here(statement, patient=True))
+        thread = elsewhere(lambda: _execute_patiently(statement))
         wait_for(somebody_waits, "the group waits")
         assert other.select_for_update(no_key=True, nowait=True).get()
     thread.join(10)

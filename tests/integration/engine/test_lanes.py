@@ -357,12 +357,12 @@ def test_a_long_pacing_delay_parks_the_lane_with_its_next_epic() -> None:
     world = World.make(epics=2, lanes=1)
     step = world.claim()
     assert step
-    moved = world.finish(step, park_s=0.2)
+    moved = world.finish(step, park_s=60)
     assert moved
     assert moved["state"] == "parked"
     assert world.lane(step).wait_reason == "pacing"
     assert lanes_dispatch(run_id=world.run.id) == []
-    time.sleep(0.25)
+    Lane.objects.update(wake_at="2026-01-01T00:00:00Z")
     (link,) = lanes_dispatch(run_id=world.run.id)
     assert link.code == "E2"
 
