@@ -20,7 +20,7 @@ from celery.worker import state
 from django.conf import settings
 from redis import RedisError
 
-from batchgen.redis.broker_messages import TaskMessage, drop, read_task
+from batchgen.redis.broker_messages import InvalidMessage, TaskMessage, drop, read_task
 from batchgen.redis.task_message import queue_keys
 from workers.celery_face import CeleryState, Consumer, EventSender, ItemRequest
 
@@ -60,6 +60,8 @@ class Intake:
         consumer = self._consumer
         if consumer is None:
             raise RuntimeError("No message comes before Celery's consumer.")
+        if message.headers["task"] != consumer.task.name:
+            raise InvalidMessage("task", f"{message.headers['task']} is none of an item")
         request = ItemRequest(message, task=consumer.task, hostname=consumer.hostname)
         if request.id in state.revoked:
             log.info("revoked: %s", request.id)

@@ -149,6 +149,27 @@ def test_broken_messages_cost_no_lane(lanes: Callable[[int], Lanes]) -> None:
     two.has_begun("a", "b")
 
 
+def test_messages_of_other_tasks_cost_no_lane(lanes: Callable[[int], Lanes]) -> None:
+    """Of a release before, whose ordinary tasks were sent to the same queue."""
+    two = lanes(2)
+    for place in range(5):
+        _push(
+            task_message(
+                task="workers.delete_expired",
+                id_=f"{place}.other",
+                args=[],
+                kwargs={},
+                argsrepr="",
+                kwargsrepr="",
+                queue=settings.ITEM_QUEUE,
+                priority=3,
+            )
+        )
+    _send("a", "b")
+    two.has_begun("a", "b")
+    assert set(two.requests) == {"a", "b"}
+
+
 def test_messages_that_were_revoked_cost_no_lane(lanes: Callable[[int], Lanes]) -> None:
     two = lanes(2)
     revoked = [f"{place}.revoked" for place in range(5)]
