@@ -88,24 +88,10 @@ _GROUPED = (
         f"{_GROUPS}test_a_group_does_not_wait_for_a_row_that_somebody_has",
     ),
     _mutant(
-        "group: lanes in the order of their ids",
-        _LANE_QUERIES,
-        '"by_lane": "ORDER BY lane_id"',
-        '"by_lane": "ORDER BY lane_id DESC"',
-        f"{_GROUPS}test_a_group_takes_rows_in_the_order_of_their_ids",
-    ),
-    _mutant(
         "group: runs in the order of their ids",
         _LANE_QUERIES,
         '"by_run": "ORDER BY run_id"',
         '"by_run": "ORDER BY run_id DESC"',
-        f"{_GROUPS}test_a_group_takes_rows_in_the_order_of_their_ids",
-    ),
-    _mutant(
-        "group: items in the order of their ids",
-        _LANE_QUERIES,
-        '"by_item": "ORDER BY item_id"',
-        '"by_item": ""',
         f"{_GROUPS}test_a_group_takes_rows_in_the_order_of_their_ids",
     ),
     _mutant(
