@@ -107,10 +107,10 @@ class Attempt:
                 PostgreSQL is away. The worker's next heartbeat finds the lane without an attempt
                 and takes it back.
         """
-        if self.claim.run_status is RunStatus.QUEUED:
-            word = self._kind.item_words[0]
-            await self._tools.store.begin_run(self.claim.run_id, item_word=word)
         try:
+            if self.claim.run_status is RunStatus.QUEUED:
+                word = self._kind.item_words[0]
+                await self._tools.store.begin_run(self.claim.run_id, item_word=word)
             await self._generate()
         except StaleAttempt:
             log.warning("item %s: a newer attempt has it", self.claim.item_id)

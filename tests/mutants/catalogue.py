@@ -895,6 +895,20 @@ RECOVERY = (
         f"{ATTEMPTS}test_the_permit_of_a_claim_that_fails_goes_back",
     ),
     _mutant(
+        "a permit goes back where its item's run cannot begin",
+        "workers/attempt.py",
+        "        finally:\n            self._caller.close()\n",
+        "        else:\n            self._caller.close()\n",
+        f"{ATTEMPTS}test_the_permit_of_an_item_whose_run_cannot_begin_goes_back",
+    ),
+    _mutant(
+        "a stop gives back what outlasts the grace period",
+        _WORKER_ENGINE,
+        "        self.give_up()\n        if self._links:\n",
+        "        if self._links:\n",
+        "tests/acceptance/test_controls.py::test_what_outlasts_the_grace_period_is_given_back",
+    ),
+    _mutant(
         "abort: no call begins after it",
         "workers/caller.py",
         "                # Asked for before there was a call to give up.\n"
@@ -915,10 +929,10 @@ RECOVERY = (
         changes=(
             ("import logging\n", "import asyncio\nimport logging\n"),
             (
-                "        if self.claim.run_status is RunStatus.QUEUED:\n",
+                "            await self._generate()\n",
                 (
-                    "        self._task = asyncio.current_task()\n"
-                    "        if self.claim.run_status is RunStatus.QUEUED:\n"
+                    "            self._task = asyncio.current_task()\n"
+                    "            await self._generate()\n"
                 ),
             ),
             ("        self._caller.abort()\n", "        self._task.cancel()\n"),

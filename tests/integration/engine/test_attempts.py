@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from pytest_django.fixtures import Settings
 
 from epics.models import Epic, EpicCard, Story
@@ -35,7 +35,7 @@ from tests.integration.engine.world import (
     attempt_make,
     halt,
 )
-from tests.threads import elsewhere
+from tests.threads import elsewhere, race
 from tests.unit.content.story_samples import WEAK
 from workers.engine import Engine
 
@@ -277,6 +277,26 @@ def test_the_permit_of_a_claim_that_fails_goes_back(bench: Bench) -> None:
     refused = request_make(replace(fence, lane_id=2**63), FIRST_CALL)
     with pytest.raises(psycopg.DataError):
         bench.loop.run(bench.engine(world.worker.id).work(refused))
+    assert _in_flight(bench, world) == 0
+
+
+def _killed() -> bool:
+    """Whether a connection that waits for a lock was there to be broken."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return bool(cursor.fetchall())
+
+
+def test_the_permit_of_an_item_whose_run_cannot_begin_goes_back(bench: Bench) -> None:
+    world = World.make(epics=1, lanes=1, begin=False)
+    attempt = _attempt(world, bench)
+    with transaction.atomic():
+        Run.objects.select_for_update().get()
+        error, _ = race(attempt.run, lambda: wait_for(_killed, "the beginning is broken"))
+    assert isinstance(error, OperationalError)
     assert _in_flight(bench, world) == 0
 
 
