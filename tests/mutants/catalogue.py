@@ -55,6 +55,7 @@ LUA = "limiter/lua/"
 EXPORT_FILES = "tests/integration/export/test_files.py::"
 RUN_FILE = "tests/integration/export/test_run_file.py::"
 FORMATS = "tests/integration/epics/test_export_formats.py::"
+_CLIENTS = "tests/unit/workers/test_clients.py::"
 _WORKER_ENGINE = "workers/engine.py"
 _GROUP_COMMIT = "workers/group_commit.py"
 SECOND = "tests/acceptance/test_second_provider.py::"
@@ -1420,6 +1421,27 @@ LIMITER = (
         "self._clients.of(first.provider)",
         "self._clients.of(settings.PROVIDER_NAME)",
         f"{SECOND}test_a_run_is_answered_by_the_provider_that_it_names",
+    ),
+    _mutant(
+        "providers: of several that ask at once one opens the client",
+        "workers/clients.py",
+        "            self._clients[provider] = client\n",
+        "",
+        f"{_CLIENTS}test_of_several_that_ask_at_once_one_opens_it",
+    ),
+    _mutant(
+        "providers: whoever gives up does not end the opening of a client",
+        "workers/clients.py",
+        "return await asyncio.shield(client)",
+        "return await client",
+        f"{_CLIENTS}test_whoever_gives_up_does_not_end_its_opening",
+    ),
+    _mutant(
+        "providers: a client that could not be opened is tried again",
+        "workers/clients.py",
+        "        except BaseException:\n            del self._clients[provider]\n",
+        "        except BaseException:\n",
+        f"{_CLIENTS}test_one_that_could_not_be_opened_is_tried_again",
     ),
     _mutant(
         "providers: a call counts against its own provider's limits",
