@@ -161,12 +161,11 @@ class Intake:
                 self._take(*answer)
 
     def _take(self, _key: bytes, raw: bytes) -> None:
-        message = read_task(settings.ITEM_QUEUE, raw)
-        if message is None:
-            self._room.set()
-            return
         try:
-            self.receive(message)
+            message = read_task(settings.ITEM_QUEUE, raw)
+            if message is not None:
+                self.receive(message)
+                return
         except Exception as error:  # whatever one message can do must not end the pulling
             drop(settings.ITEM_QUEUE, error)
-            self._room.set()
+        self._room.set()

@@ -131,10 +131,8 @@ def _body(envelope: Mapping[str, Any]) -> bytes:
     encoding = envelope["properties"].get("body_encoding")
     _require(encoding in (None, "base64"), "content", f"its body is encoded as {encoding!r}")
     body: str = envelope["body"]
-    if encoding is None:
-        return body.encode()
     try:
-        return b64decode(body)
+        return body.encode() if encoding is None else b64decode(body)
     except ValueError as error:
         raise InvalidMessage("content", f"its body cannot be read: {error}") from error
 

@@ -235,8 +235,8 @@ INTAKE = (
     _mutant(
         "messages: a broken one costs no lane",
         _INTAKE,
-        "        if message is None:\n            self._room.set()\n",
-        "        if message is None:\n",
+        "            drop(settings.ITEM_QUEUE, error)\n        self._room.set()\n",
+        "            drop(settings.ITEM_QUEUE, error)\n",
         f"{_PULLED}test_broken_messages_cost_no_lane",
     ),
     _mutant(

@@ -63,6 +63,8 @@ RAW: dict[str, bytes] = {
     "kombu's own types": b'{"__type__": "uuid", "__value__": 5}',
     "a type that is a list": b'{"__type__": [], "__value__": 5}',
 }
+#: Of a message whose body is not encoded.
+PLAIN = {"delivery_tag": "x", "delivery_info": {}}
 DOCUMENTS: dict[str, Any] = {
     "a number": 5,
     "a list": [1, 2],
@@ -74,6 +76,7 @@ DOCUMENTS: dict[str, Any] = {
     "headers that are a list": envelope() | {"headers": ["task"]},
     "headers that are null": envelope() | {"headers": None},
     "a body that is no text": envelope(body=b"") | {"body": {"a": 1}},
+    "a body with half a sign": envelope(body=b"", properties=PLAIN) | {"body": "\ud800"},
     "a body that is no base64": envelope(body=b"") | {"body": "%%%"},
     "a body that is no JSON": envelope(b"\xff{"),
     "an unknown way to write bodies": envelope(

@@ -1,6 +1,7 @@
 """Messages of items on their way into the loop, from the real Redis."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -103,18 +104,20 @@ def lanes() -> Iterator[Callable[[int], Lanes]]:
 
 def _send(*ids: str) -> None:
     for id_ in ids:
-        _push(
-            task_message(
-                task=generate_item.name,
-                id_=id_,
-                args=["00000000-0000-0000-0000-000000000001", 1, 1],
-                kwargs={"first_call": FIRST_CALL},
-                argsrepr=id_,
-                kwargsrepr="",
-                queue=settings.ITEM_QUEUE,
-                priority=3,
-            )
-        )
+        _push(_message(id_))
+
+
+def _message(id_: str) -> str:
+    return task_message(
+        task=generate_item.name,
+        id_=id_,
+        args=["00000000-0000-0000-0000-000000000001", 1, 1],
+        kwargs={"first_call": FIRST_CALL},
+        argsrepr=id_,
+        kwargsrepr="",
+        queue=settings.ITEM_QUEUE,
+        priority=3,
+    )
 
 
 def _push(raw: str | bytes) -> None:
@@ -248,6 +251,17 @@ class Heard(EventDispatcher):
     def send(self, kind: str, **fields: Any) -> None:  # type: ignore[override]  # no stub
         self.heard.append((kind, fields["uuid"]))
         self.threads.add(threading.current_thread().name)
+
+
+def test_a_text_that_is_none_ends_no_pulling(lanes: Callable[[int], Lanes]) -> None:
+    """Half of a sign is JSON, and cannot be written as bytes."""
+    two = lanes(2)
+    message = json.loads(_message("broken"))
+    message["properties"]["body_encoding"] = None
+    message["body"] = "\ud800"
+    _push(json.dumps(message))
+    _send("a", "b")
+    two.has_begun("a", "b")
 
 
 @pytest.mark.parametrize("deaf", [Heard("worker"), Heard(enabled=False)], ids=["worker", "off"])
