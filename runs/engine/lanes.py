@@ -21,8 +21,7 @@ from runs.states import CallOutcome, ItemStage, ItemStatus
 
 #: A worker that missed so many heartbeats, and was started again, is not the one that runs.
 _BEATS_MISSED = 2
-#: What a call brought is paid for: where PostgreSQL is away, its worker waits so long to store it.
-#: Nobody loses a lease meanwhile.
+#: Where PostgreSQL is away, so long to store what was paid for. Nobody loses a lease meanwhile.
 PATIENCE_S = 600.0
 #: A message that is read by a worker with a free slot is read sooner than that, in seconds.
 _UNREAD_S = 1.0
