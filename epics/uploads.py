@@ -42,6 +42,15 @@ def upload_create(*, project_id: UUID, user: User, handed: Handed) -> Upload:
 
 @transaction.atomic
 def upload_delete(*, upload_id: UUID) -> None:
-    """Delete an upload; its cards stay."""
+    """Delete an upload; its cards stay.
+
+    Raises:
+        ItemAlreadyActive: a run that is not over finds its cards.
+    """
+    upload = Upload.objects.filter(pk=upload_id).only("project_id").first()
+    if upload is None:
+        return
+    # A start takes it too: whichever is first, the other one finds what it left.
+    project_lock(upload.project_id)
     deletion_tell(Upload, [upload_id])
     Upload.objects.filter(pk=upload_id).delete()

@@ -22,7 +22,7 @@ from batchgen.api.operations import (
 )
 from batchgen.api.output import shown
 from batchgen.db.pools import connection_give_back
-from batchgen.errors import QuotaReached
+from batchgen.errors import ItemAlreadyActive, QuotaReached
 from batchgen.http.throttle import one_at_a_time
 from epics import selectors, uploads
 from epics.access import Role, project_for, role_held, role_now
@@ -138,6 +138,8 @@ class UploadView(APIView):
         "Delete an upload; its cards stay, with their quotes",
         tag="uploads",
         status=204,
+        errors=[ItemAlreadyActive],
+        description="409 where a run that is not over includes it: cancel the run first.",
     )
     def delete(self, request: Request, upload_id: UUID) -> Response:
         upload = selectors.part_for(Upload, part_id=upload_id, user=request.user, role=Role.EDITOR)

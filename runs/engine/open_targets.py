@@ -13,7 +13,7 @@ from django.db.models import Model
 
 from batchgen.errors import ItemAlreadyActive
 from content.kind import Target
-from epics.models import Project
+from epics.models import Project, Upload
 from runs.engine.queries import QUERIES
 from runs.models import OpenTarget, RunItem
 from runs.states import ItemStatus
@@ -75,6 +75,19 @@ def waiting_close(*, run_id: UUID) -> None:
 
 def targets_gone(model: type[Model], ids: Sequence[UUID]) -> None:
     """Forget targets that are about to be deleted, in the same transaction: an item of one of them
-    makes nothing any more, and one that is being finished is waited for."""
+    makes nothing any more, and one that is being finished is waited for.
+
+    Raises:
+        ItemAlreadyActive: an upload is open, which nobody needs to delete before its run is over.
+    """
+    if model is Upload:
+        _refuse_open(ids)
     with connection.cursor() as cursor:
         cursor.execute("SELECT runs_targets_gone(%s)", [list(ids)])
+
+
+def _refuse_open(ids: Sequence[UUID]) -> None:
+    held = dict(OpenTarget.objects.filter(target_id__in=ids).values_list("target_id", "run"))
+    if held:
+        items = RunItem.objects.filter(target_id__in=held, run__in=held.values())
+        raise already_active({item.code: str(item.run_id) for item in items})

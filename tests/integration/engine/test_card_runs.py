@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from psycopg.types.json import Jsonb
 
 from batchgen.db.ids import new_id
-from batchgen.errors import ValidationFailed
+from batchgen.errors import ItemAlreadyActive, ValidationFailed
 from content.cards.kind import CARDS
 from content.cards.options import CardsOptions
 from content.run_types import RunType
@@ -262,9 +262,33 @@ class TestStored:
         project = project_make(epics=1)
         upload = upload_make(project)
         held = claimed(started(project))
-        upload_delete(upload_id=upload.pk)
+        Upload.objects.filter(pk=upload.pk).delete()
         assert finished(held, "a").created == 0
         assert codes(project) == []
+
+    def test_an_upload_of_a_run_that_is_not_over_is_not_deleted(self) -> None:
+        project = project_make(epics=1)
+        upload = upload_make(project)
+        world = started(project)
+        with pytest.raises(ItemAlreadyActive) as refused:
+            upload_delete(upload_id=upload.pk)
+        assert refused.value.details == {"U1": str(world.run.pk)}
+        finished(claimed(world), "a")
+        run_finalize(run_id=world.run.id)
+        upload_delete(upload_id=upload.pk)
+        assert not Upload.objects.exists()
+
+    def test_of_a_start_and_a_deletion_at_once_one_is_refused(self) -> None:
+        for _ in range(6):
+            project = project_make(epics=1)
+            upload = upload_make(project)
+            begun, gone = race(
+                partial(started, project), partial(upload_delete, upload_id=upload.pk)
+            )
+            there = Upload.objects.filter(pk=upload.pk).exists()
+            refused = ItemAlreadyActive if there else ValidationFailed
+            assert isinstance(gone if there else begun, refused)
+            assert Run.objects.filter(project=project).exists() is there
 
     def test_two_uploads_that_end_at_once_take_different_codes(self) -> None:
         project = project_make(epics=1)
