@@ -14,9 +14,10 @@ from epics.files.backlog_export import export_json
 from epics.files.backlog_import import backlog_import
 from epics.files.document_consistency import dependency_cycle
 from epics.models import Card, Epic, EpicCard, Project
+from runs.engine.controls import run_control, run_retry
 from runs.engine.start import RunOptions, run_start
 from runs.models import OpenTarget, ProviderCall, Run, RunItem
-from runs.states import Pacing
+from runs.states import CallOutcome, Pacing
 from tests.acceptance.fleet import Fleet, wait_for, wait_until_ended
 from tests.conftest import Simulator
 from tests.integration.engine.world import assert_counted
@@ -115,3 +116,39 @@ def test_weak_answers_are_repaired_and_every_card_has_an_epic(
     purposes = ProviderCall.objects.order_by("started_at").values_list("purpose", flat=True)
     assert list(purposes) == ["generate", "repair"]
     assert any("repair kept" in note for note in RunItem.objects.get(run=run).notes)
+
+
+def test_a_large_project_is_paused_between_its_calls_and_goes_on(
+    fleet: Fleet, provider: Simulator
+) -> None:
+    provider.config(latency_ms=200)
+    project = _import(_all_in_one([json.loads(path.read_text()) for path in BACKLOGS]))
+    fleet.start("w1")
+    run = _start(project)
+    wait_for(lambda: _calls(provider, run) >= _BEFORE_THE_KILL, "it is under way")
+    moved = run_control(run=run, action="pause", user=project.created_by)
+    assert moved.in_flight <= 1
+    wait_for(lambda: RunItem.objects.get(run=run).status == "PENDING", "its call has ended")
+    asked = _calls(provider, run)
+    assert _BEFORE_THE_KILL <= asked <= _BEFORE_THE_KILL + 2
+    assert not ProviderCall.objects.filter(outcome=CallOutcome.STARTED).exists()
+    run_control(run=run, action="resume", user=project.created_by)
+    wait_until_ended(run)
+    _assert_whole(project, run)
+    # An attempt that is answered by what was kept has made no call.
+    made = ProviderCall.objects.exclude(outcome=CallOutcome.NOT_MADE).count()
+    assert _calls(provider, run) == made > asked
+
+
+def test_a_project_that_was_refused_is_retried(fleet: Fleet, provider: Simulator) -> None:
+    provider.faults([{"match": {}, "times": 1, "action": {"type": "refusal"}}])
+    project = _import(json.loads(BACKLOGS[0].read_text()))
+    fleet.start("w1")
+    run = _start(project)
+    wait_until_ended(run)
+    assert (run.status, RunItem.objects.get().error_code) == ("FAILED", "REFUSED")
+    assert not Epic.objects.exists()
+    again = run_retry(run=run, user=project.created_by, include_pending=False)
+    wait_until_ended(again)
+    assert again.status == "SUCCEEDED"
+    _assert_whole(project, again)
