@@ -64,6 +64,15 @@ class Options(BaseModel):
     ] = ""
 
 
+#: Options that the JSON has beside `options`, for kinds that have them.
+BESIDE = ("mode", "persona_set")
+
+
+def options_shown(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's stored options as the JSON has them, `keepEdited`; without those of BESIDE."""
+    return {to_camel(name): options[name] for name in options if name not in BESIDE}
+
+
 def project_code(project: Project) -> str:
     """What an item is called that is the project: `PROJECT` where nobody gave it a code."""
     return project.code or "PROJECT"
@@ -198,6 +207,11 @@ class ContentKind(Protocol, Generic[Input, Content]):
             options: of the kind's own class.
         """
         ...
+
+    def left_out(self, project: Project, options: Options) -> int:
+        """How many there are that `targets` leaves out of a whole project, because the run keeps
+        them."""
+        return 0
 
     def reasons(self, targets: Sequence[Target]) -> tuple[Reason, ...]:
         """What speaks for a run over these targets, by the targets themselves."""

@@ -16,7 +16,7 @@ from content.pages.options import PagesOptions
 from content.pages.pipeline import Content, steps
 from content.pages.priority import pages_reasons
 from content.pages.prompts.rendering import PROMPTS, prompt_version
-from content.pages.targets import pages_to_write
+from content.pages.targets import pages_kept, pages_to_write
 from content.pages.values import (
     BrandVoice,
     ComponentDraft,
@@ -58,6 +58,9 @@ class PagesKind(ContentKind[GenerationInput, Content]):
         self, project: Project, ids: Sequence[UUID] | None, options: Options
     ) -> list[Target]:
         return pages_to_write(project, ids, cast("PagesOptions", options))
+
+    def left_out(self, project: Project, options: Options) -> int:
+        return pages_kept(project, cast("PagesOptions", options))
 
     def reasons(self, targets: Sequence[Target]) -> tuple[Reason, ...]:
         return pages_reasons([target.facts for target in targets])

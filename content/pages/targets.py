@@ -55,6 +55,12 @@ def pages_to_write(
     return [_target(page, facts, fixed) for facts, page in found]
 
 
+def pages_kept(project: Project, options: PagesOptions) -> int:
+    """How many of the project's pages are left out."""
+    whole = Page.objects.filter(project=project)
+    return whole.count() - _replaced(whole, options).count()
+
+
 def _replaced(pages: QuerySet[Page], options: PagesOptions) -> QuerySet[Page]:
     """Without those that `epics_kept` says are kept."""
     if options.keep_edited:

@@ -6,9 +6,13 @@ from typing import Any
 from rest_framework import serializers
 
 from batchgen.api.inputs import Moment, StrictSerializer
+from content.registry import kind_named
 from epics.api.fields import TextField
 from runs.gates import REASON_CHARS
-from runs.reads.queue import MOST_CURRENT
+from runs.models import RunItem
+from runs.reads.items import duration_ms
+from runs.reads.queue import MOST_CURRENT, MOST_ENDED
+from runs.states import ItemStatus
 
 
 class CurrentEpicOutput(serializers.Serializer[Any]):
@@ -26,6 +30,21 @@ class WorkerStatusOutput(serializers.Serializer[Any]):
         help_text=f"Those of its epics that you may see; the {MOST_CURRENT} that began first.",
     )
     lastHeartbeatAt = serializers.DateTimeField(source="last_heartbeat_at")
+
+
+class EndedItemOutput(serializers.Serializer[Any]):
+    itemId = serializers.UUIDField(source="id")
+    kind = serializers.SerializerMethodField(help_text="As of items: `epic`, `story`, `page` ...")
+    code = serializers.CharField()
+    status = serializers.ChoiceField(ItemStatus.choices)
+    durationMs = serializers.SerializerMethodField(help_text="Null where it never began.")
+    completedAt = serializers.DateTimeField(source="completed_at")
+
+    def get_kind(self, item: RunItem) -> str:
+        return kind_named(item.kind).item_kind
+
+    def get_durationMs(self, item: RunItem) -> int | None:  # noqa: N802  # get_ + the field's name
+        return duration_ms(item)
 
 
 class BucketOutput(serializers.Serializer[Any]):
@@ -73,5 +92,10 @@ class QueueStatusOutput(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     throughputPerMinute = serializers.FloatField(source="throughput_per_minute")
     maxConcurrency = serializers.IntegerField(source="max_concurrency")
+    recentlyCompleted = EndedItemOutput(
+        source="recently_completed",
+        many=True,
+        help_text=f"The {MOST_ENDED} items that ended last within an hour, in whatever way.",
+    )
     workers = WorkerStatusOutput(many=True)
     limits = LimitsOutput(many=True)

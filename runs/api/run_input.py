@@ -18,11 +18,12 @@ from batchgen.api.inputs import (
     WholeNumber,
 )
 from batchgen.api.paging import order_choices
+from content.kind import BESIDE
 from content.registry import Kind, kind_started_by
 from content.run_types import RunType
 from content.stories.options import Mode, PersonaSet
 from epics.bounds import MAX_EPICS, MAX_TARGETS
-from runs.api.run_options import BESIDE, OptionsField, options_chosen
+from runs.api.run_options import OptionsField, options_chosen
 from runs.api.run_type import RunTypeField
 from runs.models.work import MOST_PRIORITY
 from runs.pacing import MOST_LANES

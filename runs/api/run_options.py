@@ -12,11 +12,9 @@ from rest_framework import serializers
 
 from batchgen.api.inputs import MAX_PROBLEMS, whole
 from batchgen.api.openapi import document_schema
-from content.kind import Options
+from content.kind import BESIDE, Options
 from content.registry import Kind, kind_started_by, run_types
 
-#: Options that stand in the body beside `options`, for kinds that have them.
-BESIDE = ("mode", "persona_set")
 _RAISED = "Value error, "
 #: What options mean that several kinds have.
 _TOLD = {

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from batchgen.api.output import shown
 from content.registry import kind_started_by
 from content.stories.options import Mode, PersonaSet
+from runs.api.run_options import OptionsField
 from runs.api.run_type import RunTypeField
 from runs.engine.transitions import Transition
 from runs.models import Run, RunAction, RunLog
@@ -107,6 +108,9 @@ class RunOutput(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Null for types that have none.",
     )
+    options = OptionsField(
+        help_text="Of its type: what its starter chose, and the defaults of all else."
+    )
     pacingProfile = serializers.ChoiceField(Pacing.choices, source="run.pacing_profile")
     priority = serializers.ChoiceField(Priority.choices, source="run.priority")
     priorityReasons = PriorityReasonOutput(
@@ -195,7 +199,10 @@ class EffectiveRunOutput(RunOutput):
 
 class WarningOutput(serializers.Serializer[Any]):
     code = serializers.ChoiceField(
-        ["MANY_EPICS", "EPICS_LEFT_OUT", "MANY_ITEMS", "ITEMS_LEFT_OUT", "WOULD_REPLACE"],
+        [
+            *("MANY_EPICS", "EPICS_LEFT_OUT", "MANY_ITEMS", "ITEMS_LEFT_OUT", "WOULD_REPLACE"),
+            "KEPT_LEFT_OUT",
+        ],
         help_text="MANY_ITEMS and ITEMS_LEFT_OUT where the items are no epics.",
     )
     message = serializers.CharField()
@@ -206,7 +213,8 @@ class WarningOutput(serializers.Serializer[Any]):
         required=False,
         help_text=(
             "Of WOULD_REPLACE: so many that people edited or approved go, because `keepEdited` or "
-            "`keepApproved` is false."
+            "`keepApproved` is false. Of KEPT_LEFT_OUT: so many are left out because the run keeps "
+            "them."
         ),
     )
     details = serializers.DictField(

@@ -161,13 +161,27 @@ def _refuse_item(item: RunItem) -> None:
         raise InvalidTransition(f"This {one} is being cancelled already.", status=status)
 
 
+def _priorities_given(run: Run) -> dict[UUID, int]:
+    """{target: priority} of those to whose items people gave one, in this run or in those that it
+    retries; the last one counts."""
+    runs, retried = [run.pk], run.retried_from_id
+    while retried:
+        runs.append(retried)
+        retried = Run.objects.values_list("retried_from", flat=True).filter(pk=retried).first()
+    actions = RunAction.objects.filter(run__in=runs, kind=RunAction.Kind.PRIORITY).order_by("id")
+    given = {UUID(each.details["itemId"]): each.details["priority"] for each in actions}
+    items = RunItem.objects.filter(pk__in=given).values_list("pk", "target_id")
+    target_of = {item: target for item, target in items if target}
+    return {target_of[item]: priority for item, priority in given.items() if item in target_of}
+
+
 def run_retry(
     *, run: Run, user: Actor, include_pending: bool, error_codes: Collection[str] = ()
 ) -> Run:
     """A new run over the failed items of a final one, with its options, said in both trails.
 
-    What is not chosen by people is that of today: provider, the pacing profile's numbers, and the
-    model where its starter named none.
+    So are the priorities that people gave to items. What is not chosen by people is that of today:
+    provider, the pacing profile's numbers, and the model where its starter named none.
 
     Args:
         include_pending: those that were not begun too, as a cancelled run leaves them.
@@ -203,6 +217,7 @@ def run_retry(
         max_concurrency=None if run.adaptive_lanes else run.max_concurrency,
         deadline=run.deadline,
         model=model_chosen(run=run),
+        priorities=_priorities_given(run),
     )
     with transaction.atomic():
         retry = run_start(project=run.project, user=user, options=options, retried_from=run)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ from epics.writes import project_lock
 from runs.engine.open_targets import ONCE, already_active, held_by_code, holders
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import run_check
-from runs.engine.start_words import left_out_text, many_key, start_line
+from runs.engine.start_words import kept_text, left_out_text, many_key, start_line
 from runs.engine.trail import LANES, Actor, action_append, log_append
 from runs.engine.transitions import run_dispatch
 from runs.models import PacingProfile, Run, RunAction, RunLog
@@ -36,6 +36,8 @@ from runs.states import ACTIVE, Pacing, Priority
 
 #: In the trail's line of a start: the model that its starter chose.
 CHOSEN_MODEL = "model"
+#: And how many targets the start left out because the run keeps them.
+KEPT = "kept"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +51,8 @@ class RunOptions:
     priority: str | None = Priority.NORMAL
     target_ids: Sequence[UUID] | None = None
     max_concurrency: int | None = None
+    #: {target: its item's}, where that is not to be the kind's.
+    priorities: Mapping[UUID, int] = field(default_factory=dict)
     #: None: as the server is set.
     model: str | None = None
     deadline: datetime | None = None
@@ -80,7 +84,11 @@ def run_start(
         everything = options.target_ids is None
         held = holders(kind.name, project) if everything else {}
         left_out = held_by_code(held, targets)
-        targets = [target for target in targets if target.id not in held]
+        targets = [
+            replace(target, priority=options.priorities.get(target.id, target.priority))
+            for target in targets
+            if target.id not in held
+        ]
         if isinstance(user, User) and targets:
             run_check(user, items=len(targets), lanes=min(_lanes(options), len(targets)))
         run = _run_create(
@@ -98,6 +106,9 @@ def run_start(
         lanes_provide(run=run, most=run.max_concurrency)
         origin = {"retriedFrom": str(retried_from.id)} if retried_from else {}
         others: dict[str, object] = {"leftOut": left_out} if left_out else {}
+        kept = kind.left_out(project, chosen) if everything else 0
+        if kept:
+            others[KEPT] = kept
         if options.model:
             others[CHOSEN_MODEL] = options.model
         if run.adaptive_lanes:
@@ -112,6 +123,8 @@ def run_start(
         if left_out:
             message = left_out_text(left_out)
             log_append(run_id=run.id, message=message, level=RunLog.Level.WARNING)
+        if kept:
+            log_append(run_id=run.id, message=kept_text(kind, kept), level=RunLog.Level.WARNING)
         # The caller's transaction, where there is one, has to be over too.
         transaction.on_commit(partial(run_dispatch, run_id=run.id))
     return run

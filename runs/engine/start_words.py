@@ -20,6 +20,14 @@ def left_out_text(left_out: Mapping[str, str]) -> str:
     return f"Left out, because other runs that are not over include them: {codes}."
 
 
+def kept_text(kind: Kind, count: int) -> str:
+    """For people: so many targets were left out because the run keeps them."""
+    return (
+        "Left out, because people edited or approved them and the run keeps them: "
+        f"{counted(count, kind.item_words)}. Name them, or set keepEdited or keepApproved to false."
+    )
+
+
 def answered_text(run: Run) -> str:
     """`, claude-sonnet-5-5 answered by simulator`, and nothing where nobody is called."""
     return f", {run.model} answered by {run.provider}" if run.provider else ""

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from batchgen.db.clock import database_now
-from content.kind import counted
+from content.kind import counted, options_shown
 from content.registry import Kind, kind_started_by
 from runs.models import Run
 from runs.reads.eta import Mark, Remaining, remaining
@@ -100,6 +100,12 @@ class RunProgress:
         """Of runs whose kind has persona sets."""
         persona_set: str | None = self.run.options.get("persona_set")
         return persona_set
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What its starter chose of its kind, by the names of the JSON; without those that have
+        names of their own there."""
+        return options_shown(self.run.options)
 
     @property
     def total(self) -> int:

@@ -6,17 +6,18 @@ What it costs depends on the open runs and the workers, not on the backlog.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from batchgen.db.compiled_query import CompiledRows
 from epics.access import Somebody, projects_of
 from epics.models import Project
 from runs.engine.queries import QUERIES
-from runs.models import Run, Worker
+from runs.models import Run, RunItem, Worker
 from runs.reads.gates import Limits, gates_of, limits_read
 from runs.reads.selectors import workers_alive
 
@@ -24,6 +25,8 @@ from runs.reads.selectors import workers_alive
 _THROUGHPUT_MIN = 5
 #: What is shown of each worker, which may have thousands.
 MOST_CURRENT = 100
+#: Items that ended last.
+MOST_ENDED = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +60,8 @@ class QueueStatus:
     completed_last_hour: int
     failed_last_hour: int
     throughput_per_minute: float
+    #: The MOST_ENDED that ended last within the last hour, the last one first.
+    recently_completed: tuple[RunItem, ...]
     workers: tuple[WorkerStatus, ...]
     limits: tuple[Limits, ...]
 
@@ -85,6 +90,7 @@ def queue_status(*, user: Somebody) -> QueueStatus:
     return QueueStatus(
         **counts,
         throughput_per_minute=round(recent / _THROUGHPUT_MIN, 1),
+        recently_completed=tuple(_recently_ended(share)),
         workers=tuple(_workers(share)),
         limits=tuple(limits_read(gates_of(Run.objects.filter(completed_at__isnull=True)))),
     )
@@ -99,6 +105,14 @@ def _share(user: Somebody) -> dict[str, object]:
 
 def _project_ids(*, user_id: int | None) -> "QuerySet[Project, UUID]":
     return projects_of(user_id=user_id).order_by().values_list("pk", flat=True)
+
+
+def _recently_ended(share: dict[str, Any]) -> "QuerySet[RunItem]":
+    # Of the last hour, as the counts: who sees few projects would have all others' items read.
+    ended = RunItem.objects.filter(completed_at__gt=Now() - timedelta(hours=1))
+    if not share["everything"]:
+        ended = ended.filter(run__project__in=share["project_ids"])
+    return ended.order_by("-completed_at")[:MOST_ENDED]
 
 
 def _workers(share: dict[str, object]) -> Iterable[WorkerStatus]:

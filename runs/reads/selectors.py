@@ -1,5 +1,6 @@
 """Reads of runs; a list is one query, whatever stands in it."""
 
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -35,6 +36,7 @@ from epics.access import (
     role_now,
 )
 from epics.models import Membership, Project
+from runs.engine.start import KEPT
 from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, Worker
 from runs.pacing import MOST_LANES
 from runs.reads.eta import TYPICAL_EPIC_MS, expected_ms
@@ -249,8 +251,17 @@ def workers_alive() -> "QuerySet[Worker]":
 
 def items_left_out(*, run: Run) -> dict[str, str]:
     """{item's code: run's id} of those that the start left out, as they were open there."""
-    begun = RunAction.objects.get(run=run, kind=RunAction.Kind.START)
-    return dict(begun.details.get("leftOut", {}))
+    return dict(_start_details(run).get("leftOut", {}))
+
+
+def items_kept_out(*, run: Run) -> int:
+    """How many the start left out, as the run keeps them."""
+    return int(_start_details(run).get(KEPT, 0))
+
+
+def _start_details(run: Run) -> dict[str, Any]:
+    details: dict[str, Any] = RunAction.objects.get(run=run, kind=RunAction.Kind.START).details
+    return details
 
 
 def run_expected_ms(*, run: Run) -> int:

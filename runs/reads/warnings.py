@@ -6,16 +6,16 @@ from django.conf import settings
 
 from content.kind import counted
 from content.registry import kind_started_by
-from runs.engine.start_words import left_out_text, many_key
+from runs.engine.start_words import kept_text, left_out_text, many_key
 from runs.models import Run
 from runs.reads.eta import duration_text
 from runs.reads.replaced import replaced_count
-from runs.reads.selectors import items_left_out
+from runs.reads.selectors import items_kept_out, items_left_out
 
 
 def start_warnings(run: Run, *, expected_ms: int) -> list[dict[str, Any]]:
     """`{code, message, …}` each, of a run that was started just now."""
-    return [*_many_items(run, expected_ms), *_left_out(run), *_would_replace(run)]
+    return [*_many_items(run, expected_ms), *_left_out(run), *_kept(run), *_would_replace(run)]
 
 
 def _would_replace(run: Run) -> list[dict[str, Any]]:
@@ -36,6 +36,14 @@ def _left_out(run: Run) -> list[dict[str, Any]]:
         return []
     message = left_out_text(left_out)
     return [{"code": f"{_many(run)}_LEFT_OUT", "message": message, "details": left_out}]
+
+
+def _kept(run: Run) -> list[dict[str, Any]]:
+    count = items_kept_out(run=run)
+    if not count:
+        return []
+    message = kept_text(kind_started_by(run.type), count)
+    return [{"code": "KEPT_LEFT_OUT", "message": message, "count": count}]
 
 
 def _many(run: Run) -> str:

@@ -13,12 +13,12 @@ from rich.text import Text
 
 from batchgen.api.strict_json import strict_loads
 from batchgen.errors import BatchgenError, RunAlreadyActive
-from content.kind import MakesFiles, counted
+from content.kind import BESIDE, MakesFiles, counted
 from content.registry import Kind, kind_started_by, run_types
 from content.run_types import RunType
 from content.stories.options import Mode, PersonaSet, StoriesOptions
 from epics.models import Project
-from runs.api.run_options import BESIDE, options_chosen
+from runs.api.run_options import options_chosen
 from runs.engine.start import RunOptions, run_start
 from runs.engine.start_words import answered_text, left_out_text
 from runs.management.report import plain

@@ -59,7 +59,7 @@ QUERIES = {
     "/pages/{page_id}": 3,
     "/generation/batch/{run_id}": 3,
     "/generation/jobs/{job_id}": 3,
-    "/queue/status": 7,
+    "/queue/status": 8,
     "/runs": 3,
     "/runs?project={project_id}&status=FAILED": 3,
     "/runs/{run_id}": 3,
@@ -72,6 +72,7 @@ QUERIES = {
     "/runs/{run_id}/items?status=FAILED&order=completedAt": 5,
     "/runs/{run_id}/items/{item_id}": 4,
     "/runs/{run_id}/changes": 8,
+    "/runs/{run_id}/errors": 4,
     "/runs/{run_id}/logs": 6,
     "/runs/{run_id}/actions": 5,
 }

@@ -330,6 +330,7 @@ class TestRetry:
             pacing_profile="safe",
             priority=None,
             target_ids=[project.epics.get().pk],
+            priorities={project.epics.get().pk: 9},
             max_concurrency=4,
             deadline=now() + timedelta(hours=3),
             model="claude-opus-5-5",

@@ -26,8 +26,9 @@ from runs.engine.claims import LaneClaim
 from runs.engine.lanes import Outcome
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
-from runs.models import Run, RunItem, Worker
+from runs.models import Run, RunItem, RunLog, Worker
 from runs.states import ItemStatus
+from tests.factories import client_of
 from tests.integration.engine import hands
 from tests.integration.engine.world import SPEND, World, assert_counted, project_make, worker_make
 from tests.threads import race
@@ -185,6 +186,33 @@ class TestTargets:
         assert [one.code for one in PAGES.targets(project, None, options)] == left
         named = PAGES.targets(project, [pages["P2"], pages["P1"], new_id()], options)
         assert [one.code for one in named] == ["P1", "P2"]
+
+    def test_the_start_warns_of_those_that_it_leaves_out(self) -> None:
+        project = project_make(epics=0)
+        _, edited, approved = pages_make(project, 3)
+        Page.objects.filter(pk=edited.pk).update(edited_at=now())
+        Page.objects.filter(pk=approved.pk).update(review_status=ReviewStatus.APPROVED)
+        client = client_of(project.created_by)
+
+        def warned(**chosen: Any) -> list[Any]:
+            answer = client.post(
+                f"/api/v1/projects/{project.pk}/runs",
+                {"type": "GENERATE_PAGES", **chosen},
+                content_type="application/json",
+            )
+            assert answer.status_code == 202, answer.content
+            data = answer.json()["data"]
+            client.post(f"/api/v1/runs/{data['runId']}/cancel")
+            found: list[Any] = data["warnings"]
+            return found
+
+        (told,) = warned()
+        assert (told["code"], told["count"]) == ("KEPT_LEFT_OUT", 2)
+        assert "2 pages" in told["message"]
+        assert RunLog.objects.filter(level="warning", message=told["message"]).exists()
+        assert warned(targetIds=[str(edited.pk)]) == []
+        (replaced,) = warned(options={"keepEdited": False, "keepApproved": False})
+        assert replaced["code"] == "WOULD_REPLACE"
 
     def test_where_all_are_kept_there_is_nothing_to_process(self) -> None:
         project = project_make(epics=0)

@@ -5,7 +5,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from epics.models import Epic
-from runs.models import RunAction
+from runs.engine.controls import run_control, run_retry
+from runs.models import Run, RunAction
 from tests.integration.engine.world import World
 from tests.integration.runs_api.world import client_of, get, owner, post
 
@@ -103,3 +104,22 @@ def test_who_may_only_read_changes_nothing(role: str | None, status: int) -> Non
     assert answer.status_code == status
     item.refresh_from_db()
     assert (item.priority, world.run.items.count()) == (5, 2)
+
+
+def test_a_retry_keeps_the_priorities_that_people_gave() -> None:
+    world = World.make(epics=3, lanes=1)
+    first, second, third = world.run.items.order_by("order")
+    patch(world, third.pk, {"priority": 3}, status=200)
+    patch(world, third.pk, {"priority": 9}, status=200)
+    patch(world, second.pk, {"priority": 0}, status=200)
+    retry = _retry_of_all(world)
+    again = _retry_of_all(World(run=retry, worker=world.worker))
+    for run in (retry, again):
+        items = run.items.order_by("order").values_list("target_id", "priority")
+        assert list(items) == [(first.target_id, 5), (second.target_id, 0), (third.target_id, 9)]
+
+
+def _retry_of_all(world: World) -> Run:
+    run_control(run=world.run, action="cancel", user=world.run.project.created_by)
+    run = Run.objects.get(pk=world.run.pk)
+    return run_retry(run=run, user=run.project.created_by, include_pending=True)

@@ -15,6 +15,7 @@ from limiter.keys import gate_keys
 from providers.registry import limit_pool
 from runs.closures import closure_write
 from runs.models import PacingProfile, Run, RunItem
+from runs.states import ItemStatus
 from tests.conftest import Simulator
 from tests.integration.engine.bench import bench_open
 from tests.integration.engine.world import World, attempt_make, project_make
@@ -42,6 +43,22 @@ def test_what_waits_and_what_is_generated_is_counted_by_priority() -> None:
     assert (worker["id"], worker["busy"], worker["concurrency"]) == ("w1@test", True, 10)
     assert [each["epicCode"] for each in worker["current"]] == ["E1"]
     assert found["maxConcurrency"] == 10
+
+
+def test_the_ten_items_that_ended_last_in_the_callers_share() -> None:
+    world = World.make(epics=12, lanes=1)
+    for number in range(12):
+        step = world.claim()
+        assert step
+        world.finish(step, status=ItemStatus.FAILED if number == 10 else ItemStatus.COMPLETED)
+    ended = status()["recentlyCompleted"]
+    assert [each["code"] for each in ended] == [f"E{number}" for number in range(12, 2, -1)]
+    item = world.run.items.get(code="E11")
+    shown = ended[1]
+    assert (shown["itemId"], shown["kind"], shown["status"]) == (str(item.pk), "epic", "FAILED")
+    assert shown["durationMs"] >= 0
+    assert shown["completedAt"]
+    assert status("stranger")["recentlyCompleted"] == []
 
 
 def test_others_see_their_own_share_and_staff_sees_all() -> None:

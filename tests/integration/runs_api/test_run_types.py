@@ -1,5 +1,6 @@
 """Runs over other things than epics: what starts them, what is refused, and what is shown."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,6 +106,9 @@ def test_a_live_event_shows_it_as_the_api_does(project: Project) -> None:
     events = changes_since(run.pk, None, whole=True).snapshot
     (event,) = (event for event in events if event.name == "run")
     assert b'"items":{"kind":"note","total":3' in event.data
+    shown = get(client_of("ada"), f"/runs/{run_id}")["data"]
+    assert shown["options"]
+    assert json.loads(event.data)["options"] == shown["options"]
 
 
 def test_a_kind_that_holds_none_leaves_its_targets_to_others(project: Project) -> None:

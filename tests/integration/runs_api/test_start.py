@@ -63,6 +63,13 @@ def test_every_choice_of_the_body_is_kept() -> None:
     )
     assert (run.priority, run.max_concurrency) == ("HIGH", 7)
     assert run.options["skip_quality_check"]
+    assert data["options"] == {
+        "keepEdited": True,
+        "keepApproved": True,
+        "skipQualityCheck": True,
+        "language": "",
+        "instructions": "",
+    }
     assert set(RunItem.objects.filter(run=run).values_list("code", flat=True)) == {"E2", "E4"}
     assert Lane.objects.filter(run=run).count() == 2, "a lane for each of its epics"
 
