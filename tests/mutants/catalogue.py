@@ -2542,6 +2542,29 @@ UPLOADED = (
         "tests/unit/epics/test_readers.py::TestProcess::test_one_that_is_too_slow_is_killed",
     ),
     _mutant(
+        "uploads: one of a run that is not over is not deleted",
+        "runs/engine/open_targets.py",
+        "    if model is Upload:\n        _refuse_open(ids)\n",
+        "",
+        f"{_CARD_RUNS}test_an_upload_of_a_run_that_is_not_over_is_not_deleted",
+    ),
+    _mutant(
+        "retries: priorities that people gave are kept",
+        "runs/engine/controls.py",
+        "        priorities=_priorities_given(run),\n",
+        "",
+        "tests/integration/runs_api/test_items.py::"
+        "test_a_retry_keeps_the_priorities_that_people_gave",
+    ),
+    _mutant(
+        "changes: what is written again in the same words is none",
+        "runs/reads/changes.py",
+        "        before.add((target, change.code))\n",
+        "",
+        "tests/integration/runs_api/test_changes.py::"
+        "test_what_a_run_wrote_again_in_the_same_words_is_no_change",
+    ),
+    _mutant(
         "cards: kept ones stay",
         _CARDS_SQL,
         "    DELETE FROM epics_card\n"
