@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from batchgen.api.operations import valid
 from batchgen.errors import ValidationFailed
-from content.kind import Target, counted
+from content.kind import BESIDE, Target, counted
 from content.registry import Kind, kind_started_by, run_types
 from content.run_types import MANY_AT_ONCE, RunType
 from epics import bounds
@@ -21,7 +21,6 @@ from epics.access import Role, project_for
 from epics.files.backlog_export import FORMATS
 from epics.models import Project
 from runs.api.run_input import RunInput
-from runs.api.run_options import BESIDE
 from runs.engine.start import RunOptions, run_start
 from runs.pacing import MOST_LANES
 from runs.reads.eta import duration_text
