@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, Func, Value
+from django.db.models import F, Func, Q, Value
 
 from batchgen.errors import NotFound, ValidationFailed
 from epics import bounds
@@ -176,6 +176,8 @@ def epic_update(
         ValidationFailed: as `epic_create`.
     """
     project_lock(_project_of(Epic, epic_id))
+    if "code" in changes:
+        _hold_with_dependents(epic_id)
     epic = claim_version(Epic, epic_id, version)
     refuse_taken_code(epic, changes)
     before = copy(epic)
@@ -201,7 +203,8 @@ def epic_delete(*, epic_id: UUID, user: User | None = None) -> None:
     project_lock(epic.project_id)
     deletion_tell(Epic, [epic.pk])
     deletion_tell(Story, list(epic.stories.values_list("pk", flat=True)))
-    _rewrite_dependents(epic.project_id, epic.code, "array_remove")
+    if code := _hold_with_dependents(epic_id):
+        _rewrite_dependents(epic.project_id, code, "array_remove")
     row_remove(Epic, epic_id, user=user)
 
 
@@ -249,6 +252,18 @@ def _place_cards(epic: Epic, codes: list[str]) -> Differences:
         EpicCard(epic=epic, card_id=cards[code], order=order) for order, code in enumerate(codes)
     )
     return {"card_codes": (before, codes)}
+
+
+def _hold_with_dependents(epic_id: UUID) -> str | None:
+    """Take an epic and those that depend on it in the order in which everybody takes them; its
+    code, None where it is gone. The project must be locked."""
+    epic = Epic.objects.filter(pk=epic_id).only("project_id", "code").first()
+    if epic is None:
+        return None
+    dependents = Q(project_id=epic.project_id, dependencies__contains=[epic.code])
+    held = Epic.objects.select_for_update(no_key=True).filter(Q(pk=epic_id) | dependents)
+    list(held.order_by("pk").values_list("pk"))
+    return epic.code
 
 
 def _rewrite_dependents(project_id: UUID, code: str, function: str, *new: Value) -> None:

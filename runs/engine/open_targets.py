@@ -15,8 +15,7 @@ from batchgen.errors import ItemAlreadyActive
 from content.kind import Target
 from epics.models import Project, Upload
 from runs.engine.queries import QUERIES
-from runs.models import OpenTarget, RunItem
-from runs.states import ItemStatus
+from runs.models import OpenTarget
 
 #: The name that PostgreSQL gave to what holds it.
 ONCE = "runs_opentarget_pkey"
@@ -55,7 +54,8 @@ def already_active(held: dict[str, str], *, run_id: UUID | None = None) -> ItemA
 
 def all_close(*, run_id: UUID) -> None:
     """The run has ended: other runs may have its targets. In the transaction that ends it."""
-    OpenTarget.objects.filter(run=run_id).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES["targets_close"], {"run_id": run_id})
 
 
 def waiting_close(*, run_id: UUID) -> None:
@@ -66,11 +66,7 @@ def waiting_close(*, run_id: UUID) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(QUERIES["lanes_drain"], {"run_id": run_id})
-    generating = RunItem.objects.filter(
-        run=run_id, status=ItemStatus.GENERATING, target_id__isnull=False
-    )
-    targets = generating.values("target_id")
-    OpenTarget.objects.filter(run=run_id).exclude(target_id__in=targets).delete()
+    all_close(run_id=run_id)
 
 
 def targets_gone(model: type[Model], ids: Sequence[UUID]) -> None:

@@ -686,9 +686,10 @@ RUN_STATUS = (
     ),
     _mutant(
         "a cancel: what is generated stays open",
-        "runs/engine/open_targets.py",
-        ".exclude(target_id__in=targets).delete()",
-        ".delete()",
+        TRANSITIONS_SQL,
+        "          WHERE item.run_id = %(run_id)s AND item.status = 'GENERATING'\n"
+        "            AND item.target_id",
+        "          WHERE item.run_id = %(run_id)s AND false\n            AND item.target_id",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
     _mutant(
@@ -1576,6 +1577,52 @@ FEWER_LANES = (
     ),
 )
 
+_OPEN_EDITS = f"{_ENGINE}test_open_edits.py::"
+OPEN_EDITS = (
+    _mutant(
+        "open edits: recovery waits for nobody",
+        RECOVERY_SQL,
+        "    FOR UPDATE OF item SKIP LOCKED\n",
+        "    FOR UPDATE OF item\n",
+        f"{_OPEN_EDITS}test_recovery_leaves_one_item_and_goes_on_with_the_others",
+    ),
+    _mutant(
+        "open edits: a lane is not free whose item somebody has",
+        RECOVERY_SQL,
+        "    WHERE gone.id IN (SELECT lane_id FROM fate)\n",
+        "    WHERE true\n",
+        f"{_OPEN_EDITS}test_recovery_leaves_one_item_and_goes_on_with_the_others",
+    ),
+    _mutant(
+        "open edits: a lease waits for nobody",
+        RECOVERY_SQL,
+        "    FOR NO KEY UPDATE OF item SKIP LOCKED\n",
+        "    FOR NO KEY UPDATE OF item\n",
+        f"{_OPEN_EDITS}test_a_lease_is_renewed_and_the_other_items_are_told",
+    ),
+    _mutant(
+        "open edits: a pause waits for nobody",
+        DISPATCH_SQL,
+        "    FOR UPDATE OF item SKIP LOCKED\n",
+        "    FOR UPDATE OF item\n",
+        f"{_OPEN_EDITS}test_a_pause_leaves_one_lane_to_the_reconciler",
+    ),
+    _mutant(
+        "open edits: a lane does not rest whose item somebody has",
+        DISPATCH_SQL,
+        "      waiting.id IN (SELECT lane_id FROM held)\n",
+        "      true\n",
+        f"{_OPEN_EDITS}test_a_pause_leaves_one_lane_to_the_reconciler",
+    ),
+    _mutant(
+        "open edits: giving out items waits for nobody",
+        DISPATCH_SQL,
+        "        FOR UPDATE OF tried SKIP LOCKED\n",
+        "        FOR UPDATE OF tried\n",
+        f"{_OPEN_EDITS}test_what_outranks_an_item_goes_before_others",
+    ),
+)
+
 #: What the database's clock says, by the host's.
 _HOST = "__import__('django').utils.timezone.now()"
 CLOCKS = (
@@ -2153,8 +2200,8 @@ ITEMS = (
     _mutant(
         "items: a wait for a limit keeps the lane",
         DISPATCH_SQL,
-        "    WHERE due.wait_reason = 'backoff' AND tried.lane_id",
-        "    WHERE tried.lane_id",
+        "        WHERE due.wait_reason = 'backoff' AND EXISTS",
+        "        WHERE EXISTS",
         f"{_ITEMS}test_a_wait_for_a_limit_lowers_nothing_and_keeps_the_lane",
     ),
     _mutant(
@@ -2900,6 +2947,7 @@ MUTANTS = (
     *RECOVERY,
     *FEWER_LANES,
     *MANY_LANES,
+    *OPEN_EDITS,
     *ANSWERS,
     *REDIS,
     *LIMITER,

@@ -8,9 +8,10 @@ WITH run AS (
     WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)
     FOR SHARE
 ), lane AS (
-    SELECT id FROM runs_lane
-    WHERE id = %(lane_id)s AND fencing_token = %(fencing_token)s AND state = 'running'
-    FOR UPDATE
+    -- After the run, as everywhere: no deadlock.
+    SELECT runs_lane.id FROM run, runs_lane
+    WHERE runs_lane.id = %(lane_id)s AND fencing_token = %(fencing_token)s AND state = 'running'
+    FOR UPDATE OF runs_lane
 ), ended AS (
     UPDATE runs_providercall
     SET outcome = 'ANSWERED', @call_spent@, response = %(response)s

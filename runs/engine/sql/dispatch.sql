@@ -99,16 +99,21 @@ RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.run_id,
 -- outranked (part) --
 -- Items that are tried again and that another one outranks by now: back to those that no lane has.
 outranked AS (
-    UPDATE runs_runitem tried SET lane_id = NULL
-    FROM due
-    WHERE due.wait_reason = 'backoff' AND tried.lane_id = due.id AND tried.status = 'PENDING'
-      AND EXISTS (
-          SELECT FROM runs_runitem other
-          WHERE other.run_id = tried.run_id AND other.status = 'PENDING' AND other.lane_id IS NULL
-            AND other.crashes < %(last_chance)s
-            AND (other.priority, -other."order") > (tried.priority, -tried."order")
-      )
-    RETURNING tried.id, due.id AS lane_id
+    UPDATE runs_runitem SET lane_id = NULL
+    FROM (
+        SELECT tried.id, due.id AS lane_id
+        FROM due JOIN runs_runitem tried ON tried.lane_id = due.id AND tried.status = 'PENDING'
+        WHERE due.wait_reason = 'backoff' AND EXISTS (
+            SELECT FROM runs_runitem other
+            WHERE other.run_id = tried.run_id AND other.status = 'PENDING'
+              AND other.lane_id IS NULL AND other.crashes < %(last_chance)s
+              AND (other.priority, -other."order") > (tried.priority, -tried."order")
+        )
+        ORDER BY tried.id
+        FOR UPDATE OF tried SKIP LOCKED
+    ) AS behind
+    WHERE runs_runitem.id = behind.id
+    RETURNING runs_runitem.id, behind.lane_id
 )
 
 -- items_given (part) --
@@ -198,15 +203,25 @@ WITH waiting AS (
     ORDER BY lane.id
     LIMIT %(most)s
     FOR UPDATE OF lane
+), held AS (
+    -- What somebody has, as who deletes its target, is left to the reconciler, with its lane.
+    SELECT item.id, item.lane_id
+    FROM waiting JOIN runs_runitem item ON item.lane_id = waiting.id AND item.status = 'PENDING'
+    ORDER BY item.id
+    FOR UPDATE OF item SKIP LOCKED
 ), released AS (
-    UPDATE runs_runitem SET lane_id = NULL
-    FROM waiting
-    WHERE runs_runitem.lane_id = waiting.id AND runs_runitem.status = 'PENDING'
+    UPDATE runs_runitem SET lane_id = NULL FROM held WHERE runs_runitem.id = held.id
 )
 UPDATE runs_lane
 SET state = 'idle', fencing_token = fencing_token + 1, wake_at = NULL, wait_reason = '',
     moved_at = clock_timestamp()
 FROM waiting
 WHERE runs_lane.id = waiting.id
+  AND (
+      waiting.id IN (SELECT lane_id FROM held)
+      OR NOT EXISTS (
+          SELECT FROM runs_runitem WHERE lane_id = waiting.id AND status = 'PENDING'
+      )
+  )
 RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token - 1 AS fencing_token,
           waiting.state = 'sent' AS sent

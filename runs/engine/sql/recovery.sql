@@ -4,6 +4,8 @@
 -- knows. The item is PENDING again, or FAILED when it took too many workers with it. Its call may
 -- have been billed.
 WITH @lanes_gone@, fate AS (
+    -- What somebody has, as who deletes its target, is left to the next round, with its lane:
+    -- nobody's recovery waits for a person.
     SELECT item.id, gone.id AS lane_id, gone.run_id,
            item.crashes + (NOT gone.orphan)::int AS crashes,
            CASE
@@ -12,6 +14,15 @@ WITH @lanes_gone@, fate AS (
                ELSE 'PENDING'
            END AS status
     FROM gone JOIN runs_runitem item ON item.lane_id = gone.id AND item.status = 'GENERATING'
+    ORDER BY item.id
+    FOR UPDATE OF item SKIP LOCKED
+), freed AS (
+    SELECT gone.*
+    FROM gone
+    WHERE gone.id IN (SELECT lane_id FROM fate)
+       OR NOT EXISTS (
+           SELECT FROM runs_runitem WHERE lane_id = gone.id AND status = 'GENERATING'
+       )
 ), back AS (
     UPDATE runs_runitem
     SET status = fate.status, crashes = fate.crashes, stage = '', lane_id = NULL,
@@ -45,7 +56,7 @@ SET state = 'idle', fencing_token = runs_lane.fencing_token + 1, worker_id = NUL
     moved_at = clock_timestamp(),
     failed = runs_lane.failed + (COALESCE(back.status, '') = 'FAILED')::int,
     cancelled = runs_lane.cancelled + (COALESCE(back.status, '') = 'CANCELLED')::int
-FROM gone LEFT JOIN back ON back.lane_id = gone.id
+FROM freed AS gone LEFT JOIN back ON back.lane_id = gone.id
 WHERE runs_lane.id = gone.id
 RETURNING runs_lane.run_id, back.code, back.status, gone.provider, gone.model,
           CASE WHEN NOT gone.orphan THEN gone.worker_id END AS dead_worker_id

@@ -27,6 +27,24 @@ WITH running AS (
 )
 UPDATE runs_lane SET draining = true FROM running WHERE runs_lane.id = running.id
 
+-- targets_close --
+-- Other runs may have this one's targets, but those that are being generated.
+WITH held AS (
+    SELECT kind, target_id
+    FROM runs_opentarget open
+    WHERE run_id = %(run_id)s
+      AND NOT EXISTS (
+          SELECT FROM runs_runitem item
+          WHERE item.run_id = %(run_id)s AND item.status = 'GENERATING'
+            AND item.target_id = open.target_id
+      )
+    ORDER BY kind, target_id
+    FOR UPDATE
+)
+DELETE FROM runs_opentarget open
+USING held
+WHERE (open.kind, open.target_id) = (held.kind, held.target_id)
+
 -- item_cancel --
 -- Cancel an item of an active run. One that waits is counted in a lane: its own, which is free
 -- then, or the run's first. One that is generated is marked for its worker. Returns nothing when
