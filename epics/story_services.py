@@ -33,6 +33,7 @@ def story_update(
     Raises:
         VersionConflict, NotFound: as `claim_version`.
     """
+    _epic_hold(story_id)
     story = claim_version(Story, story_id, version)
     before = copy(story)
     if apply_changes(story, changes) & set(STORY_JUDGED):
@@ -84,6 +85,7 @@ def subtask_update(
         VersionConflict, NotFound: as `claim_version`.
         ValidationFailed: as `subtask_create`.
     """
+    _parent_hold(subtask_id)
     subtask = claim_version(Subtask, subtask_id, version)
     if "criteria" in changes:
         _check_criteria(subtask.story, changes)
@@ -96,6 +98,20 @@ def subtask_update(
 def subtask_delete(*, subtask_id: UUID, user: User | None = None) -> None:
     """Delete one subtask."""
     row_remove(Subtask, subtask_id, user=user)
+
+
+def _epic_hold(story_id: UUID) -> None:
+    """Take a story's epic, before the story: PostgreSQL looks at the foreign key of a row that is
+    written twice, and takes what it refers to, when the transaction ends. Who replaces or deletes
+    an epic's stories has them in this order."""
+    epics = Story.objects.filter(pk=story_id).values("epic_id")
+    Epic.objects.select_for_update(no_key=True).filter(pk__in=epics).first()
+
+
+def _parent_hold(subtask_id: UUID) -> None:
+    """Take a subtask's story, before the subtask; as `_epic_hold`."""
+    stories = Subtask.objects.filter(pk=subtask_id).values("story_id")
+    Story.objects.select_for_update(no_key=True).filter(pk__in=stories).first()
 
 
 def _story_hold(story_id: UUID) -> Story:

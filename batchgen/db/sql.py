@@ -24,7 +24,7 @@ from django.conf import settings
 
 from batchgen.db.pools import engine_pool, loop_pool
 from batchgen.db.postgresql.base import renew, renew_async
-from batchgen.db.retries import READ_ONLY_S, Remedy, Tries
+from batchgen.db.retries import Remedy, Tries
 from batchgen.metrics import ROUND_TRIPS
 
 T = TypeVar("T")
@@ -108,6 +108,8 @@ class Statement(Generic[T]):
         name: of the block, or of a variant of it.
         read: makes what `run` returns of the rows, each a dict by column name.
         patience_s: how long to go on trying while the server is away, or takes no writes.
+        locked_s: how long to go on trying where its `lock_timeout` has it let go of all it holds
+            for somebody who has a row; by default that is the caller's to know.
     """
 
     queries: Queries
@@ -115,6 +117,11 @@ class Statement(Generic[T]):
     params: Mapping[str, object]
     read: Callable[[list[Row]], T]
     patience_s: float = 0.0
+    locked_s: float = 0.0
+
+    def tries(self) -> Tries:
+        """Those at running it."""
+        return Tries(self.name, patience_s=self.patience_s, locked_s=self.locked_s)
 
 
 def run(statement: Statement[T]) -> T:
@@ -123,7 +130,7 @@ def run(statement: Statement[T]) -> T:
     Raises:
         psycopg.Error: as the server said, after a few tries where another may help.
     """
-    tries = Tries(statement.name, patience_s=statement.patience_s)
+    tries = statement.tries()
     while True:
         sql, values = statement.queries.sent(statement.name, statement.params)
         try:
@@ -136,7 +143,7 @@ def run(statement: Statement[T]) -> T:
             engine_pool().check()
         elif remedy is Remedy.RENEW:
             renew(engine_pool())
-            time.sleep(READ_ONLY_S)
+        time.sleep(remedy.pause_s)
 
 
 class AsyncDatabase:
@@ -155,7 +162,7 @@ class AsyncDatabase:
 
     async def run(self, statement: Statement[T]) -> T:
         """As `run`, without a thread."""
-        tries = Tries(statement.name, patience_s=statement.patience_s)
+        tries = statement.tries()
         while True:
             sql, values = statement.queries.sent(statement.name, statement.params)
             try:
@@ -169,7 +176,7 @@ class AsyncDatabase:
                 await self._pool.check()
             elif remedy is Remedy.RENEW:
                 await renew_async(self._pool)
-                await asyncio.sleep(READ_ONLY_S)
+            await asyncio.sleep(remedy.pause_s)
 
     async def close(self) -> None:
         """Give the connections back to the server."""

@@ -6,6 +6,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from batchgen.db.sql import Statement
+from runs.engine.groups import LOCKED_S
 from runs.engine.lanes import PATIENCE_S, Fence, Spend
 from runs.engine.queries import QUERIES
 
@@ -35,6 +36,7 @@ def call_next(
         },
         read=lambda rows: bool(rows[0]["begun"]),
         patience_s=PATIENCE_S,
+        locked_s=LOCKED_S,
     )
 
 
@@ -62,4 +64,5 @@ def call_book(
         params=params,
         read=lambda _: None,
         patience_s=PATIENCE_S,
+        locked_s=LOCKED_S,
     )

@@ -40,6 +40,10 @@ class Member(Protocol):
 M = TypeVar("M", bound=Member)
 T = TypeVar("T")
 
+#: So long a single statement that let go of its rows for somebody goes on trying. Nobody edits for
+#: that long.
+LOCKED_S = 600.0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LaneStatement(Generic[M, T]):
@@ -59,11 +63,12 @@ class LaneStatement(Generic[M, T]):
     patience_s: float = 0.0
 
     def one(self, member: M) -> Statement[T]:
-        """For one lane. Waits for whoever has one of its rows."""
+        """For one lane. While somebody has one of its rows it holds none, and tries again."""
         return self._statement(
             statement_for(self._kind([member]), self.name),
             member.params(),
             lambda rows: self.read(member, rows[0] if rows else None),
+            locked_s=LOCKED_S,
         )
 
     def group(self, members: Sequence[M]) -> Statement[list[T]]:
@@ -104,7 +109,12 @@ class LaneStatement(Generic[M, T]):
         return kind
 
     def _statement(
-        self, name: str, given: Mapping[str, Any], read: Callable[[list[Row]], Any]
+        self,
+        name: str,
+        given: Mapping[str, Any],
+        read: Callable[[list[Row]], Any],
+        *,
+        locked_s: float = 0.0,
     ) -> Statement[Any]:
         return Statement(
             queries=QUERIES,
@@ -112,6 +122,7 @@ class LaneStatement(Generic[M, T]):
             params={**self.shared, **given},
             read=read,
             patience_s=self.patience_s,
+            locked_s=locked_s,
         )
 
 

@@ -66,7 +66,7 @@ def waiting_close(*, run_id: UUID) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(QUERIES["lanes_drain"], {"run_id": run_id})
-    all_close(run_id=run_id)
+        cursor.execute(QUERIES["waiting_close"], {"run_id": run_id})
 
 
 def targets_gone(model: type[Model], ids: Sequence[UUID]) -> None:

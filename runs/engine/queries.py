@@ -82,6 +82,8 @@ _ORDERED = {
     "lanes_of_run": "COUNT(*) OVER (PARTITION BY run_id)",
 }
 _ALONE = {name: "" if name.startswith("by_") else "1" for name in _ORDERED}
+#: As a group's `given` has said it.
+_LETS_GO = {"lets_go": ""}
 
 
 @cache
@@ -111,4 +113,4 @@ def _parts_of_group(columns: Mapping[str, str]) -> dict[str, str]:
     ids = {
         part: f"ANY(%({name})s::{columns[name]}[])" for part, name in IDS.items() if name in columns
     }
-    return {"given": given, **ids, **_ORDERED}
+    return {"given": given, **ids, **_ORDERED, **_LETS_GO}

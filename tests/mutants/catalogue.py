@@ -382,17 +382,18 @@ CLAIMING = (
     _mutant(
         "claim: FOR SHARE, which a pause waits for",
         CLAIMS_SQL,
-        "        WHERE id = mine.run_id\n        FOR SHARE\n",
-        "        WHERE id = mine.run_id\n",
+        "        WHERE id = mine.run_id @lets_go@\n        FOR SHARE\n",
+        "        WHERE id = mine.run_id @lets_go@\n",
         f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
     ),
     _mutant(
         "second call: FOR SHARE",
         CALLS_SQL,
         "    SELECT id, status FROM runs_run\n"
-        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n    FOR SHARE\n",
+        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s) @lets_go@\n"
+        "    FOR SHARE\n",
         "    SELECT id, status FROM runs_run\n"
-        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)\n",
+        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s) @lets_go@\n",
         f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
     ),
     _mutant(
@@ -631,11 +632,18 @@ RUN_STATUS = (
                 "WHERE runs_run.id = %(run_id)s\n",
             ),
             (
-                "          runs_run.status = 'RUNNING'\n          AND NOT EXISTS (\n",
+                "          runs_run.status IN ('QUEUED', 'RUNNING')\n          AND NOT EXISTS (\n",
                 "          runs_run.status <> 'PAUSED'\n          AND NOT EXISTS (\n",
             ),
         ),
         tests=(f"{RUNS}test_of_many_that_end_a_run_one_wins",),
+    ),
+    _mutant(
+        "a run ends that never began",
+        TRANSITIONS_SQL,
+        "          runs_run.status IN ('QUEUED', 'RUNNING')\n          AND NOT EXISTS (\n",
+        "          runs_run.status = 'RUNNING'\n          AND NOT EXISTS (\n",
+        f"{CONTROLS}TestCancelOfOneEpic::test_of_a_run_that_has_not_begun_it_may_be_the_end",
     ),
     _mutant(
         "one active run of a project (unique index)",
@@ -1578,6 +1586,8 @@ FEWER_LANES = (
 )
 
 _OPEN_EDITS = f"{_ENGINE}test_open_edits.py::"
+_LOCK_ORDER = f"{_ENGINE}test_lock_order.py::"
+_STATEMENTS = "tests/integration/postgresql/test_statements.py::"
 OPEN_EDITS = (
     _mutant(
         "open edits: recovery waits for nobody",
@@ -1615,11 +1625,67 @@ OPEN_EDITS = (
         f"{_OPEN_EDITS}test_a_pause_leaves_one_lane_to_the_reconciler",
     ),
     _mutant(
+        "open edits: a cancel waits for no deletion",
+        TRANSITIONS_SQL,
+        "    FOR UPDATE SKIP LOCKED\n)\nDELETE FROM runs_opentarget",
+        "    FOR UPDATE\n)\nDELETE FROM runs_opentarget",
+        f"{_OPEN_EDITS}test_who_tries_again_holds_neither_run_nor_lane",
+    ),
+    _mutant(
         "open edits: giving out items waits for nobody",
         DISPATCH_SQL,
         "        FOR UPDATE OF tried SKIP LOCKED\n",
         "        FOR UPDATE OF tried\n",
         f"{_OPEN_EDITS}test_what_outranks_an_item_goes_before_others",
+    ),
+    _mutant(
+        "open edits: a single statement lets go of run and lane",
+        CALLS_SQL,
+        "AND set_config('lock_timeout', '50ms', true) = '50ms'\n",
+        "AND true\n",
+        f"{_OPEN_EDITS}test_who_tries_again_holds_neither_run_nor_lane",
+    ),
+    _mutant(
+        "open edits: a single statement tries again",
+        "batchgen/db/retries.py",
+        "            Remedy.WAIT: began + locked_s,\n",
+        "            Remedy.WAIT: began,\n",
+        f"{_STATEMENTS}test_who_lets_go_for_somebody_tries_again",
+    ),
+    _mutant(
+        "open edits: a group is told at once",
+        "batchgen/db/retries.py",
+        "            Remedy.WAIT: began + locked_s,\n",
+        "            Remedy.WAIT: began + 2,\n",
+        f"{_STATEMENTS}test_who_does_not_wait_for_a_lock_is_told_at_once",
+    ),
+    _mutant(
+        "order: a second call takes the run before its lane",
+        CALLS_SQL,
+        "    SELECT runs_lane.id FROM run, runs_lane\n",
+        "    SELECT runs_lane.id FROM runs_lane\n",
+        f"{_LOCK_ORDER}test_a_second_call_takes_the_run_before_its_lane",
+    ),
+    _mutant(
+        "order: a story's epic before the story",
+        "epics/story_services.py",
+        "    _epic_hold(story_id)\n",
+        "",
+        f"{_LOCK_ORDER}test_who_edits_a_story_takes_rows_in_the_order_of_its_epics_deletion",
+    ),
+    _mutant(
+        "order: a subtask's story before the subtask",
+        "epics/story_services.py",
+        "    _parent_hold(subtask_id)\n",
+        "",
+        f"{_LOCK_ORDER}test_who_edits_a_subtask_takes_rows_in_the_order_of_a_run",
+    ),
+    _mutant(
+        "order: an epic that is given another code, and those that depend on it, by their ids",
+        "epics/services.py",
+        '    if "code" in changes:\n        _hold_with_dependents(epic_id)\n',
+        "",
+        f"{_LOCK_ORDER}test_who_gives_an_epic_another_code_takes_rows_in_the_order_of_a_run",
     ),
 )
 

@@ -5,7 +5,7 @@
 -- time it changes nothing and says the same.
 WITH run AS (
     SELECT id, status FROM runs_run
-    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s)
+    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s) @lets_go@
     FOR SHARE
 ), lane AS (
     -- After the run, as everywhere: no deadlock.
@@ -44,7 +44,7 @@ SELECT EXISTS (SELECT FROM begun)
 -- answer kept for the next one.
 WITH lane AS (
     -- Before the item and the call, as everywhere: no deadlock.
-    SELECT id FROM runs_lane WHERE id = %(lane_id)s FOR NO KEY UPDATE
+    SELECT id FROM runs_lane WHERE id = %(lane_id)s @lets_go@ FOR NO KEY UPDATE
 ), call AS (
     UPDATE runs_providercall
     SET outcome = 'ANSWERED', @call_spent@, possibly_billed = false, response = %(response)s::jsonb
@@ -62,6 +62,12 @@ SET @usage_added@
 FROM call spent
 WHERE counter.id = %(lane_id)s
 RETURNING counter.id
+
+-- lets_go (part) --
+-- Who waits for a row that somebody else has, as a person who edits or deletes an item's target,
+-- would let others wait for the run and the lane that it holds: it lets go of all, and its process
+-- tries again. In what finds the first row, so that it is said before that is held.
+AND set_config('lock_timeout', '50ms', true) = '50ms'
 
 -- call_columns (part) --
 -- What is written of a call before it begins; `call_begun` has the values from `outcome` on.

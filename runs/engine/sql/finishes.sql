@@ -36,6 +36,7 @@ LATERAL (
         SELECT index, run_id, draining
         FROM runs_lane
         WHERE id = given.lane_id AND fencing_token = given.fencing_token AND state = 'running'
+            @lets_go@
         FOR UPDATE
     ) AS lane, LATERAL (SELECT * FROM runs_run WHERE id = lane.run_id OFFSET 0) AS run
 

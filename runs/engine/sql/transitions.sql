@@ -28,7 +28,21 @@ WITH running AS (
 UPDATE runs_lane SET draining = true FROM running WHERE runs_lane.id = running.id
 
 -- targets_close --
--- Other runs may have this one's targets, but those that are being generated.
+-- Other runs may have this one's targets.
+WITH held AS (
+    SELECT kind, target_id
+    FROM runs_opentarget
+    WHERE run_id = %(run_id)s
+    ORDER BY kind, target_id
+    FOR UPDATE
+)
+DELETE FROM runs_opentarget open
+USING held
+WHERE (open.kind, open.target_id) = (held.kind, held.target_id)
+
+-- waiting_close --
+-- Other runs may have this one's targets, but those that are being generated. One that somebody
+-- deletes meanwhile is theirs, or closed when this run has ended: nobody's cancel waits for it.
 WITH held AS (
     SELECT kind, target_id
     FROM runs_opentarget open
@@ -39,7 +53,7 @@ WITH held AS (
             AND item.target_id = open.target_id
       )
     ORDER BY kind, target_id
-    FOR UPDATE
+    FOR UPDATE SKIP LOCKED
 )
 DELETE FROM runs_opentarget open
 USING held
@@ -96,25 +110,26 @@ WITH run AS (
 SELECT id FROM marked UNION ALL SELECT id FROM cancelled
 
 -- run_finalize --
--- End a run that has nothing left to do: RUNNING with every item final, or final and drained.
+-- End a run that has nothing left to do: every item is final, or the run is and has drained. One
+-- whose items were all cancelled may never have begun.
 -- Of several at the same time one ends it.
 UPDATE runs_run
 SET status = CASE
-        WHEN runs_run.status <> 'RUNNING' THEN runs_run.status
+        WHEN runs_run.draining THEN runs_run.status
         WHEN total.failed = 0 AND total.cancelled = runs_run.total_items THEN 'CANCELLED'
         WHEN total.failed = 0 THEN 'SUCCEEDED'
         WHEN total.completed + total.skipped = 0 THEN 'FAILED'
         ELSE 'COMPLETED_WITH_ERRORS'
     END,
     error_code = CASE
-        WHEN runs_run.status = 'RUNNING' AND total.failed > 0
+        WHEN NOT runs_run.draining AND total.failed > 0
              AND total.completed + total.skipped = 0
         THEN CASE WHEN runs_run.type = ANY(%(of_epics)s)
             THEN 'ALL_EPICS_FAILED' ELSE 'ALL_ITEMS_FAILED' END
         ELSE runs_run.error_code
     END,
     error = CASE
-        WHEN runs_run.status = 'RUNNING' AND total.failed > 0
+        WHEN NOT runs_run.draining AND total.failed > 0
              AND total.completed + total.skipped = 0
         THEN CASE WHEN runs_run.type = ANY(%(of_epics)s)
             THEN 'Every epic failed. The epics say why; retry-failed runs them again.'
@@ -133,7 +148,7 @@ WHERE runs_run.id = %(run_id)s
   AND runs_run.completed_at IS NULL
   AND (
       (
-          runs_run.status = 'RUNNING'
+          runs_run.status IN ('QUEUED', 'RUNNING')
           AND NOT EXISTS (
               SELECT FROM runs_runitem
               WHERE run_id = %(run_id)s AND status IN ('PENDING', 'GENERATING')

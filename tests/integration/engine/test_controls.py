@@ -14,7 +14,7 @@ from runs.engine.controls import run_change, run_control, run_item_cancel, run_r
 from runs.engine.lanes import lanes_reclaim
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import Transition, run_finalize
-from runs.models import Lane, Run, RunAction, RunItem, Worker
+from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, Worker
 from runs.states import ItemStatus, RunStatus
 from tests.integration.engine import hands
 from tests.integration.engine.world import World, assert_counted, project_make, worker_make
@@ -103,6 +103,13 @@ class TestCancelOfOneEpic:
         world.finish(step)
         assert run_finalize(run_id=world.run.id) == RunStatus.SUCCEEDED
         assert_counted(world.run)
+
+    def test_of_a_run_that_has_not_begun_it_may_be_the_end(self, dana: User) -> None:
+        world = World.make(epics=1, lanes=1, begin=False)
+        run_item_cancel(item=RunItem.objects.get(), user=dana)
+        run = _read(world)
+        assert (run.status, run.completed_at is None) == (RunStatus.CANCELLED, False)
+        assert not OpenTarget.objects.exists()
 
     def test_its_message_claims_nothing_any_more(self, dana: User) -> None:
         world = World.make(epics=1, lanes=1)

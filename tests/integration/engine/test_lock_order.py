@@ -1,19 +1,24 @@
 """People delete what runs replace, or start with: each waits for the other, and none for ever."""
 
+import time
+
 import pytest
 from django.db import connection, transaction
 
+from batchgen.db.ids import new_id
+from batchgen.db.sql import run
 from content.run_types import RunType
-from epics.models import Card, Epic, Project, Story
-from epics.services import card_delete
-from epics.story_services import story_delete
+from epics.models import Card, Epic, Project, Story, Subtask
+from epics.services import card_delete, epic_update
+from epics.story_services import story_delete, story_update, subtask_create, subtask_update
 from epics.writes import project_lock
+from runs.engine.calls import call_next
 from runs.engine.open_targets import targets_gone
 from runs.engine.start import RunOptions, run_start
-from runs.models import OpenTarget, RunItem
+from runs.models import Lane, OpenTarget, Run, RunItem
 from tests.acceptance.fleet import wait_for
 from tests.integration.engine.test_subtask_runs import stories_make
-from tests.integration.engine.world import project_make
+from tests.integration.engine.world import SPEND, World, project_make
 from tests.threads import elsewhere
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,3 +76,70 @@ def test_who_deletes_a_story_waits_for_a_run_that_starts_with_it() -> None:
     item.refresh_from_db()
     assert item.target_id is None
     assert not OpenTarget.objects.exists()
+
+
+def test_who_gives_an_epic_another_code_takes_rows_in_the_order_of_a_run() -> None:
+    project = project_make(epics=2)
+    first, second = Epic.objects.order_by("pk")
+    Epic.objects.filter(pk=first.pk).update(dependencies=[second.code])
+    with transaction.atomic():
+        # As a group's end does that has both.
+        Epic.objects.select_for_update(no_key=True).get(pk=first.pk)
+        thread = elsewhere(lambda: epic_update(epic_id=second.pk, changes={"code": "NEW"}))
+        wait_for(somebody_waits, "the change waits")
+        assert Epic.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=second.pk)
+    thread.join(10)
+    assert Epic.objects.get(project=project, pk=first.pk).dependencies == ["NEW"]
+
+
+def test_who_edits_a_story_takes_rows_in_the_order_of_its_epics_deletion() -> None:
+    project = project_make(epics=1)
+    (story,) = stories_make(project, each=1)
+    with transaction.atomic():
+        Epic.objects.select_for_update().get()
+        thread = elsewhere(lambda: story_update(story_id=story.pk, changes={"title": "Borrow"}))
+        wait_for(somebody_waits, "the edit waits")
+        assert Story.objects.select_for_update(skip_locked=True).first()
+    thread.join(10)
+    assert Story.objects.get().title == "Borrow"
+
+
+def test_who_edits_a_subtask_takes_rows_in_the_order_of_a_run() -> None:
+    """Which replaces the story, with what stands below it."""
+    project = project_make(epics=1)
+    (story,) = stories_make(project, each=1)
+    fields = {"title": "Store", "description": "It.", "kind": "backend", "effort_hours": 1}
+    subtask = subtask_create(story_id=story.pk, fields=fields)
+    with transaction.atomic():
+        Story.objects.select_for_update().get()
+        thread = elsewhere(lambda: subtask_update(subtask_id=subtask.pk, changes={"title": "Keep"}))
+        wait_for(somebody_waits, "the edit waits")
+        assert Subtask.objects.select_for_update(skip_locked=True).first()
+    thread.join(10)
+    assert Subtask.objects.get().title == "Keep"
+
+
+def test_a_second_call_takes_the_run_before_its_lane() -> None:
+    """As a cancel does, which else would wait for a call that waits for it."""
+    world = World.make(epics=1, lanes=1)
+    step = world.claim()
+    assert step
+    next_call = call_next(
+        fence=step.fence,
+        call_id=step.call_id,
+        next_call_id=new_id(),
+        spend=SPEND,
+        response={},
+        purpose="repair",
+        model="m",
+    )
+    with transaction.atomic():
+        Run.objects.select_for_update(no_key=True).get()
+        thread = elsewhere(lambda: run(next_call))
+        wait_for(somebody_waits, "the call waits")
+        for _ in range(20):
+            with transaction.atomic():
+                assert Lane.objects.select_for_update(skip_locked=True).first()
+                transaction.set_rollback(True)
+            time.sleep(0.02)
+    thread.join(10)

@@ -8,16 +8,26 @@ from typing import TypeVar
 
 import pytest
 from django.db import connection, transaction
+from prometheus_client import REGISTRY
 from psycopg.types.json import Jsonb
 
+from batchgen.db.ids import new_id
+from batchgen.db.sql import Statement, run
 from epics.models import Epic
 from epics.services import epic_delete
-from runs.engine.lanes import lanes_dispatch, lanes_reclaim
+from runs.engine.calls import call_book, call_next
+from runs.engine.lanes import (
+    GivingBack,
+    lane_give_back,
+    lanes_dispatch,
+    lanes_reclaim,
+)
 from runs.engine.queries import QUERIES
 from runs.engine.transitions import run_rest
 from runs.models import Lane, RunItem, Worker
 from runs.states import ItemStatus, LaneState, RunStatus
-from tests.integration.engine.world import World, assert_counted, halt
+from tests.acceptance.fleet import wait_for
+from tests.integration.engine.world import SPEND, Step, World, assert_counted, halt
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -116,3 +126,68 @@ def test_what_outranks_an_item_goes_before_others() -> None:
     assert sorted(link.code for link in links) == ["E1", "E3"]
     assert RunItem.objects.get(code="E2").lane_id is None
     assert RunItem.objects.get(code="E1").status == ItemStatus.PENDING
+
+
+def tried(name: str, times: float) -> Callable[[], bool]:
+    """Whether a statement was sent so often since now."""
+
+    def sent() -> float:
+        labels = {"statement": name}
+        return REGISTRY.get_sample_value("batchgen_database_round_trips_total", labels) or 0.0
+
+    before = sent()
+    return lambda: sent() >= before + times
+
+
+@pytest.mark.parametrize("to", [RunStatus.PAUSED, RunStatus.CANCELLED])
+@pytest.mark.parametrize("name", ["lane_claim", "lane_finish", "lane_give_back", "call_next"])
+def test_who_tries_again_holds_neither_run_nor_lane(name: str, to: RunStatus) -> None:
+    """What a pause and a cancel wait for."""
+    world = World.make(epics=2, lanes=2)
+    fence, other = world.fences()
+    step = world.claim(other)
+    mine = world.claim(fence) if name != "lane_claim" else None
+    moves: dict[str, Callable[[], object]] = {
+        "lane_claim": lambda: world.claim(fence),
+        "lane_finish": lambda: mine and world.finish(mine),
+        "lane_give_back": lambda: mine and run(lane_give_back(giving_back(mine))),
+        "call_next": lambda: mine and run(next_of(mine)),
+    }
+    is_tried = tried(name, 2)
+    with ThreadPoolExecutor(1) as thread:
+        with being_deleted("E1"):
+            moving = thread.submit(moves[name])
+            wait_for(is_tried, "it tries again")
+            in_flight = meanwhile(partial(halt, run_id=world.run.id, to=to, message="Halted."))
+            assert in_flight == (1 if name == "lane_claim" else 2)
+            assert step
+            assert meanwhile(partial(world.finish, step))
+        moved = moving.result(10)
+    assert bool(moved) == (name in {"lane_finish", "lane_give_back"})
+    if name == "call_next":
+        assert mine
+        run(call_book(lane_id=mine.fence.lane_id, call_id=mine.call_id, spend=SPEND))
+    assert_counted(world.run)
+
+
+def giving_back(step: Step) -> GivingBack:
+    return GivingBack(
+        fence=step.fence,
+        call_id=step.call_id,
+        reason="backoff",
+        message="Once more",
+        wait_s=0,
+        refund=False,
+    )
+
+
+def next_of(step: Step) -> Statement[bool]:
+    return call_next(
+        fence=step.fence,
+        call_id=step.call_id,
+        next_call_id=new_id(),
+        spend=SPEND,
+        response={},
+        purpose="repair",
+        model="m",
+    )

@@ -79,15 +79,9 @@ def queries(tmp_path: Path) -> Queries:
 
 
 def statement(
-    queries: Queries,
-    name: str,
-    params: Mapping[str, object] | None = None,
-    *,
-    patience_s: float = 0,
+    queries: Queries, name: str, params: Mapping[str, object] | None = None, **times: float
 ) -> Statement[list[Row]]:
-    return Statement(
-        queries=queries, name=name, params=params or {}, read=list, patience_s=patience_s
-    )
+    return Statement(queries=queries, name=name, params=params or {}, read=list, **times)
 
 
 def pids(said: list[list[Row] | BaseException]) -> set[int]:
@@ -191,6 +185,22 @@ def test_who_does_not_wait_for_a_lock_is_told_at_once(
         with pytest.raises(errors.LockNotAvailable):
             way.one(statement(queries, "refused"))
     assert trips("refused") == asked + 1
+
+
+def test_who_lets_go_for_somebody_tries_again(
+    way: Way, queries: Queries, admin: psycopg.Connection[Any]
+) -> None:
+    admin.execute(
+        "INSERT INTO runs_worker (id, name, concurrency, started_at, heartbeat_at, lease_until)"
+        " VALUES (gen_random_uuid(), 'w1', 1, now(), now(), now())"
+    )
+    asked = trips("refused")
+    with ThreadPoolExecutor(1) as thread:
+        with admin.transaction():
+            admin.execute("SELECT FROM runs_worker FOR UPDATE")
+            said = thread.submit(way.one, statement(queries, "refused", locked_s=30))
+            wait_for(lambda: trips("refused") > asked + 3, "it is tried again and again")
+        assert said.result(10) == [{"name": "w1"}]
 
 
 @pytest.mark.parametrize(

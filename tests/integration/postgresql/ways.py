@@ -57,5 +57,7 @@ def in_loop() -> Iterator[InLoop]:
     with running_loop() as loop:
         database = AsyncDatabase()
         loop.run(database.open())
-        yield InLoop(loop, database)
-        loop.run(database.close())
+        try:
+            yield InLoop(loop, database)
+        finally:
+            loop.run(database.close())
