@@ -15,7 +15,7 @@ from batchgen.errors import ItemAlreadyActive
 from content.kind import Target
 from epics.models import Project, Upload
 from runs.engine.queries import QUERIES
-from runs.models import OpenTarget
+from runs.models import OpenTarget, RunItem
 
 #: The name that PostgreSQL gave to what holds it.
 ONCE = "runs_opentarget_pkey"
