@@ -264,18 +264,19 @@ class TestFinishes:
         assert sorted(row["code"] for row in moved if row) == ["E6", "E7"]
 
     def test_lanes_take_what_nobody_reads_where_nothing_is_free(self) -> None:
-        world, other = World.make(epics=5, lanes=4), World.make(epics=1, lanes=1, name="Shop")
+        world, other = World.make(epics=7, lanes=6), World.make(epics=1, lanes=1, name="Shop")
         fences = world.fences()
-        claims = claimed([*fences[:2], *other.fences()], world.worker)
+        claims = claimed([*fences[:3], *other.fences()], world.worker)
         Lane.objects.filter(state=LaneState.SENT).update(moved_at="2026-01-01T00:00:00Z")
         moved = run(lanes_finish([finishing(claim) for claim in claims]))
         assert [row and (row["state"], row["code"]) for row in moved] == [
+            ("sent", "E7"),
+            ("sent", "E4"),
             ("sent", "E5"),
-            ("sent", "E3"),
             ("idle", None),
         ]
-        assert claims_of([fences[2]], world.worker) == [None]
-        assert world.claim(fences[3])
+        assert claims_of(fences[3:5], world.worker) == [None, None]
+        assert world.claim(fences[5])
 
     def test_what_a_run_keeps_stays_in_its_epic_alone(self) -> None:
         world = World.make(epics=2, lanes=2)
