@@ -15,9 +15,10 @@ class AnswerTurns:
 
     def __init__(self) -> None:
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._goes_round = False
 
     def __len__(self) -> int:
-        """How many wait."""
+        """How many wait; whoever has the turn does not."""
         return len(self._waiting)
 
     async def turn(self) -> None:
@@ -25,18 +26,19 @@ class AnswerTurns:
         loop = asyncio.get_running_loop()
         mine = loop.create_future()
         self._waiting.append(mine)
-        if len(self._waiting) == 1:
+        if not self._goes_round:
+            self._goes_round = True
             loop.call_soon(self._next, loop)
         await mine
 
     def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        turn = self._waiting[0]
+        turn = self._waiting.popleft()
         if not turn.done():
             turn.set_result(None)
         # Whoever has it goes on in the next round, and so does this, behind it.
         loop.call_soon(self._after, loop)
 
     def _after(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._waiting.popleft()
-        if self._waiting:
+        self._goes_round = bool(self._waiting)
+        if self._goes_round:
             self._next(loop)

@@ -70,15 +70,15 @@ class FirstCall:
         return cls(
             run=said["run"],
             user=NOBODY if said["user"] is None else str(said["user"]),
-            weight=said["weight"],
+            weight=int(said["weight"]),
             priority=said["priority"],
             provider=said["provider"],
             model=said["model"],
             kind=said["kind"],
             size_key=said["sizeKey"],
             cache_key=said["cacheKey"],
-            input_tokens=said["inputTokens"],
-            output_cap=said["outputCap"],
+            input_tokens=int(said["inputTokens"]),
+            output_cap=int(said["outputCap"]),
         )
 
     def permit_request(self) -> PermitRequest:

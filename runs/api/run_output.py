@@ -1,4 +1,4 @@
-"""What the API and live events show of a run: its JSON, its log, its trail."""
+"""What the API and live events show of a run: its JSON and its log."""
 # ruff: noqa: N815 - a field's name is its key in the JSON
 
 from typing import Any
@@ -12,7 +12,7 @@ from content.stories.options import Mode, PersonaSet
 from runs.api.run_options import OptionsField
 from runs.api.run_type import RunTypeField
 from runs.engine.transitions import Transition
-from runs.models import Run, RunAction, RunLog
+from runs.models import Run, RunLog
 from runs.reads.progress import RunProgress
 from runs.states import Pacing, Priority, RunPhase, RunStatus
 
@@ -276,28 +276,6 @@ class ControlOutput(serializers.Serializer[Any]):
     @extend_schema_field(serializers.ChoiceField(["running", "paused", "cancelled"]))
     def get_newStatus(self, moved: Transition) -> str:  # noqa: N802  # as above
         return moved.status.lower()
-
-
-class RunActionOutput(serializers.ModelSerializer[RunAction]):
-    action = serializers.ChoiceField(RunAction.Kind.choices, source="kind")
-    details = serializers.SerializerMethodField(
-        help_text=(
-            "Of pause, resume, cancel and change `epicsDone`, which is `itemsDone` where the items "
-            "are no epics."
-        )
-    )
-
-    class Meta:
-        model = RunAction
-        fields = ("action", "actor", "at", "details")
-        read_only_fields = fields
-
-    @extend_schema_field(serializers.DictField())
-    def get_details(self, action: RunAction) -> dict[str, Any]:
-        told: dict[str, Any] = action.details
-        if "epicsDone" not in told or kind_started_by(action.run.type).item_kind == "epic":
-            return told
-        return {"itemsDone" if name == "epicsDone" else name: told[name] for name in told}
 
 
 def run_json(progress: RunProgress) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from batchgen.api.output import shown, shown_all
 from batchgen.api.paging import MAX_LIMIT, first_rows, fitting, keys_of, page_of
 from batchgen.errors import InvalidTransition, QuotaReached, VersionConflict
 from epics.access import Role
+from runs.api.action_output import RunActionOutput
 from runs.api.item_output import ProgressOutput, RunEpicOutput
 from runs.api.queue_json import QueueStatusOutput
 from runs.api.run_input import (
@@ -33,7 +34,6 @@ from runs.api.run_input import (
 )
 from runs.api.run_output import (
     EffectiveRunOutput,
-    RunActionOutput,
     RunLogOutput,
     RunOutput,
     run_json,

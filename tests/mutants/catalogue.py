@@ -1352,8 +1352,8 @@ LIMITER = (
     _mutant(
         "start: what is left out is known by its id",
         "runs/engine/start.py",
-        "targets = [target for target in targets if target.id not in held]\n",
-        "targets = [target for target in targets if target.code not in left_out]\n",
+        "            if target.id not in held\n",
+        "            if target.code not in left_out\n",
         f"{SUBTASKS}TestTargets::test_one_that_is_open_elsewhere_leaves_out_no_other_of_its_code",
     ),
     _mutant(

@@ -14,9 +14,10 @@ from epics import selectors
 from epics.api.member_views import MemberOutput
 from epics.api.serializers import CardOutput, EpicOutput, ProjectOutput, StoryOutput
 from epics.models import Card, Membership, Story
+from runs.api.action_output import RunActionOutput
 from runs.api.item_output import RunEpicOutput
 from runs.api.queue_json import QueueStatusOutput
-from runs.api.run_output import EffectiveRunOutput, RunActionOutput, RunLogOutput, RunOutput
+from runs.api.run_output import EffectiveRunOutput, RunLogOutput, RunOutput
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin
 from runs.models import RunAction, RunLog
