@@ -11,10 +11,10 @@ from django.db.models.functions import Now
 from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
 from content.registry import kind_named, kind_started_by
 from runs.engine.queries import QUERIES
-from runs.engine.quotas import lanes_check
+from runs.engine.quotas import lanes_check, users_hold
 from runs.engine.start import RunOptions, lanes_provide, model_chosen, run_start
 from runs.engine.start_words import many_key
-from runs.engine.trail import Actor, action_append, log_append
+from runs.engine.trail import Actor, action_append, actor_hold, log_append
 from runs.engine.transitions import (
     Transition,
     epics_counted,
@@ -85,6 +85,7 @@ def run_change(
         changes["max_concurrency"] = max_concurrency
         others["adaptive_lanes"] = False
     with transaction.atomic():
+        users_hold(run, user)
         changed = Run.objects.filter(id=run.id, version=version, status__in=ACTIVE).update(
             **changes, **others, version=F("version") + 1
         )
@@ -93,7 +94,7 @@ def run_change(
                 raise VersionConflict
             _refuse(run, "changed")
         wanted = min(max_concurrency or 0, run.total_items)
-        lanes_check(run, more=wanted - run.lanes.count(), actor=user)
+        lanes_check(run, more=wanted - run.lanes.count())
         lanes_provide(run=run, most=wanted)
         before: dict[str, object] = {}
         if max_concurrency is not None:
@@ -119,6 +120,7 @@ def run_item_cancel(*, item: RunItem, user: Actor) -> None:
     of_epics = kind_named(item.kind).item_kind == "epic"
     named = {"runEpicId": str(item.id), "epicCode": item.code}
     with transaction.atomic():
+        actor_hold(run_id=item.run_id, user=user)
         _item_cancel(item.id)
         action_append(
             run_id=item.run_id,

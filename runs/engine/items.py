@@ -11,7 +11,7 @@ from batchgen.errors import InvalidTransition, ValidationFailed
 from content.kind import counted
 from content.registry import kind_started_by
 from epics.writes import project_lock
-from runs.engine.quotas import items_check, lanes_check
+from runs.engine.quotas import items_check, lanes_check, users_hold
 from runs.engine.start import items_create, lanes_provide, targets_found
 from runs.engine.trail import Actor, action_append, log_append
 from runs.engine.transitions import run_dispatch
@@ -68,6 +68,7 @@ def items_add(*, run: Run, user: Actor, target_ids: Sequence[UUID]) -> list[UUID
         raise ValidationFailed(message, targetIds=[message])
     chosen = kind.options.model_validate(run.options)
     targets = targets_found(kind, run.project, target_ids, chosen)
+    users_hold(run, user)
     # The run's end waits for this row, and counts the items by it.
     held = Run.objects.select_for_update(no_key=True).get(id=run.id)
     if held.status not in ACTIVE:
@@ -76,14 +77,14 @@ def items_add(*, run: Run, user: Actor, target_ids: Sequence[UUID]) -> list[UUID
             status=held.status,
         )
     last = RunItem.objects.filter(run=run).aggregate(last=Max("order"))["last"] or 0
-    items_check(held, more=len(targets), actor=user)
+    items_check(held, more=len(targets))
     ids = items_create(kind, held, targets, after=last)
     Run.objects.filter(id=run.id).update(
         total_items=F("total_items") + len(targets), version=F("version") + 1
     )
     held.total_items += len(targets)
     wanted = min(held.max_concurrency, held.total_items)
-    lanes_check(held, more=wanted - held.lanes.count(), actor=user)
+    lanes_check(held, more=wanted - held.lanes.count())
     lanes_provide(run=held, most=wanted)
     codes = [target.code for target in targets]
     action_append(run_id=run.id, kind=RunAction.Kind.ADD, user=user, details={"items": len(codes)})

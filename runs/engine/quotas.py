@@ -23,29 +23,30 @@ def run_check(user: User, *, items: int, lanes: int) -> None:
     storage_check(user, rows=0)
 
 
-def items_check(run: Run, *, more: int, actor: object) -> None:
+def items_check(run: Run, *, more: int) -> None:
     """Refuse so many more items for a run beyond the limits of the user who started it, and any
-    where what is stored is beyond them already."""
+    where what is stored is beyond them already. The users must be held."""
     if run.created_by is None:
         return
-    _users_hold(run.created_by, actor)
     mine = Run.objects.filter(created_by=run.created_by, completed_at__isnull=True)
     ITEMS.check(used=mine.aggregate(n=Coalesce(Sum("total_items"), 0))["n"], more=more)
     storage_check(run.created_by, rows=0)
 
 
-def lanes_check(run: Run, *, more: int, actor: object) -> None:
-    """Refuse so many more lanes for a run beyond the limits of the user who started it."""
+def lanes_check(run: Run, *, more: int) -> None:
+    """Refuse so many more lanes for a run beyond the limits of the user who started it. The users
+    must be held."""
     if run.created_by is None or more <= 0:
         return
-    _users_hold(run.created_by, actor)
     mine = Run.objects.filter(created_by=run.created_by, completed_at__isnull=True)
     LANES.check(used=Lane.objects.filter(run__in=mine).count(), more=more)
 
 
-def _users_hold(starter: User, actor: object) -> None:
-    # The trail will hold the actor. In the order of their ids, or two users who give lanes to each
-    # other's runs wait for each other.
-    both = {user.pk: user for user in (starter, actor) if isinstance(user, User)}
+def users_hold(run: Run, actor: object) -> None:
+    """Hold who started the run and who acts, before the run itself: whoever starts a run has its
+    user, and waits for the project's run of that type. The trail will hold the actor."""
+    # In the order of their ids, or two users who give lanes to each other's runs wait for each
+    # other.
+    both = {user.pk: user for user in (run.created_by, actor) if isinstance(user, User)}
     for pk in sorted(both):
         user_hold(both[pk])

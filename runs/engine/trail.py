@@ -35,6 +35,18 @@ class Operator:
 Actor = User | Operator
 
 
+def actor_hold(*, run_id: UUID, user: Actor | None) -> None:
+    """Hold a user's right to act, before the run that it is about: whoever starts a run has its
+    user, and waits for the project's run of that type.
+
+    Raises:
+        NotFound, Forbidden: the user is no editor any more; see `epics.access.role_hold`.
+    """
+    if isinstance(user, User):
+        project_id = Run.objects.values_list("project_id", flat=True).get(pk=run_id)
+        role_hold(user=user, project_id=project_id, role=Role.EDITOR)
+
+
 def action_append(
     *,
     run_id: UUID,
@@ -49,9 +61,7 @@ def action_append(
     Raises:
         NotFound, Forbidden: the user is none any more; see `epics.access.role_hold`.
     """
-    if isinstance(user, User):
-        project_id = Run.objects.values_list("project_id", flat=True).get(pk=run_id)
-        role_hold(user=user, project_id=project_id, role=Role.EDITOR)
+    actor_hold(run_id=run_id, user=user)
     RunAction.objects.create(
         run_id=run_id,
         kind=kind,

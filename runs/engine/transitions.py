@@ -22,7 +22,7 @@ from runs.engine import dispatch
 from runs.engine.lanes import lanes_dispatch, lanes_rest
 from runs.engine.open_targets import all_close, waiting_close
 from runs.engine.queries import QUERIES
-from runs.engine.trail import Actor, action_append, log_append
+from runs.engine.trail import Actor, action_append, actor_hold, log_append
 from runs.models import Lane, Run, RunAction, RunItem, RunLog
 from runs.run_metrics import RUN_S
 from runs.states import FINAL, ItemStatus, LaneState, RunStatus, sources_of
@@ -116,6 +116,7 @@ def run_move(
         "error": message if error_code else "",
     }
     with transaction.atomic(), connection.cursor() as cursor:
+        actor_hold(run_id=run_id, user=user)
         cursor.execute(QUERIES["run_move"], params)
         row = cursor.fetchone()
         if row is None:

@@ -1384,7 +1384,7 @@ LIMITER = (
     _mutant(
         "quotas: lanes that come with items count",
         "runs/engine/items.py",
-        "    lanes_check(held, more=wanted - held.lanes.count(), actor=user)\n",
+        "    lanes_check(held, more=wanted - held.lanes.count())\n",
         "",
         f"{QUOTAS}test_items_that_are_added_bring_no_more_than_a_start_may",
     ),
@@ -1399,7 +1399,7 @@ LIMITER = (
     _mutant(
         "quotas: lanes that come later count",
         "runs/engine/controls.py",
-        "        lanes_check(run, more=wanted - run.lanes.count(), actor=user)\n",
+        "        lanes_check(run, more=wanted - run.lanes.count())\n",
         "",
         f"{QUOTAS}test_lanes_that_come_later_count",
     ),
