@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import InterfaceError as DjangoInterfaceError
 from django.db import OperationalError as DjangoOperationalError
 
-from batchgen.db.clock import database_now
+from batchgen.db.clock import DATABASE
 from batchgen.db.in_thread import in_thread
 from batchgen.db.sql import Row
 from content.errors import TargetGone
@@ -282,7 +282,7 @@ class Attempt:
             return
         if moved["state"] == "sent":
             delay_s = self.claim.delay_ms / 1000
-            due_at = database_now().timestamp() + delay_s if delay_s else None
+            due_at = DATABASE.as_known().timestamp() + delay_s if delay_s else None
             self._tools.sender.send(Link.of(moved), due_at=due_at)
         elif moved["state"] == "idle":
             await in_thread(run_finalize, run_id=moved["run_id"])

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from batchgen.db.clock import database_now
+from batchgen.db.clock import DATABASE
 from batchgen.db.ids import new_id
 from batchgen.db.sql import AsyncDatabase
 from batchgen.logs import log_bind, log_context
@@ -138,7 +138,10 @@ class Engine:
     async def _flush(self) -> None:
         while True:
             await asyncio.sleep(_FLUSH_S)
-            await self.tools.permits.flush()
+            try:
+                await self.tools.permits.flush()
+            except Exception:
+                log.exception("the limiter was not told; again in %.2g s", _FLUSH_S)
 
     def _begin(self, request: ItemRequest) -> "asyncio.Task[bool]":
         link = asyncio.get_running_loop().create_task(self.work(request))
@@ -247,7 +250,7 @@ class Engine:
 
 def _seconds_until(due_at: float) -> float:
     """What there is to wait; never longer than a slot may wait."""
-    return min(due_at - database_now().timestamp(), settings.SLOT_WAIT_S)
+    return min(due_at - DATABASE.as_known().timestamp(), settings.SLOT_WAIT_S)
 
 
 def consumer_of(task: object, celery_consumer: object) -> Consumer:

@@ -90,6 +90,8 @@ class WorkerProcess:
             heartbeat_at=Now(),
             lease_until=Now() + timedelta(seconds=settings.WORKER_LEASE_S),
         )
+        # The loop goes by what is known of PostgreSQL's clock; heartbeats keep it fresh.
+        DATABASE.now()
         self._loop.start()
         self._loop.run(self.engine.open())
         for thread in self._threads:

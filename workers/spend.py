@@ -3,7 +3,7 @@
 import logging
 from decimal import Decimal
 
-from batchgen.db.clock import database_now
+from batchgen.db.clock import DATABASE
 from providers.prices import cost_usd
 from providers.values import Completion
 from runs.engine.lanes import Spend
@@ -21,7 +21,7 @@ def spend_of(answer: Completion) -> Spend:
     if answer.usage is None:
         log.warning("request %s: answered without a usage; booked as unknown", answer.request_id)
         return Spend.unknown(request_id=answer.request_id)
-    cost = cost_usd(answer.model, answer.usage, at=database_now().date())
+    cost = cost_usd(answer.model, answer.usage, at=DATABASE.as_known().date())
     if cost is None:
         log.warning("no price for model %s: its calls are booked as free", answer.model)
     return Spend(

@@ -1739,7 +1739,7 @@ CLOCKS = (
         file=_WORKER_ENGINE,
         changes=(
             ("import logging\n", "import logging\nimport time\n"),
-            ("due_at - database_now().timestamp()", "due_at - time.time()"),
+            ("due_at - DATABASE.as_known().timestamp()", "due_at - time.time()"),
         ),
         tests=(f"{WRONG_CLOCKS}test_a_lane_waits_its_pace_and_no_longer",),
     ),
