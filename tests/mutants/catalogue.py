@@ -30,6 +30,7 @@ ALONE = "tests/acceptance/live/test_alone.py::"
 SESSION = "tests/integration/postgresql/test_session.py::"
 READ_ONLY = "tests/integration/postgresql/test_read_only.py::"
 START = "tests/integration/postgresql/test_start.py::"
+_WEB = "tests/integration/web/"
 _GROUPS = f"{_ENGINE}test_groups.py::"
 _LANE_QUERIES = "runs/engine/queries.py"
 CLAIMS_SQL = "runs/engine/sql/claims.sql"
@@ -2476,6 +2477,45 @@ ROOMS = (
     ),
 )
 
+_WEB_GUARDS = (
+    _mutant(
+        "web: a page is for who is signed in",
+        "web/page.py",
+        "                if signed_in and not request.user.is_authenticated:\n",
+        "                if not signed_in:\n",
+        f"{_WEB}test_shell.py::test_the_entrance_leads_to_the_sign_in_and_back",
+    ),
+    _mutant(
+        "web: nobody is led to another site",
+        "web/page.py",
+        "    return wanted if wanted and safe else otherwise\n",
+        "    return wanted or otherwise\n",
+        f"{_WEB}test_shell.py::test_nobody_is_led_elsewhere",
+    ),
+    _mutant(
+        "web: what is checked is not stored",
+        "web/views/imports.py",
+        '        if request.POST.get("action") == "import":\n',
+        '        if request.POST.get("action"):\n',
+        f"{_WEB}test_projects.py::test_an_import_is_checked_before_anything_is_stored",
+    ),
+    _mutant(
+        "web: a review is of the version that was seen",
+        "web/views/stories.py",
+        "        if reviewed.conflicts:\n            raise VersionConflict\n",
+        "",
+        f"{_WEB}test_story.py::test_a_review_is_of_the_version_that_was_seen",
+    ),
+    _mutant(
+        "web: a retry takes what failed with that error alone",
+        "runs/engine/controls.py",
+        "        wanted &= Q(error_code__in=error_codes)\n",
+        "        pass\n",
+        "tests/integration/runs_api/test_errors.py::"
+        "test_a_retry_takes_what_failed_with_these_errors_alone",
+    ),
+)
+
 _CALLER = "workers/caller.py"
 
 OF_JOBS = (
@@ -3039,4 +3079,5 @@ MUTANTS = (
     *RIGHTS,
     *STREAM_RIGHTS,
     *ROOMS,
+    *_WEB_GUARDS,
 )

@@ -43,6 +43,8 @@ class RunLive extends HTMLElement {
     this.status = this.dataset.status;
     this.spokenAt = 0;
     this.ended = "ended" in this.dataset;
+    const log = document.getElementById("log");
+    log.scrollTop = log.scrollHeight;
     if (this.ended) return;
     this.open();
     this.ticks = setInterval(() => this.tick(), 1000);
