@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: Playwright's loop runs in the test's own thread, beside which Django would refuse to ask the
 #: database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+#: For what is to show; a busy machine takes its time.
+playwright.expect.set_options(timeout=20_000)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
