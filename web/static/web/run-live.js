@@ -190,7 +190,7 @@ class RunLive extends HTMLElement {
   showRun(run) {
     const { items, usage } = run;
     const over = items.total - items.pending - items.generating;
-    if (this.run && JSON.stringify(items) !== JSON.stringify(this.run.items)) this.movedAt = Date.now();
+    if (this.run && JSON.stringify(items) !== JSON.stringify(this.run.items)) this.moved();
     this.run = run;
     const range = run.estimatedRemainingRange;
     const [low, high] = range ? [duration(range.lowMs), duration(range.highMs)] : [];
@@ -229,7 +229,7 @@ class RunLive extends HTMLElement {
 
   showItem(key, item) {
     const state = `${item.status} ${item.attempt} ${item.stage} ${item.stagePercent}`;
-    if (this.states.has(key) && this.states.get(key) !== state) this.movedAt = Date.now();
+    if (this.states.has(key) && this.states.get(key) !== state) this.moved();
     this.states.set(key, state);
     const row = document.getElementById(`item-${key}`);
     if (!row) return;
@@ -243,6 +243,11 @@ class RunLive extends HTMLElement {
     write(cell("time"), duration(item.durationMs));
     write(cell("cost"), usd(item.usage.costUsd));
     row.querySelector("progress").value = item.stagePercent;
+  }
+
+  moved() {
+    this.movedAt = Date.now();
+    document.getElementById("stale").hidden = true;
   }
 
   look(element, status) {
