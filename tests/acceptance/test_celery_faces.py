@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from celery.events import EventReceiver
+from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from batchgen.celery import app
 from batchgen.local.child import Running
@@ -35,6 +37,14 @@ def _asked(command: str, **arguments: Any) -> Any:
         command, arguments=arguments, destination=[_NAME], reply=True, timeout=10, limit=1
     )
     return answers[0][_NAME]
+
+
+def _hears() -> bool:
+    """Whether the worker answers; this process's connections may be broken, too."""
+    try:
+        return bool(app.control.ping(destination=[_NAME], timeout=2))
+    except (RedisError, OperationalError):
+        return False
 
 
 def _calls(provider: Simulator, count: int) -> None:
@@ -178,10 +188,8 @@ def test_a_worker_whose_redis_connections_break_goes_on(fleet: Fleet, provider: 
         _calls(provider, count)
         for kind in ("normal", "pubsub"):
             redis.client().client_kill_filter(_type=kind, skipme=True)
-        # This process's own are broken, too.
-        redis.client().connection_pool.disconnect()
-        app.pool.force_close_all()  # type: ignore[attr-defined]  # the stubs take it for producers
+        redis.client().connection_pool.disconnect()  # this process's own are broken, too
     wait_until_ended(run)
     assert run.status == RunStatus.SUCCEEDED
     assert ProviderCall.objects.filter(item__run=run).count() == 30
-    wait_for(lambda: app.control.ping(destination=[_NAME], timeout=2), "it hears commands again")
+    wait_for(_hears, "it hears commands again")
