@@ -126,7 +126,7 @@ def test_ids_in_addresses_have_any_case() -> None:
     client = client_of(user_make(is_staff=True))
     tried = 0
     for method, path in routes_known():
-        if method == "GET" and "{" in path:
+        if method == "GET" and path.startswith("/api/") and "{" in path:
             ids = ids_of((method, path), project_make(stories=1))
             upper = path.format(**{name: str(each).upper() for name, each in ids.items()})
             assert whole(client.get(upper)).status_code == 200, path
