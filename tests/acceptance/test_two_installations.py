@@ -149,7 +149,8 @@ def test_side_by_side_with_default_settings(two: tuple[Installation, Installatio
         )
         assert (status, done) == ("SUCCEEDED", calls)
         epics += int(str(done))
-    assert _lpushes() - lpushes == epics
+    # Those of a start, or of lanes that move on together, go in one.
+    assert 0 < _lpushes() - lpushes <= epics
     keys = {key.decode() for key in cast("list[bytes]", redis.client().keys("*"))}
     for each in two:
         ((mine,),) = each.query("SELECT id FROM batchgen_installation")
