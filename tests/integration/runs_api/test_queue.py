@@ -84,7 +84,7 @@ def test_the_cost_does_not_grow_with_the_backlog(
 ) -> None:
     World.make(epics=200, lanes=3)
     client = client_of("ada")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         assert get(client, "/queue/status")["data"]["pending"] == 200
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 _RUN_FIELDS = [
     "runId", "projectId", "type", "status", "phase", "phaseDetail", "mode", "personaSet",
-    "pacingProfile", "priority", "priorityReasons", "deadline", "maxConcurrency",
+    "options", "pacingProfile", "priority", "priorityReasons", "deadline", "maxConcurrency",
     "adaptiveLanes", "items",
     "totalEpics", "pendingEpics", "generatingEpics", "completedEpics", "failedEpics",
     "skippedEpics", "cancelledEpics",
@@ -93,6 +93,13 @@ def test_every_field_of_a_running_run() -> None:
         "phaseDetail": f"Processing {latest.code}: Lending {order} ({order}/6)",
         "mode": "standard",
         "personaSet": "core",
+        "options": {
+            "language": "",
+            "instructions": "",
+            "keepEdited": True,
+            "keepApproved": True,
+            "skipQualityCheck": False,
+        },
         "pacingProfile": "adaptive",
         "priority": "NORMAL",
         "priorityReasons": [],
