@@ -87,7 +87,8 @@ def _itself(row: object) -> object:
 
 def _convert(field: Any) -> _Convert:
     if isinstance(field, serializers.Serializer):
-        return _show(field)
+        own = type(field).to_representation is not serializers.Serializer.to_representation
+        return field.to_representation if own else _show(field)
     if isinstance(field, serializers.ListSerializer) or type(field) is serializers.ListField:
         return _each(_convert(field.child))
     if type(field) is serializers.DictField:
