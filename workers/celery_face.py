@@ -94,6 +94,11 @@ class Consumer:
     #: Its event dispatcher.
     events: Any
 
+    @classmethod
+    def of(cls, task: object, consumer: Any) -> "Consumer":
+        """From Celery's own, for a task."""
+        return cls(task=task, hostname=consumer.hostname, events=consumer.event_dispatcher)
+
 
 class CeleryState:
     """Celery's books of what is worked on, kept by Celery's own thread.

@@ -27,7 +27,7 @@ from runs.engine.lanes import Fence
 from workers.answer_turns import AnswerTurns
 from workers.attempt import Attempt
 from workers.caller import AttemptTools
-from workers.celery_face import Consumer, ItemRequest
+from workers.celery_face import ItemRequest
 from workers.clients import Clients
 from workers.intake import Intake
 from workers.lane_store import LaneStore
@@ -251,12 +251,3 @@ class Engine:
 def _seconds_until(due_at: float) -> float:
     """What there is to wait; never longer than a slot may wait."""
     return min(due_at - DATABASE.as_known().timestamp(), settings.SLOT_WAIT_S)
-
-
-def consumer_of(task: object, celery_consumer: object) -> Consumer:
-    """Celery's consumer as the intake knows it."""
-    return Consumer(
-        task=task,
-        hostname=getattr(celery_consumer, "hostname", ""),
-        events=getattr(celery_consumer, "event_dispatcher", None),
-    )

@@ -2,8 +2,9 @@
 
 The loop pulls them itself, as many at a time as it has lanes free: through kombu's hub each would
 take a turn of its own, a handover between threads, and groups of items would come apart. Format and
-queue are Celery's, and so is the way in (`strategy`): a message that Celery's consumer was given,
-by `-Q` for example, is worked on alike. `inspect`, `revoke` and Flower see each item as a task.
+queue are Celery's, and so is the way in (`workers.tasks.item_strategy`): a message that Celery's
+consumer was given, by `-Q` for example, is worked on alike. `inspect`, `revoke` and Flower see each
+item as a task.
 
 A message is a hint: nobody acknowledges it. Where one is lost with its worker, the reconciler sees
 that its lane was sent and has no message, and sends it again.

@@ -19,7 +19,7 @@ from workers import (
     process,
     signals,  # noqa: F401  # whoever has the tasks is started and stopped by these
 )
-from workers.engine import consumer_of
+from workers.celery_face import Consumer
 
 #: Rows that are of use until their `expires_at`.
 _EXPIRING = (IdempotencyKey, SignInTries, EndedFamily, OutstandingToken)
@@ -31,7 +31,7 @@ def item_strategy(task: object, _app: object, consumer: Any, **_: object) -> Cal
     It is asked for whenever the consumer begins. Most messages do not come that way; see
     workers/intake.py.
     """
-    process.current().attach(consumer_of(task, consumer), consumer.timer)
+    process.current().attach(Consumer.of(task, consumer), consumer.timer)
 
     def receive(message: Any, *_: object) -> None:
         message.ack()

@@ -134,8 +134,8 @@ def last_of(message: Any) -> dict[str, list[str]]:
     """A message that is being read once more, behind all others; as `lists_of`.
 
     Args:
-        message: a task's request (`celery.app.task.Context`), or what has its `id`, `args`,
-            `kwargs`, `argsrepr` and `kwargsrepr`.
+        message: what has a task's `id`, `args`, `kwargs`, `argsrepr` and `kwargsrepr`, as
+            Celery's requests have them.
     """
     again = task_message(
         task=TASK_NAME,
@@ -154,18 +154,6 @@ def send(links: Iterable[Link], *, due_at: float | None = None, behind: bool = F
     """Send the links' messages, all in one round trip. Where the broker is away, the reconciler
     sends them later. For the arguments see `lists_of`."""
     _push(lists_of(links, due_at=due_at, behind=behind))
-
-
-async def send_async(
-    client: "AsyncRedis", links: Iterable[Link], *, due_at: float | None = None
-) -> None:
-    """The same in an event loop, by its own client."""
-    await push_async(client, lists_of(links, due_at=due_at))
-
-
-def requeue_last(message: Any) -> None:
-    """Send `last_of` a message; as `send`."""
-    _push(last_of(message))
 
 
 def _push(lists: Lists) -> None:

@@ -118,7 +118,7 @@ def test_a_message_that_celery_read_is_sent_again_behind_all_others() -> None:
         received = connection.SimpleQueue(settings.ITEM_QUEUE).get(timeout=5)
         received.ack()
     args, kwargs, _ = received.payload
-    dispatch.requeue_last(Context(received.headers, args=args, kwargs=kwargs))
+    dispatch._push(dispatch.last_of(Context(received.headers, args=args, kwargs=kwargs)))
     behind = queue_keys(settings.ITEM_QUEUE)[-1]
     sent["properties"]["priority"] = LOWEST_PRIORITY
     assert _in_broker() == {behind: [sent]}
@@ -156,7 +156,7 @@ def test_an_event_loop_sends_the_same() -> None:
 
     async def send() -> None:
         async with redis.asyncio.from_url(settings.REDIS_URL) as client:
-            await dispatch.send_async(client, _links(3), due_at=7.5)
+            await dispatch.push_async(client, dispatch.lists_of(_links(3), due_at=7.5))
 
     asyncio.run(send())
     assert _in_broker() == plainly
@@ -172,7 +172,7 @@ def test_where_the_broker_is_away_the_reconciler_sends(
 
         async def send() -> None:
             async with redis.asyncio.from_url(settings.REDIS_URL) as client:
-                await dispatch.send_async(client, _links(3))
+                await dispatch.push_async(client, dispatch.lists_of(_links(3)))
 
         asyncio.run(send())
     finally:
