@@ -16,7 +16,7 @@ from epics.services import epic_delete, project_delete
 from runs.engine.controls import run_control, run_item_cancel, run_retry
 from runs.engine.lanes import lanes_reclaim
 from runs.engine.start import RunOptions, run_start
-from runs.engine.transitions import run_finalize
+from runs.engine.transitions import run_finalize, run_rest
 from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, RunLog, Worker
 from runs.states import ItemStatus, RunStatus
 from tests.integration.engine import hands
@@ -358,5 +358,6 @@ class TestMigration:
         assert step
         assert World(run=runs[1], worker=worker_make()).finish(step)
         for run in runs[1:]:
+            run_rest(run_id=run.pk)
             assert run_finalize(run_id=run.pk) == "CANCELLED"
         assert not OpenTarget.objects.exclude(run=runs[0]).exists()

@@ -43,7 +43,7 @@ def finished(world: World) -> Link:
 def test_the_limiter_hears_whose_run_it_is_and_what_its_turns_weigh(
     sent: Callable[[World], Link],
 ) -> None:
-    world = World.make(epics=3, lanes=1)
+    world = World.make(epics=4, lanes=1)
     user = User.objects.get(username="ada")
     assert heard(sent(world)) == (str(user.pk), 1)
     Share.objects.create(user=user, weight=4)
