@@ -22,6 +22,9 @@ BatchgenError
 from collections.abc import Mapping
 from typing import ClassVar
 
+#: Problems that the details of an error list: more would not help anybody who mends them by hand.
+MAX_PROBLEMS = 50
+
 
 class BatchgenError(Exception):
     """The request cannot be done."""

@@ -27,9 +27,10 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from batchgen.api.inputs import AND_MORE, MAX_PROBLEMS
+from batchgen.api.inputs import AND_MORE
 from batchgen.api.strict_json import path_text
 from batchgen.errors import (
+    MAX_PROBLEMS,
     BatchgenError,
     Forbidden,
     HostNotAllowed,

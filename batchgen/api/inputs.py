@@ -9,9 +9,8 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 
 from batchgen.api.paging import PAGE_NAMES
+from batchgen.errors import MAX_PROBLEMS
 
-#: More would not help anybody who repairs a document by hand.
-MAX_PROBLEMS = 50
 #: Where details say how much they leave out.
 AND_MORE = "andMore"
 #: Keys of one object that are told to be wrong there.

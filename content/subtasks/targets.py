@@ -9,8 +9,7 @@ from uuid import UUID
 from django.db.models import Exists, F, Func, IntegerField, OuterRef, QuerySet, Value
 from django.db.models.functions import Coalesce, Length
 
-from batchgen.api.inputs import MAX_PROBLEMS
-from batchgen.errors import ValidationFailed
+from batchgen.errors import MAX_PROBLEMS, ValidationFailed
 from content.kind import Reason, Target
 from epics.models import Epic, Project, ReviewStatus, Story, Subtask
 

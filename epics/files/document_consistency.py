@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from batchgen.api.inputs import MAX_PROBLEMS
+from batchgen.errors import MAX_PROBLEMS
 from epics import bounds
 from epics.files.document_parts import Problem
 

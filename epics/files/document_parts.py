@@ -7,9 +7,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from batchgen.api.inputs import MAX_PROBLEMS
 from batchgen.api.strict_json import path_text
-from batchgen.errors import ValidationFailed
+from batchgen.errors import MAX_PROBLEMS, ValidationFailed
 
 #: A path into the document, and what is wrong there.
 Problem = tuple[str, str]

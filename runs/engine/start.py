@@ -12,10 +12,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 
-from batchgen.api.inputs import MAX_PROBLEMS
 from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
-from batchgen.errors import RunAlreadyActive, ValidationFailed
+from batchgen.errors import MAX_PROBLEMS, RunAlreadyActive, ValidationFailed
 from content.kind import Options, Reason, Target
 from content.priority import deadline_reasons
 from content.prompt_sets import prompt_set_of_start

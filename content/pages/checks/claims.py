@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from content.pages.checks.claim_words import CLAIMS, HARMLESS
+from content.pages.checks.claim_words import claims, harmless
 from content.pages.checks.findings import at_place
 from content.pages.checks.numbers import Number, known_values, unknown_numbers
 from content.pages.checks.phrases import Found, phrase_of, phrases_in
@@ -79,11 +79,11 @@ def _sureness(number: Number) -> Confidence:
 
 
 def _superlatives(passage: Passage, said: str, tag: str) -> Iterator[PageDefect]:
-    claims = CLAIMS.get(tag, {})
-    for found in phrases_in(passage.text, claims, folded):
+    claimed = claims(tag)
+    for found in phrases_in(passage.text, claimed, folded):
         if _is_harmless(found, tag) or f" {' '.join(found.phrase)} " in said:
             continue
-        severity: Severity = "high" if claims[found.phrase] else "medium"
+        severity: Severity = "high" if claimed[found.phrase] else "medium"
         yield at_place(
             passage,
             found.start,
@@ -98,7 +98,7 @@ def _superlatives(passage: Passage, said: str, tag: str) -> Iterator[PageDefect]
 
 def _is_harmless(found: Found, tag: str) -> bool:
     around = ((found.before, *found.phrase), (*found.phrase, found.behind))
-    return any(each in HARMLESS.get(tag, ()) for each in around)
+    return any(each in harmless(tag) for each in around)
 
 
 def _links(draft: PageDraft, said: str) -> Iterator[PageDefect]:
