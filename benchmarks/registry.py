@@ -19,6 +19,7 @@ WORKLOADS: dict[str, str] = {
     "W6": "benchmarks.w6_growth",
     "W7": "benchmarks.w7_quality",
     "W8": "benchmarks.w8_slow_calls",
+    "LANES": "benchmarks.lane_curve",
     "GROUPS": "benchmarks.groups",
     "EPICS": "benchmarks.epics_grouping",
     "ITEMS": "benchmarks.items",

@@ -21,7 +21,7 @@ from epics.models import Project
 
 _EPICS = 2000
 _LANES = 10
-_WARM_UP = 200
+WARM_UP = 200
 _LEAST_PAIRS = 3
 _OURS = "batchgen"
 _Measure = Callable[[Bench, Project, int], runs.Window]
@@ -39,7 +39,7 @@ def run(bench: Bench) -> Rows:
     """Engine and peers in turns, at least three times each."""
     repeats = 1 if bench.quick else max(bench.repeats, _LEAST_PAIRS)
     measures: dict[str, _Measure] = {
-        _OURS: _engine,
+        _OURS: partial(engine, lanes=_LANES),
         "bare Celery, same SQL": partial(_celery, variant=bare_celery.SAME),
         "bare Celery, least SQL": partial(_celery, variant=bare_celery.LEAST),
     }
@@ -71,19 +71,20 @@ def _paired(peer: str, columns: dict[str, list[_Round]]) -> str:
 
 def _counted(measure: _Measure, bench: Bench) -> _Round:
     bench.empty()
-    total = _WARM_UP + bench.epics(_EPICS)
+    total = WARM_UP + bench.epics(_EPICS)
     project = project_create(epics=total)
     before = counters()
     window = measure(bench, project, total)
     return _Round(window=window, counted=(counters() - before).per(total))
 
 
-def _engine(bench: Bench, project: Project, total: int) -> runs.Window:
-    with bench.worker(threads=_LANES, entry="benchmarks.memory_worker") as worker:
-        run = runs.start(project, lanes=_LANES)
+def engine(bench: Bench, project: Project, total: int, *, lanes: int) -> runs.Window:
+    """A run over the project's `total` epics, from the end of the warm-up on."""
+    with bench.worker(threads=lanes, entry="benchmarks.memory_worker") as worker:
+        run = runs.start(project, lanes=lanes)
         window = runs.window(
             lambda: runs.done(run),
-            warm_up=_WARM_UP,
+            warm_up=WARM_UP,
             total=total,
             trees={"worker": worker, **bench.servers()},
         )
@@ -105,7 +106,7 @@ def _peer(bench: Bench, project: Project, total: int, *, name: str) -> runs.Wind
 
 def _window(bench: Bench, job: Job, worker: Tree, total: int) -> runs.Window:
     trees = {"worker": worker, **bench.servers()}
-    return runs.window(job.done, warm_up=_WARM_UP, total=total, trees=trees)
+    return runs.window(job.done, warm_up=WARM_UP, total=total, trees=trees)
 
 
 def _figures(rounds: list[_Round]) -> dict[str, Value]:
