@@ -1,10 +1,10 @@
-"""What a call cost, by the price table in prices.toml; exact decimals."""
+"""What calls cost and can cost at most, by the table in prices.toml: integer micro-dollars."""
 
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
@@ -14,62 +14,101 @@ from providers.values import Usage
 
 PRICES_PATH = Path(__file__).with_name("prices.toml")
 
-#: Prices are per million tokens.
-_TOKENS_PER_PRICE = Decimal(1_000_000)
-#: Costs are kept to a millionth of a dollar.
-_PLACES = Decimal("0.000001")
 #: What a model's id may end in without being another model: a date or "latest".
 _VERSION = re.compile(r"-(\d{8}|latest)$")
+#: So many days later a call is billed at the latest: a batch ends within 24 hours.
+_UNDER_WAY_DAYS = 2
+_FULL_PRICE = Decimal(1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Price:
-    """One row of the table: US dollars per million tokens; the columns stand in prices.toml."""
+    """One row of the table: US dollars per million tokens; the columns stand in prices.toml.
+
+    A dollar per million tokens is a micro-dollar per token.
+    """
 
     model: str
     since: date
     input: Decimal
     output: Decimal
     cache_write: Decimal
+    cache_write_1h: Decimal
     cache_read: Decimal
     prompt_over: int = 0
+    batch: Decimal = _FULL_PRICE
 
-    def cost_usd(self, usage: Usage) -> Decimal:
-        """What this usage costs at this price, rounded half up to six places."""
-        dollars = (
+    def holds_for(self, prompt_tokens: int) -> bool:
+        """Whether prompts of this length are in the row's tier or in one above it."""
+        return self.prompt_over == 0 or prompt_tokens > self.prompt_over
+
+    def cost(self, usage: Usage) -> Decimal:
+        """What this usage costs in micro-dollars outside of a batch, not rounded."""
+        return (
             usage.input_tokens * self.input
             + usage.output_tokens * self.output
-            + usage.cache_write_tokens * self.cache_write
+            + usage.cache_write_5m_tokens * self.cache_write
+            + usage.cache_write_1h_tokens * self.cache_write_1h
             + usage.cache_read_tokens * self.cache_read
         )
-        return (dollars / _TOKENS_PER_PRICE).quantize(_PLACES, rounding=ROUND_HALF_UP)
+
+    def worst_case(self, *, input_tokens: int, output_tokens: int) -> Decimal:
+        """The same of so many tokens where all of the input is of the dearest class."""
+        dearest = max(self.input, self.cache_write, self.cache_write_1h, self.cache_read)
+        return input_tokens * dearest + output_tokens * self.output
 
 
-def cost_usd(model: str, usage: Usage, at: date) -> Decimal | None:
-    """What a call cost, or None when the table has no price for this model on that day.
+def cost_micro_usd(model: str, usage: Usage, at: date, *, batch: bool = False) -> int | None:
+    """What a call cost, rounded half up, or None when the table has no price for it on that day.
 
     The model must be the table's id, alone or with a date or "latest" behind it. A shorter id
     never stands in for a longer one: claude-opus-5 and claude-opus-5-5 have their own prices.
     Of the rows that hold, the newest counts, and of equally new ones that for the longest prompt.
     """
-    prompt_tokens = usage.input_tokens + usage.cache_write_tokens + usage.cache_read_tokens
-    rows = [
-        price
-        for price in _prices().get(_VERSION.sub("", model), ())
-        if price.since <= at and (prompt_tokens > price.prompt_over or price.prompt_over == 0)
-    ]
-    if not rows:
+    price = _price_of(model, usage.prompt_tokens, at)
+    return None if price is None else _rounded(price.cost(usage), price, batch=batch)
+
+
+def worst_case_micro_usd(
+    model: str, *, input_tokens: int, output_tokens: int, at: date, batch: bool = False
+) -> int | None:
+    """What a call can cost at most that begins on that day, or None where it has no price.
+
+    Args:
+        input_tokens: no fewer than the whole prompt has.
+        output_tokens: the call's own cap.
+
+    Every row counts that may be the one by which it is billed: those of the tiers up to this
+    length, and those that take effect while it is under way.
+    """
+    if not has_price(model, at):
         return None
-    return max(rows, key=lambda price: (price.since, price.prompt_over)).cost_usd(usage)
+    lengths = [row.prompt_over for row in _rows(model) if row.prompt_over < input_tokens]
+    days = [at + timedelta(days) for days in range(_UNDER_WAY_DAYS + 1)]
+    prices = {_price_of(model, length, day) for length in (*lengths, input_tokens) for day in days}
+    return max(
+        _rounded(
+            price.worst_case(input_tokens=input_tokens, output_tokens=output_tokens),
+            price,
+            batch=batch,
+        )
+        for price in prices
+        if price is not None
+    )
+
+
+def has_price(model: str, at: date) -> bool:
+    """Whether every call of this model has a price on that day."""
+    return _price_of(model, 0, at) is not None
 
 
 def parse_prices(text: str) -> dict[str, tuple[Price, ...]]:
     """The table by model.
 
     Raises:
-        ValueError: a row is incomplete, negative, or there twice.
+        ValueError: a row is incomplete, makes no sense, or is there twice.
     """
-    prices = [_price(row) for row in tomllib.loads(text, parse_float=Decimal)["price"]]
+    prices = [_parsed(row) for row in tomllib.loads(text, parse_float=Decimal)["price"]]
     _refuse_doubles(prices)
     return {
         model: tuple(price for price in prices if price.model == model)
@@ -77,14 +116,31 @@ def parse_prices(text: str) -> dict[str, tuple[Price, ...]]:
     }
 
 
-def _price(row: Mapping[str, Any]) -> Price:
-    money = ("input", "output", "cache_write", "cache_read")
+def _rows(model: str) -> tuple[Price, ...]:
+    return _prices().get(_VERSION.sub("", model), ())
+
+
+def _price_of(model: str, prompt_tokens: int, at: date) -> Price | None:
+    rows = [row for row in _rows(model) if row.since <= at and row.holds_for(prompt_tokens)]
+    return max(rows, key=lambda row: (row.since, row.prompt_over), default=None)
+
+
+def _rounded(micro_usd: Decimal, price: Price, *, batch: bool) -> int:
+    factor = price.batch if batch else _FULL_PRICE
+    return int((micro_usd * factor).to_integral_value(ROUND_HALF_UP))
+
+
+def _parsed(row: Mapping[str, Any]) -> Price:
+    money = ("input", "output", "cache_write", "cache_write_1h", "cache_read")
     try:
-        price = Price(**{**row, **{name: Decimal(row[name]) for name in money}})
+        amounts = {name: Decimal(row[name]) for name in money}
+        price = Price(**{**row, **amounts, "batch": Decimal(row.get("batch", _FULL_PRICE))})
     except (KeyError, TypeError) as exc:
         raise ValueError(f"prices.toml: a row is not complete: {dict(row)}") from exc
-    if min(price.input, price.output, price.cache_write, price.cache_read) < 0:
+    if min(price.batch, *amounts.values()) < 0:
         raise ValueError(f"prices.toml: a price is negative: {dict(row)}")
+    if price.batch > _FULL_PRICE:
+        raise ValueError(f"prices.toml: a batch is dearer than its calls: {dict(row)}")
     return price
 
 

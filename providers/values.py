@@ -12,12 +12,20 @@ class TextBlock:
     cache: bool = False
 
 
+class CacheFor(StrEnum):
+    """How long the provider keeps what it cached, from the last time that it was read."""
+
+    FIVE_MINUTES = "5m"
+    ONE_HOUR = "1h"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CompletionRequest:
     """One call to a provider.
 
     `schema` is a JSON schema that the answer's text must match. `marker` is an opaque id by which
     the provider's side counts calls. `purpose` says why the call is made; no provider sees it.
+    `cache_for` holds for every block that is marked `cache`.
     """
 
     model: str
@@ -27,6 +35,7 @@ class CompletionRequest:
     schema: dict[str, object]
     marker: str
     purpose: str
+    cache_for: CacheFor = CacheFor.FIVE_MINUTES
 
 
 class StopReason(StrEnum):
@@ -50,7 +59,18 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+
+    @property
+    def cache_write_tokens(self) -> int:
+        """What was written to the cache, for however long."""
+        return self.cache_write_5m_tokens + self.cache_write_1h_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The whole prompt, whatever of it the cache had."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

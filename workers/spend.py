@@ -4,13 +4,15 @@ import logging
 from decimal import Decimal
 
 from batchgen.db.clock import DATABASE
-from providers.prices import cost_usd
+from providers.prices import cost_micro_usd
 from providers.values import Completion
 from runs.engine.lanes import Spend
 
 log = logging.getLogger(__name__)
 
 NO_SPEND = Spend()
+#: Micro-dollars in a dollar.
+MICRO = 1_000_000
 
 
 def spend_of(answer: Completion) -> Spend:
@@ -21,7 +23,7 @@ def spend_of(answer: Completion) -> Spend:
     if answer.usage is None:
         log.warning("request %s: answered without a usage; booked as unknown", answer.request_id)
         return Spend.unknown(request_id=answer.request_id)
-    cost = cost_usd(answer.model, answer.usage, at=DATABASE.as_known().date())
+    cost = cost_micro_usd(answer.model, answer.usage, at=DATABASE.as_known().date())
     if cost is None:
         log.warning("no price for model %s: its calls are booked as free", answer.model)
     return Spend(
@@ -29,6 +31,6 @@ def spend_of(answer: Completion) -> Spend:
         output_tokens=answer.usage.output_tokens,
         cache_read_tokens=answer.usage.cache_read_tokens,
         cache_write_tokens=answer.usage.cache_write_tokens,
-        cost_usd=cost or Decimal(0),
+        cost_usd=Decimal(cost or 0) / MICRO,
         request_id=answer.request_id,
     )

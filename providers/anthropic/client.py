@@ -147,7 +147,7 @@ class ProviderClient:
             answer = completion(
                 response.content,
                 request_id=label(response.headers.get("request-id")),
-                model=request.model,
+                request=request,
             )
         except UnreadableAnswer as error:
             if refused := refusal_of(response):

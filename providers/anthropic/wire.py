@@ -5,10 +5,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from providers.cleaning import DIGITS, integer, label, storable
 from providers.errors import UnreadableAnswer
-from providers.values import Completion, CompletionRequest, StopReason, TextBlock, Usage
+from providers.values import (
+    CacheFor,
+    Completion,
+    CompletionRequest,
+    StopReason,
+    TextBlock,
+    Usage,
+)
 
 if TYPE_CHECKING:
-    from anthropic.types import TextBlockParam
+    from anthropic.types import CacheControlEphemeralParam, TextBlockParam
     from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 
 #: Of one call, ten times what any model takes in or writes; a larger number is a mistake.
@@ -30,7 +37,7 @@ def message_body(request: CompletionRequest) -> bytes:
     body: MessageCreateParamsNonStreaming = {
         "model": request.model,
         "max_tokens": request.max_tokens,
-        "system": [_system_block(block) for block in request.system],
+        "system": [_system_block(block, request.cache_for) for block in request.system],
         "messages": [{"role": "user", "content": request.user}],
         "output_config": {"format": {"type": "json_schema", "schema": request.schema}},
         "metadata": {"user_id": request.marker},
@@ -38,13 +45,16 @@ def message_body(request: CompletionRequest) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _system_block(block: TextBlock) -> "TextBlockParam":
-    if block.cache:
-        return {"type": "text", "text": block.text, "cache_control": {"type": "ephemeral"}}
-    return {"type": "text", "text": block.text}
+def _system_block(block: TextBlock, cache_for: CacheFor) -> "TextBlockParam":
+    if not block.cache:
+        return {"type": "text", "text": block.text}
+    control: CacheControlEphemeralParam = {"type": "ephemeral"}
+    if cache_for is CacheFor.ONE_HOUR:
+        control["ttl"] = "1h"
+    return {"type": "text", "text": block.text, "cache_control": control}
 
 
-def completion(body: bytes, *, request_id: str, model: str) -> Completion:
+def completion(body: bytes, *, request_id: str, request: CompletionRequest) -> Completion:
     """The completion in a successful response's body.
 
     What was paid for is kept: a message counts with readable content, whatever its id, usage and
@@ -52,7 +62,7 @@ def completion(body: bytes, *, request_id: str, model: str) -> Completion:
     thinking and unknown blocks are left out. Every text is made storable here.
 
     Args:
-        model: that of the request, for a message that names none.
+        request: the one that it answers; a message may not name its model.
 
     Raises:
         UnreadableAnswer: the body is no message.
@@ -68,8 +78,8 @@ def completion(body: bytes, *, request_id: str, model: str) -> Completion:
     return Completion(
         text=storable("".join(texts)),
         stop_reason=stop_reason,
-        usage=_usage(message.get("usage")),
-        model=label(message.get("model")) or model,
+        usage=_usage(message.get("usage"), request.cache_for),
+        model=label(message.get("model")) or request.model,
         request_id=request_id,
     )
 
@@ -96,24 +106,32 @@ def _is_block(block: object) -> bool:
     return block.get("type") != "text" or isinstance(block.get("text"), str)
 
 
-def _usage(usage: object) -> Usage | None:
+def _usage(usage: object, cache_for: CacheFor) -> Usage | None:
     """None unless all of it can be believed: half a bill is not one."""
     if not isinstance(usage, dict):
         return None
+    split = usage.get("cache_creation")
+    split = split if isinstance(split, dict) else {}
     counts = (
         _count(usage.get("input_tokens")),
         _count(usage.get("output_tokens")),
         _count(usage.get("cache_read_input_tokens") or 0),
         _count(usage.get("cache_creation_input_tokens") or 0),
+        _count(split.get("ephemeral_5m_input_tokens") or 0),
+        _count(split.get("ephemeral_1h_input_tokens") or 0),
     )
     if None in counts:
         return None
-    given, written, cache_read, cache_write = cast("tuple[int, int, int, int]", counts)
+    given, made, read, written, five_minutes, hour = cast("tuple[int, ...]", counts)
+    # Some answers have the split and 0 in all, and gateways a total alone.
+    unsplit = max(written - five_minutes - hour, 0)
+    for_an_hour = cache_for is CacheFor.ONE_HOUR
     return Usage(
         input_tokens=given,
-        output_tokens=written,
-        cache_read_tokens=cache_read,
-        cache_write_tokens=cache_write,
+        output_tokens=made,
+        cache_read_tokens=read,
+        cache_write_5m_tokens=five_minutes + (0 if for_an_hour else unsplit),
+        cache_write_1h_tokens=hour + (unsplit if for_an_hour else 0),
     )
 
 

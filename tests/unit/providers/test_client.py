@@ -13,6 +13,7 @@ import pytest
 from providers.anthropic import client as anthropic_client
 from providers.anthropic import sdk
 from providers.anthropic.client import ProviderClient
+from providers.anthropic.wire import completion
 from providers.errors import (
     AddressWrong,
     BlockedBeforeApi,
@@ -28,13 +29,13 @@ from providers.errors import (
     ServerFailed,
     UnreadableAnswer,
 )
-from providers.values import Answer, StopReason, Usage
+from providers.values import Answer, CacheFor, StopReason, Usage
 from tests.blocking_client import BlockingClient
 from tests.unit.providers import wire as w
 from tests.unit.providers.conftest import ClientFactory, completion_request
 from tests.unit.providers.wire import Wire
 
-EVERYDAY = Usage(input_tokens=100, output_tokens=40, cache_read_tokens=30, cache_write_tokens=20)
+EVERYDAY = Usage(input_tokens=100, output_tokens=40, cache_read_tokens=30, cache_write_5m_tokens=20)
 
 
 def failure(client: BlockingClient, **changes: object) -> ProviderError:
@@ -213,6 +214,8 @@ _USAGE = {"input_tokens": 3, "output_tokens": 4}
         ({"usage": _USAGE | {"output_tokens": 2**40}}, None),
         ({"usage": _USAGE | {"output_tokens": "²"}}, None),
         ({"usage": _USAGE | {"cache_creation_input_tokens": -1}}, None),
+        ({"usage": _USAGE | {"cache_creation": {"ephemeral_1h_input_tokens": -1}}}, None),
+        ({"usage": _USAGE | {"cache_creation": {"ephemeral_5m_input_tokens": "x"}}}, None),
     ],
 )
 def test_what_was_paid_for_is_kept_whatever_the_bookkeeping(
@@ -225,6 +228,48 @@ def test_what_was_paid_for_is_kept_whatever_the_bookkeeping(
     assert completion.text == '{"stories": []}'
     assert completion.model == "claude-sonnet-5-5"
     assert completion.usage == (EVERYDAY if usage is ... else usage)
+
+
+_5M, _1H = "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"
+
+
+@pytest.mark.parametrize(
+    ("total", "split", "asked", "told"),
+    [
+        (30, {_5M: 10, _1H: 20}, CacheFor.FIVE_MINUTES, (10, 20)),
+        (0, {_5M: 10, _1H: 20}, CacheFor.FIVE_MINUTES, (10, 20)),
+        (None, {_5M: 0, _1H: 20}, CacheFor.ONE_HOUR, (0, 20)),
+        (30, None, CacheFor.FIVE_MINUTES, (30, 0)),
+        (30, None, CacheFor.ONE_HOUR, (0, 30)),
+        (30, {_5M: 0, _1H: 0}, CacheFor.ONE_HOUR, (0, 30)),
+        (30, {_5M: None, _1H: None}, CacheFor.FIVE_MINUTES, (30, 0)),
+        (30, [], CacheFor.FIVE_MINUTES, (30, 0)),
+    ],
+)
+def test_cache_writes_are_told_apart_by_how_long_they_last(
+    total: int | None, split: object, asked: CacheFor, told: tuple[int, int]
+) -> None:
+    usage = _USAGE | {"cache_creation_input_tokens": total, "cache_creation": split}
+    body = json.dumps(w.message(usage=usage)).encode()
+
+    read = completion(body, request_id="", request=completion_request(cache_for=asked)).usage
+
+    assert read is not None
+    assert (read.cache_write_5m_tokens, read.cache_write_1h_tokens) == told
+    assert read.cache_write_tokens == sum(told)
+
+
+def test_it_asks_for_an_hour_where_an_hour_is_wanted(wire: Wire, client: BlockingClient) -> None:
+    client.complete(completion_request(cache_for=CacheFor.ONE_HOUR))
+
+    assert wire.seen[0].body["system"] == [
+        {"type": "text", "text": "You write."},
+        {
+            "type": "text",
+            "text": "The project.",
+            "cache_control": {"type": "ephemeral", "ttl": "1h"},
+        },
+    ]
 
 
 @pytest.mark.parametrize("number", ["9" * 5_000, "1e400", "-" + "9" * 5_000, "NaN"])
