@@ -3,6 +3,7 @@
 provider.py  the seam: what each provider can do
 registry.py  which provider has which name, and whose limits a model counts against
 values.py    what goes to a provider and what comes back
+batches.py   the seam of batches, and their values
 errors.py    the error tree; what each error does to the item and the run
 cleaning.py  texts and numbers from outside, as we can keep them
 prices.py    what a call cost; prices.toml holds the table

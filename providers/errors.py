@@ -9,6 +9,8 @@ ProviderError
 ├── CallTimedOut           PROVIDER_TIMEOUT      retry       our deadline passed
 ├── ConnectionFailed       PROVIDER_UNREACHABLE  retry       no connection, or it broke
 ├── UnreadableAnswer       PROVIDER_UNREADABLE   retry       200, but not a message
+├── BatchNotFound          BATCH_NOT_FOUND       retry       404 for a batch: it is too new, or gone
+├── BatchResultsCut        BATCH_RESULTS_CUT     retry       a part of a batch's results is missing
 ├── RequestTooLarge        REQUEST_TOO_LARGE     fail item   413
 ├── ContextTooLong         CONTEXT_TOO_LONG      fail item   any status; the prompt does not fit
 ├── RequestRejected        REQUEST_REJECTED      fail item   any other 4xx that the API says
@@ -20,6 +22,7 @@ ProviderError
 ├── KeyRejected            KEY_REJECTED          fail run    401, 403, said by the API itself
 ├── ModelUnknown           MODEL_UNKNOWN         fail run    404, said by the API itself
 ├── AddressWrong           PROVIDER_ADDRESS      fail run    not an HTTP address
+├── BatchesUnavailable     BATCHES_UNAVAILABLE   fail run    no batches at this address
 ├── ProviderUnknown        PROVIDER_UNKNOWN      fail run    the run names one that is not here
 └── ClientBug              PROVIDER_CLIENT_BUG   fail run    our own mistake
 
@@ -205,6 +208,28 @@ class UnreadableAnswer(ProviderError):
     )
 
 
+class BatchNotFound(ProviderError):
+    """404 for a batch or its results: so it is soon after it was created, and after its end."""
+
+    code = "BATCH_NOT_FOUND"
+    effect = Effect.RETRY
+    text = (
+        "The provider does not know the batch, or not yet. If this lasts, check that {key} is the"
+        " key with which it was handed in."
+    )
+
+
+class BatchResultsCut(ProviderError):
+    """The results of a batch broke off on their way."""
+
+    code = "BATCH_RESULTS_CUT"
+    effect = Effect.RETRY
+    text = (
+        "The results of a batch broke off. What arrived is kept, and they are read again; if this"
+        " lasts, check the network and the proxy."
+    )
+
+
 class RequestTooLarge(ProviderError):
     """413."""
 
@@ -310,6 +335,17 @@ class AddressWrong(ProviderError):
     text = (
         "The provider's address does not lead to its API. Check the scheme, the host and"
         " the path of {base_url}."
+    )
+
+
+class BatchesUnavailable(ProviderError):
+    """Nobody takes batches at this address."""
+
+    code = "BATCHES_UNAVAILABLE"
+    effect = Effect.FAIL_RUN
+    text = (
+        "The provider, or what stands before it, takes no batches. Start another run that makes"
+        " its calls one by one, or check {base_url}."
     )
 
 
