@@ -9,7 +9,7 @@ from batchgen.db.clock import MOST_AHEAD_S
 from batchgen.doctor.registry import Finding, NotChecked, check, error, ok, warning
 from batchgen.http.health import migrations_missing
 from runs.reads.clocks import clocks_wrong
-from runs.reads.selectors import workers_alive
+from runs.reads.surroundings import workers_alive
 
 
 @check("celery")

@@ -15,7 +15,7 @@ from batchgen.http.health import (
     missing,
 )
 from runs.reads.clocks import clocks_wrong
-from runs.reads.selectors import workers_alive
+from runs.reads.surroundings import workers_alive
 
 
 def check_worker() -> None:

@@ -73,6 +73,15 @@ class WaitReason(TextChoices):
     RUN_PAUSED = "run-paused"  # of an item, whatever its lane does
 
 
+class HealthVerdict(TextChoices):
+    """Whether a run goes on: `runs.reads.health`."""
+
+    FLOWING = "flowing"  # items are made, or have just been
+    WAITING = "waiting"  # it goes on by itself, or when who stopped it lets it
+    STUCK = "stuck"  # it does not, until somebody does what it says
+    ENDED = "ended"
+
+
 class Pacing(TextChoices):
     SAFE = "safe"
     NORMAL = "normal"

@@ -99,6 +99,7 @@ class RunAdmin(ReadOnlyAdmin):
                 "fields": (
                     ("id", "project"),
                     ("type", "status", "phase", "detail"),
+                    "health",
                     ("done", "failed", "made", "tokens", "cost"),
                     ("error_code", "error"),
                     "errors",
@@ -126,6 +127,7 @@ class RunAdmin(ReadOnlyAdmin):
     readonly_fields = (
         "id",
         "detail",
+        "health",
         "done",
         "failed",
         "made",
@@ -212,6 +214,10 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description="phase detail")
     def detail(self, run: Run) -> str:
         return RunProgress.of(run).phase_detail
+
+    @admin.display
+    def health(self, run: Run) -> str:
+        return RunProgress.of(run).health.text
 
     @admin.display(description="errors by code")
     def errors(self, run: Run) -> SafeString | str:

@@ -14,7 +14,7 @@ from runs.api.run_type import RunTypeField
 from runs.engine.transitions import Transition
 from runs.models import Run, RunLog
 from runs.reads.progress import RunProgress
-from runs.states import Pacing, Priority, RunPhase, RunStatus
+from runs.states import HealthVerdict, Pacing, Priority, RunPhase, RunStatus
 
 #: Of runs, as pause and its like name them.
 LOWER_STATUSES = [status.lower() for status in RunStatus]
@@ -72,6 +72,25 @@ class RunItemsOutput(serializers.Serializer[Any]):
     failed = serializers.IntegerField()
     skipped = serializers.IntegerField()
     cancelled = serializers.IntegerField()
+
+
+class HealthOutput(serializers.Serializer[Any]):
+    verdict = serializers.ChoiceField(
+        HealthVerdict.choices,
+        help_text=(
+            "flowing: items are under way. waiting: it goes on by itself, or when who stopped it "
+            "lets it. stuck: it does not, until somebody does what `nextAction` says."
+        ),
+    )
+    reason = serializers.CharField(help_text="For people; its times are UTC.")
+    nextAction = serializers.CharField(
+        source="next_action",
+        allow_null=True,
+        help_text="What somebody can do about it; never null of a stuck run.",
+    )
+    since = serializers.DateTimeField(
+        help_text="Since when the verdict and the reason are these, by PostgreSQL's clock."
+    )
 
 
 class EpicsCount(serializers.IntegerField):
@@ -164,6 +183,7 @@ class RunOutput(serializers.Serializer[Any]):
         allow_null=True,
         help_text="More than every other run ends in it; null where estimatedRemainingMs is.",
     )
+    health = HealthOutput(help_text="Whether it goes on; if not, why, and what to do.")
     controls = serializers.ListField(
         child=serializers.ChoiceField(["pause", "resume", "cancel", "retry-failed"]),
         help_text=(

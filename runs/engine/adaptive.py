@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from batchgen.db.sql import Row
 from content.kind import counted
 from runs.engine.queries import QUERIES
-from runs.engine.trail import ENGINE, LANES
+from runs.engine.trail import CALL_S, CALLS_PER_S, ENGINE, LANES
 from runs.models import PacingProfile, ProviderCall, RunItem
 from runs.pacing import Traffic, lanes_wanted
 from runs.states import CallOutcome, Pacing
@@ -80,12 +80,14 @@ def _set(row: Row, lanes: int) -> bool:
 
 
 def _tell(row: Row, lanes: int) -> None:
-    running, begun = row["running"], row["begun"]
+    running, begun, call_s = row["running"], row["begun"], _call_s(row)
+    takes = "" if call_s is None else f", and one takes about {call_s:.2g} s"
     message = (
         f"{counted(lanes, ('lane', 'lanes'))} now: {counted(running, ('call is', 'calls are'))} "
-        f"under way, {begun} began in the last second{_latency(row)}."
+        f"under way, {begun} began in the last second{takes}."
     )
     details = {LANES: lanes, "lanesBefore": row["told"], "epicsDone": row["done"]}
+    details |= {CALLS_PER_S: begun, CALL_S: call_s}
     params = {
         "run_id": row["run_id"],
         "actor": ENGINE,
@@ -96,10 +98,10 @@ def _tell(row: Row, lanes: int) -> None:
     QUERIES.fetch("lanes_told", params)
 
 
-def _latency(row: Row) -> str:
-    """What a call took of late."""
+def _call_s(row: Row) -> float | None:
+    """What a call took of late, in seconds; None where none was answered."""
     ended = RunItem.objects.filter(run=row["run_id"], completed_at__gt=Now() - _LATELY)
     latest = ended.order_by("-completed_at").values("pk")[:_OBSERVED_ITEMS]
     calls = ProviderCall.objects.filter(item__in=latest, outcome=CallOutcome.ANSWERED)
     took = calls.aggregate(each=Avg(F("ended_at") - F("started_at")))["each"]
-    return "" if took is None else f", and one takes about {took.total_seconds():.2g} s"
+    return None if took is None else float(f"{took.total_seconds():.3g}")

@@ -15,6 +15,9 @@ from runs.models import Run, RunAction, RunLog
 ENGINE = "batchgen"
 #: In the trail's details: how many lanes a run has from there on.
 LANES = "max_concurrency"
+#: And of a number that the engine chose: how many calls began in the second before, and what one
+#: took of late, in seconds (null where none was answered).
+CALLS_PER_S, CALL_S = "callsPerSecond", "callS"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,8 @@
 Each row carries the number of the transaction that wrote it (`xmin`). A cursor is a snapshot's
 horizon, below which every transaction had ended, and the versions of the rows above it that were
 told of. A row that such a snapshot did not show was written at or above its horizon, whatever
-order transactions commit in; so nobody who writes has to say so.
+order transactions commit in; so nobody who writes has to say so. A run's health changes with the
+time, too, and with rows that are not the run's; so it is a part of the cursor.
 """
 
 import json
@@ -50,6 +51,8 @@ class Cursor:
     seen: Mapping[str, int]
     #: The last line.
     seq: int
+    #: The verdict and the reason that were told last.
+    health: str = ""
     #: The run's end was told: nothing follows.
     ended: bool = False
 
@@ -68,7 +71,8 @@ class Cursor:
         if not isinstance(found, dict) or found.keys() != cls.__dataclass_fields__.keys():
             raise ValueError("not a cursor's fields")
         seen, ended = found["seen"], found["ended"]
-        if not isinstance(seen, dict) or not isinstance(ended, bool):
+        told = isinstance(ended, bool) and isinstance(found["health"], str)
+        if not isinstance(seen, dict) or not told:
             raise ValueError("not a cursor's values")
         if not all(map(_is_bigint, (found["horizon"], found["seq"], *seen.values()))):
             raise ValueError("not a cursor's numbers")
@@ -142,6 +146,7 @@ def _changes_since(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Chang
     lines = list(log_numbered(run_id=run_id, seq=cursor.seq, limit=_MOST_LINES + 1))
     more, lines = len(lines) > _MOST_LINES, lines[:_MOST_LINES]
     run = run_read(run_id=run_id)
+    health = _health(run)
     ended = _is_over(run) and not more
     item_ids = {item_id for _, item_id in changed if item_id}
     events = [
@@ -154,9 +159,10 @@ def _changes_since(run_id: UUID, cursor: Cursor | None, *, whole: bool) -> Chang
             horizon=horizon,
             seen=_seen(rows, horizon),
             seq=(lines[-1].seq if lines else None) or cursor.seq,
+            health=health,
             ended=ended,
         ),
-        events=events if changed or lines else (),
+        events=events if changed or lines or health != cursor.health else (),
         snapshot=_snapshot(run_id, ended=ended) if whole else (),
         written_at=[line.at for line in lines],
     )
@@ -170,7 +176,13 @@ def _begin(run_id: UUID, *, whole: bool) -> Changes:
     ended = _is_over(run)
     rows, horizon = _rows(run_id, None)
     return Changes(
-        cursor=Cursor(horizon=horizon, seen=_seen(rows, horizon), seq=seq, ended=ended),
+        cursor=Cursor(
+            horizon=horizon,
+            seen=_seen(rows, horizon),
+            seq=seq,
+            health=_health(run),
+            ended=ended,
+        ),
         events=[RESET, *([_event(Name.END, run_json(RunProgress.of(run)))] if ended else ())],
         snapshot=_snapshot(run_id, ended=ended) if whole else (),
     )
@@ -181,6 +193,11 @@ def _is_over(run: Run) -> bool:
     if run.completed_at is None:
         return False
     return not RunLog.objects.filter(run=run, seq__isnull=True).exists()
+
+
+def _health(run: Run) -> str:
+    health = RunProgress.of(run).health
+    return f"{health.verdict} {health.reason}"
 
 
 def _snapshot(run_id: UUID, *, ended: bool) -> list[Event]:

@@ -23,6 +23,8 @@ class Followed:
     #: Where its stream ended when it was last read; None before, and when it was lost.
     at: Position | None = None
     cursor: Cursor | None = None
+    #: When PostgreSQL was asked for its changes last, by this process's clock.
+    looked_at: float = float("-inf")
     subscribers: set[Subscriber] = field(default_factory=set)
     #: Those who do not know yet where they stand.
     joining: list[Subscriber] = field(default_factory=list)

@@ -40,6 +40,8 @@ _REST = 3
 #: A longer round than this was an opening's, and is none of the next one's business.
 _LONG_S = 0.03
 _AGAIN_S = 0.5
+#: A run without news is looked at so often: its health changes with the time alone.
+_HEALTH_S = 10.0
 #: Without news for so long, the thread gives its database connection back.
 _QUIET_S = 1.0
 
@@ -190,13 +192,15 @@ class Follower:
             followed.cursor = Cursor.loads(cursor)
 
     def _news(self) -> list[Followed]:
-        """The runs to look at: new here, asked for as a whole, or changed."""
+        """The runs to look at: new here, asked for as a whole, changed, or not for long."""
         cursors = {
             run_id: followed.cursor
             for run_id, followed in self._followed.items()
             if followed.cursor and not followed.ended
         }
         changed = set[UUID]().union(*self._together(changes.changed_runs, cursors))
+        long_ago = time.monotonic() - _HEALTH_S
+        changed |= {run_id for run_id in cursors if self._followed[run_id].looked_at < long_ago}
         return [
             followed
             for run_id, followed in self._followed.items()
@@ -205,7 +209,7 @@ class Follower:
 
     def _look(self, followed: Followed) -> None:
         whole = followed.wants_whole
-        self._news_at = time.monotonic()
+        self._news_at = followed.looked_at = time.monotonic()
         try:
             found = changes.changes_since(followed.run_id, followed.cursor, whole=whole)
         except NotFound:

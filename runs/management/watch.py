@@ -18,8 +18,8 @@ from runs.models import RunItem
 from runs.reads.eta import duration_text
 from runs.reads.items import items_generating, tokens_read
 from runs.reads.progress import RunProgress
-from runs.reads.selectors import run_read, workers_alive
-from runs.states import RunStatus
+from runs.reads.selectors import run_read
+from runs.states import HealthVerdict, RunStatus
 
 #: Between two looks into PostgreSQL.
 _LOOK_S = 0.3
@@ -110,12 +110,10 @@ def _look(run_id: UUID) -> Look:
 
 
 def _notice(progress: RunProgress) -> str:
-    run = progress.run
-    if run.status == RunStatus.PAUSED:
-        return run.error or "The run is paused; it goes on when somebody resumes it."
-    if run.completed_at is None and not workers_alive().exists():
-        return NO_WORKER
-    return ""
+    health = progress.health
+    if health.verdict in (HealthVerdict.FLOWING, HealthVerdict.ENDED):
+        return ""
+    return health.text
 
 
 def _watch_live(console: Console, looks: Iterator[Look]) -> RunProgress:

@@ -64,6 +64,8 @@ class Lane(models.Model):
     wait_reason = models.CharField(max_length=30, blank=True, default="")
     #: When the state last changed.
     moved_at = models.DateTimeField(db_default=Now())
+    #: When a worker last claimed an item in it.
+    claimed_at = models.DateTimeField(null=True, blank=True)
     #: Rate-limit errors in a row; the pacing delay grows with them.
     rate_limit_streak = models.PositiveIntegerField(default=0)
     #: Its run was cancelled, or failed, while it was running: its epic is its last.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batchgen.db.clock import DATABASE, MOST_AHEAD_S
-from runs.reads.selectors import workers_alive
+from runs.reads.surroundings import workers_alive
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

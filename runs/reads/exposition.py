@@ -19,7 +19,7 @@ from batchgen.http.hosts import is_internal_host
 from batchgen.http.proxies import address_of, is_proxied
 from runs.engine.dispatch import queue_depths
 from runs.models import Lane, Run
-from runs.reads.selectors import workers_alive
+from runs.reads.surroundings import workers_alive
 from runs.states import ACTIVE, LaneState
 
 

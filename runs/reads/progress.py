@@ -13,8 +13,10 @@ from uuid import UUID
 from batchgen.db.clock import database_now
 from content.kind import counted, options_shown
 from content.registry import Kind, kind_started_by
+from providers.registry import limit_pool
 from runs.models import Run
 from runs.reads.eta import Mark, Remaining, remaining
+from runs.reads.health import Closing, Fleet, Health, Situation, health_of, moment_if
 from runs.reads.phases import RunActivity, phase_of
 from runs.states import FINAL, RunPhase, RunStatus
 
@@ -52,12 +54,17 @@ class RunProgress:
     lanes_out: int = 0
     #: Stages of the items that are being generated.
     stages: Sequence[str] = ()
-    #: Why lanes are parked; empty when none is.
+    #: Why most parked lanes are; empty when none is.
     wait_reason: str = ""
+    #: When the first of them is due, and when an item began last in any lane, as JSON has it.
+    wake_at_s: float | None = None
+    claimed_at_s: float | None = None
     #: {code, title, order} of the item that began last and is being generated, or None.
     current: dict[str, Any] | None = None
-    #: {kind, at_s, details} of its pauses, resumes and changes of lanes, in order.
+    #: {kind, actor, at_s, details} of its pauses, resumes and changes of lanes, in order.
     actions: Sequence[dict[str, Any]] = ()
+    #: As `runs.reads.surroundings` has them.
+    surroundings: dict[str, Any] = field(default_factory=dict)
     #: Of the edited prompts that it goes by; None where it goes by the files.
     prompt_version: int | None = None
     #: A retry of its failed items would start.
@@ -78,6 +85,7 @@ class RunProgress:
             current=vars(run)["current"],
             stages=vars(run)["stages"] or (),
             actions=vars(run)["marks"] or (),
+            surroundings=vars(run)["surroundings"] or {},
             can_retry=vars(run)["can_retry"],
             prompt_version=vars(run)["prompt_version"],
             may_control=vars(run).get("may_control", True),
@@ -219,6 +227,43 @@ class RunProgress:
         )
 
     @property
+    def health(self) -> Health:
+        """Whether it goes on, and what to do where it does not."""
+        run, around = self.run, self.surroundings
+        return health_of(
+            Situation(
+                at=self.at,
+                status=run.status,
+                created_at=run.created_at,
+                completed_at=run.completed_at,
+                draining=run.draining,
+                error_code=run.error_code,
+                error=run.error,
+                standing=self.phase_detail,
+                model=run.model,
+                item_words=self.kind.item_words,
+                can_retry=self.can_retry,
+                lanes=run.max_concurrency,
+                adaptive=run.adaptive_lanes,
+                pending=self.pending,
+                generating=self.generating,
+                wait_reason=self.wait_reason,
+                wake_at=moment_if(self.wake_at_s),
+                claimed_at=moment_if(self.claimed_at_s),
+                actions=self.actions,
+                fleet=Fleet.of(around.get("workers"), around.get("others")),
+                closing=self._closing(),
+            )
+        )
+
+    def _closing(self) -> Closing | None:
+        """That of its model's gate."""
+        closed = self.surroundings.get("closed")
+        if not closed or not self.run.model:
+            return None
+        return Closing.of(closed, limit_pool(self.run.model, self.run.provider))
+
+    @property
     def phase_detail(self) -> str:
         """One line on what is going on."""
         place = f"({self.over}/{self.total})"
@@ -265,3 +310,8 @@ class EffectiveProgress(RunProgress):
     def phase(self) -> RunPhase:
         """Of the run itself."""
         return RunProgress.of(self.run).phase
+
+    @property
+    def health(self) -> Health:
+        """Of the run itself: nothing else of its family goes on."""
+        return RunProgress.of(self.run).health

@@ -19,7 +19,7 @@ from epics.models import Project
 from runs.engine.queries import QUERIES
 from runs.models import Run, RunItem, Worker
 from runs.reads.gates import Limits, gates_of, limits_read
-from runs.reads.selectors import workers_alive
+from runs.reads.surroundings import workers_alive
 
 #: Over which the throughput is taken, in minutes.
 _THROUGHPUT_MIN = 5

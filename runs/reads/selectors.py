@@ -6,6 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.postgres.aggregates import ArrayAgg, JSONBAgg
 from django.db.models import (
+    Aggregate,
     Avg,
     BooleanField,
     CharField,
@@ -13,6 +14,8 @@ from django.db.models import (
     Exists,
     ExpressionWrapper,
     F,
+    FloatField,
+    Max,
     Min,
     OuterRef,
     Q,
@@ -20,7 +23,7 @@ from django.db.models import (
     Subquery,
     Sum,
 )
-from django.db.models.functions import Cast, Extract, JSONObject, Now
+from django.db.models.functions import Cast, Extract, JSONObject
 
 from batchgen.db.compiled_query import CompiledRows
 from batchgen.errors import NotFound
@@ -37,9 +40,10 @@ from epics.access import (
 )
 from epics.models import Membership, Project
 from runs.engine.start import KEPT
-from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, Worker
+from runs.models import Lane, OpenTarget, Run, RunAction, RunItem
 from runs.pacing import MOST_LANES
 from runs.reads.eta import TYPICAL_EPIC_MS, expected_ms
+from runs.reads.surroundings import surroundings, workers_alive
 from runs.states import ACTIVE, ItemStatus, LaneState
 
 #: What a lane counts of its calls, next to what they cost.
@@ -65,7 +69,7 @@ _OBSERVED_EPICS = 200
 
 def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
     """Each with what `RunProgress.of` reads: `figures`, `current`, `stages`, `marks`,
-    `can_retry` and `prompt_version`."""
+    `surroundings`, `can_retry` and `prompt_version`."""
     lanes = Lane.objects.filter(run=OuterRef("pk")).order_by()
     figures = lanes.values("run").annotate(
         figures=JSONObject(
@@ -73,7 +77,9 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
             cost_usd=Cast(Sum("cost_usd"), CharField()),
             generating=Count("pk", filter=Q(state=LaneState.RUNNING)),
             lanes_out=Count("pk", filter=~Q(state=LaneState.IDLE)),
-            wait_reason=Min("wait_reason", filter=Q(state=LaneState.PARKED)),
+            wait_reason=_Mode("wait_reason", filter=Q(state=LaneState.PARKED)),
+            wake_at_s=_epoch(Min("wake_at", filter=Q(state=LaneState.PARKED))),
+            claimed_at_s=_epoch(Max("claimed_at")),
         )
     )
     moved_last = (
@@ -101,7 +107,9 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
         .values("run")
         .annotate(
             marks=JSONBAgg(
-                JSONObject(kind="kind", at_s=Extract("at", "epoch"), details="details"),
+                JSONObject(
+                    kind="kind", actor="actor", at_s=Extract("at", "epoch"), details="details"
+                ),
                 order_by="id",
             )
         )
@@ -111,9 +119,21 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
         current=Subquery(current[:1]),
         stages=Subquery(stages.values("stages")),
         marks=Subquery(marks.values("marks")),
+        surroundings=surroundings(),
         can_retry=ExpressionWrapper(_retry_succeeds(), output_field=BooleanField()),
         prompt_version=F("prompt_set__version"),
     )
+
+
+class _Mode(Aggregate):
+    """The most frequent one."""
+
+    template = "mode() WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = CharField()
+
+
+def _epoch(at: Min | Max) -> Extract:
+    return Extract(at, "epoch", output_field=FloatField())
 
 
 def _retry_succeeds() -> Q:
@@ -242,11 +262,6 @@ def run_actions(*, run: Run) -> CompiledRows[RunAction]:
 
 def _actions(*, run_id: UUID) -> "QuerySet[RunAction]":
     return RunAction.objects.filter(run=run_id)
-
-
-def workers_alive() -> "QuerySet[Worker]":
-    """Workers that hold a lease."""
-    return Worker.objects.filter(lease_until__gt=Now(), stopped_at__isnull=True)
 
 
 def items_left_out(*, run: Run) -> dict[str, str]:

@@ -13,6 +13,7 @@ ATTEMPTS = f"{_ENGINE}test_attempts.py::"
 JOBS = f"{_ENGINE}test_jobs.py::"
 LOG = f"{_ENGINE}test_log.py::"
 MAX_CONCURRENCY = f"{_ENGINE}test_max_concurrency.py::"
+_HEALTH = "tests/integration/runs_api/test_health.py::"
 _ADAPTIVE = f"{_ENGINE}test_adaptive_lanes.py::"
 OPEN = f"{_ENGINE}test_open_epics.py::"
 BROKER = "tests/integration/engine/test_broker.py::"
@@ -3042,6 +3043,31 @@ EXPORTED = (
     ),
 )
 
+_HEALTHY = (
+    _mutant(
+        "health: told in live events when the time alone changes it",
+        "runs/live/changes.py",
+        "events if changed or lines or health != cursor.health else ()",
+        "events if changed or lines else ()",
+        "tests/integration/live/test_changes.py::"
+        "test_a_health_that_changes_with_the_time_alone_is_told_once",
+    ),
+    _mutant(
+        "health: a run behind others is not stuck",
+        "runs/reads/health.py",
+        "    if elsewhere and run.at - elsewhere < STUCK and elsewhere > run.quiet_since:\n",
+        "    if False:\n",
+        f"{_HEALTH}test_a_run_behind_others_is_not_stuck",
+    ),
+    _mutant(
+        "health: the last claim is kept",
+        CLAIMS_SQL,
+        "moved_at = clock_timestamp(),\n        claimed_at = clock_timestamp()",
+        "moved_at = clock_timestamp()",
+        f"{_HEALTH}test_between_two_short_calls_it_flows_and_later_it_waits_for_its_pacing",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -3080,4 +3106,5 @@ MUTANTS = (
     *STREAM_RIGHTS,
     *ROOMS,
     *_WEB_GUARDS,
+    *_HEALTHY,
 )

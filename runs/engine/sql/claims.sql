@@ -20,7 +20,8 @@ WITH @given@, asked AS (
     ) AS run
 ), lane AS (
     UPDATE runs_lane
-    SET state = 'running', worker_id = %(worker_id)s, moved_at = clock_timestamp()
+    SET state = 'running', worker_id = %(worker_id)s, moved_at = clock_timestamp(),
+        claimed_at = clock_timestamp()
     FROM (SELECT * FROM asked @by_lane@) AS asked
     WHERE runs_lane.id = asked.lane_id AND runs_lane.id = @lane_ids@
       AND runs_lane.fencing_token = asked.fencing_token

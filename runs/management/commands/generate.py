@@ -26,7 +26,8 @@ from runs.management.terminal import RunsCommand, actor_named
 from runs.management.watch import NO_WORKER
 from runs.models import Run
 from runs.pacing import MOST_LANES
-from runs.reads.selectors import active_runs, items_left_out, workers_alive
+from runs.reads.selectors import active_runs, items_left_out
+from runs.reads.surroundings import workers_alive
 from runs.states import Pacing, Priority, RunStatus
 
 _NAMES_SHOWN = 10

@@ -18,7 +18,8 @@ from runs.management.watch import NO_WORKER
 from runs.models import Run, RunAction
 from runs.reads.eta import duration_text
 from runs.reads.progress import RunProgress
-from runs.reads.selectors import run_read, runs_with_figures, workers_alive
+from runs.reads.selectors import run_read, runs_with_figures
+from runs.reads.surroundings import workers_alive
 from runs.states import ACTIVE, RunStatus
 
 _ROWS = 20
@@ -131,6 +132,7 @@ def _show(console: Console, run: Run, *, watched: bool) -> None:
     latest = RunAction.objects.filter(run=run).order_by("-id")[:_ACTIONS_SHOWN]
     for done in reversed(latest):
         console.print(Text(f"{done.at:%Y-%m-%d %H:%M:%S} {plain(done.actor)}: {done.kind}"))
+    console.print(Text(plain(progress.health.text)))
     console.print(Text(f"Now possible: {', '.join(progress.controls) or 'nothing'}."))
     if not watched:
         report(console, progress)

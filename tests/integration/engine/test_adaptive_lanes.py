@@ -218,7 +218,13 @@ def test_the_log_and_the_trail_say_so() -> None:
     lanes_adapt_all()
     told = RunAction.objects.exclude(pk=start.pk).get()
     assert (told.actor, told.kind) == ("batchgen", "change")
-    assert told.details == {"max_concurrency": 50, "lanesBefore": 10, "epicsDone": 0}
+    assert told.details == {
+        "max_concurrency": 50,
+        "lanesBefore": 10,
+        "epicsDone": 0,
+        "callsPerSecond": 10,
+        "callS": None,
+    }
     line = RunLog.objects.order_by("-id").first()
     assert line
     assert line.message == "50 lanes now: 10 calls are under way, 10 began in the last second."

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import connection
+from django.db.models import F
 from rest_framework.renderers import JSONRenderer
 
 from batchgen.errors import NotFound
@@ -18,7 +20,7 @@ from runs.engine.trail import log_append
 from runs.engine.transitions import run_finalize
 from runs.live import changes
 from runs.live.changes import Changes, Cursor, changed_runs, changes_since
-from runs.models import Lane, Run, RunItem
+from runs.models import Lane, Run, RunItem, Worker
 from runs.reads.log import log_number
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import run_read
@@ -107,6 +109,16 @@ def test_why_an_epic_waits_is_told(world: World) -> None:
     found = again(world, cursor)
     (shown,) = [json.loads(event.data) for event in found.events if event.name == "epic"]
     assert shown["waiting"]["reason"] == "rate-limit"
+
+
+def test_a_health_that_changes_with_the_time_alone_is_told_once(world: World) -> None:
+    cursor = begin(world)
+    Worker.objects.update(lease_until=F("lease_until") - timedelta(hours=1))
+    found = changes_since(world.run.id, cursor)
+    (event,) = found.events
+    assert event.name == "run"
+    assert json.loads(event.data)["health"]["verdict"] == "stuck"
+    assert_quiet(world, found.cursor)
 
 
 def settled(shown: dict[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,13 @@ import threading
 from functools import partial
 
 import pytest
+from django.db.models import F
 
 from runs.engine.trail import log_append
 from runs.live.events import Position
 from runs.live.follower import Follower
 from runs.live.subscriber import Subscriber
+from runs.models import Worker
 from tests.integration.engine.world import World
 from tests.threads import elsewhere
 
@@ -56,3 +58,25 @@ def test_a_client_that_cannot_be_served_ends_alone() -> None:
     assert opening
     assert end is None
     assert news
+
+
+async def follow_health(world: World) -> bytes | None:
+    follower = Follower()
+    try:
+        watching = Subscriber(run_id=world.run.id, after=None)
+        follower.join(watching)
+        await told(watching, b"event: run")
+        elsewhere(partial(Worker.objects.update, lease_until=F("started_at")))
+        return await told(watching, b"No worker is alive.")
+    finally:
+        follower.close()
+        for thread in threading.enumerate():
+            if thread.name == "live-follower":
+                await asyncio.to_thread(thread.join, _WAIT_S)
+
+
+def test_a_run_that_nothing_changes_is_looked_at_for_its_health(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runs.live.follower._HEALTH_S", 0.2)
+    assert asyncio.run(follow_health(World.make(epics=2, lanes=1)))

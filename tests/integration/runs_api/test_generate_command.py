@@ -244,7 +244,7 @@ def test_a_missing_worker_is_told_once_and_waited_for() -> None:
     with beside(later):
         code, text = generate(str(project.pk), "--watch")
     assert code == 0
-    assert text.count(NO_WORKER) == 1
+    assert text.count("Stuck: No worker is alive. Start a worker.") == 1
 
 
 def test_watching_goes_on_when_the_database_was_away() -> None:

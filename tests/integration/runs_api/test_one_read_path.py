@@ -68,6 +68,7 @@ def test_the_admin_shows_the_apis_figures(world: World) -> None:
         f"{usage['inputTokens']:,} in, {usage['outputTokens']:,} out",
         f"{float(usage['costUsd']):.4f}",
         run["phaseDetail"],
+        run["health"]["reason"],
     ):
         assert text in page
     rows = admin.get(reverse("admin:runs_runitem_changelist")).content.decode()
@@ -89,6 +90,7 @@ def test_the_command_shows_the_apis_figures(world: World) -> None:
     text = out.getvalue()
     assert f"{run['phaseDetail']};" in text
     assert f"Now possible: {', '.join(run['controls'])}." in text
+    assert f"Flowing: {run['health']['reason']}\n" in text
     for item in items:
         (line,) = (line for line in text.splitlines() if line.startswith(f"│ {item['epicCode']}:"))
         cells = [cell.strip() for cell in line.strip("│").split("│")]

@@ -26,7 +26,7 @@ _RUN_FIELDS = [
     "skippedEpics", "cancelledEpics",
     "percentComplete", "created", "kept", "totalStories", "storiesKept", "usage",
     "createdAt", "startedAt", "completedAt", "elapsedMs", "durationMs",
-    "estimatedRemainingMs", "estimatedRemainingRange", "controls", "retriedFromRunId",
+    "estimatedRemainingMs", "estimatedRemainingRange", "health", "controls", "retriedFromRunId",
     "provider", "model", "promptVersion", "error", "version",
 ]  # fmt: skip
 _EPIC_FIELDS = [
@@ -140,6 +140,12 @@ def test_every_field_of_a_running_run() -> None:
         "startedAt": _iso(world.run.started_at),
         "completedAt": None,
         "durationMs": None,
+        "health": {
+            "verdict": "flowing",
+            "reason": "Epics are under way, up to 3 at the same time.",
+            "nextAction": None,
+            "since": _iso(world.run.created_at),
+        },
         "controls": ["pause", "cancel"],
         "retriedFromRunId": None,
         "provider": world.run.provider,
