@@ -103,6 +103,21 @@ class CallOutcome(TextChoices):
     LOST = "LOST"  # its worker died or was overtaken; it may have been billed
 
 
+class CallLane(TextChoices):
+    """By what way a call goes to the provider."""
+
+    REALTIME = "realtime"
+    BATCH = "batch"  # in a batch of the provider's, at half the price
+
+
+class Certainty(TextChoices):
+    """What is known of a call's cost."""
+
+    BILLED = "billed"  # the provider said what it took
+    POSSIBLY = "possibly"  # nobody knows whether, or how much: at most what was held for it
+    UNBILLED = "unbilled"  # the provider takes nothing for such an end
+
+
 #: Where a run may go from each status.
 TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.QUEUED: frozenset({RunStatus.RUNNING, RunStatus.CANCELLED, RunStatus.FAILED}),

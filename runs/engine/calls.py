@@ -20,8 +20,13 @@ def call_next(
     response: Mapping[str, str],
     purpose: str,
     model: str,
+    held_micro_usd: int | None = None,
 ) -> Statement[bool]:
-    """End a call and begin the attempt's next one; False where it may not start."""
+    """End a call and begin the attempt's next one; False where it may not start.
+
+    Args:
+        held_micro_usd: the most that the next one can cost; None where its model has no price.
+    """
     return Statement(
         queries=QUERIES,
         name="call_next",
@@ -33,10 +38,22 @@ def call_next(
             "response": Jsonb(response),
             "purpose": purpose,
             "model": model,
+            "held_micro_usd": held_micro_usd,
         },
         read=lambda rows: bool(rows[0]["begun"]),
         patience_s=PATIENCE_S,
         locked_s=LOCKED_S,
+    )
+
+
+def call_hold(*, call_id: UUID, held_micro_usd: int) -> Statement[None]:
+    """Hold more for a call that has not begun to be made."""
+    return Statement(
+        queries=QUERIES,
+        name="call_hold",
+        params={"call_id": call_id, "held_micro_usd": held_micro_usd},
+        read=lambda _: None,
+        patience_s=PATIENCE_S,
     )
 
 

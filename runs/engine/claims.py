@@ -59,14 +59,20 @@ class Claiming:
 
     Attributes:
         call_id: of the call whose intent is to be written; None where the item's kind makes none.
+        held_micro_usd: the most that the call can cost; None where its model has no price.
     """
 
     fence: Fence
     call_id: UUID | None
+    held_micro_usd: int | None = None
 
     def params(self) -> dict[str, object]:
         """As the lane queries name them."""
-        return {**self.fence.params(), "call_id": self.call_id}
+        return {
+            **self.fence.params(),
+            "call_id": self.call_id,
+            "held_micro_usd": self.held_micro_usd,
+        }
 
 
 def lane_claim(one: Claiming, *, worker_id: UUID) -> Statement[LaneClaim | None]:

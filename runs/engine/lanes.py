@@ -6,6 +6,7 @@ the lane has moved on, nothing happens and the answer says so.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -61,7 +62,12 @@ class Spend:
     output_tokens: int | None = 0
     cache_read_tokens: int | None = 0
     cache_write_tokens: int | None = 0
+    #: Of those written, what is kept for an hour.
+    cache_write_1h_tokens: int | None = 0
+    #: None, too, where the model has no price.
     cost_usd: Decimal | None = Decimal(0)
+    #: The day by whose prices it was computed.
+    price_date: date | None = None
     #: 1 for a call whose usage is unknown: totals count these beside what they add up.
     unknown_calls: int = 0
     request_id: str = ""
@@ -74,6 +80,7 @@ class Spend:
             output_tokens=None,
             cache_read_tokens=None,
             cache_write_tokens=None,
+            cache_write_1h_tokens=None,
             cost_usd=None,
             unknown_calls=1,
             request_id=request_id,
@@ -153,6 +160,7 @@ class GivingBack:
         wait_s: how long its lane is parked.
         refund: the attempt is not counted.
         rate_limit_streak: it was a rate-limit error, which slows the lane's pacing.
+        call_outcome: FAILED, or NOT_MADE where the call never began.
     """
 
     fence: Fence
@@ -165,6 +173,7 @@ class GivingBack:
     request_id: str = ""
     possibly_billed: bool = False
     rate_limit_streak: bool = False
+    call_outcome: CallOutcome = CallOutcome.FAILED
 
     def params(self) -> dict[str, object]:
         """As the lane queries name them."""
@@ -178,6 +187,7 @@ class GivingBack:
             # A wait for a permit, or for a closed gate, is no fault of the item.
             "lower": int(not self.refund),
             "rate_limit_streak": int(self.rate_limit_streak),
+            "outcome": self.call_outcome.value,
             "error_code": self.error_code,
             "request_id": self.request_id,
             "possibly_billed": self.possibly_billed,

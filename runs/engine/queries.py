@@ -17,7 +17,7 @@ QUERIES = Queries(*sorted((Path(__file__).parent / "sql").glob("*.sql")))
 _FENCE = {"lane_id": "bigint", "fencing_token": "bigint", "item_id": "uuid"}
 #: {statement: {column of its `given`: type}}
 _GIVEN: dict[str, dict[str, str]] = {
-    "lane_claim": {**_FENCE, "call_id": "uuid"},
+    "lane_claim": {**_FENCE, "call_id": "uuid", "held_micro_usd": "bigint"},
     "lane_finish": {
         **_FENCE,
         "call_id": "uuid",
@@ -40,7 +40,9 @@ _GIVEN: dict[str, dict[str, str]] = {
         "output_tokens": "bigint",
         "cache_read_tokens": "bigint",
         "cache_write_tokens": "bigint",
+        "cache_write_1h_tokens": "bigint",
         "cost_usd": "numeric",
+        "price_date": "date",
         "unknown_calls": "bigint",
     },
     "lane_give_back": {
@@ -52,6 +54,7 @@ _GIVEN: dict[str, dict[str, str]] = {
         "refund": "bigint",
         "lower": "bigint",
         "rate_limit_streak": "bigint",
+        "outcome": "text",
         "error_code": "text",
         "request_id": "text",
         "possibly_billed": "boolean",

@@ -1,15 +1,18 @@
-"""What a run is: itself, its items, its lanes, its log, its provider calls and its workers."""
+"""What a run is: itself, its items, lanes and log, its workers, its calls and what they cost."""
 
 from runs.models.gates import Closure, GateAction
+from runs.models.money import Budget, LedgerLine
 from runs.models.records import RunAction, RunLog
 from runs.models.run import MOST_WEIGHT, PacingProfile, Run, Share
 from runs.models.work import Lane, OpenTarget, ProviderCall, RunEpic, RunItem, Worker
 
 __all__ = [
     "MOST_WEIGHT",
+    "Budget",
     "Closure",
     "GateAction",
     "Lane",
+    "LedgerLine",
     "OpenTarget",
     "PacingProfile",
     "ProviderCall",

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
@@ -9,7 +10,7 @@ from django.db.models.functions import Now
 from batchgen.db.ids import new_id
 from content.registry import kinds_of_items
 from runs.models.run import Run
-from runs.states import CallOutcome, ItemStage, ItemStatus, LaneState
+from runs.states import CallLane, CallOutcome, ItemStage, ItemStatus, LaneState
 
 #: An item's, of which 0 is the least.
 MOST_PRIORITY = 10
@@ -267,6 +268,9 @@ class ProviderCall(models.Model):
     #: generate, repair (defects named) or enlarge (a larger cap).
     purpose = models.CharField(max_length=20)
     model = models.CharField(max_length=100)
+    lane = models.CharField(
+        max_length=10, choices=CallLane, default=CallLane.REALTIME, db_default=CallLane.REALTIME
+    )
     outcome = models.CharField(max_length=20, choices=CallOutcome, default=CallOutcome.STARTED)
     started_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -276,7 +280,16 @@ class ProviderCall(models.Model):
     output_tokens = models.PositiveIntegerField(null=True, default=0)
     cache_read_tokens = models.PositiveIntegerField(null=True, default=0)
     cache_write_tokens = models.PositiveIntegerField(null=True, default=0)
+    #: Of those written, what is kept for an hour.
+    cache_write_1h_tokens = models.PositiveIntegerField(null=True, default=0, db_default=0)
+    #: Null, too, where the model has no price.
     cost_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True, default=0)
+    #: The day by whose prices it was computed.
+    price_date = models.DateField(null=True, blank=True)
+    #: The most that it can cost; null where the model has no price.
+    held_micro_usd = models.BigIntegerField(null=True, blank=True)
+    #: The budgets that count it: they held that while it was STARTED.
+    budget_ids = ArrayField(models.BigIntegerField(), null=True, blank=True)
     error_code = models.CharField(max_length=50, blank=True, default="")
     #: The outcome is unknown to us: the provider may have charged for it.
     possibly_billed = models.BooleanField(default=False)

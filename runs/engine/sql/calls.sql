@@ -31,7 +31,8 @@ WITH run AS (
     RETURNING counter.id, counter.attempt
 ), begun AS (
     INSERT INTO runs_providercall (@call_columns@)
-    SELECT %(next_call_id)s, item.id, item.attempt, %(purpose)s, %(model)s, @call_begun@
+    SELECT %(next_call_id)s, item.id, item.attempt, %(purpose)s, %(model)s,
+           %(held_micro_usd)s::bigint, @call_begun@
     FROM item, run
     WHERE run.status = 'RUNNING'
     RETURNING id
@@ -63,6 +64,13 @@ FROM call spent
 WHERE counter.id = %(lane_id)s
 RETURNING counter.id
 
+-- call_hold --
+-- Hold more for a call that has not begun to be made: its prompt turned out to be longer than was
+-- thought. Never less; a second time it changes nothing.
+UPDATE runs_providercall SET held_micro_usd = %(held_micro_usd)s
+WHERE id = %(call_id)s AND outcome = 'STARTED' AND held_micro_usd < %(held_micro_usd)s
+RETURNING id
+
 -- lets_go (part) --
 -- Who waits for a row that somebody else has, as a person who edits or deletes an item's target,
 -- would let others wait for the run and the lane that it holds: it lets go of all, and its process
@@ -71,8 +79,8 @@ AND set_config('lock_timeout', '50ms', true) = '50ms'
 
 -- call_columns (part) --
 -- What is written of a call before it begins; `call_begun` has the values from `outcome` on.
-id, item_id, attempt, purpose, model, outcome, started_at, request_id, input_tokens,
-        output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code, possibly_billed
+id, item_id, attempt, purpose, model, held_micro_usd, outcome, started_at, request_id,
+        input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code, possibly_billed
 
 -- call_begun (part) --
 -- The intent of a call.
@@ -85,14 +93,18 @@ id, item_id, attempt, purpose, model, outcome, started_at, request_id, input_tok
                %(output_tokens)s::bigint AS output_tokens,
                %(cache_read_tokens)s::bigint AS cache_read_tokens,
                %(cache_write_tokens)s::bigint AS cache_write_tokens,
-               %(cost_usd)s::numeric AS cost_usd, %(unknown_calls)s::bigint AS unknown_calls
+               %(cache_write_1h_tokens)s::bigint AS cache_write_1h_tokens,
+               %(cost_usd)s::numeric AS cost_usd, %(price_date)s::date AS price_date,
+               %(unknown_calls)s::bigint AS unknown_calls
     ) AS spent
 
 -- call_spent (part) --
 -- A call that has ended, with what it took.
 ended_at = clock_timestamp(), request_id = spent.request_id, input_tokens = spent.input_tokens,
         output_tokens = spent.output_tokens, cache_read_tokens = spent.cache_read_tokens,
-        cache_write_tokens = spent.cache_write_tokens, cost_usd = spent.cost_usd
+        cache_write_tokens = spent.cache_write_tokens,
+        cache_write_1h_tokens = spent.cache_write_1h_tokens, cost_usd = spent.cost_usd,
+        price_date = spent.price_date
 
 -- usage_added (part) --
 -- What a call took, added to what an item or a lane counts.

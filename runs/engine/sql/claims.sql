@@ -48,7 +48,7 @@ WITH @given@, asked AS (
               runs_runitem.output_tokens, runs_runitem.unknown_calls, lane.*
 ), call AS (
     INSERT INTO runs_providercall (@call_columns@)
-    SELECT call_id, item_id, attempt, 'generate', model, @call_begun@
+    SELECT call_id, item_id, attempt, 'generate', model, held_micro_usd, @call_begun@
     FROM claimed
     WHERE call_id IS NOT NULL
 ), line AS (

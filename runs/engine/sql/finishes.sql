@@ -196,7 +196,7 @@ taker AS MATERIALIZED (
 -- lane_give_back --
 -- Give items back: GENERATING -> PENDING, without an outcome. A lane keeps its item and is parked
 -- until it may go on; where the run stands still, the lane lets it go and is idle; where the
--- item was to be cancelled, it is CANCELLED. The call is booked as failed. An item that is tried
+-- item was to be cancelled, it is CANCELLED. The call failed, or was not made. An item that is tried
 -- again goes behind its equals. No row where a lane belongs to a newer attempt by now.
 WITH @given@, lane AS MATERIALIZED (
     SELECT given.*, lane.run_id, lane.draining,
@@ -224,7 +224,7 @@ WITH @given@, lane AS MATERIALIZED (
       AND (open.kind, open.target_id, open.run_id) = (back.kind, back.target_id, back.run_id)
 ), call AS (
     UPDATE runs_providercall
-    SET outcome = 'FAILED', ended_at = clock_timestamp(), request_id = back.request_id,
+    SET outcome = back.outcome, ended_at = clock_timestamp(), request_id = back.request_id,
         error_code = back.error_code, possibly_billed = back.possibly_billed
     FROM back
     WHERE runs_providercall.id = back.call_id AND runs_providercall.id = @call_ids@

@@ -47,12 +47,14 @@ _LATE_LANE_ID = 0
 grouped = False
 
 
-def claim(*, fence: Fence, worker_id: UUID, call_id: UUID | None) -> LaneClaim | None:
+def claim(
+    *, fence: Fence, worker_id: UUID, call_id: UUID | None, held_micro_usd: int | None = None
+) -> LaneClaim | None:
     """`lane_claim`, or as one of a group."""
     return _moved(
         fence,
         lambda fence: Claiming(fence=fence, call_id=call_id and new_id()),
-        Claiming(fence=fence, call_id=call_id),
+        Claiming(fence=fence, call_id=call_id, held_micro_usd=held_micro_usd),
         one=partial(lane_claim, worker_id=worker_id),
         group=partial(lanes_claim, worker_id=worker_id),
         state=LaneState.SENT,

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.utils.timezone import now
 
 from batchgen.db.ids import new_id
@@ -17,7 +17,17 @@ from epics.services import project_create
 from runs.engine.lanes import Fence, Outcome, Spend
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
-from runs.models import Lane, OpenTarget, ProviderCall, Run, RunAction, RunItem, Worker
+from runs.models import (
+    Budget,
+    Lane,
+    LedgerLine,
+    OpenTarget,
+    ProviderCall,
+    Run,
+    RunAction,
+    RunItem,
+    Worker,
+)
 from runs.states import ACTIVE, ItemStatus, LaneState, RunStatus
 from tests.integration.engine import hands
 from tests.integration.engine.bench import Attempted, Bench
@@ -151,11 +161,13 @@ class World:
             for item in RunItem.objects.filter(lane=lane, status=ItemStatus.PENDING)
         ]
 
-    def claim(self, fence: Fence | None = None) -> Step | None:
-        """Take the fence's epic, or that of the first message."""
+    def claim(self, fence: Fence | None = None, *, holding: int | None = None) -> Step | None:
+        """Take the fence's epic, or that of the first message; `holding` so many micro-dollars."""
         fence = fence or self.fences()[0]
         call_id = new_id()
-        claim = hands.claim(fence=fence, worker_id=self.worker.id, call_id=call_id)
+        claim = hands.claim(
+            fence=fence, worker_id=self.worker.id, call_id=call_id, held_micro_usd=holding
+        )
         return Step(fence=fence, call_id=call_id, code=claim.code) if claim else None
 
     def finish(
@@ -233,6 +245,34 @@ def assert_counted(run: Run, *, kept: bool = True) -> None:
             )
         ]
         assert len(set(booked)) == 1, (name, booked)
+    assert_booked(run)
+
+
+def lines_of(run: Run) -> "QuerySet[LedgerLine]":
+    """The run's lines of the ledger, but those that others correct."""
+    corrected = LedgerLine.objects.filter(corrects=OuterRef("id"))
+    return LedgerLine.objects.filter(~Exists(corrected), run_id=run.id)
+
+
+def assert_booked(run: Run) -> None:
+    """The ledger, and the budgets, say what the calls' rows and the lanes do."""
+    calls = ProviderCall.objects.filter(item__run=run)
+    made = calls.exclude(outcome__in=("STARTED", "NOT_MADE"))
+    assert set(lines_of(run).values_list("call_id", flat=True)) == set(
+        made.values_list("id", flat=True)
+    )
+    billed = lines_of(run).filter(certainty="billed")
+    spent = billed.aggregate(n=Sum("cost_micro_usd"))["n"] or 0
+    counted = Lane.objects.filter(run=run).aggregate(n=Sum("cost_usd"))["n"] or Decimal(0)
+    assert spent == counted * 1_000_000
+    for budget in Budget.objects.filter(run_id=run.id):
+        possibly = lines_of(run).filter(certainty="possibly")
+        held = calls.filter(outcome="STARTED").aggregate(n=Sum("held_micro_usd"))["n"] or 0
+        assert (budget.spent_micro_usd, budget.held_micro_usd, budget.possibly_micro_usd) == (
+            spent,
+            held,
+            possibly.aggregate(n=Sum("cost_micro_usd"))["n"] or 0,
+        )
 
 
 def assert_open() -> None:
