@@ -11,7 +11,7 @@ def moved_last(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("runs", "0023_rows_in_order")]
+    dependencies = [("runs", "0024_ledger")]
 
     operations = [
         migrations.AddField(
