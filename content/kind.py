@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from content.instructions import instructions_cleaned
-from content.pipeline import Draft, Steps
+from content.pipeline import Draft, Request, Steps, Work
 from content.prompts import PromptFolder
 from epics.bounds import INSTRUCTIONS_CHARS, NAME_CHARS
 from epics.languages import REFUSAL, is_language
@@ -262,4 +262,19 @@ class MakesFiles(Protocol):
 
     def file_of(self, run_id: UUID) -> MadeFile | None:
         """The run's file; None where it made none, or none that is still kept."""
+        ...
+
+
+@runtime_checkable
+class ForeseesCalls(Protocol):
+    """A kind whose items take several calls even where nothing has to be repaired."""
+
+    def foreseen(self, inp: Any) -> Work[tuple[Request, ...]]:
+        """The requests that an item makes then, in their order; jobs are run for it, no calls made.
+
+        Where a request shows earlier answers, texts of about their length stand in for them.
+
+        Raises:
+            GenerationError: it makes none; the message says why.
+        """
         ...

@@ -8,13 +8,13 @@ from uuid import UUID
 from batchgen.db.ids import new_id
 from content.cards.jobs import JOBS
 from content.cards.options import CardsOptions
-from content.cards.pipeline import Cards, steps
+from content.cards.pipeline import Cards, foreseen, steps
 from content.cards.prompts.rendering import PROMPTS, prompt_version
 from content.cards.targets import uploads_reasons, uploads_to_analyze
 from content.cards.values import AnalysisInput, CardDraft, KeptCard
 from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
-from content.pipeline import Draft, Steps
+from content.pipeline import Draft, Request, Steps, Work
 from content.project_input import ProjectInput
 from content.run_types import RunType
 from epics import bounds
@@ -78,6 +78,10 @@ class CardsKind(ContentKind[AnalysisInput, Cards]):
 
     def steps(self, inp: AnalysisInput) -> Steps[Draft[Cards]]:
         return steps(inp)
+
+    def foreseen(self, inp: AnalysisInput) -> Work[tuple[Request, ...]]:
+        """As `ForeseesCalls`."""
+        return foreseen(inp)
 
     def result(self, inp: AnalysisInput, content: Cards) -> dict[str, Any]:
         return {"cards": [_row(place, card) for place, card in enumerate(content, start=1)]}

@@ -42,6 +42,12 @@ def steps(inp: AnalysisInput) -> Steps[Draft[Cards]]:
     return state.draft
 
 
+def foreseen(inp: AnalysisInput) -> Work[tuple[Request, ...]]:
+    """The call about each part."""
+    state = _context_building((yield from _validation(State(inp=inp))))
+    return tuple([first_request(inp, state.context, part) for part in state.context.parts])
+
+
 def _validation(state: State) -> Work[State]:
     args = {"upload_id": state.inp.upload_id}
     parts: tuple[Part, ...] = yield Job(key="text", name="upload_read", args=args)

@@ -8,13 +8,13 @@ from uuid import UUID
 from batchgen.db.ids import new_id
 from content.epics.jobs import JOBS
 from content.epics.options import EpicsOptions
-from content.epics.pipeline import Epics, steps
+from content.epics.pipeline import Epics, foreseen, steps
 from content.epics.prompts.rendering import PROMPTS, prompt_version
 from content.epics.targets import project_reasons, project_to_cut
 from content.epics.values import EpicDraft, EpicsInput
 from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
-from content.pipeline import Draft, Steps
+from content.pipeline import Draft, Request, Steps, Work
 from content.project_input import ProjectInput
 from content.run_types import RunType
 from epics.models import Epic, Project
@@ -78,6 +78,10 @@ class EpicsKind(ContentKind[EpicsInput, Epics]):
 
     def steps(self, inp: EpicsInput) -> Steps[Draft[Epics]]:
         return steps(inp)
+
+    def foreseen(self, inp: EpicsInput) -> Work[tuple[Request, ...]]:
+        """As `ForeseesCalls`."""
+        return foreseen(inp)
 
     def result(self, inp: EpicsInput, content: Epics) -> dict[str, Any]:
         return {"epics": [_row(epic) for epic in content]}

@@ -10,9 +10,9 @@ from content.epics.joining import (
     with_left_out,
     without_doubles,
 )
-from content.epics.merging import merge
+from content.epics.merging import foreseen_merges, merge, stand_ins
 from content.epics.prompts.lines import card_line, is_shortened, kept_lines
-from content.epics.requests import Kept, about_cards, asked
+from content.epics.requests import Kept, Question, about_cards, asked
 from content.epics.sizes import codes_of, group_bounds, group_range, one_call_range, wanted
 from content.epics.values import (
     MOST_EPICS,
@@ -26,7 +26,7 @@ from content.epics.values import (
 )
 from content.errors import NothingToGenerate
 from content.kind import counted
-from content.pipeline import Draft, Job, Stage, Steps, Work, plain, run_stages
+from content.pipeline import Draft, Job, Request, Stage, Steps, Work, plain, run_stages
 
 _NO_BACKLOG, _NONE_KEPT = Backlog(), Kept()
 _ANY = Range(least=1, most=MOST_EPICS)
@@ -69,6 +69,18 @@ def steps(inp: EpicsInput) -> Steps[Draft[Epics]]:
     """
     state = yield from run_stages(STAGES, State(inp=inp))
     return state.draft
+
+
+def foreseen(inp: EpicsInput) -> Work[tuple[Request, ...]]:
+    """A call about each group of cards, and those that merge the epics that groups are to have."""
+    state = yield from _validation(State(inp=inp))
+    state = yield from _context_building(state)
+    questions = tuple(_questions(state))
+    requests = tuple([question.first for question in questions])
+    if len(questions) == 1:
+        return requests
+    found = [epic for question in questions for epic in stand_ins(question.wanted)]
+    return (*requests, *foreseen_merges(inp, found, state.kept, state.wanted))
 
 
 def _validation(state: State) -> Work[State]:
@@ -156,12 +168,7 @@ def _context_notes(
 
 def _component_generation(state: State) -> Work[State]:
     epics: tuple[Epic, ...] = ()
-    for number, (group, range_) in enumerate(
-        zip(state.groups, state.of_group, strict=True), start=1
-    ):
-        question = about_cards(
-            state.inp, group, state.kept, range_, group=number, groups=len(state.groups)
-        )
+    for question in _questions(state):
         checked = yield from asked(state.inp, question)
         epics += tuple(epic for epic in checked.epics if epic.members)
         state = replace(
@@ -170,6 +177,15 @@ def _component_generation(state: State) -> Work[State]:
             notes=state.notes + checked.notes,
         )
     return replace(state, epics=epics)
+
+
+def _questions(state: State) -> Iterator[Question]:
+    """One about each group."""
+    groups = zip(state.groups, state.of_group, strict=True)
+    for number, (group, range_) in enumerate(groups, start=1):
+        yield about_cards(
+            state.inp, group, state.kept, range_, group=number, groups=len(state.groups)
+        )
 
 
 def _template_assembly(state: State) -> Work[State]:

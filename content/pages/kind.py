@@ -13,7 +13,7 @@ from content.pages.components import DEFAULTS
 from content.pages.likeness import signature
 from content.pages.models import Page
 from content.pages.options import PagesOptions
-from content.pages.pipeline import Content, steps
+from content.pages.pipeline import Content, foreseen, steps
 from content.pages.priority import pages_reasons
 from content.pages.prompts.rendering import PROMPTS, prompt_version
 from content.pages.targets import pages_kept, pages_to_write
@@ -25,7 +25,7 @@ from content.pages.values import (
     PageInput,
     ProjectInput,
 )
-from content.pipeline import Draft, Steps
+from content.pipeline import Draft, Request, Steps, Work
 from content.run_types import RunType
 from epics.languages import is_language, language_tags
 from epics.models import Project
@@ -100,6 +100,10 @@ class PagesKind(ContentKind[GenerationInput, Content]):
 
     def steps(self, inp: GenerationInput) -> Steps[Draft[Content]]:
         return steps(inp)
+
+    def foreseen(self, inp: GenerationInput) -> Work[tuple[Request, ...]]:
+        """As `ForeseesCalls`."""
+        return foreseen(inp)
 
     def result(self, inp: GenerationInput, content: Content) -> dict[str, Any]:
         if content is None:

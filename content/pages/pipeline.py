@@ -3,14 +3,14 @@
 from dataclasses import dataclass, replace
 
 from content.pages.drafts import Generated, assemble
-from content.pages.stages.component_generation import generate_components
+from content.pages.stages.component_generation import foreseen_requests, generate_components
 from content.pages.stages.context_building import build_context
 from content.pages.stages.post_processing import post_process
 from content.pages.stages.quality_validation import validate_quality
 from content.pages.stages.storage import drafted
 from content.pages.stages.validation import validate
 from content.pages.values import GenerationInput, PageDraft, PromptContext
-from content.pipeline import Calls, Draft, Stage, Steps, plain, run_stages
+from content.pipeline import Calls, Draft, Request, Stage, Steps, Work, plain, run_stages
 
 #: None: the page stays as it is.
 Content = PageDraft | None
@@ -41,6 +41,15 @@ def steps(inp: GenerationInput) -> Steps[Draft[Content]]:
     """
     state = yield from run_stages(STAGES, State(inp=inp))
     return state.draft
+
+
+def foreseen(inp: GenerationInput) -> Work[tuple[Request, ...]]:
+    """One call, or one a component; none for a page that is kept."""
+    yield from ()
+    if inp.kept:
+        return ()
+    state = _context_building(_validation(State(inp=inp)))
+    return foreseen_requests(inp, state.context)
 
 
 def _kept(state: State) -> bool:
