@@ -27,7 +27,6 @@ from batchgen.redis.broker_messages import TaskMessage
 from providers.provider import Provider
 from runs.engine import reconciler
 from runs.engine.dispatch import message_id
-from runs.engine.lanes import Fence
 from runs.engine.queries import QUERIES
 from runs.engine.reconciler import LostMessageDetector, Round
 from runs.models import Worker
@@ -35,7 +34,7 @@ from workers.attempt import Attempt
 from workers.celery_face import Consumer
 from workers.engine import Engine
 from workers.loop import LoopThread
-from workers.progress import CLAIMED, Reached
+from workers.progress import RoundRobin
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +43,9 @@ log = logging.getLogger(__name__)
 _ORPHAN_AFTER_S = 2.0
 #: How often Celery's thread hears what is worked on.
 _CELERY_STATE_S = 0.25
+#: Attempts whose progress one heartbeat looks at, in turns: nobody watches thousands, and to write
+#: down all of them took a third of the CPU of an item whose call is long.
+_MOST_TOLD = 100
 #: Heartbeats without a gap after which this worker may say of others that they missed theirs.
 _STEADY_BEATS = 3
 
@@ -60,7 +62,7 @@ class WorkerProcess:
         self.engine = Engine(
             worker_id=self.id, concurrency=concurrency, connect=connect, loop=self._loop
         )
-        self._reported: dict[Fence, Reached] = {}
+        self._told_next: RoundRobin[Attempt] = RoundRobin(_MOST_TOLD)
         self._orphans: list[str] = []
         self._lost_messages = LostMessageDetector()
         self._beaten_at = self._steady_since = float("-inf")
@@ -178,23 +180,25 @@ class WorkerProcess:
         ]
 
     def _renew_lease(self, mine: Mapping[int, Attempt]) -> list[dict[str, Any]]:
-        """Renew it, and say how far each attempt is that got on; the lanes that this worker has."""
-        reached = {attempt.fence: attempt.progress.reached() for attempt in mine.values()}
-        news = [
-            {**fence.params(), "item_id": str(fence.item_id), **asdict(now)}
-            for fence, now in reached.items()
-            if self._reported.get(fence, CLAIMED).place != now.place
-        ]
+        """Renew it, and say how far attempts are that got on; the lanes that this worker has."""
+        some = self._told_next.some(list(mine.values()))
+        news = [(each, now) for each in some if (now := each.progress.news())]
         rows = QUERIES.fetch(
             "worker_beat",
             {
                 "worker_id": self.id,
                 "lease_s": float(settings.WORKER_LEASE_S),
                 "clock_ahead_s": DATABASE.host_ahead_s(),
-                "reached": Jsonb(news),
+                "reached": Jsonb(
+                    [
+                        {**one.fence.params(), "item_id": str(one.fence.item_id), **asdict(now)}
+                        for one, now in news
+                    ]
+                ),
             },
         )
-        self._reported = reached
+        for one, now in news:
+            one.progress.told = now.place
         return rows
 
     def reconcile(self) -> Round:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from content.pipeline import StageBegun
 from runs.reads.eta import TYPICAL_EPIC_MS
@@ -28,6 +29,25 @@ _EXPECTED_PART = 0.9
 
 #: Calls that take about as long: their model, and `Request.alike`.
 CallGroup = tuple[str, str]
+
+
+T = TypeVar("T")
+
+
+class RoundRobin(Generic[T]):
+    """So many of a list at a time, each in its turn, though the list changes in between."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._first = 0
+
+    def some(self, every: list[T]) -> list[T]:
+        """Whose turn it is."""
+        if len(every) <= self._most:
+            return every
+        first = self._first % len(every)
+        self._first = first + self._most
+        return (every + every)[first : self._first]
 
 
 class CallTimes:
@@ -76,6 +96,8 @@ class Progress:
     def __init__(self, times: CallTimes, clock: Callable[[], float] = time.monotonic) -> None:
         self._times = times
         self._clock = clock
+        #: The place that a heartbeat wrote down last.
+        self.told = CLAIMED.place
         self._begun: StageBegun | None = None
         self._stage_began = clock()
         #: Of the stages before this one.
@@ -116,6 +138,11 @@ class Progress:
             skipped_stages=begun.skipped,
             notes=begun.notes,
         )
+
+    def news(self) -> Reached | None:
+        """How far it is, where that is not written down yet."""
+        now = self.reached()
+        return None if now.place == self.told else now
 
     def failed(self) -> Reached:
         """The same, with what the stage took that it does not get beyond."""

@@ -323,9 +323,9 @@ PROGRESS = (
     ),
     _mutant(
         "progress: what did not change is not written",
-        "workers/process.py",
-        "            if self._reported.get(fence, CLAIMED).place != now.place\n",
-        "",
+        "workers/progress.py",
+        "return None if now.place == self.told else now",
+        "return now",
         f"{WORKER}test_a_beat_without_news_writes_nothing",
     ),
 )

@@ -155,13 +155,10 @@ WITH beat AS (
         clock_ahead_s = %(clock_ahead_s)s
     WHERE id = %(worker_id)s
 ), told AS (
-    -- Of a worker with thousands of calls some at each beat: what is under way changes at the next.
     SELECT * FROM jsonb_to_recordset(%(reached)s) AS reached (
         item_id uuid, lane_id bigint, fencing_token int, stage text, stage_percent int,
         remaining_ms int, stage_ms jsonb, skipped_stages jsonb, notes jsonb
     )
-    ORDER BY random()
-    LIMIT 300
 ), held AS (
     -- Who has one is ending it: nothing to wait for.
     SELECT told.*

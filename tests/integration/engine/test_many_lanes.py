@@ -176,16 +176,6 @@ def beat_of(world: World) -> Callable[[], list[Row]]:
     return partial(QUERIES.fetch, "worker_beat", {**params, "reached": Jsonb(news)})
 
 
-def test_a_beat_writes_down_how_far_so_many_attempts_are() -> None:
-    world = World.make(epics=400, lanes=400)
-    claim_at_once(world, 400)
-    beat = beat_of(world)
-    assert len(beat()) == 400
-    assert RunItem.objects.filter(stage_percent=50).count() == 300
-    beat()
-    assert RunItem.objects.filter(stage_percent=50).count() > 300
-
-
 def test_a_beat_waits_for_no_item_that_somebody_has() -> None:
     world = World.make(epics=3, lanes=3)
     claim_at_once(world, 3)

@@ -4,7 +4,7 @@ import pytest
 
 from content.pipeline import StageBegun
 from runs.states import ItemStage
-from workers.progress import CallGroup, CallTimes, Progress
+from workers.progress import CallGroup, CallTimes, Progress, RoundRobin
 
 GROUP: CallGroup = ("claude", "standard generate")
 
@@ -142,3 +142,11 @@ def test_an_attempt_that_fails_before_its_first_stage_took_no_time(
     progress = Progress(times, clock)
     clock.now += 1
     assert progress.failed().stage_ms == {}
+
+
+def test_each_of_many_has_its_turn() -> None:
+    turns: RoundRobin[int] = RoundRobin(3)
+    assert turns.some([1, 2, 3]) == [1, 2, 3]
+    every = list(range(8))
+    assert [turns.some(every) for _ in range(4)] == [[0, 1, 2], [3, 4, 5], [6, 7, 0], [1, 2, 3]]
+    assert turns.some(every[:5]) == [4, 0, 1]
