@@ -66,7 +66,6 @@ class Intake:
         request = ItemRequest(message, task=consumer.task, hostname=consumer.hostname)
         if request.id in state.revoked:
             log.info("revoked: %s", request.id)
-            self._room.set()
             return
         work = self._work(request)
         work.add_done_callback(lambda done: self._end(request, consumer, done))
@@ -156,9 +155,9 @@ class Intake:
             self._asked -= 1
             if not self._asked:
                 self._pending.clear()
-            if answer is None:
-                self._room.set()
-            else:
+            if self._asked <= _MOST_ASKED // 2:
+                self._room.set()  # for more requests, where this leaves lanes free
+            if answer is not None:
                 self._take(*answer)
 
     def _take(self, _key: bytes, raw: bytes) -> None:
@@ -166,7 +165,5 @@ class Intake:
             message = read_task(settings.ITEM_QUEUE, raw)
             if message is not None:
                 self.receive(message)
-                return
         except Exception as error:  # whatever one message can do must not end the pulling
             drop(settings.ITEM_QUEUE, error)
-        self._room.set()

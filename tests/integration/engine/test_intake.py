@@ -129,6 +129,13 @@ def _left() -> int:
     return redis.client().llen(queue_key(settings.ITEM_QUEUE, 3))
 
 
+def test_all_lanes_have_a_message_though_none_has_ended(lanes: Callable[[int], Lanes]) -> None:
+    ids = [f"m{number}" for number in range(100)]
+    many = lanes(100)
+    _send(*ids)
+    many.has_begun(*ids)
+
+
 def test_no_more_messages_are_asked_for_than_lanes_are_free(lanes: Callable[[int], Lanes]) -> None:
     two = lanes(2)
     _send("a")
