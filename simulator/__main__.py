@@ -10,7 +10,7 @@ from typing import Any
 
 from simulator.server import run
 from simulator.settings import Settings, SettingsError
-from simulator.state.faults import FaultRuleError
+from simulator.state.fault_actions import FaultRuleError
 from simulator.state.provider import Provider
 
 _HELP = {
@@ -24,6 +24,17 @@ _HELP = {
     "burst_s": "capacity of each bucket, in seconds of refill",
     "max_concurrency": "calls at the same time; 0 = no limit",
     "calls_kept": "calls that /_sim/stats lists",
+    "bill_abandoned": "1: bill a call whose client left while it was answered",
+    "batch_ends_after_s": "time to the end of a batch (mean, with deviation)",
+    "batch_deviation_s": "standard deviation of that time, lognormal",
+    "batch_cancel_s": "time from a batch's cancellation to its end",
+    "batch_in_flight": "requests that still succeed when their batch is cancelled",
+    "batch_requests_per_minute": "calls to the batch endpoints; 0 = no limit",
+    "batch_queued_requests": "requests of batches that have not ended; 0 = no limit",
+    "batch_cache_hits_warm": "share of a batch's requests that read what earlier batches cached",
+    "batch_cache_hits_cold": "share of them that read what the same batch cached",
+    "batch_results_url_relative": "1: results_url without scheme and host",
+    "cache_write_total_zero": "1: the flat total of cache writes is 0",
 }
 
 

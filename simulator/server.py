@@ -6,6 +6,7 @@ import signal
 
 import uvloop
 
+from simulator.batches.batches import Batches
 from simulator.endpoints.routes import App
 from simulator.http.connection import Connection
 from simulator.state.provider import Provider
@@ -33,7 +34,10 @@ async def _serve(provider: Provider, host: str, port: int) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    app = App(provider)
+    batches = Batches(provider)
+    work = asyncio.create_task(batches.work())
+    work.add_done_callback(lambda _: stopped.set())
+    app = App(provider, batches)
     connections: set[Connection] = set()
     server = await loop.create_server(
         lambda: Connection(app, connections), host, port, backlog=BACKLOG
@@ -44,6 +48,9 @@ async def _serve(provider: Provider, host: str, port: int) -> None:
     server.close()
     for connection in list(connections):
         connection.transport.abort()
+    if work.done():
+        work.result()
+    work.cancel()
 
 
 def _shown_host(host: str) -> str:

@@ -8,6 +8,14 @@ class SettingsError(ValueError):
     """A setting is unknown or out of range; the message names it and says what is allowed."""
 
 
+_SPREADS = {"jitter_ms": "latency_ms", "batch_deviation_s": "batch_ends_after_s"}
+_SHARES = (
+    *("bill_abandoned", "batch_results_url_relative", "cache_write_total_zero"),
+    *("batch_cache_hits_warm", "batch_cache_hits_cold"),
+)
+"""Switches (0 or 1) and shares."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """All tunables. A limit of 0 means "no limit"."""
@@ -29,6 +37,28 @@ class Settings:
     """Calls answered at the same time; one more gets 429."""
     calls_kept: int = 200_000
     """Calls that `GET /_sim/stats` still lists; older ones only count in the totals."""
+    bill_abandoned: int = 1
+    """1: a call whose client left while it was answered is billed all the same."""
+    batch_ends_after_s: float = 0.0
+    """Time to a batch's end; the mean when its deviation is on."""
+    batch_deviation_s: float = 0.0
+    """Standard deviation of that time (lognormal); 0 keeps it fixed."""
+    batch_cancel_s: float = 0.0
+    """Time from a batch's cancellation to its end."""
+    batch_in_flight: int = 0
+    """Requests of a batch that still succeed when it is cancelled."""
+    batch_requests_per_minute: int = 0
+    """Calls to the batch endpoints, which have a bucket of their own."""
+    batch_queued_requests: int = 0
+    """Requests of all batches that have not ended; a batch that would exceed it is refused."""
+    batch_cache_hits_warm: float = 0.98
+    """Share of a batch's requests that read what earlier batches wrote to the cache."""
+    batch_cache_hits_cold: float = 0.3
+    """Share of them that read what the same batch wrote."""
+    batch_results_url_relative: int = 0
+    """1: a batch's `results_url` is a path, without scheme and host."""
+    cache_write_total_zero: int = 0
+    """1: the flat total of cache writes is 0 beside its split by time to live."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -36,8 +66,12 @@ class Settings:
                 raise SettingsError(f"{name} is {value}; it must be 0 or more.")
         if self.burst_s == 0 or self.calls_kept == 0:
             raise SettingsError("burst_s and calls_kept must be more than 0.")
-        if self.jitter_ms and not self.latency_ms:
-            raise SettingsError("jitter_ms needs a latency_ms to vary around.")
+        for spread, mean in _SPREADS.items():
+            if getattr(self, spread) and not getattr(self, mean):
+                raise SettingsError(f"{spread} needs a {mean} to vary around.")
+        for name in _SHARES:
+            if getattr(self, name) > 1:
+                raise SettingsError(f"{name} must be from 0 to 1.")
 
     def merged(self, changes: Mapping[str, object]) -> "Settings":
         """These settings with `changes` put over them.

@@ -159,6 +159,18 @@ class Simulator:
         """Every call so far."""
         return self._client.get("stats").raise_for_status().json()
 
+    def advance(self, seconds: float) -> Any:
+        """Move its clock; the batches that this ends have ended."""
+        return self._post("clock", {"advance_s": seconds})
+
+    def bill(self) -> Any:
+        """What it charges for all since the reset."""
+        return self._client.get("bill").raise_for_status().json()
+
+    def usage(self, **query: Any) -> Any:
+        """The bill's lines, the first thousand or those that the query asks for."""
+        return self._client.get("usage", params=query).raise_for_status().json()["data"]
+
     def close(self) -> None:
         """Close the connections to it."""
         self._client.close()

@@ -2,13 +2,13 @@
 
 import json
 import logging
-import time
 from functools import partial
 from typing import Any
 
+from simulator.answering.composing import compose
+from simulator.answering.message_body import Answer, message
 from simulator.endpoints.access import check_access, version_of
 from simulator.endpoints.delivery import Delivery
-from simulator.endpoints.message_body import THOUGHT, Answer, answer_within, message, refused
 from simulator.http.connection import MAX_BODY_BYTES, Exchange, Request
 from simulator.http.wire import error_response
 from simulator.protocol.errors import ApiError
@@ -20,16 +20,15 @@ from simulator.protocol.message_request import (
     user_text_of,
 )
 from simulator.protocol.prompt_cache import CacheUse
-from simulator.state.faults import Action
+from simulator.state.fault_actions import Action
+from simulator.state.faults import Occasion
 from simulator.state.provider import Provider
-from simulator.writing.answers import told_in_words
 from simulator.writing.brief import epic_code, find_fences
 
 logger = logging.getLogger(__name__)
 
 CONCURRENCY_RETRY_AFTER_S = 1
 _NO_FAULT = Action(type="delay")
-_SPOILED_TEXTS = ("malformed_json", "schema_miss", "weak_stories")
 
 
 def decode_body(request: Request) -> Any:
@@ -94,7 +93,11 @@ class MessageCall:
     def _find_fault(self, request: MessageRequest) -> Action:
         self._call.stream = request.stream
         provider = self._provider
-        fault = provider.faults.action_for(self._call, provider.settings.seed)
+        call = self._call
+        occasion = Occasion(
+            epic=call.epic, marker=call.marker, model=call.model, stream=call.stream
+        )
+        fault = provider.faults.action_for(occasion, provider.settings.seed)
         if fault is None or (fault.type == "weak_stories" and self._fences.has_defects):
             return _NO_FAULT
         self._call.fault = fault.name
@@ -111,14 +114,14 @@ class MessageCall:
         return True
 
     def _answer(self, request: MessageRequest, fault: Action) -> None:
-        now_s = time.monotonic()
+        now_s = self._provider.clock.monotonic_s()
         use = self._provider.cache.split(
             request.blocks,
-            scope=f"{request.model.id}\0{request.format_key}",
+            scope=request.cache_scope,
             minimum=request.model.cache_minimum,
             now_s=now_s,
         )
-        answer = self._compose(request, fault)
+        answer = compose(self._provider.answers, self._fences, request, fault, self._prompt)
         self._admit(request, use, answer, now_s)
         call = self._call
         call.input_tokens = use.uncached
@@ -130,28 +133,16 @@ class MessageCall:
             exchange=self._exchange,
             call=call,
             request=request,
-            whole=message(request.model.id, answer, use),
+            whole=message(
+                request.model.id,
+                answer,
+                use,
+                zero_total=bool(self._provider.settings.cache_write_total_zero),
+            ),
             use=use,
             fault=fault,
         )
         delivery.start(self._provider.latency_s() + fault.delay_s)
-
-    def _compose(self, request: MessageRequest, fault: Action) -> Answer:
-        if fault.type == "refusal":
-            return refused()
-        if fault.type == "text":
-            return Answer(text=fault.text)
-        if fault.type == "no_format":
-            prompt = prompt_text_of(decode_body(self._exchange.request))
-            return Answer(text=told_in_words(self._fences, prompt))
-        flavour = fault.type if fault.type in _SPOILED_TEXTS else ""
-        text = self._provider.answers.text(
-            self._fences, request.schema, request.format_key, flavour
-        )
-        if fault.type == "max_tokens":
-            return Answer(text=text[: len(text) // 2], stop_reason="max_tokens")
-        thought = THOUGHT if request.thinks or fault.type == "thinking" else ""
-        return answer_within(text, thought=thought, max_tokens=request.max_tokens)
 
     def _admit(self, request: MessageRequest, use: CacheUse, answer: Answer, now_s: float) -> None:
         provider = self._provider
@@ -176,11 +167,14 @@ class MessageCall:
                 headers={"retry-after": str(refusal.retry_after_s)},
             )
 
+    def _prompt(self) -> str:
+        return prompt_text_of(decode_body(self._exchange.request))
+
     def _refuse(self, error: ApiError) -> None:
         extra = ""
         if self._request and error.by_provider:
             limits = self._provider.limits_of(self._request.model)
-            extra = limits.headers(time.monotonic(), time.time())
+            extra = limits.headers(self._provider.clock)
         self._provider.calls.finish(self._call, error.status)
         keep_alive = self._exchange.request.keep_alive
         self._exchange.send(error_response(error, keep_alive=keep_alive, extra=extra))

@@ -1,17 +1,16 @@
 """Delivery of an answer: whole, streamed, slowly, or cut off."""
 
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from simulator.endpoints.message_body import events
+from simulator.answering.message_body import events
 from simulator.http.connection import Exchange
 from simulator.http.wire import (
     EVENT_STREAM,
     JSON,
     LAST_CHUNK,
-    TEXT,
+    SPOILED_BODIES,
     event,
     head,
     new_id,
@@ -22,18 +21,13 @@ from simulator.protocol.errors import ApiError
 from simulator.protocol.message_request import MessageRequest
 from simulator.protocol.prompt_cache import CacheUse
 from simulator.state.calls import Call
-from simulator.state.faults import Action
+from simulator.state.fault_actions import Action
 from simulator.state.provider import Provider
 
 FIRST_EVENT_SHARE = 0.25
 """Of a streamed answer's latency, the part before its first event."""
 RESET_AFTER_S = 0.02
 """Leaves the client time to read the first half before the connection breaks."""
-_SPOILED_BODIES = {
-    "bad_http_json": (b'{"id":"msg_broken","type":"message","content":[{"type":', JSON),
-    "empty_object": (b"{}", JSON),
-    "text_plain": (b"OK", TEXT),
-}
 
 
 class Delivery:
@@ -62,10 +56,13 @@ class Delivery:
         self._whole = whole
         self._use = use
         self._fault = fault
+        self._begun = False
+        self._resets = provider.resets
+        exchange.on_abandoned = self._abandoned
 
     def start(self, latency_s: float) -> None:
         """Send the answer so that its last byte leaves after `latency_s`."""
-        if self._request.stream and self._fault.type not in _SPOILED_BODIES:
+        if self._request.stream and self._fault.type not in SPOILED_BODIES:
             first_s = latency_s * FIRST_EVENT_SHARE
             self._exchange.after(first_s, partial(self._stream, latency_s - first_s))
         else:
@@ -74,8 +71,8 @@ class Delivery:
     def _send_whole(self) -> None:
         self._begin()
         body, content_type = to_json(self._whole), JSON
-        if self._fault.type in _SPOILED_BODIES:
-            body, content_type = _SPOILED_BODIES[self._fault.type]
+        if self._fault.type in SPOILED_BODIES:
+            body, content_type = SPOILED_BODIES[self._fault.type]
         answer = response(
             200,
             body,
@@ -141,7 +138,25 @@ class Delivery:
         self._exchange.reset()
 
     def _begin(self) -> None:
-        self._provider.cache.store(self._use, time.monotonic())
+        """The answer is there: it is billed, whatever becomes of its bytes."""
+        self._begun = True
+        if self._resets != self._provider.resets:
+            return
+        clock = self._provider.clock
+        self._provider.cache.store(self._use, clock.monotonic_s())
+        self._provider.books.book(
+            at_s=clock.now_s(),
+            model=self._request.model.id,
+            message_id=self._whole["id"],
+            marker=self._call.marker,
+            tokens=self._use.billed(self._call.output_tokens),
+        )
+
+    def _abandoned(self) -> None:
+        """The client left; the model has worked on the answer all the same."""
+        if not self._begun and self._provider.settings.bill_abandoned:
+            self._begin()
+        self._provider.calls.finish(self._call, "aborted")
 
     def _finish(self, last_piece: bytes) -> None:
         self._provider.calls.finish(self._call, 200, self._whole["stop_reason"])
@@ -150,7 +165,7 @@ class Delivery:
 
     def _limit_headers(self) -> str:
         limits = self._provider.limits_of(self._request.model)
-        return limits.headers(time.monotonic(), time.time())
+        return limits.headers(self._provider.clock)
 
 
 def _split(data: bytes, pieces: int) -> list[bytes]:

@@ -4,12 +4,14 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import httptools
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_BATCH_BYTES = 256 * 1024 * 1024
+BATCHES = "/v1/messages/batches"
 
 _KEPT_HEADERS = frozenset(
     (
@@ -19,6 +21,7 @@ _KEPT_HEADERS = frozenset(
         b"x-stainless-retry-count",
         b"content-type",
         b"expect",
+        b"host",
     )
 )
 _LINGER_NONE = struct.pack("ii", 1, 0)
@@ -45,6 +48,11 @@ class Request:
         return self.target.partition(b"?")[0].decode("latin-1")
 
     @property
+    def most_bytes(self) -> int:
+        """How long its body may be."""
+        return MAX_BATCH_BYTES if self.path == BATCHES else MAX_BODY_BYTES
+
+    @property
     def query(self) -> str:
         """The query without its question mark; may be empty."""
         return self.target.partition(b"?")[2].decode("latin-1")
@@ -62,12 +70,14 @@ class Exchange:
     pending steps are dropped and `on_abandoned` is called at once.
     """
 
-    __slots__ = ("_connection", "_timer", "on_abandoned", "request")
+    __slots__ = ("_connection", "_rest", "_timer", "gone", "on_abandoned", "request")
 
     def __init__(self, connection: "Connection", request: Request) -> None:
         self._connection = connection
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._rest: tuple[Iterator[bytes], Callable[[], None]] | None = None
         self.request = request
+        self.gone = False
         self.on_abandoned: Callable[[], None] | None = None
 
     def after(self, delay_s: float, step: Callable[[], None]) -> None:
@@ -77,9 +87,32 @@ class Exchange:
         else:
             self._timer = asyncio.get_running_loop().call_later(delay_s, step)
 
+    def next_turn(self, step: Callable[[], None]) -> None:
+        """Run `step` after whatever else waits; also when the client leaves."""
+        asyncio.get_running_loop().call_soon(step)
+
     def send(self, data: bytes) -> None:
         """Send a piece of the answer."""
         self._connection.transport.write(data)
+
+    def send_all(self, pieces: Iterator[bytes], then: Callable[[], None]) -> None:
+        """Send pieces as fast as the client takes them, one in memory at a time, then go on."""
+        self._rest = (pieces, then)
+        self.resume()
+
+    def resume(self) -> None:
+        """Send the next of `send_all`'s pieces, unless the client has enough to read."""
+        if self._rest is None or self._connection.paused:
+            return
+        pieces, then = self._rest
+        piece = next(pieces, None)
+        if piece is None:
+            self._rest = None
+            then()
+        else:
+            self.send(piece)
+            if not self._connection.paused:
+                self._timer = asyncio.get_running_loop().call_soon(self.resume)
 
     def finish(self) -> None:
         """The answer is complete; the connection takes its next request."""
@@ -99,6 +132,8 @@ class Exchange:
 
     def abandon(self) -> None:
         """The client has left."""
+        self.gone = True
+        self._rest = None
         if self._timer is not None:
             self._timer.cancel()
         if self.on_abandoned is not None:
@@ -122,7 +157,9 @@ class Connection(asyncio.Protocol):
         self._request = Request()
         self._chunks: list[bytes] = []
         self._size = 0
+        self._most_bytes = MAX_BODY_BYTES
         self._open = True
+        self.paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's own class, same methods
@@ -135,6 +172,14 @@ class Connection(asyncio.Protocol):
         if self._exchange is not None:
             exchange, self._exchange = self._exchange, None
             exchange.abandon()
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        if self._exchange is not None:
+            self._exchange.resume()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -160,6 +205,7 @@ class Connection(asyncio.Protocol):
             self._request.headers[name] = value
 
     def on_headers_complete(self) -> None:
+        self._most_bytes = self._request.most_bytes
         if self._request.header(b"expect") and self._exchange is None:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -167,7 +213,7 @@ class Connection(asyncio.Protocol):
         """Collect the body. One that is too large is read to its end, so that the client
         gets to see the answer, but not kept."""
         self._size += len(body)
-        if self._size > MAX_BODY_BYTES:
+        if self._size > self._most_bytes:
             self._request.too_large = True
             self._chunks.clear()
         else:

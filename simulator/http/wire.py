@@ -11,9 +11,16 @@ from simulator.protocol.errors import ApiError
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 HTML = "text/html; charset=UTF-8"
+JSON_LINES = "application/x-jsonl"
 TEXT = "text/plain; charset=utf-8"
 WORKSPACE_ID = "wrkspc_simulator"
 LAST_CHUNK = b"0\r\n\r\n"
+SPOILED_BODIES = {
+    "bad_http_json": (b'{"id":"msg_broken","type":"message","content":[{"type":', JSON),
+    "empty_object": (b"{}", JSON),
+    "text_plain": (b"OK", TEXT),
+}
+"""Successes that hold nothing of use: body and content type."""
 
 _REASONS = {
     200: "OK",
@@ -122,7 +129,12 @@ def error_response(error: ApiError, *, keep_alive: bool, extra: str = "") -> byt
 def event(name: str, data: Any) -> bytes:
     """One server-sent event, as a chunk of a chunked body."""
     text = b"event: %b\ndata: %b\n\n" % (name.encode(), to_json(data))
-    return b"%x\r\n%b\r\n" % (len(text), text)
+    return chunk(text)
+
+
+def chunk(piece: bytes) -> bytes:
+    """A piece of a chunked body."""
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
 def _content_type(body: str) -> str:

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from math import ceil
 
+from simulator.clock import Clock
 from simulator.settings import Settings
 
 UNLIMITED_PER_MINUTE = 1_000_000_000
@@ -89,26 +90,35 @@ class PoolLimits:
                     bucket.take(cost)
         return refusal
 
-    def headers(self, now_s: float, epoch_s: float) -> str:
+    def headers(self, clock: Clock) -> str:
         """The twelve `anthropic-ratelimit-*` header lines.
 
         `reset` is the time of full replenishment; token counts are rounded to thousands;
         `tokens-*` repeats the token dimension that has the smaller share left.
         """
-        requests = _shown(self.requests, now_s, epoch_s)
+        now_s, epoch_s = clock.monotonic_s(), clock.now_s()
         tokens_in = _shown(self.input, now_s, epoch_s, rounded=True)
         tokens_out = _shown(self.output, now_s, epoch_s, rounded=True)
         in_is_tighter = tokens_in[1] * tokens_out[0] <= tokens_out[1] * tokens_in[0]
         tokens = tokens_in if in_is_tighter else tokens_out
-        return _HEADERS % (*requests, *tokens, *tokens_in, *tokens_out)
+        return self.request_headers(clock) + _TOKEN_LINES % (*tokens, *tokens_in, *tokens_out)
+
+    def request_headers(self, clock: Clock) -> str:
+        """The three lines about requests, which are all that batches have."""
+        return _REQUEST_LINES % _shown(self.requests, clock.monotonic_s(), clock.now_s())
 
 
-_HEADERS = "".join(
-    f"anthropic-ratelimit-{group}-limit: %d\r\n"
-    f"anthropic-ratelimit-{group}-remaining: %d\r\n"
-    f"anthropic-ratelimit-{group}-reset: %s\r\n"
-    for group in ("requests", "tokens", "input-tokens", "output-tokens")
-)
+def _lines(*groups: str) -> str:
+    return "".join(
+        f"anthropic-ratelimit-{group}-limit: %d\r\n"
+        f"anthropic-ratelimit-{group}-remaining: %d\r\n"
+        f"anthropic-ratelimit-{group}-reset: %s\r\n"
+        for group in groups
+    )
+
+
+_REQUEST_LINES = _lines("requests")
+_TOKEN_LINES = _lines("tokens", "input-tokens", "output-tokens")
 
 
 def _shown(

@@ -49,6 +49,11 @@ class MessageRequest:
         """Tokens of the whole prompt, cached or not."""
         return sum(block.tokens for block in self.blocks)
 
+    @property
+    def cache_scope(self) -> str:
+        """What else than the prompt must be equal for a cache hit."""
+        return f"{self.model.id}\0{self.format_key}"
+
 
 def read_request(body: Any, *, version: str, needs_max_tokens: bool = True) -> MessageRequest:
     """The request in a decoded body.

@@ -1,9 +1,11 @@
 """Prompt caching: which part of a prompt is read, which is written, which is plain input."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+
+from simulator.protocol.prices import Tokens
 
 ENTRIES_KEPT = 10_000
 LOOKBACK_BLOCKS = 20
@@ -38,19 +40,48 @@ class CacheUse:
         """Tokens written to the cache."""
         return self.written_5m + self.written_1h
 
+    def billed(self, output_tokens: int) -> Tokens:
+        """What the call costs, in tokens by price."""
+        return Tokens(
+            input=self.uncached,
+            cache_read=self.read,
+            cache_write_5m=self.written_5m,
+            cache_write_1h=self.written_1h,
+            output=output_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    expiry_s: float
+    writer: str
+
+
+Readable = Callable[[str], bool]
+"""Whether what this writer left may be read."""
+
 
 class PromptCache:
     """Prefixes of earlier prompts, each alive for its ttl after it was last used."""
 
     def __init__(self) -> None:
-        self._expiry_s: OrderedDict[bytes, float] = OrderedDict()
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
 
-    def split(self, blocks: Sequence[Block], *, scope: str, minimum: int, now_s: float) -> CacheUse:
+    def split(
+        self,
+        blocks: Sequence[Block],
+        *,
+        scope: str,
+        minimum: int,
+        now_s: float,
+        readable: Readable = lambda writer: True,
+    ) -> CacheUse:
         """What of this prompt the cache holds, and what it should hold after the answer.
 
         Args:
             scope: what else must be equal for a hit: model and output format.
             minimum: shortest prefix worth an entry, in tokens; shorter marks do nothing.
+            readable: says of an entry's writer whether this prompt gets to see the entry.
         """
         total = sum(block.tokens for block in blocks)
         last_mark = max((at for at, block in enumerate(blocks) if block.ttl), default=-1)
@@ -60,7 +91,7 @@ class PromptCache:
         marks = [at for at in range(last_mark + 1) if blocks[at].ttl and prefixes[at][1] >= minimum]
         if not marks:
             return CacheUse(uncached=total)
-        hit = self._longest_hit(prefixes, marks, now_s)
+        hit = self._longest_hit(prefixes, marks, now_s, readable)
         read = prefixes[hit][1] if hit >= 0 else 0
         written = {"5m": 0, "1h": 0}
         done = read
@@ -76,24 +107,34 @@ class PromptCache:
             entries=tuple((prefixes[at][0], blocks[at].ttl or "5m") for at in marks),
         )
 
-    def store(self, use: CacheUse, now_s: float) -> None:
+    def store(self, use: CacheUse, now_s: float, writer: str = "") -> None:
         """Keep the prompt's marked prefixes; one that was there already lives on afresh."""
         for key, ttl in use.entries:
-            self._expiry_s[key] = now_s + TTL_S[ttl]
-            self._expiry_s.move_to_end(key)
-        while len(self._expiry_s) > ENTRIES_KEPT:
-            self._expiry_s.popitem(last=False)
+            expiry_s = now_s + TTL_S[ttl]
+            before = self._entries.get(key)
+            if before is not None and before.expiry_s > now_s:
+                self._entries[key] = _Entry(max(before.expiry_s, expiry_s), before.writer)
+            else:
+                self._entries[key] = _Entry(expiry_s, writer)
+            self._entries.move_to_end(key)
+        while len(self._entries) > ENTRIES_KEPT:
+            self._entries.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everything."""
-        self._expiry_s.clear()
+        self._entries.clear()
 
     def _longest_hit(
-        self, prefixes: Sequence[tuple[bytes, int]], marks: Sequence[int], now_s: float
+        self,
+        prefixes: Sequence[tuple[bytes, int]],
+        marks: Sequence[int],
+        now_s: float,
+        readable: Readable,
     ) -> int:
         for mark in reversed(marks):
             for at in range(mark, max(-1, mark - LOOKBACK_BLOCKS), -1):
-                if self._expiry_s.get(prefixes[at][0], 0.0) > now_s:
+                entry = self._entries.get(prefixes[at][0])
+                if entry is not None and entry.expiry_s > now_s and readable(entry.writer):
                     return at
         return -1
 

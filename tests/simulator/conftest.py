@@ -96,6 +96,19 @@ class Simulator:
         """Put one rule in force."""
         self.post("/_sim/faults", [{"match": match, "times": times, "action": action}])
 
+    def fault_at(self, endpoint: str, times: int | None = None, **action: Any) -> None:
+        """Put one rule for an endpoint of batches in force."""
+        rule = {"match": {"endpoint": endpoint}, "times": times, "action": action}
+        self.post("/_sim/faults", [rule])
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock; batches that this ends have ended."""
+        self.post("/_sim/clock", {"advance_s": seconds})
+
+    def bill(self) -> dict[str, Any]:
+        bill: dict[str, Any] = self.get("/_sim/bill")
+        return bill
+
     def calls(self) -> list[dict[str, Any]]:
         """The call log."""
         calls: list[dict[str, Any]] = self.get("/_sim/stats")["calls"]
@@ -176,6 +189,22 @@ def request(*, marker: str = "m1", text: str | None = None, **extra: Any) -> dic
     }
 
 
+def lines(
+    *markers: str, text: str = "Hello", system: Any = None, **params: Any
+) -> list[dict[str, Any]]:
+    """Requests of a batch, whose custom ids and markers are the given ones."""
+    given = {"model": MODEL, "max_tokens": 100, "messages": [{"role": "user", "content": text}]}
+    if system is not None:
+        given["system"] = system
+    return [
+        {
+            "custom_id": marker,
+            "params": {**given, "metadata": {"user_id": marker}, **params},
+        }
+        for marker in markers
+    ]
+
+
 def text_of(message: anthropic.types.Message) -> str:
     """The text blocks of an answer, joined."""
     return "".join(block.text for block in message.content if block.type == "text")
@@ -194,6 +223,11 @@ def _prompt_of() -> Any:
 @pytest.fixture(name="text_in")
 def _text_in() -> Any:
     return text_of
+
+
+@pytest.fixture(name="lines_of")
+def _lines_of() -> Any:
+    return lines
 
 
 @pytest.fixture

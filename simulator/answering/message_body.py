@@ -48,8 +48,23 @@ def refused() -> Answer:
     return Answer(text=REFUSAL_TEXT, stop_reason="refusal", stop_details=details)
 
 
-def message(model_id: str, answer: Answer, use: CacheUse) -> dict[str, Any]:
-    """The whole `Message`."""
+def message(
+    model_id: str,
+    answer: Answer,
+    use: CacheUse,
+    *,
+    service_tier: str = "standard",
+    zero_total: bool = False,
+) -> dict[str, Any]:
+    """The whole `Message`.
+
+    Args:
+        zero_total: the flat total of cache writes is 0, whatever its split says.
+    """
+    usage = _usage(use, answer)
+    usage["service_tier"] = service_tier
+    if zero_total:
+        usage["cache_creation_input_tokens"] = 0
     return {
         "id": new_id("msg"),
         "type": "message",
@@ -59,7 +74,7 @@ def message(model_id: str, answer: Answer, use: CacheUse) -> dict[str, Any]:
         "stop_reason": answer.stop_reason,
         "stop_sequence": None,
         "stop_details": answer.stop_details,
-        "usage": _usage(use, answer.output_tokens, answer.thinking_tokens),
+        "usage": usage,
     }
 
 
@@ -102,7 +117,7 @@ def _content(answer: Answer) -> list[dict[str, Any]]:
     return content
 
 
-def _usage(use: CacheUse, output_tokens: int, thinking_tokens: int) -> dict[str, Any]:
+def _usage(use: CacheUse, answer: Answer) -> dict[str, Any]:
     return {
         "input_tokens": use.uncached,
         "cache_creation_input_tokens": use.written,
@@ -111,9 +126,8 @@ def _usage(use: CacheUse, output_tokens: int, thinking_tokens: int) -> dict[str,
             "ephemeral_5m_input_tokens": use.written_5m,
             "ephemeral_1h_input_tokens": use.written_1h,
         },
-        "output_tokens": output_tokens,
-        "output_tokens_details": {"thinking_tokens": thinking_tokens},
-        "service_tier": "standard",
+        "output_tokens": answer.output_tokens,
+        "output_tokens_details": {"thinking_tokens": answer.thinking_tokens},
         "inference_geo": "global",
     }
 
