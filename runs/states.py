@@ -95,6 +95,26 @@ class Priority(TextChoices):
     LOW = "LOW"
 
 
+class MoneyLane(TextChoices):
+    """How a run's first requests are asked, which decides what they cost and when they end."""
+
+    REALTIME = "realtime"
+    BATCH = "batch"  # by the provider's batches, at half the price
+    CHEAPEST = "cheapest"  # by batches as long as the deadline allows, then realtime
+
+
+class BatchState(TextChoices):
+    """Of a slice, as we know it; docs/batches.md."""
+
+    CREATING = "creating"  # our rows stand; nobody knows yet whether the provider has it
+    OPEN = "open"  # the provider works on it
+    CANCELING = "canceling"  # the provider was told to stop
+    ENDED = "ended"  # its results are to be read
+    COLLECTED = "collected"  # each of its calls has ended
+    LOST = "lost"  # the provider does not have it (any more)
+    REFUSED = "refused"  # the provider did not take it
+
+
 class CallOutcome(TextChoices):
     STARTED = "STARTED"  # the intent: the call may be on its way
     ANSWERED = "ANSWERED"
@@ -160,6 +180,21 @@ LANE_TRANSITIONS: dict[LaneState, frozenset[LaneState]] = {
     LaneState.RUNNING: frozenset({LaneState.SENT, LaneState.PARKED, LaneState.IDLE}),
     LaneState.PARKED: frozenset({LaneState.SENT, LaneState.IDLE}),
 }
+#: Where a slice may go.
+BATCH_TRANSITIONS: dict[BatchState, frozenset[BatchState]] = {
+    BatchState.CREATING: frozenset({BatchState.OPEN, BatchState.LOST, BatchState.REFUSED}),
+    BatchState.OPEN: frozenset(
+        # What was adopted and turns out to be somebody else's is looked for once more.
+        {BatchState.CANCELING, BatchState.ENDED, BatchState.LOST, BatchState.CREATING}
+    ),
+    BatchState.CANCELING: frozenset({BatchState.ENDED, BatchState.LOST}),
+    BatchState.ENDED: frozenset({BatchState.COLLECTED, BatchState.LOST, BatchState.CREATING}),
+    BatchState.COLLECTED: frozenset(),
+    BatchState.LOST: frozenset(),
+    BatchState.REFUSED: frozenset(),
+}
+#: A slice that may still bring answers.
+BATCH_OUT = tuple(state for state, targets in BATCH_TRANSITIONS.items() if targets)
 ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.PAUSED)
 FINAL = tuple(status for status, targets in TRANSITIONS.items() if not targets)
 

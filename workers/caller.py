@@ -21,6 +21,7 @@ from workers.decisions import Closing, RunNotActive
 from workers.lane_store import LaneStore
 from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes, Progress
+from workers.request_digest import request_digest
 from workers.sender import Sender
 from workers.spend import NO_SPEND, spend_of
 from workers.worker_metrics import call_answered, call_failed
@@ -86,7 +87,7 @@ class Caller:
             RunNotActive: a second call may not start; the answer to the first one is kept.
         """
         kept = self._claim.answers.get(request.key)
-        if kept is not None:
+        if kept is not None and _is_answer_to(request, kept):
             return Completion(
                 text=kept["text"],
                 stop_reason=StopReason(kept["stopReason"]),
@@ -99,8 +100,8 @@ class Caller:
         if isinstance(self._client, ProviderError):
             raise self._client
         permit = await self._permitted(request)
-        if self._answered is not None:
-            await self._begin_next_call(request, *self._answered)
+        if self._answered is not None or self.call_id is None:
+            await self._begin_next_call(request)
         self._permit = None
         completion = await self._ask(request, self._client, permit)
         self._answered, self.spend = (request, completion), spend_of(completion)
@@ -153,12 +154,14 @@ class Caller:
             raise CallAborted
         return self._permit
 
-    async def _begin_next_call(self, request: Request, before: Request, answer: Completion) -> None:
+    async def _begin_next_call(self, request: Request) -> None:
+        """After the call before was answered; or where the claim wrote none, as a slice had the
+        answer to the first request."""
         next_call_id = await self._tools.store.next_call(
             self._claim.fence,
             call_id=self.call_id,
             spend=self.spend,
-            response=_kept(before, answer),
+            response=_kept(*self._answered) if self._answered else {},
             purpose=request.completion.purpose,
             model=request.completion.model,
         )
@@ -212,6 +215,13 @@ class Caller:
         if seconds is not None:
             self.closing = Closing(seconds=seconds, in_a_row=permit.refusals)
         return error
+
+
+def _is_answer_to(request: Request, kept: Mapping[str, str]) -> bool:
+    """Not where its target was edited while it was out in a slice. An attempt's own answers have
+    no digest: they are of another attempt at the same thing."""
+    asked = kept.get("digest")
+    return not asked or asked == request_digest(request.completion)
 
 
 def _kept(request: Request, answer: Completion) -> dict[str, str]:

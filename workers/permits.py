@@ -63,6 +63,8 @@ class FirstCall:
     cache_key: str
     input_tokens: int
     output_cap: int
+    #: Its answer is there already: no call is made, and none is waited for.
+    answered: bool = False
 
     @classmethod
     def of(cls, said: dict[str, Any]) -> "FirstCall":
@@ -79,6 +81,7 @@ class FirstCall:
             cache_key=said["cacheKey"],
             input_tokens=int(said["inputTokens"]),
             output_cap=int(said["outputCap"]),
+            answered=bool(said.get("answered")),
         )
 
     def permit_request(self) -> PermitRequest:

@@ -35,15 +35,26 @@ _CONTROLS = {
 _TRIES = 5
 
 
-def run_control(*, run: Run, action: str, user: Actor) -> Transition:
+def run_control(*, run: Run, action: str, user: Actor, cancel_batches: bool = False) -> Transition:
     """pause, resume or cancel.
+
+    Args:
+        cancel_batches: at a pause, have what is out in the provider's batches cancelled there; by
+            default it is waited for.
 
     Raises:
         InvalidTransition: the status does not allow it, or somebody else was first.
     """
     to, kind, done = _CONTROLS[action]
     message = f"{done.capitalize()} by {user.get_username()}."
-    moved = run_move(run_id=run.id, to=to, kind=kind, user=user, message=message)
+    moved = run_move(
+        run_id=run.id,
+        to=to,
+        kind=kind,
+        user=user,
+        message=message,
+        cancel_batches=cancel_batches,
+    )
     if moved is None:
         _refuse(run, done)
     return moved
@@ -218,6 +229,7 @@ def run_retry(
         target_ids=target_ids,
         max_concurrency=None if run.adaptive_lanes else run.max_concurrency,
         deadline=run.deadline,
+        lane=run.lane,
         model=model_chosen(run=run),
         priorities=_priorities_given(run),
     )

@@ -65,6 +65,8 @@ class Link:
     estimated_input_tokens: int
     code: str
     title: str
+    #: A slice has answered its first request.
+    answered: bool = False
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> "Link":
@@ -89,6 +91,7 @@ class Link:
             "cacheKey": f"{self.context_key}:{prompt_key}",
             "inputTokens": self.estimated_input_tokens,
             "outputCap": self.max_tokens,
+            "answered": self.answered,
         }
 
     @property

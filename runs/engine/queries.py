@@ -104,6 +104,14 @@ def statement_for(kind: str | None, name: str, *, group: bool = False) -> str:
     return QUERIES.variant(name, f"{kind or 'any'}, {'group' if group else 'one'}", parts)
 
 
+@cache
+def loading(kind: str) -> str:
+    """The name of `slice_load` as it is for items of this kind."""
+    made = kind_named(kind)
+    parts = {"kind": made.name, "load_sql": made.load_sql}
+    return QUERIES.variant("slice_load", kind, parts)
+
+
 def _parts_of_one(columns: Mapping[str, str]) -> dict[str, str]:
     values = {name: f"%({name})s::{sql_type}" for name, sql_type in columns.items()}
     given = ", ".join(f"{value} AS {name}" for name, value in values.items())

@@ -31,7 +31,7 @@ from runs.engine.transitions import run_dispatch
 from runs.models import PacingProfile, Run, RunAction, RunLog
 from runs.pacing import MOST_LANES
 from runs.priority import priority_of
-from runs.states import ACTIVE, Pacing, Priority
+from runs.states import ACTIVE, MoneyLane, Pacing, Priority
 
 #: In the trail's line of a start: the model that its starter chose.
 CHOSEN_MODEL = "model"
@@ -55,6 +55,8 @@ class RunOptions:
     #: None: as the server is set.
     model: str | None = None
     deadline: datetime | None = None
+    #: As in `runs.states.MoneyLane`.
+    lane: str = MoneyLane.REALTIME
 
 
 def run_start(
@@ -215,6 +217,7 @@ def _run_create(
                 if retried_from
                 else [asdict(reason) for reason in reasons],
                 deadline=options.deadline,
+                lane=options.lane if kind.uses_provider else MoneyLane.REALTIME,
                 max_concurrency=_lanes(options),
                 adaptive_lanes=kind.uses_provider
                 and options.pacing_profile == Pacing.ADAPTIVE
@@ -271,6 +274,7 @@ def items_create(kind: Kind, run: Run, targets: Sequence[Target], *, after: int 
         "titles": [target.title for target in targets],
         "priorities": [target.priority for target in targets],
         "held": kind.holds_targets,
+        "in_batch": run.lane != MoneyLane.REALTIME,
         "estimated_input_tokens": [target.input_tokens for target in targets],
     }
     try:

@@ -23,9 +23,9 @@ from runs.engine.lanes import lanes_dispatch, lanes_rest
 from runs.engine.open_targets import all_close, waiting_close
 from runs.engine.queries import QUERIES
 from runs.engine.trail import Actor, action_append, actor_hold, log_append
-from runs.models import Lane, Run, RunAction, RunItem, RunLog
+from runs.models import Lane, ProviderCall, Run, RunAction, RunItem, RunLog
 from runs.run_metrics import RUN_S
-from runs.states import FINAL, ItemStatus, LaneState, RunStatus, sources_of
+from runs.states import FINAL, CallOutcome, ItemStatus, LaneState, RunStatus, sources_of
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +82,8 @@ class Transition:
     at: datetime
     #: Epics whose provider call had begun; no other call of the run starts once it stands still.
     in_flight: int
+    #: Requests that were out in the provider's batches; no other one goes out.
+    requests_out: int = 0
 
 
 #: Statuses that lead there in their own way: QUEUED begins with its first epic (`run_begin`).
@@ -98,6 +100,7 @@ def run_move(
     user: Actor | None = None,
     message: str,
     error_code: str = "",
+    cancel_batches: bool = False,
 ) -> Transition | None:
     """Move a run on, log it and keep who did it; None when its status does not allow it.
 
@@ -107,6 +110,8 @@ def run_move(
     Args:
         user: None where the engine itself decided.
         error_code: why, where something went wrong.
+        cancel_batches: have what is out in the provider's batches cancelled there; of a run that
+            is over it always is.
     """
     params: dict[str, Any] = {
         "run_id": run_id,
@@ -130,9 +135,14 @@ def run_move(
             status=to,
             at=row[1],
             in_flight=in_flight,
+            requests_out=requests_counted(run_id=run_id),
         )
+        if cancel_batches or to in FINAL:
+            cursor.execute(QUERIES["batches_cancel"], {"run_id": run_id})
         reason = {"reason": error_code} if error_code else {}
         counted = {"inFlight": in_flight, "epicsDone": done}
+        if moved.requests_out:
+            counted["requestsOut"] = moved.requests_out
         details = {"from": moved.previous, "to": to, **counted, **reason}
         action_append(run_id=run_id, kind=kind, user=user, at=moved.at, details=details)
         log_append(run_id=run_id, message=message, level="warning" if error_code else "info")
@@ -154,6 +164,11 @@ def epics_counted(*, run_id: UUID) -> tuple[int, int]:
         done=Coalesce(Sum(F("completed") + F("failed") + F("skipped")), 0),
     )
     return found["in_flight"], found["done"]
+
+
+def requests_counted(*, run_id: UUID) -> int:
+    """How many of the run's requests are out in the provider's batches."""
+    return ProviderCall.objects.filter(batch__run=run_id, outcome=CallOutcome.STARTED).count()
 
 
 def run_break_circuit(*, run_id: UUID, error_code: str) -> bool:

@@ -1,10 +1,12 @@
 """What a run is: itself, its items, lanes and log, its workers, its calls and what they cost."""
 
+from runs.models.batches import ProviderBatch
+from runs.models.calls import ProviderCall
 from runs.models.gates import Closure, GateAction
 from runs.models.money import Budget, LedgerLine
 from runs.models.records import RunAction, RunLog
 from runs.models.run import MOST_WEIGHT, PacingProfile, Run, Share
-from runs.models.work import Lane, OpenTarget, ProviderCall, RunEpic, RunItem, Worker
+from runs.models.work import Lane, OpenTarget, RunEpic, RunItem, Worker
 
 __all__ = [
     "MOST_WEIGHT",
@@ -15,6 +17,7 @@ __all__ = [
     "LedgerLine",
     "OpenTarget",
     "PacingProfile",
+    "ProviderBatch",
     "ProviderCall",
     "Run",
     "RunAction",

@@ -10,7 +10,7 @@ from batchgen.db.ids import new_id
 from content.run_types import MANY_AT_ONCE, RunType
 from epics.models import Project
 from runs.pacing import MOST_LANES
-from runs.states import ACTIVE, FINAL, Pacing, Priority, RunStatus
+from runs.states import ACTIVE, FINAL, MoneyLane, Pacing, Priority, RunStatus
 
 #: A user's turns for each one of another.
 MOST_WEIGHT = 10
@@ -30,6 +30,13 @@ class Run(models.Model):
     #: Why the priority was chosen, where it was computed: [{factor, points, message}].
     priority_reasons = models.JSONField(default=list, blank=True)
     deadline = models.DateTimeField(null=True, blank=True)
+    #: How its items' first requests are asked.
+    lane = models.CharField(
+        max_length=10,
+        choices=MoneyLane,
+        default=MoneyLane.REALTIME,
+        db_default=MoneyLane.REALTIME.value,
+    )
     max_concurrency = models.PositiveIntegerField()
     #: The engine sets `max_concurrency`, by how many calls are under way; until a person does.
     adaptive_lanes = models.BooleanField(default=False, db_default=False)

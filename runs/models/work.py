@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Now
@@ -10,7 +9,7 @@ from django.db.models.functions import Now
 from batchgen.db.ids import new_id
 from content.registry import kinds_of_items
 from runs.models.run import Run
-from runs.states import CallLane, CallOutcome, ItemStage, ItemStatus, LaneState
+from runs.states import ItemStage, ItemStatus, LaneState
 
 #: An item's, of which 0 is the least.
 MOST_PRIORITY = 10
@@ -129,6 +128,19 @@ class RunItem(models.Model):
         db_index=False,
         related_name="+",
     )
+    #: It waits for a slice of its run's, or is out in one: no lane takes it.
+    in_batch = models.BooleanField(default=False, db_default=False)
+    #: The slice that it is out in; once it is not `in_batch` any more, the one that answered its
+    #: first request.
+    batch = models.ForeignKey(
+        "runs.ProviderBatch",
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,  # both go with their run
+        db_index=False,
+        db_constraint=False,  # as of Lane.worker
+        related_name="+",
+    )
     estimated_input_tokens = models.PositiveIntegerField(default=0)
     #: Claims that were not given back; each may have cost a provider call.
     attempt = models.PositiveIntegerField(default=0)
@@ -191,13 +203,23 @@ class RunItem(models.Model):
             models.CheckConstraint(
                 condition=Q(priority__lte=MOST_PRIORITY), name="run_item_priority_in_bounds"
             ),
+            # What is out in a slice is in no lane, so it is never paid for twice at a time.
+            models.CheckConstraint(
+                condition=Q(in_batch=False) | Q(status=ItemStatus.PENDING, lane__isnull=True),
+                name="run_item_in_batch_waits",
+            ),
         ]
         indexes = [
             models.Index(fields=["run", "order"], name="run_item_in_order"),  # the list
             models.Index(  # the next item of a lane, without a look at those that lanes have
                 fields=["run", "-priority", "order"],
-                condition=Q(status=ItemStatus.PENDING, lane__isnull=True),
+                condition=Q(status=ItemStatus.PENDING, lane__isnull=True, in_batch=False),
                 name="run_item_free",
+            ),
+            models.Index(  # the next slice, what is out in one, and whether there is any of it
+                fields=["run", "batch", "-priority", "order"],
+                condition=Q(in_batch=True),
+                name="run_item_in_batch",
             ),
             models.Index(  # is there any left?
                 fields=["run", "-priority", "order"],
@@ -257,54 +279,3 @@ class OpenTarget(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.target_id} in {self.run_id}"
-
-
-class ProviderCall(models.Model):
-    """A call that was paid for, or may have been. Written before the call starts."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    item = models.ForeignKey(RunItem, on_delete=models.CASCADE, related_name="calls")
-    attempt = models.PositiveIntegerField()
-    #: generate, repair (defects named) or enlarge (a larger cap).
-    purpose = models.CharField(max_length=20)
-    model = models.CharField(max_length=100)
-    lane = models.CharField(
-        max_length=10, choices=CallLane, default=CallLane.REALTIME, db_default=CallLane.REALTIME
-    )
-    outcome = models.CharField(max_length=20, choices=CallOutcome, default=CallOutcome.STARTED)
-    started_at = models.DateTimeField(db_default=Now())
-    ended_at = models.DateTimeField(null=True, blank=True)
-    request_id = models.CharField(max_length=100, blank=True, default="")
-    #: Usage and cost: null where the provider answered and did not say.
-    input_tokens = models.PositiveIntegerField(null=True, default=0)
-    output_tokens = models.PositiveIntegerField(null=True, default=0)
-    cache_read_tokens = models.PositiveIntegerField(null=True, default=0)
-    cache_write_tokens = models.PositiveIntegerField(null=True, default=0)
-    #: Of those written, what is kept for an hour.
-    cache_write_1h_tokens = models.PositiveIntegerField(null=True, default=0, db_default=0)
-    #: Null, too, where the model has no price.
-    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True, default=0)
-    #: The day by whose prices it was computed.
-    price_date = models.DateField(null=True, blank=True)
-    #: The most that it can cost; null where the model has no price.
-    held_micro_usd = models.BigIntegerField(null=True, blank=True)
-    #: The budgets that count it: they held that while it was STARTED.
-    budget_ids = ArrayField(models.BigIntegerField(), null=True, blank=True)
-    error_code = models.CharField(max_length=50, blank=True, default="")
-    #: The outcome is unknown to us: the provider may have charged for it.
-    possibly_billed = models.BooleanField(default=False)
-    #: {text, stopReason} of an answer that did not finish its epic; a later attempt reuses it.
-    response = models.JSONField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["-started_at"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(outcome=CallOutcome.STARTED, ended_at__isnull=True)
-                | (~Q(outcome=CallOutcome.STARTED) & Q(ended_at__isnull=False)),
-                name="call_ended_with_outcome",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.purpose} call of {self.started_at:%H:%M:%S}"

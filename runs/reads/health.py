@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from content.kind import counted
 from runs.engine.trail import CALL_S, CALLS_PER_S, ENGINE, LANES
 from runs.states import ACTIVE, HealthVerdict, RunStatus, WaitReason
 
@@ -136,6 +137,10 @@ class Situation:
     actions: Sequence[Mapping[str, Any]]
     fleet: Fleet
     closing: Closing | None
+    #: Of those that are pending: how many wait for a batch of the provider's, or are out in one.
+    in_batch: int = 0
+    #: When the first batch was handed in that is waited for.
+    batches_since: datetime | None = None
 
     @property
     def goes_on(self) -> bool:
@@ -225,6 +230,19 @@ def _closed(run: Situation) -> Health | None:
     return _health(HealthVerdict.WAITING, reason, None, run.quiet_since)
 
 
+def _in_batches(run: Situation) -> Health | None:
+    """All that is left is asked by the provider's batches."""
+    if run.generating or not run.in_batch or run.in_batch < run.pending:
+        return None
+    many = counted(run.in_batch, run.item_words)
+    if run.batches_since is None:
+        reason = f"{many} will go with the provider's next batch."
+        return _health(HealthVerdict.WAITING, reason, None, run.quiet_since)
+    since = max(run.batches_since, run.resumed_at)
+    reason = f"The provider has {many} in batches, which it answers within a day."
+    return _health(HealthVerdict.WAITING, reason, None, since)
+
+
 def _flowing(run: Situation) -> Health | None:
     fresh = run.claimed_at is not None and run.at - run.claimed_at < _FRESH
     if not run.generating and not fresh:
@@ -286,7 +304,7 @@ def _unclaimed(run: Situation) -> Health:
 
 
 _LOOKS: tuple[Callable[[Situation], Health | None], ...] = (
-    _ended, _without_worker, _paused, _ending, _closed, _flowing, _parked, _crowded,
+    _ended, _without_worker, _paused, _ending, _in_batches, _closed, _flowing, _parked, _crowded,
 )  # fmt: skip
 
 

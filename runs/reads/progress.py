@@ -54,6 +54,14 @@ class RunProgress:
     lanes_out: int = 0
     #: Stages of the items that are being generated.
     stages: Sequence[str] = ()
+    #: The provider's batches that it was handed; those whose answers are waited for; the others.
+    batches_submitted: int = 0
+    batches_processing: int = 0
+    batches_ended: int = 0
+    #: When the first of those that are waited for was handed in, as JSON has it.
+    batches_since_s: float | None = None
+    #: Items that wait for a batch, or are out in one.
+    in_batch: int = 0
     #: Why most parked lanes are; empty when none is.
     wait_reason: str = ""
     #: When the first of them is due, and when an item began last in any lane, as JSON has it.
@@ -88,6 +96,8 @@ class RunProgress:
             surroundings=vars(run)["surroundings"] or {},
             can_retry=vars(run)["can_retry"],
             prompt_version=vars(run)["prompt_version"],
+            in_batch=vars(run)["in_batch"] or 0,
+            **(vars(run)["batch_figures"] or {}),
             may_control=vars(run).get("may_control", True),
             **figures,
         )
@@ -165,8 +175,9 @@ class RunProgress:
 
     @property
     def remaining(self) -> Remaining | None:
-        """None before the first item is done and while the run does not run."""
-        if self.run.status != RunStatus.RUNNING:
+        """None before the first item is done and while the run does not run; and while a batch is
+        waited for, which says nothing of its progress."""
+        if self.run.status != RunStatus.RUNNING or self.in_batch:
             return None
         return remaining(
             marks=self._marks(),
@@ -253,6 +264,8 @@ class RunProgress:
                 actions=self.actions,
                 fleet=Fleet.of(around.get("workers"), around.get("others")),
                 closing=self._closing(),
+                in_batch=self.in_batch,
+                batches_since=moment_if(self.batches_since_s),
             )
         )
 
@@ -276,6 +289,9 @@ class RunProgress:
             )
         if self.wait_reason:
             return f"Waiting: {self.wait_reason} {place}"
+        if self.in_batch:
+            batches = counted(self.batches_processing, ("batch", "batches"))
+            return f"Waiting for {batches} of the provider's {place}"
         return f"Waiting for a worker {place}"
 
     def _standing_line(self, place: str) -> str:

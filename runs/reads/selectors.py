@@ -42,6 +42,7 @@ from epics.models import Membership, Project
 from runs.engine.start import KEPT
 from runs.models import Lane, OpenTarget, Run, RunAction, RunItem
 from runs.pacing import MOST_LANES
+from runs.reads.batches import batches_figures, items_in_batch
 from runs.reads.eta import TYPICAL_EPIC_MS, expected_ms
 from runs.reads.surroundings import surroundings, workers_alive
 from runs.states import ACTIVE, ItemStatus, LaneState
@@ -69,7 +70,7 @@ _OBSERVED_EPICS = 200
 
 def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
     """Each with what `RunProgress.of` reads: `figures`, `current`, `stages`, `marks`,
-    `surroundings`, `can_retry` and `prompt_version`."""
+    `batch_figures`, `in_batch`, `surroundings`, `can_retry` and `prompt_version`."""
     lanes = Lane.objects.filter(run=OuterRef("pk")).order_by()
     figures = lanes.values("run").annotate(
         figures=JSONObject(
@@ -115,6 +116,8 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
         )
     )
     return runs.annotate(
+        batch_figures=batches_figures(),
+        in_batch=items_in_batch(),
         figures=Subquery(figures.values("figures")),
         current=Subquery(current[:1]),
         stages=Subquery(stages.values("stages")),

@@ -692,9 +692,8 @@ RUN_STATUS = (
     _mutant(
         "a cancel: what is generated stays open",
         TRANSITIONS_SQL,
-        "          WHERE item.run_id = %(run_id)s AND item.status = 'GENERATING'\n"
-        "            AND item.target_id",
-        "          WHERE item.run_id = %(run_id)s AND false\n            AND item.target_id",
+        "                item.status = 'GENERATING'\n                OR (item.status = 'PENDING'",
+        "                false\n                OR (item.status = 'PENDING'",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
     _mutant(

@@ -7,7 +7,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from runs.states import CallOutcome, ItemStatus, LaneState, RunStatus, WaitReason
+from runs.states import BatchState, CallOutcome, ItemStatus, LaneState, RunStatus, WaitReason
 from workers.decisions import GiveBack
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -15,7 +15,7 @@ _SQL = sorted((_ROOT / "runs").rglob("*.sql"))
 #: {column: what it may hold}; `status` is that of runs and that of items.
 _KNOWN: dict[str, set[str]] = {
     "status": {*RunStatus, *ItemStatus},
-    "state": {*LaneState},
+    "state": {*LaneState, *BatchState},
     "outcome": {*CallOutcome},
     "wait_reason": {*WaitReason, ""},
 }

@@ -2,7 +2,11 @@
 -- What the number of lanes of each run that is to adapt it depends on. `offered`: how many calls of
 -- the run its workers have room for, beside those of others; at least its share. `allowed`: lanes
 -- that its starter may have in it. `told`: how many its trail says that it has.
-SELECT run.id AS run_id, run.max_concurrency AS lanes, run.total_items - work.done - work.cancelled AS left,
+SELECT run.id AS run_id, run.max_concurrency AS lanes, run.total_items - work.done - work.cancelled - CASE
+           WHEN run.lane = 'realtime' THEN 0
+           -- No lane takes them.
+           ELSE (SELECT COUNT(*) FROM runs_runitem WHERE run_id = run.id AND in_batch)
+       END AS left,
        work.running, work.begun, work.held, work.closed, work.done,
        GREATEST(
            work.running + fleet.slots - busy.running, fleet.slots / GREATEST(1, busy.runs)

@@ -13,7 +13,7 @@ WITH @given@, asked AS (
         FROM given @by_run@
     ) AS mine, LATERAL (
         SELECT status AS run_status, options, model, max_tokens, delay_ms, max_retries,
-               retry_wait_ms, max_concurrency, prompt_set_id
+               retry_wait_ms, max_concurrency, prompt_set_id, draining
         FROM runs_run
         WHERE id = mine.run_id @lets_go@
         FOR SHARE
@@ -21,17 +21,21 @@ WITH @given@, asked AS (
 ), lane AS (
     UPDATE runs_lane
     SET state = 'running', worker_id = %(worker_id)s, moved_at = clock_timestamp(),
-        claimed_at = clock_timestamp()
+        claimed_at = clock_timestamp(), draining = asked.draining
     FROM (SELECT * FROM asked @by_lane@) AS asked
     WHERE runs_lane.id = asked.lane_id AND runs_lane.id = @lane_ids@
       AND runs_lane.fencing_token = asked.fencing_token
       AND runs_lane.state = 'sent'
       AND runs_lane.index < asked.max_concurrency
-      AND asked.run_status IN ('QUEUED', 'RUNNING')
       AND EXISTS (
           SELECT FROM runs_runitem
           WHERE id = asked.item_id AND lane_id = asked.lane_id
             AND status IS NOT DISTINCT FROM 'PENDING'
+            AND (
+                asked.run_status IN ('QUEUED', 'RUNNING')
+                -- What a slice has answered is finished, as what was under way.
+                OR (asked.draining AND batch_id IS NOT NULL)
+            )
           OFFSET 0
       )
     RETURNING runs_lane.rate_limit_streak, asked.*

@@ -7,10 +7,11 @@ WITH made AS (
         id, run_id, kind, target_id, code, title, "order", priority, status, stage,
         estimated_input_tokens, attempt, cancel_requested, crashes, created, kept,
         input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd, error_code,
-        error, stage_ms, notes
+        error, stage_ms, notes, in_batch
     )
     SELECT given.id, %(run_id)s, %(kind)s, target_id, code, title, %(after)s + place, priority,
-           'PENDING', '', tokens, 0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]'
+           'PENDING', '', tokens, 0, false, 0, 0, 0, 0, 0, 0, 0, 0, '', '', '{}', '[]',
+           %(in_batch)s
     FROM unnest(%(ids)s::uuid[], %(target_ids)s::uuid[], %(codes)s::text[], %(titles)s::text[],
                 %(priorities)s::int[], %(estimated_input_tokens)s::int[])
          WITH ORDINALITY AS given (id, target_id, code, title, priority, tokens, place)
@@ -42,10 +43,11 @@ run_id, index, state, fencing_token, wait_reason, rate_limit_streak, completed, 
 -- due, and those whose message is known to be lost. A lane that has an item keeps it. Of a run
 -- with thousands of lanes so many are sent at most that wait for a worker, those that have an item
 -- first; the next round has the others. Returns the messages to send.
+-- Of a run that is over but for its slices those items alone that a slice has answered.
 WITH run AS (
-    SELECT run.id, run.max_concurrency, @run_told@
+    SELECT run.id, run.max_concurrency, run.draining, @run_told@
     FROM runs_run run
-    WHERE id = %(run_id)s AND status IN ('QUEUED', 'RUNNING')
+    WHERE id = %(run_id)s AND (status IN ('QUEUED', 'RUNNING') OR (draining AND lane <> 'realtime'))
     FOR SHARE OF run
 ), due AS (
     SELECT lane.id, lane.index, lane.wait_reason
@@ -56,6 +58,10 @@ WITH run AS (
           OR (lane.state = 'parked' AND lane.wake_at <= clock_timestamp())
           OR (lane.state = 'sent' AND lane.id = ANY(%(lost_lane_ids)s))
       )
+      AND (NOT run.draining OR NOT EXISTS (
+          SELECT FROM runs_runitem
+          WHERE lane_id = lane.id AND status = 'PENDING' AND batch_id IS NULL
+      ))
     ORDER BY lane.state = 'idle', lane.index
     LIMIT (
         SELECT GREATEST(0, %(most_sent)s - COUNT(*))
@@ -65,7 +71,7 @@ WITH run AS (
     FOR UPDATE OF lane SKIP LOCKED
 ), @outranked@, held AS (
     SELECT due.id AS lane_id, item.id, item.kind, item.code, item.title,
-           item.estimated_input_tokens
+           item.estimated_input_tokens, @item_answered@ AS answered
     FROM due JOIN runs_runitem item ON item.lane_id = due.id AND item.status = 'PENDING'
     WHERE NOT EXISTS (SELECT FROM outranked WHERE outranked.id = item.id)
 ), empty AS (
@@ -73,9 +79,9 @@ WITH run AS (
     FROM due LEFT JOIN held ON held.lane_id = due.id
     WHERE held.id IS NULL
 ), @items_given@, carried AS (
-    SELECT lane_id, id, kind, code, title, estimated_input_tokens FROM held
+    SELECT lane_id, id, kind, code, title, estimated_input_tokens, answered FROM held
     UNION ALL
-    SELECT lane_id, id, kind, code, title, estimated_input_tokens FROM given
+    SELECT lane_id, id, kind, code, title, estimated_input_tokens, answered FROM given
 ), emptied AS (
     -- Others took what outranked it: the next round gives the lane an item.
     UPDATE runs_lane
@@ -94,7 +100,7 @@ RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.run_id,
           run.user_id, run.weight, run.context_key, run.priority, run.provider, run.model,
           run.options, run.max_tokens, run.prompt_set_id,
           carried.id AS item_id, carried.kind, carried.code, carried.title,
-          carried.estimated_input_tokens
+          carried.estimated_input_tokens, carried.answered
 
 -- outranked (part) --
 -- Items that are tried again and that another one outranks by now: back to those that no lane has.
@@ -106,7 +112,8 @@ outranked AS (
         WHERE due.wait_reason = 'backoff' AND EXISTS (
             SELECT FROM runs_runitem other
             WHERE other.run_id = tried.run_id AND other.status = 'PENDING'
-              AND other.lane_id IS NULL AND other.crashes < %(last_chance)s
+              AND other.lane_id IS NULL AND NOT other.in_batch
+              AND other.crashes < %(last_chance)s
               AND (other.priority, -other."order") > (tried.priority, -tried."order")
         )
         ORDER BY tried.id
@@ -122,6 +129,7 @@ suspect AS (
     -- Of items that may be given up at their next crash, the first, if none is handed out.
     SELECT id FROM runs_runitem
     WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
+      AND NOT in_batch AND (batch_id IS NOT NULL OR NOT (SELECT draining FROM run))
       AND crashes >= %(last_chance)s
       AND NOT EXISTS (
           SELECT FROM runs_runitem other
@@ -134,20 +142,25 @@ suspect AS (
     SELECT id, priority, "order"
     FROM runs_runitem
     WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
+      AND NOT in_batch AND (batch_id IS NOT NULL OR NOT (SELECT draining FROM run))
       AND (crashes < %(last_chance)s OR id = (SELECT id FROM suspect))
     ORDER BY priority DESC, "order"
     LIMIT (SELECT COUNT(*) FROM empty)
     FOR UPDATE SKIP LOCKED
 ), given AS (
-    UPDATE runs_runitem SET lane_id = empty.lane_id
+    UPDATE runs_runitem item SET lane_id = empty.lane_id
     FROM (
         SELECT id, ROW_NUMBER() OVER (ORDER BY priority DESC, "order") AS place FROM free
     ) AS numbered
     JOIN empty USING (place)
-    WHERE runs_runitem.id = numbered.id
-    RETURNING runs_runitem.lane_id, runs_runitem.id, runs_runitem.kind,
-              runs_runitem.code, runs_runitem.title, runs_runitem.estimated_input_tokens
+    WHERE item.id = numbered.id
+    RETURNING item.lane_id, item.id, item.kind, item.code, item.title,
+              item.estimated_input_tokens, @item_answered@ AS answered
 )
+
+-- item_answered (part) --
+-- Whether a slice has answered its first request: then it begins without a call.
+(item.batch_id IS NOT NULL)
 
 -- messages_of_user --
 -- How many messages of a user's runs wait for a worker; those that no person started are one user's.
@@ -187,7 +200,14 @@ WITH waiting AS (
     FROM runs_lane lane JOIN runs_run run ON run.id = lane.run_id
     WHERE run.id = %(run_id)s
       AND (
-          (run.status NOT IN ('QUEUED', 'RUNNING') AND lane.state IN ('sent', 'parked'))
+          (
+              run.status NOT IN ('QUEUED', 'RUNNING') AND lane.state IN ('sent', 'parked')
+              -- What a slice has answered is finished, as what was under way.
+              AND NOT (run.draining AND EXISTS (
+                  SELECT FROM runs_runitem
+                  WHERE lane_id = lane.id AND status = 'PENDING' AND batch_id IS NOT NULL
+              ))
+          )
           OR (
               lane.index >= run.max_concurrency AND lane.state <> 'running'
               AND EXISTS (

@@ -28,7 +28,8 @@ WHERE counter.id = spent.lane_id AND counter.id = @lane_ids@
 RETURNING spent.place, counter.id AS lane_id, counter.fencing_token, counter.state, counter.run_id,
           spent.user_id, spent.weight, spent.context_key, spent.priority, spent.provider,
           spent.model, spent.options, spent.max_tokens, spent.prompt_set_id,
-          spent.kind, next.id AS item_id, next.code, next.title, next.estimated_input_tokens
+          spent.kind, next.id AS item_id, next.code, next.title, next.estimated_input_tokens,
+          next.answered
 
 -- running_lane (part) --
 -- The lane that an attempt has, held from here on; none where it belongs to a newer one.
@@ -120,9 +121,10 @@ taker AS MATERIALIZED (
 ), free AS MATERIALIZED (
     SELECT free.*, @turn_by_rank@ AS turn
     FROM wanted, LATERAL (
-        SELECT id, run_id, code, title, estimated_input_tokens, priority, "order"
+        SELECT id, run_id, code, title, estimated_input_tokens, priority, "order",
+               batch_id IS NOT NULL AS answered
         FROM runs_runitem pending
-        WHERE run_id = wanted.run_id AND status = 'PENDING' AND lane_id IS NULL
+        WHERE run_id = wanted.run_id AND status = 'PENDING' AND lane_id IS NULL AND NOT in_batch
           AND (crashes < %(last_chance)s OR @only_suspect@)
         ORDER BY priority DESC, "order"
         LIMIT wanted.lanes
@@ -154,14 +156,14 @@ taker AS MATERIALIZED (
     WHERE runs_lane.id = waiting.id AND runs_lane.id = ANY(ARRAY(SELECT id FROM waiting))
     RETURNING runs_lane.id, runs_lane.run_id, runs_lane.index, waiting.found
 ), next AS (
-    SELECT lane_id, id, code, title, estimated_input_tokens
+    SELECT lane_id, id, code, title, estimated_input_tokens, answered
     FROM taker JOIN free USING (run_id, turn)
     UNION ALL
-    SELECT taker.lane_id, item.id, item.code, item.title, item.estimated_input_tokens
+    SELECT taker.lane_id, item.id, item.code, item.title, item.estimated_input_tokens, item.answered
     FROM taker JOIN (
         SELECT run_id, id, found + @turn_by_index@ AS turn FROM unread
     ) AS unread USING (run_id, turn), LATERAL (
-        SELECT id, code, title, estimated_input_tokens
+        SELECT id, code, title, estimated_input_tokens, batch_id IS NOT NULL AS answered
         FROM runs_runitem
         WHERE run_id = unread.run_id AND lane_id = unread.id AND status = 'PENDING'
         OFFSET 0
@@ -179,7 +181,7 @@ taker AS MATERIALIZED (
                   SELECT id
                   FROM runs_runitem
                   WHERE run_id = pending.run_id AND status = 'PENDING' AND lane_id IS NULL
-                    AND crashes >= %(last_chance)s
+                    AND NOT in_batch AND crashes >= %(last_chance)s
                   ORDER BY priority DESC, "order"
                   LIMIT 1
               )
@@ -209,7 +211,9 @@ WITH @given@, lane AS MATERIALIZED (
         stage = '',
         lane_id = CASE WHEN lane.goes_on OR cancel_requested THEN lane.lane_id END,
         attempt = attempt - lane.refund,
-        priority = GREATEST(0, priority - lane.lower)
+        priority = GREATEST(0, priority - lane.lower),
+        -- Of a run that is over nothing is tried again.
+        batch_id = CASE WHEN NOT lane.draining THEN batch_id END
     FROM (SELECT * FROM lane @by_item@) AS lane
     WHERE runs_runitem.id = lane.item_id AND runs_runitem.id = @item_ids@
       AND runs_runitem.lane_id = lane.lane_id

@@ -6,7 +6,7 @@
 WITH @lanes_gone@, fate AS (
     -- What somebody has, as who deletes its target, is left to the next round, with its lane:
     -- nobody's recovery waits for a person.
-    SELECT item.id, gone.id AS lane_id, gone.run_id,
+    SELECT item.id, gone.id AS lane_id, gone.run_id, gone.draining,
            item.crashes + (NOT gone.orphan)::int AS crashes,
            CASE
                WHEN item.cancel_requested THEN 'CANCELLED'
@@ -26,6 +26,7 @@ WITH @lanes_gone@, fate AS (
 ), back AS (
     UPDATE runs_runitem
     SET status = fate.status, crashes = fate.crashes, stage = '', lane_id = NULL,
+        batch_id = CASE WHEN NOT fate.draining THEN batch_id END,
         completed_at = CASE WHEN fate.status <> 'PENDING' THEN clock_timestamp() END,
         error_code = CASE WHEN fate.status = 'FAILED' THEN 'POISON' ELSE '' END,
         error = CASE WHEN fate.status = 'FAILED' THEN %(poison_message)s ELSE '' END
@@ -98,19 +99,30 @@ gone AS (
 -- Open runs with something for the reconciler: lanes to send, to put to rest, or an end to make.
 -- Looks at each lane once.
 SELECT run.id,
-       active AND lanes.sent < %(most_sent)s AND (
+       going_on AND lanes.sent < %(most_sent)s AND (
            lanes.due OR (
                lanes.idle AND EXISTS (
                    SELECT FROM runs_runitem item
                    WHERE item.run_id = run.id AND item.status = 'PENDING'
-                     AND item.lane_id IS NULL
+                     AND item.lane_id IS NULL AND NOT item.in_batch
+                     AND (active OR item.batch_id IS NOT NULL)
                )
            )
        ) AS dispatch,
        lanes.rest,
-       run.draining OR (active AND NOT lanes.busy) AS finalize
+       run.draining OR (
+           active AND NOT lanes.busy AND NOT EXISTS (
+               -- Nobody ends a run whose slices are out.
+               SELECT FROM runs_runitem item
+               WHERE item.run_id = run.id AND item.in_batch
+           )
+       ) AS finalize
 FROM runs_run run
 CROSS JOIN LATERAL (SELECT run.status IN ('QUEUED', 'RUNNING') AS active) AS status
+-- What slices answered of a run that is over is finished.
+CROSS JOIN LATERAL (
+    SELECT active OR (run.draining AND run.lane <> 'realtime') AS going_on
+) AS standing
 CROSS JOIN LATERAL (
     SELECT COUNT(*) FILTER (WHERE lane.state = 'sent') AS sent,
            COALESCE(bool_or(lane.state <> 'idle'), false) AS busy,
@@ -122,7 +134,14 @@ CROSS JOIN LATERAL (
                )
            ), false) AS due,
            COALESCE(bool_or(
-               (NOT active AND lane.state IN ('sent', 'parked'))
+               (
+                   NOT active AND lane.state IN ('sent', 'parked')
+                   AND NOT (going_on AND EXISTS (
+                       SELECT FROM runs_runitem item
+                       WHERE item.lane_id = lane.id AND item.status = 'PENDING'
+                         AND item.batch_id IS NOT NULL
+                   ))
+               )
                OR (NOT within AND lane.state <> 'running' AND carries)
            ), false) AS rest
     FROM runs_lane lane

@@ -41,7 +41,8 @@ USING held
 WHERE (open.kind, open.target_id) = (held.kind, held.target_id)
 
 -- waiting_close --
--- Other runs may have this one's targets, but those that are being generated. One that somebody
+-- Other runs may have this one's targets, but those that are being generated, or are out in a slice,
+-- whose answer is kept where there is one. One that somebody
 -- deletes meanwhile is theirs, or closed when this run has ended: nobody's cancel waits for it.
 WITH held AS (
     SELECT kind, target_id
@@ -49,8 +50,11 @@ WITH held AS (
     WHERE run_id = %(run_id)s
       AND NOT EXISTS (
           SELECT FROM runs_runitem item
-          WHERE item.run_id = %(run_id)s AND item.status = 'GENERATING'
-            AND item.target_id = open.target_id
+          WHERE item.run_id = %(run_id)s AND item.target_id = open.target_id
+            AND (
+                item.status = 'GENERATING'
+                OR (item.status = 'PENDING' AND item.batch_id IS NOT NULL)
+            )
       )
     ORDER BY kind, target_id
     FOR UPDATE SKIP LOCKED
@@ -90,7 +94,9 @@ WITH run AS (
     FOR UPDATE OF runs_lane
 ), cancelled AS (
     UPDATE runs_runitem
-    SET status = 'CANCELLED', completed_at = clock_timestamp(), cancel_requested = true
+    SET status = 'CANCELLED', completed_at = clock_timestamp(), cancel_requested = true,
+        -- What is out in a slice is booked when its answer comes, and nothing is made of it.
+        in_batch = false
     FROM wanted, lane
     WHERE runs_runitem.id = wanted.id
       AND runs_runitem.status = 'PENDING'
@@ -161,6 +167,16 @@ WHERE runs_run.id = %(run_id)s
           AND NOT EXISTS (
               SELECT FROM runs_runitem WHERE run_id = %(run_id)s AND status = 'GENERATING'
           )
+          -- What is out in a slice, and what one has answered.
+          AND NOT EXISTS (
+              SELECT FROM runs_runitem
+              WHERE run_id = %(run_id)s AND in_batch AND batch_id IS NOT NULL
+          )
+          AND (runs_run.lane = 'realtime' OR NOT EXISTS (
+              SELECT FROM runs_runitem
+              WHERE run_id = %(run_id)s AND status = 'PENDING' AND lane_id IS NULL
+                AND NOT in_batch AND batch_id IS NOT NULL
+          ))
           -- Nobody puts the lanes of a run to rest that has ended.
           AND NOT EXISTS (
               SELECT FROM runs_lane
