@@ -10,6 +10,7 @@ BatchgenError
 ├── RunAlreadyActive      409 RUN_ALREADY_ACTIVE
 ├── ItemAlreadyActive     409 ITEM_ALREADY_ACTIVE
 ├── QuotaReached          409 QUOTA_REACHED
+├── QuoteOutdated         409 QUOTE_OUTDATED
 ├── VersionConflict       409 VERSION_CONFLICT
 ├── IdempotencyConflict   409 IDEMPOTENCY_CONFLICT
 ├── PayloadTooLarge       413 PAYLOAD_TOO_LARGE
@@ -105,6 +106,13 @@ class QuotaReached(BatchgenError):
     """A limit of what one user may have; details have the limit, its setting, and what is used."""
 
     code = "QUOTA_REACHED"
+    http_status = 409
+
+
+class QuoteOutdated(BatchgenError):
+    """The quote does not hold any more. Ask for a new one, then start with that."""
+
+    code = "QUOTE_OUTDATED"
     http_status = 409
 
 

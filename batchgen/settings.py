@@ -188,6 +188,8 @@ EXPORT_KEEP_S = env.integer("BATCHGEN_EXPORT_KEEP_S", 604_800, least=60)
 MEMBERS_NEED_ACCEPTANCE = env.boolean("BATCHGEN_MEMBERS_NEED_ACCEPTANCE", default=False)
 #: How long the answer to a POST with an Idempotency-Key is kept for a repetition.
 IDEMPOTENCY_KEEP_S = env.integer("BATCHGEN_IDEMPOTENCY_KEEP_S", 86_400, least=60)
+#: How long a start may name a quote.
+QUOTE_VALID_S = env.integer("BATCHGEN_QUOTE_VALID_S", 3_600, least=60, most=86_400)
 
 # PostgreSQL: the truth ------------------------------------------------------------------------
 

@@ -37,6 +37,16 @@ class CompletionRequest:
     purpose: str
     cache_for: CacheFor = CacheFor.FIVE_MINUTES
 
+    @property
+    def prompt_bytes(self) -> int:
+        """Of all its texts: what tokens are guessed by."""
+        return text_bytes(self.user) + sum(text_bytes(block.text) for block in self.system)
+
+
+def text_bytes(text: str) -> int:
+    """In UTF-8, whatever is in it."""
+    return len(text.encode(errors="surrogatepass"))
+
 
 class StopReason(StrEnum):
     """Why an answer ends; the values are stored with answers that are kept."""

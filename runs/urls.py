@@ -7,10 +7,12 @@ from runs.api.batch_views import BatchesView, BatchView, JobView
 from runs.api.failure_views import RunErrorsView
 from runs.api.file_views import RunFileView
 from runs.api.gate_views import gate_view
+from runs.api.quote_views import ProjectQuotesView
 from runs.live import views as live
 
 urlpatterns = [
     path("projects/<id:project_id>/runs", control_views.ProjectRunsView.as_view()),
+    path("projects/<id:project_id>/quotes", ProjectQuotesView.as_view()),
     path("queue/status", views.QueueStatusView.as_view()),
     # A gateway's ids of models may have slashes.
     path("gates/<path:model>/close", gate_view("close").as_view()),

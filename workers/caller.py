@@ -104,7 +104,7 @@ class Caller:
             await self._begin_next_call(request)
         self._permit = None
         completion = await self._ask(request, self._client, permit)
-        self._answered, self.spend = (request, completion), spend_of(completion)
+        self._answered, self.spend = (request, completion), spend_of(completion, request)
         self.unknown_calls += self.spend.unknown_calls
         return completion
 

@@ -1,9 +1,12 @@
 """What a call used and cost."""
 
 import logging
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from batchgen.db.clock import DATABASE
+from content.pipeline import Request
 from providers.prices import cost_micro_usd
 from providers.values import Completion
 from runs.engine.lanes import Spend
@@ -13,16 +16,18 @@ log = logging.getLogger(__name__)
 NO_SPEND = Spend()
 #: Micro-dollars in a dollar.
 MICRO = 1_000_000
+#: As `ProviderCall.alike` keeps it.
+_ALIKE_CHARS = 100
 
 
-def spend_of(answer: Completion) -> Spend:
-    """What an answer used and cost, as far as it is known; the log says what is not.
+def spend_of(answer: Completion, request: Request) -> Spend:
+    """What an answer to a request used and cost, as far as it is known; the log says what is not.
 
     An unpriced model costs 0.
     """
     if answer.usage is None:
         log.warning("request %s: answered without a usage; booked as unknown", answer.request_id)
-        return Spend.unknown(request_id=answer.request_id)
+        return replace(Spend.unknown(request_id=answer.request_id), **_asked(request))
     cost = cost_micro_usd(answer.model, answer.usage, at=DATABASE.as_known().date())
     if cost is None:
         log.warning("no price for model %s: its calls are booked as free", answer.model)
@@ -33,4 +38,13 @@ def spend_of(answer: Completion) -> Spend:
         cache_write_tokens=answer.usage.cache_write_tokens,
         cost_usd=Decimal(cost or 0) / MICRO,
         request_id=answer.request_id,
+        **_asked(request),
     )
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    """What quotes learn by."""
+    return {
+        "alike": request.alike[:_ALIKE_CHARS],
+        "prompt_bytes": request.completion.prompt_bytes,
+    }

@@ -15,6 +15,7 @@ from batchgen.db.expiry import rows_expire_all
 from batchgen.models import EndedFamily, IdempotencyKey, SignInTries
 from batchgen.redis.broker_messages import task_of
 from runs.engine.dispatch import TASK_NAME
+from runs.models import Quote
 from workers import (
     process,
     signals,  # noqa: F401  # whoever has the tasks is started and stopped by these
@@ -22,7 +23,7 @@ from workers import (
 from workers.celery_face import Consumer
 
 #: Rows that are of use until their `expires_at`.
-_EXPIRING = (IdempotencyKey, SignInTries, EndedFamily, OutstandingToken)
+_EXPIRING = (IdempotencyKey, SignInTries, EndedFamily, OutstandingToken, Quote)
 
 
 def item_strategy(task: object, _app: object, consumer: Any, **_: object) -> Callable[..., None]:

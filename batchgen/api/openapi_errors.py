@@ -71,6 +71,12 @@ _ERRORS: dict[str, tuple[int, str, str, dict[str, Any]]] = {
         "You have 100 of at most 100 runs that are not over, and this needs 1 more.",
         {"limit": 100, "setting": "BATCHGEN_USER_RUNS", "used": 100, "needed": 1},
     ),
+    "QUOTE_OUTDATED": (
+        409,
+        "The quote's time is over, or what it was made of has changed.",
+        "The quote was valid until 2026-11-30 10:29:00 UTC. Ask for a new one.",
+        {"validUntil": "2026-11-30T10:29:00Z"},
+    ),
     "VERSION_CONFLICT": (409, "Somebody changed it since that version.", "", {"version": 8}),
     "IDEMPOTENCY_CONFLICT": (409, "The Idempotency-Key belongs to another request.", "", {}),
     "PAYLOAD_TOO_LARGE": (413, "The body is too large.", "", {"limitBytes": 10_000_000}),

@@ -17,6 +17,7 @@ from batchgen.errors import (
     InvalidTransition,
     ItemAlreadyActive,
     QuotaReached,
+    QuoteOutdated,
     RunAlreadyActive,
 )
 from epics.access import Role, project_for, role_now
@@ -41,7 +42,7 @@ class ProjectRunsView(APIView):
         response=RunStartedOutput,
         status=202,
         creates=partial(role_now, role=Role.EDITOR),
-        errors=[RunAlreadyActive, ItemAlreadyActive, QuotaReached],
+        errors=[RunAlreadyActive, ItemAlreadyActive, QuotaReached, QuoteOutdated],
         description=(
             "Answers at once; workers do the run. At most one run of a type other than "
             "GENERATE_STORIES, GENERATE_PAGES and EXPORT is active in a project: 409 "
@@ -49,7 +50,8 @@ class ProjectRunsView(APIView):
             "and so on, is open in one run at a time (but for EXPORT), until that run is over: "
             "where `targetIds` names one, 409 ITEM_ALREADY_ACTIVE names the runs by the codes; "
             "where it is null, open ones are left out, with a warning, and the 409 comes where "
-            "none is left. 400 where there is nothing to process."
+            "none is left. 400 where there is nothing to process. 409 QUOTE_OUTDATED where the "
+            "quote that `quoteId` names does not hold any more."
         ),
     )
     def post(self, request: Request, project_id: UUID) -> Response:

@@ -112,6 +112,12 @@ class RunInput(StrictSerializer):
         help_text="When what is made is needed; part of a computed priority.",
     )
     options = OptionsField(default=dict)
+    quoteId = Id(
+        required=False,
+        allow_null=True,
+        source="quote_id",
+        help_text="The quote that it was made by, for the same body; the run keeps it.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         kind = kind_started_by(attrs["type"])

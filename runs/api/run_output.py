@@ -9,6 +9,7 @@ from rest_framework import serializers
 from batchgen.api.output import shown
 from content.registry import kind_started_by
 from content.stories.options import Mode, PersonaSet
+from runs.api.quote_json import RunQuoteOutput
 from runs.api.run_options import OptionsField
 from runs.api.run_type import RunTypeField
 from runs.engine.transitions import Transition
@@ -184,6 +185,9 @@ class RunOutput(serializers.Serializer[Any]):
         help_text="More than every other run ends in it; null where estimatedRemainingMs is.",
     )
     health = HealthOutput(help_text="Whether it goes on; if not, why, and what to do.")
+    quote = RunQuoteOutput(
+        allow_null=True, help_text="What was quoted before; null where nobody asked."
+    )
     controls = serializers.ListField(
         child=serializers.ChoiceField(["pause", "resume", "cancel", "retry-failed"]),
         help_text=(

@@ -12,7 +12,8 @@ from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
 from content.registry import kind_named, kind_started_by
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import lanes_check, users_hold
-from runs.engine.start import RunOptions, lanes_provide, model_chosen, run_start
+from runs.engine.start import RunOptions, model_chosen, run_start
+from runs.engine.start_rows import lanes_provide
 from runs.engine.start_words import many_key
 from runs.engine.trail import Actor, action_append, actor_hold, log_append
 from runs.engine.transitions import (

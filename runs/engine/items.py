@@ -12,7 +12,8 @@ from content.kind import counted
 from content.registry import kind_started_by
 from epics.writes import project_lock
 from runs.engine.quotas import items_check, lanes_check, users_hold
-from runs.engine.start import items_create, lanes_provide, targets_found
+from runs.engine.start_rows import items_create, lanes_provide
+from runs.engine.start_targets import targets_found
 from runs.engine.trail import Actor, action_append, log_append
 from runs.engine.transitions import run_dispatch
 from runs.models import Run, RunAction, RunItem

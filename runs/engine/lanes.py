@@ -71,6 +71,9 @@ class Spend:
     #: 1 for a call whose usage is unknown: totals count these beside what they add up.
     unknown_calls: int = 0
     request_id: str = ""
+    #: What was asked: `content.pipeline.Request.alike`, and the bytes of its texts.
+    alike: str = ""
+    prompt_bytes: int = 0
 
     @classmethod
     def unknown(cls, *, request_id: str) -> "Spend":

@@ -44,6 +44,8 @@ _GIVEN: dict[str, dict[str, str]] = {
         "cost_usd": "numeric",
         "price_date": "date",
         "unknown_calls": "bigint",
+        "alike": "text",
+        "prompt_bytes": "bigint",
     },
     "lane_give_back": {
         **_FENCE,

@@ -10,25 +10,27 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from batchgen.db.clock import database_now
-from batchgen.db.ids import new_id
-from batchgen.errors import MAX_PROBLEMS, RunAlreadyActive, ValidationFailed
+from batchgen.errors import RunAlreadyActive
 from content.kind import Options, Reason, Target
+from content.models import PromptSet
 from content.priority import deadline_reasons
 from content.prompt_sets import prompt_set_of_start
 from content.registry import Kind, kind_started_by
 from content.run_types import RunType
 from epics.models import Project
 from epics.writes import project_lock
-from runs.engine.open_targets import ONCE, already_active, held_by_code, holders
-from runs.engine.queries import QUERIES
+from runs.engine.open_targets import already_active, held_by_code, holders
 from runs.engine.quotas import run_check
+from runs.engine.quote_take import content_digest, quote_take
+from runs.engine.start_rows import items_create, lanes_provide
+from runs.engine.start_targets import targets_wanted
 from runs.engine.start_words import kept_text, left_out_text, many_key, start_line
 from runs.engine.trail import LANES, Actor, action_append, log_append
 from runs.engine.transitions import run_dispatch
-from runs.models import PacingProfile, Run, RunAction, RunLog
+from runs.models import PacingProfile, Quote, Run, RunAction, RunLog
 from runs.pacing import MOST_LANES
 from runs.priority import priority_of
 from runs.states import ACTIVE, MoneyLane, Pacing, Priority
@@ -37,6 +39,7 @@ from runs.states import ACTIVE, MoneyLane, Pacing, Priority
 CHOSEN_MODEL = "model"
 #: And how many targets the start left out because the run keeps them.
 KEPT = "kept"
+_PROMPT_KEY_CHARS = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +60,108 @@ class RunOptions:
     deadline: datetime | None = None
     #: As in `runs.states.MoneyLane`.
     lane: str = MoneyLane.REALTIME
+    #: What it was quoted by.
+    quote_id: UUID | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartPlan:
+    """What a start comes to, before anything is written.
+
+    Attributes:
+        chosen: the kind's options, each of them.
+        left_out: {code: run's id} of targets that are open there.
+        prompt_set: None where it goes by the files.
+        body: what a quote for it is bound to; JSON.
+        digest: the same as long as what it is made of is.
+    """
+
+    options: RunOptions
+    kind: Kind
+    chosen: Options
+    targets: list[Target]
+    left_out: dict[str, str]
+    profile: PacingProfile
+    model: str
+    prompt_set: PromptSet | None
+    prompt_key: str
+    body: dict[str, Any]
+    digest: str
+
+    @property
+    def lanes(self) -> int:
+        """As many as its starter, or the pacing profile, says."""
+        return min(self.options.max_concurrency or self.profile.lanes, MOST_LANES)
+
+    @property
+    def adaptive_lanes(self) -> bool:
+        """The engine finds their number."""
+        return (
+            self.kind.uses_provider
+            and self.options.pacing_profile == Pacing.ADAPTIVE
+            and self.options.max_concurrency is None
+        )
+
+
+def start_plan(*, project: Project, options: RunOptions) -> StartPlan:
+    """What a start with these options comes to now. No targets: all are open elsewhere.
+
+    Raises:
+        ValidationFailed: as `run_start`.
+    """
+    kind = kind_started_by(options.type)
+    chosen = kind.options.model_validate(dict(options.options))
+    found = targets_wanted(kind, options.type, project, options.target_ids, chosen)
+    held = holders(kind.name, project) if options.target_ids is None else {}
+    targets = [
+        replace(target, priority=options.priorities.get(target.id, target.priority))
+        for target in found
+        if target.id not in held
+    ]
+    profile = PacingProfile.objects.get(name=options.pacing_profile)
+    model = options.model or settings.MODEL if kind.uses_provider else ""
+    prompt_set = prompt_set_of_start(kind.name, kind.prompts)
+    prompt_key = _prompt_key(kind, chosen, prompt_set)
+    return StartPlan(
+        options=options,
+        kind=kind,
+        chosen=chosen,
+        targets=targets,
+        left_out=held_by_code(held, found),
+        profile=profile,
+        model=model,
+        prompt_set=prompt_set,
+        prompt_key=prompt_key,
+        body=_quoted_body(options, chosen),
+        digest=content_digest(
+            context_key=_context_key(project),
+            prompt_key=prompt_key,
+            model=model,
+            profile=profile,
+            targets=targets,
+        ),
+    )
+
+
+def _quoted_body(options: RunOptions, chosen: Options) -> dict[str, Any]:
+    """What a quote is bound to of a start, by the names of the API. Not its lane of money: a quote
+    has each."""
+    ids = options.target_ids
+    return {
+        "type": options.type,
+        "options": chosen.model_dump(mode="json"),
+        "pacingProfile": options.pacing_profile,
+        "priority": options.priority,
+        "targetIds": None if ids is None else sorted(map(str, ids)),
+        "model": options.model,
+        "maxConcurrency": options.max_concurrency,
+        "deadline": options.deadline and options.deadline.isoformat(),
+    }
+
+
+def _prompt_key(kind: Kind, chosen: Options, prompt_set: PromptSet | None) -> str:
+    key = kind.prompt_key(chosen.model_dump(mode="json"))
+    return (f"{key}, version {prompt_set.version}" if prompt_set else key)[:_PROMPT_KEY_CHARS]
 
 
 def run_start(
@@ -74,40 +179,24 @@ def run_start(
         RunAlreadyActive: the project has an active run of this type.
         ItemAlreadyActive: a target that is named, or each there is, is open in another run.
         QuotaReached: the user has too many runs, lanes or items in them, or too much stored.
+        QuoteOutdated: the quote that is named does not hold any more.
         NotFound: the project was deleted just now.
     """
     with transaction.atomic():
         # Nobody deletes the project, changes its targets or starts with them up to the commit.
         project_lock(project.pk)
-        kind = kind_started_by(options.type)
-        chosen = kind.options.model_validate(dict(options.options))
-        targets = _targets(kind, project, options, chosen)
-        everything = options.target_ids is None
-        held = holders(kind.name, project) if everything else {}
-        left_out = held_by_code(held, targets)
-        targets = [
-            replace(target, priority=options.priorities.get(target.id, target.priority))
-            for target in targets
-            if target.id not in held
-        ]
+        plan = start_plan(project=project, options=options)
+        kind, targets, left_out = plan.kind, plan.targets, plan.left_out
         if isinstance(user, User) and targets:
-            run_check(user, items=len(targets), lanes=min(_lanes(options), len(targets)))
-        run = _run_create(
-            kind,
-            project=project,
-            user=user,
-            options=options,
-            chosen=chosen,
-            targets=targets,
-            retried_from=retried_from,
-        )
+            run_check(user, items=len(targets), lanes=min(plan.lanes, len(targets)))
+        run = _run_create(plan, project=project, user=user, retried_from=retried_from)
         if not targets:
             raise already_active(left_out)
         items_create(kind, run, targets)
         lanes_provide(run=run, most=run.max_concurrency)
         origin = {"retriedFrom": str(retried_from.id)} if retried_from else {}
         others: dict[str, object] = {"leftOut": left_out} if left_out else {}
-        kept = kind.left_out(project, chosen) if everything else 0
+        kept = kind.left_out(project, plan.chosen) if options.target_ids is None else 0
         if kept:
             others[KEPT] = kept
         if options.model:
@@ -137,100 +226,44 @@ def model_chosen(*, run: Run) -> str | None:
     return start.details.get(CHOSEN_MODEL) if start else None
 
 
-def lanes_provide(*, run: Run, most: int) -> None:
-    """Make the lanes that the run can use, at most one for each of its items; those that are there
-    already are as good. To be called again where `most`, or the number of its items, grew."""
-    params: dict[str, Any] = {"run_id": run.id, "count": min(most, run.total_items)}
-    with connection.cursor() as cursor:
-        cursor.execute(QUERIES["lanes_provide"], params)
-
-
-def _targets(kind: Kind, project: Project, options: RunOptions, chosen: Options) -> list[Target]:
-    one, many = kind.item_words
-    field_name = "epicIds" if kind.item_kind == "epic" else "targetIds"
-    found = targets_found(kind, project, options.target_ids, chosen, field_name=field_name)
-    if not found:
-        raise ValidationFailed(f"There are no {many} to process.", **{field_name: [f"No {many}."]})
-    if options.type in kind.one_item and len(found) != 1:
-        raise ValidationFailed(
-            f"{options.type} takes exactly one {one}.", **{field_name: [f"Name exactly one {one}."]}
-        )
-    return found
-
-
-def targets_found(
-    kind: Kind,
-    project: Project,
-    ids: Sequence[UUID] | None,
-    chosen: Options,
-    *,
-    field_name: str = "targetIds",
-) -> list[Target]:
-    """All targets of the project, or those of these ids, in order.
-
-    Args:
-        field_name: what a person calls the ids.
-
-    Raises:
-        ValidationFailed: an id is none of them.
-    """
-    found = kind.targets(project, ids, chosen)
-    many = kind.item_words[1]
-    unknown = set(ids or ()) - {target.id for target in found}
-    if unknown:
-        problems = [
-            f"{target_id} is none of the {many} of this project that can be taken."
-            for target_id in sorted(unknown)[:MAX_PROBLEMS]
-        ]
-        message = f"Some {many} are not in this project, or cannot be taken."
-        raise ValidationFailed(message, **{field_name: problems})
-    return found
-
-
-def _reasons(kind: Kind, targets: Sequence[Target], options: RunOptions) -> tuple[Reason, ...]:
-    if options.priority is not None or not targets:
+def _reasons(plan: StartPlan) -> tuple[Reason, ...]:
+    if plan.options.priority is not None or not plan.targets:
         return ()
-    return kind.reasons(targets) + deadline_reasons(options.deadline, database_now())
+    return plan.kind.reasons(plan.targets) + deadline_reasons(plan.options.deadline, database_now())
 
 
 def _run_create(
-    kind: Kind,
-    *,
-    project: Project,
-    user: Actor | None,
-    options: RunOptions,
-    chosen: Options,
-    targets: Sequence[Target],
-    retried_from: Run | None,
+    plan: StartPlan, *, project: Project, user: Actor | None, retried_from: Run | None
 ) -> Run:
-    profile = PacingProfile.objects.get(name=options.pacing_profile)
-    reasons = _reasons(kind, targets, options)
+    options, profile = plan.options, plan.profile
+    reasons = _reasons(plan)
+    quote = _quote(plan, project)
     try:
         with transaction.atomic():
             return Run.objects.create(
                 project=project,
                 type=options.type,
-                options=chosen.model_dump(mode="json"),
+                options=plan.chosen.model_dump(mode="json"),
                 pacing_profile=options.pacing_profile,
                 priority=options.priority or priority_of(reasons),
                 priority_reasons=retried_from.priority_reasons
                 if retried_from
                 else [asdict(reason) for reason in reasons],
                 deadline=options.deadline,
-                lane=options.lane if kind.uses_provider else MoneyLane.REALTIME,
-                max_concurrency=_lanes(options),
-                adaptive_lanes=kind.uses_provider
-                and options.pacing_profile == Pacing.ADAPTIVE
-                and options.max_concurrency is None,
-                provider=settings.PROVIDER_NAME if kind.uses_provider else "",
-                model=options.model or settings.MODEL if kind.uses_provider else "",
+                lane=options.lane if plan.kind.uses_provider else MoneyLane.REALTIME,
+                max_concurrency=plan.lanes,
+                adaptive_lanes=plan.adaptive_lanes,
+                provider=settings.PROVIDER_NAME if plan.kind.uses_provider else "",
+                model=plan.model,
                 max_tokens=profile.max_tokens,
                 delay_ms=profile.delay_ms,
                 max_retries=profile.max_retries,
                 retry_wait_ms=profile.retry_wait_ms,
                 context_key=_context_key(project),
-                prompt_set=prompt_set_of_start(kind.name, kind.prompts),
-                total_items=len(targets),
+                prompt_set=plan.prompt_set,
+                prompt_key=plan.prompt_key,
+                quote=quote,
+                total_items=len(plan.targets),
                 retried_from=retried_from,
                 created_by_id=user.pk if user else None,
             )
@@ -244,46 +277,12 @@ def _run_create(
         ) from error
 
 
-def _lanes(options: RunOptions) -> int:
-    profile = PacingProfile.objects.get(name=options.pacing_profile)
-    return min(options.max_concurrency or profile.lanes, MOST_LANES)
+def _quote(plan: StartPlan, project: Project) -> Quote | None:
+    if plan.options.quote_id is None:
+        return None
+    return quote_take(plan.options.quote_id, project=project, body=plan.body, digest=plan.digest)
 
 
 def _context_key(project: Project) -> str:
     texts = (project.name, project.description, project.context, project.language)
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
-
-
-def items_create(kind: Kind, run: Run, targets: Sequence[Target], *, after: int = 0) -> list[UUID]:
-    """An item for each target, in this order; their ids.
-
-    Args:
-        after: the last item's place, where there are items already.
-
-    Raises:
-        ItemAlreadyActive: one of them is open in another run.
-    """
-    ids = [new_id() for _ in targets]
-    params: dict[str, Any] = {
-        "run_id": run.id,
-        "ids": ids,
-        "after": after,
-        "kind": kind.name,
-        "target_ids": [target.id for target in targets],
-        "codes": [target.code for target in targets],
-        "titles": [target.title for target in targets],
-        "priorities": [target.priority for target in targets],
-        "held": kind.holds_targets,
-        "in_batch": run.lane != MoneyLane.REALTIME,
-        "estimated_input_tokens": [target.input_tokens for target in targets],
-    }
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(QUERIES["run_items_create"], params)
-    except IntegrityError as error:
-        # A target is in a run once, whatever became of it there.
-        if not any(name in str(error) for name in (ONCE, "target_once_in_run")):
-            raise
-        held = held_by_code(holders(kind.name, run.project), targets)
-        raise already_active(held, run_id=run.id) from error
-    return ids

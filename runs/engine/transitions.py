@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from runs.engine.open_targets import all_close, waiting_close
 from runs.engine.queries import QUERIES
 from runs.engine.trail import Actor, action_append, actor_hold, log_append
 from runs.models import Lane, ProviderCall, Run, RunAction, RunItem, RunLog
+from runs.quoted import bill_line, run_quote
 from runs.run_metrics import RUN_S
 from runs.states import FINAL, CallOutcome, ItemStatus, LaneState, RunStatus, sources_of
 
@@ -206,9 +208,11 @@ def run_finalize(*, run_id: UUID) -> str | None:
         if end is None:
             return None
         all_close(run_id=run_id)
-        ended = Run.objects.annotate(taken=F("completed_at") - F("started_at")).get(id=run_id)
+        runs = Run.objects.annotate(taken=F("completed_at") - F("started_at"))
+        ended = runs.select_related("quote").get(id=run_id)
         status, line = _end_line(kind_started_by(ended.type), end)
         log_append(run_id=run_id, message=line, level=_END_LEVEL[status])
+        _bill_append(ended)
     if ended.taken is not None:
         RUN_S.labels(status).observe(ended.taken.total_seconds())
     log.info("run %s ended: %s", run_id, line)
@@ -221,6 +225,23 @@ _END_LEVEL = {
     RunStatus.FAILED: RunLog.Level.ERROR,
     RunStatus.CANCELLED: RunLog.Level.WARNING,
 }
+
+
+def _bill_append(ended: Run) -> None:
+    """A run that was quoted: its quote beside its bill."""
+    if ended.quote is None:
+        return
+    cost_usd = Lane.objects.filter(run=ended).aggregate(n=Sum("cost_usd"))["n"]
+    taken = vars(ended)["taken"]
+    quote = run_quote(
+        ended.quote.pk,
+        ended.quote.answer,
+        lane=ended.lane,
+        cost_usd=cost_usd or Decimal(0),
+        duration_ms=round(taken.total_seconds() * 1000) if taken else 0,
+    )
+    if quote and quote.bill:
+        log_append(run_id=ended.pk, message=bill_line(quote, quote.bill))
 
 
 def _end_line(kind: Kind, end: tuple[str, int, int, int, int]) -> tuple[RunStatus, str]:

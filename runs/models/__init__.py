@@ -4,6 +4,7 @@ from runs.models.batches import ProviderBatch
 from runs.models.calls import ProviderCall
 from runs.models.gates import Closure, GateAction
 from runs.models.money import Budget, LedgerLine
+from runs.models.quotes import Quote
 from runs.models.records import RunAction, RunLog
 from runs.models.run import MOST_WEIGHT, PacingProfile, Run, Share
 from runs.models.work import Lane, OpenTarget, RunEpic, RunItem, Worker
@@ -19,6 +20,7 @@ __all__ = [
     "PacingProfile",
     "ProviderBatch",
     "ProviderCall",
+    "Quote",
     "Run",
     "RunAction",
     "RunEpic",

@@ -60,6 +60,12 @@ class Run(models.Model):
         related_name="+",
         db_index=False,
     )
+    #: The same for runs whose prompts are the same: the kind's `prompt_key`, and what staff edited.
+    prompt_key = models.CharField(max_length=100, default="", db_default="", blank=True)
+    #: What was said before of its cost and time, where its starter asked.
+    quote = models.ForeignKey(
+        "runs.Quote", null=True, blank=True, on_delete=models.SET_NULL, related_name="runs"
+    )
     total_items = models.PositiveIntegerField()
     #: Final, but calls that had begun are still being finished; they end with `completed_at`.
     draining = models.BooleanField(default=False)

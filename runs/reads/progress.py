@@ -15,6 +15,7 @@ from content.kind import counted, options_shown
 from content.registry import Kind, kind_started_by
 from providers.registry import limit_pool
 from runs.models import Run
+from runs.quoted import RunQuote, run_quote
 from runs.reads.eta import Mark, Remaining, remaining
 from runs.reads.health import Closing, Fleet, Health, Situation, health_of, moment_if
 from runs.reads.phases import RunActivity, phase_of
@@ -75,6 +76,8 @@ class RunProgress:
     surroundings: dict[str, Any] = field(default_factory=dict)
     #: Of the edited prompts that it goes by; None where it goes by the files.
     prompt_version: int | None = None
+    #: The answer of the quote that it began with; None where it had none.
+    quoted: dict[str, Any] | None = None
     #: A retry of its failed items would start.
     can_retry: bool = False
     #: Whoever reads it may do more than that.
@@ -98,6 +101,7 @@ class RunProgress:
             prompt_version=vars(run)["prompt_version"],
             in_batch=vars(run)["in_batch"] or 0,
             **(vars(run)["batch_figures"] or {}),
+            quoted=vars(run)["quoted"],
             may_control=vars(run).get("may_control", True),
             **figures,
         )
@@ -172,6 +176,19 @@ class RunProgress:
     def duration_ms(self) -> int | None:
         """`elapsed_ms` once the run has ended."""
         return self.elapsed_ms if self.run.completed_at else None
+
+    @property
+    def quote(self) -> RunQuote | None:
+        """What its starter was told of its cost and time, beside what they are at its end."""
+        if self.quoted is None or self.run.quote_id is None:
+            return None
+        return run_quote(
+            self.run.quote_id,
+            self.quoted,
+            lane=self.run.lane,
+            cost_usd=self.cost_usd,
+            duration_ms=self.duration_ms,
+        )
 
     @property
     def remaining(self) -> Remaining | None:

@@ -70,7 +70,7 @@ _OBSERVED_EPICS = 200
 
 def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
     """Each with what `RunProgress.of` reads: `figures`, `current`, `stages`, `marks`,
-    `batch_figures`, `in_batch`, `surroundings`, `can_retry` and `prompt_version`."""
+    `batch_figures`, `in_batch`, `surroundings`, `can_retry`, `prompt_version` and `quoted`."""
     lanes = Lane.objects.filter(run=OuterRef("pk")).order_by()
     figures = lanes.values("run").annotate(
         figures=JSONObject(
@@ -125,6 +125,7 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
         surroundings=surroundings(),
         can_retry=ExpressionWrapper(_retry_succeeds(), output_field=BooleanField()),
         prompt_version=F("prompt_set__version"),
+        quoted=F("quote__answer"),
     )
 
 

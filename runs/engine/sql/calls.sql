@@ -95,7 +95,8 @@ id, item_id, attempt, purpose, model, held_micro_usd, outcome, started_at, reque
                %(cache_write_tokens)s::bigint AS cache_write_tokens,
                %(cache_write_1h_tokens)s::bigint AS cache_write_1h_tokens,
                %(cost_usd)s::numeric AS cost_usd, %(price_date)s::date AS price_date,
-               %(unknown_calls)s::bigint AS unknown_calls
+               %(unknown_calls)s::bigint AS unknown_calls,
+               %(alike)s AS alike, %(prompt_bytes)s::bigint AS prompt_bytes
     ) AS spent
 
 -- call_spent (part) --
@@ -104,7 +105,7 @@ ended_at = clock_timestamp(), request_id = spent.request_id, input_tokens = spen
         output_tokens = spent.output_tokens, cache_read_tokens = spent.cache_read_tokens,
         cache_write_tokens = spent.cache_write_tokens,
         cache_write_1h_tokens = spent.cache_write_1h_tokens, cost_usd = spent.cost_usd,
-        price_date = spent.price_date
+        price_date = spent.price_date, alike = spent.alike, prompt_bytes = spent.prompt_bytes
 
 -- usage_added (part) --
 -- What a call took, added to what an item or a lane counts.

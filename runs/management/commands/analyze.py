@@ -15,8 +15,8 @@ from epics.models import Project, Upload
 from epics.services import project_create
 from epics.uploads import upload_create
 from runs.engine.start import RunOptions, run_start
-from runs.management.commands.generate import project_named
 from runs.management.report import plain
+from runs.management.starting import project_named
 from runs.management.terminal import RunsCommand, in_words
 from runs.models import Run
 from runs.states import RunStatus

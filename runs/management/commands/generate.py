@@ -1,34 +1,28 @@
 """`manage.py generate PROJECT`: start a run and watch it in the terminal."""
 
 import shutil
-from argparse import ArgumentTypeError
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
-from django.db.models import Q
-from rest_framework.serializers import ValidationError
 from rich.text import Text
 
-from batchgen.api.strict_json import strict_loads
 from batchgen.errors import BatchgenError, RunAlreadyActive
-from content.kind import BESIDE, MakesFiles, counted
-from content.registry import Kind, kind_started_by, run_types
-from content.run_types import RunType
-from content.stories.options import Mode, PersonaSet, StoriesOptions
+from content.kind import MakesFiles, counted
+from content.registry import kind_started_by
 from epics.models import Project
-from runs.api.run_options import options_chosen
-from runs.engine.start import RunOptions, run_start
+from runs.engine.start import run_start
 from runs.engine.start_words import answered_text, left_out_text
 from runs.management.report import plain
+from runs.management.starting import project_named, start_arguments, start_options
 from runs.management.terminal import RunsCommand, actor_named
 from runs.management.watch import NO_WORKER
 from runs.models import Run
-from runs.pacing import MOST_LANES
 from runs.reads.selectors import active_runs, items_left_out
 from runs.reads.surroundings import workers_alive
-from runs.states import Pacing, Priority, RunStatus
+from runs.states import RunStatus
 
 _NAMES_SHOWN = 10
 
@@ -41,57 +35,10 @@ class Command(RunsCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        defaults, chosen = RunOptions(), StoriesOptions()
         parser.add_argument("project", help="its id, its code or its whole name")
-        parser.add_argument(
-            "--type",
-            choices=run_types(),
-            help="what to make (default: GENERATE_ALL_STORIES; of one epic GENERATE_STORIES)",
-        )
-        parser.add_argument(
-            "--option",
-            nargs=2,
-            action="append",
-            default=[],
-            metavar=("NAME", "VALUE"),
-            help="one of the type's options, as the API names it: --option epicCount 8",
-        )
-        parser.add_argument(
-            "--mode", choices=Mode.values, help=f"of stories (default: {chosen.mode.value})"
-        )
-        parser.add_argument(
-            "--persona-set",
-            choices=PersonaSet.values,
-            help=f"of stories (default: {chosen.persona_set.value})",
-        )
-        parser.add_argument("--model", help="the model to call (default: BATCHGEN_MODEL)")
-        parser.add_argument("--pacing", choices=Pacing.values, default=defaults.pacing_profile)
-        parser.add_argument("--priority", choices=Priority.values, default=defaults.priority)
-        parser.add_argument(
-            "--max-concurrency",
-            type=_lanes,
-            metavar="N",
-            help="items at the same time (default: as the pacing says)",
-        )
-        parser.add_argument(
-            "--epic",
-            "--target",
-            nargs="+",
-            action="extend",
-            metavar="CODE",
-            help="only these epics, or whatever the type takes (default: all)",
-        )
-        parser.add_argument(
-            "--skip-quality-check",
-            action="store_true",
-            help="neither judge what is made nor have it repaired",
-        )
+        start_arguments(parser)
+        parser.add_argument("--quote", type=UUID, metavar="ID", help="the quote that it goes by")
         parser.add_argument("--user", help="who starts it, by user name")
-        parser.add_argument(
-            "--replace-edited",
-            action="store_true",
-            help="replace also what a person edited; without this it stays",
-        )
         parser.add_argument("--watch", action="store_true", help="show its progress to the end")
         parser.add_argument(
             "--save",
@@ -131,57 +78,12 @@ class Command(RunsCommand):
                 console.print(Text(NO_WORKER))
 
 
-def project_named(name: str) -> Project:
-    """The project with this id, else this code, else this name.
-
-    Raises:
-        CommandError: none, or several; says which there are.
-    """
-    for wanted in _meanings(name):
-        found = list(Project.objects.filter(wanted).order_by("-created_at")[: _NAMES_SHOWN + 1])
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise CommandError(f"Several projects are called {name}. Give an id:{_listed(found)}")
-    known = list(Project.objects.order_by("-created_at")[: _NAMES_SHOWN + 1])
-    there = f"There are:{_listed(known)}" if known else "Import one with import_backlog."
-    raise CommandError(f"No project has the id, code or name {name}. {there}")
-
-
-def _meanings(name: str) -> list[Q]:
-    meanings = [Q(code=name), Q(name=name)]
-    try:
-        return [Q(pk=UUID(name)), *meanings]
-    except ValueError:
-        return meanings
-
-
-def _listed(projects: list[Project]) -> str:
-    rows = [f"\n  {one.pk}  {one.code:<12} {plain(one.name)}" for one in projects]
-    return "".join(rows[:_NAMES_SHOWN]) + ("\n  …" if len(rows) > _NAMES_SHOWN else "")
-
-
 def _start(project: Project, options: dict[str, Any]) -> Run:
-    codes: list[str] | None = options["epic"]
-    one = codes is not None and len(set(codes)) == 1
-    run_type: str = options["type"] or (
-        RunType.GENERATE_STORIES if one else RunType.GENERATE_ALL_STORIES
-    )
-    kind = kind_started_by(run_type)
-    chosen = _chosen(kind, run_type, options)
     try:
         return run_start(
             project=project,
             user=actor_named(options["user"]) if options["user"] else None,
-            options=RunOptions(
-                type=run_type,
-                options=chosen,
-                pacing_profile=options["pacing"],
-                priority=options["priority"],
-                target_ids=_target_ids(kind, project, chosen, codes),
-                max_concurrency=options["max_concurrency"],
-                model=options["model"],
-            ),
+            options=replace(start_options(project, options), quote_id=options["quote"]),
         )
     except RunAlreadyActive as error:
         raise CommandError(
@@ -190,53 +92,6 @@ def _start(project: Project, options: dict[str, Any]) -> Run:
         ) from error
     except BatchgenError as error:
         raise CommandError(error.message) from error
-
-
-def _chosen(kind: Kind, run_type: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The type's options, as the API reads them.
-
-    Raises:
-        CommandError: the type has no such option, or not with this value.
-    """
-    given = {name: _value(text) for name, text in options["option"]}
-    if options["skip_quality_check"]:
-        given["skipQualityCheck"] = True
-    if options["replace_edited"]:
-        given["keepEdited"] = False
-    beside = {name: options[name] for name in BESIDE if options[name]}
-    try:
-        return options_chosen(kind, run_type, given, beside)
-    except ValidationError as error:
-        raise CommandError(_problems(error.detail)) from error
-
-
-def _value(text: str) -> object:
-    """8, true and null as JSON has them, anything else as a text."""
-    try:
-        return strict_loads(text.encode())
-    except ValueError:
-        return text
-
-
-def _problems(detail: Any) -> str:
-    if isinstance(detail, dict):
-        return " ".join(
-            _problems(inner) if name == "options" else f"{name}: {_problems(inner)}"
-            for name, inner in detail.items()
-        )
-    return " ".join(map(str, detail))
-
-
-def _target_ids(
-    kind: Kind, project: Project, chosen: dict[str, Any], codes: list[str] | None
-) -> list[UUID] | None:
-    if codes is None:
-        return None
-    targets = kind.targets(project, None, kind.options.model_validate(chosen))
-    found = {target.code: target.id for target in targets}
-    if unknown := [code for code in codes if code not in found]:
-        raise CommandError(f"{project} has no {kind.item_words[0]} {', '.join(unknown)}.")
-    return [found[code] for code in dict.fromkeys(codes)]
 
 
 def _saved(run: Run, path: Path) -> int:
@@ -263,9 +118,3 @@ def _started_line(project: Project, run: Run) -> str:
         f"{kind.options_text(run.options)}, "
         f"{run.max_concurrency} at a time{answered_text(run)}."
     )
-
-
-def _lanes(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_LANES:
-        raise ArgumentTypeError(f"give a whole number from 1 to {MOST_LANES}")
-    return int(text)

@@ -11,8 +11,8 @@ from content.kind import counted
 from content.registry import kind_started_by
 from runs.engine.controls import run_control, run_retry
 from runs.engine.start_words import answered_text
-from runs.management.commands.generate import project_named
 from runs.management.report import plain, report
+from runs.management.starting import project_named
 from runs.management.terminal import RunsCommand, in_words, run_named, shell_actor
 from runs.management.watch import NO_WORKER
 from runs.models import Run, RunAction

@@ -15,7 +15,8 @@ from runs.engine.adaptive import lanes_adapt_all
 from runs.engine.controls import run_change, run_control, run_retry
 from runs.engine.queries import QUERIES
 from runs.engine.reconciler import reconcile
-from runs.engine.start import RunOptions, lanes_provide, run_start
+from runs.engine.start import RunOptions, run_start
+from runs.engine.start_rows import lanes_provide
 from runs.engine.transitions import run_begin, run_dispatch, run_rest
 from runs.models import Lane, Run, RunAction, RunItem, RunLog, Worker
 from runs.states import ItemStatus, LaneState

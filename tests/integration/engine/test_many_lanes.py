@@ -20,7 +20,7 @@ from runs.engine.dispatch import messages_waiting
 from runs.engine.lanes import MOST_SENT, lanes_rest
 from runs.engine.queries import QUERIES
 from runs.engine.reconciler import reconcile
-from runs.engine.start import lanes_provide
+from runs.engine.start_rows import lanes_provide
 from runs.engine.transitions import run_dispatch
 from runs.models import Lane, Run, RunItem
 from runs.reads.queue import MOST_CURRENT, queue_status

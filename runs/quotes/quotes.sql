@@ -1,0 +1,51 @@
+-- quote_load --
+-- What items of these targets would be given, as their claim would load it. Nothing is written.
+WITH claimed AS MATERIALIZED (
+    SELECT target_id AS item_id, target_id, %(run_id)s::uuid AS run_id,
+           %(options)s::jsonb AS options
+    FROM unnest(%(target_ids)s::uuid[]) AS given (target_id)
+), @load_sql@
+SELECT claimed.target_id, loaded.input
+FROM claimed JOIN @kind@_loaded loaded USING (item_id)
+
+-- quote_item_times --
+-- What the last items of these types took, in seconds: half of them, and nine in ten.
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50_s,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY seconds) AS p90_s
+FROM (
+    SELECT EXTRACT(EPOCH FROM item.completed_at - item.started_at)::float8 AS seconds
+    FROM runs_run run JOIN runs_runitem item ON item.run_id = run.id
+    WHERE run.type = ANY (%(types)s) AND item.status = 'COMPLETED'
+    ORDER BY run.created_at DESC
+    LIMIT %(items)s
+) AS item
+
+-- quote_past --
+-- Calls of the last runs of a kind, those with these prompts first: what each took. The first items
+-- of each run tell of it.
+WITH run AS MATERIALIZED (
+    SELECT id, model, prompt_key
+    FROM runs_run
+    WHERE type = ANY (%(types)s) AND provider = %(provider)s AND completed_at IS NOT NULL
+      AND (%(model)s = '' OR model = %(model)s)
+    ORDER BY prompt_key = %(prompt_key)s DESC, created_at DESC
+    LIMIT %(runs)s
+)
+SELECT run.id AS run_id, run.prompt_key = %(prompt_key)s AS same_prompts, item.id AS item_id,
+       EXTRACT(EPOCH FROM item.completed_at - item.started_at)::float8 AS item_s,
+       call.purpose, call.alike, call.prompt_bytes, call.input_tokens, call.output_tokens,
+       call.cache_read_tokens, call.cache_write_tokens,
+       EXTRACT(EPOCH FROM call.ended_at - call.started_at)::float8 AS call_s
+FROM run, LATERAL (
+    SELECT id, started_at, completed_at
+    FROM runs_runitem
+    WHERE run_id = run.id AND status = 'COMPLETED'
+    ORDER BY "order"
+    LIMIT %(items)s
+) AS item, LATERAL (
+    SELECT *
+    FROM runs_providercall
+    WHERE item_id = item.id AND outcome = 'ANSWERED' AND output_tokens IS NOT NULL
+      AND lane = 'realtime'
+    OFFSET 0
+) AS call

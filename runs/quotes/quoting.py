@@ -1,0 +1,282 @@
+"""A quote: what a start would cost and take. Nothing is spent or created but the quote itself."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Sum
+
+from batchgen.db.clock import database_now
+from batchgen.db.expiry import rows_expire
+from content.kind import counted
+from content.prompt_sets import prompt_texts
+from epics.models import Project
+from limiter.status import gate_status
+from providers.registry import limit_pool
+from runs.engine.open_targets import already_active
+from runs.engine.start import RunOptions, StartPlan, start_plan
+from runs.engine.start_words import left_out_text
+from runs.models import Quote
+from runs.pacing import MOST_LANES
+from runs.quotes.calibration import off_by
+from runs.quotes.costs import BATCH_HITS, Calls, Range, mixed
+from runs.quotes.durations import Binding, Duration, Pace, Play, fitting_part
+from runs.quotes.past import COLD_PART, Past
+from runs.quotes.rendering import MOST_RENDERED, QUERIES, Rendering
+from runs.reads.eta import duration_text
+from runs.reads.surroundings import workers_alive
+from runs.states import MoneyLane
+
+#: Earlier runs that tell what calls take, and items of each.
+_RUNS, _ITEMS = 30, 60
+#: An item that asks nobody, where none was seen.
+_COLD_ITEM_S = 1.0
+#: `cheapest` without a deadline.
+_DEADLINE_S = 24 * 3600.0
+#: A quote that nobody started with is kept so much longer than it holds, to say that it is over.
+_KEPT_S = 24 * 3600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaneQuote:
+    """One lane's cost, where it is known, and time."""
+
+    lane: str
+    cost: Range | None
+    duration: Duration
+
+    def as_json(self) -> dict[str, Any]:
+        """As the API shows it; money in micro-dollars."""
+        binding = self.duration.binding
+        return {
+            "lane": str(self.lane),
+            "costMicroUsd": None if self.cost is None else asdict(self.cost),
+            "durationMs": {"p50": self.duration.p50, "p90": self.duration.p90},
+            "bindingLimit": binding.value if binding else None,
+        }
+
+
+def quote_make(*, project: Project, user: User | None, options: RunOptions) -> Quote:
+    """Quote a start with these options, as things are now.
+
+    Raises:
+        ValidationFailed: as the start would.
+        ItemAlreadyActive: all targets are open in other runs.
+        psycopg.Error: PostgreSQL is away.
+    """
+    plan = start_plan(project=project, options=options)
+    if not plan.targets:
+        raise already_active(plan.left_out)
+    rows_expire(Quote)
+    now = database_now()
+    valid_until = now + timedelta(seconds=settings.QUOTE_VALID_S)
+    return Quote.objects.create(
+        project=project,
+        body=plan.body,
+        content_digest=plan.digest,
+        answer=Quoting(plan=plan, now=now).answer(),
+        created_by=user,
+        valid_until=valid_until,
+        expires_at=valid_until + timedelta(seconds=_KEPT_S),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quoting:
+    """The quote of a plan."""
+
+    plan: StartPlan
+    now: datetime
+
+    def answer(self) -> dict[str, Any]:
+        """As `Quote.answer` has it."""
+        calls = self._calls
+        return {
+            "itemCount": len(self.plan.targets),
+            "calls": round(calls.count + calls.again),
+            "inputTokens": round(calls.input_tokens),
+            "outputTokens": round(calls.output_tokens),
+            "calibrated": self._past.calibrated or not self.plan.kind.uses_provider,
+            "lanes": [lane.as_json() for lane in self._lanes()],
+            "cacheAssumption": self._cache_text(),
+            "assumptions": list(self._assumptions()),
+        }
+
+    @cached_property
+    def _past(self) -> Past:
+        """Of the same model, else of any; none where the kind makes no calls."""
+        if not self.plan.kind.uses_provider:
+            return Past()
+        past = Past.of(self._rows(self.plan.model))
+        return past if past.calls else Past.of(self._rows(""), same_model=False)
+
+    def _rows(self, model: str) -> list[dict[str, Any]]:
+        return QUERIES.fetch(
+            "quote_past",
+            {
+                "types": list(map(str, self.plan.kind.run_types)),
+                "provider": settings.PROVIDER_NAME,
+                "model": model,
+                "prompt_key": self.plan.prompt_key,
+                "runs": _RUNS,
+                "items": _ITEMS,
+            },
+        )
+
+    @cached_property
+    def _calls(self) -> Calls:
+        plan = self.plan
+        items = []
+        if plan.kind.uses_provider:
+            rendering = Rendering(
+                kind=plan.kind,
+                model=plan.model,
+                max_tokens=plan.profile.max_tokens,
+                options=plan.chosen.model_dump(mode="json"),
+                prompts=prompt_texts(plan.prompt_set.pk if plan.prompt_set else None),
+            )
+            items = rendering.items(plan.targets)
+        return Calls(
+            items=items,
+            past=self._past,
+            model=plan.model,
+            at=self.now.date(),
+            off_by=off_by(kind=plan.kind, model=plan.model),
+        )
+
+    def _lanes(self) -> Iterator[LaneQuote]:
+        calls = self._calls
+        now, later = calls.realtime(), calls.batch()
+        if not self.plan.kind.uses_provider:
+            yield LaneQuote(lane=MoneyLane.REALTIME, cost=now, duration=self._without_calls())
+            return
+        play = Play(calls=calls, pace=self._pace, count=len(self.plan.targets))
+        realtime, batch = play.realtime(), play.batch()
+        yield LaneQuote(lane=MoneyLane.REALTIME, cost=now, duration=realtime)
+        yield LaneQuote(lane=MoneyLane.BATCH, cost=later, duration=batch)
+        deadline_s = self._deadline_s
+        part = fitting_part(batch.p50 / 1000, batch.p90 / 1000, deadline_s - realtime.p90 / 1000)
+        yield LaneQuote(
+            lane=MoneyLane.CHEAPEST,
+            cost=mixed([(part, later), (1 - part, now)]) if now and later else None,
+            duration=_cheapest(batch, realtime, deadline_s),
+        )
+
+    def _without_calls(self) -> Duration:
+        """Of items that ask nobody: as earlier ones."""
+        types = list(map(str, self.plan.kind.run_types))
+        (row,) = QUERIES.fetch("quote_item_times", {"types": types, "items": _ITEMS})
+        p50_s = row["p50_s"] or _COLD_ITEM_S
+        return Duration(
+            p50=round(p50_s * 1000), p90=round((row["p90_s"] or p50_s) * 1000), binding=None
+        )
+
+    @cached_property
+    def _deadline_s(self) -> float:
+        deadline = self.plan.options.deadline
+        if deadline is None:
+            return _DEADLINE_S
+        return min((deadline - self.now).total_seconds(), _DEADLINE_S)
+
+    @cached_property
+    def _pace(self) -> Pace:
+        plan = self.plan
+        offered = workers_alive().aggregate(n=Sum("concurrency"))["n"] or 0
+        return Pace(
+            lanes=0 if plan.adaptive_lanes else plan.lanes,
+            delay_s=plan.profile.delay_ms / 1000,
+            offered=min(offered, MOST_LANES),
+            slots=settings.LIMIT_CONCURRENCY,
+            burst_s=settings.LIMIT_BURST_S,
+            **_limits(plan.model),
+        )
+
+    def _cache_text(self) -> str:
+        calls = self._calls
+        if not calls.first:
+            return "No calls are made."
+        if not calls.prefixes:
+            return "The provider does not cache the beginning of these prompts."
+        prefix = round(max(tokens.prefix for _, _, tokens, _ in calls.first))
+        return (
+            f"{prefix:,} tokens at the beginning are the same in each call. In realtime the first "
+            "call writes them to the provider's cache, and the others read them; in batches "
+            f"{BATCH_HITS[1]:.0%} read them ({BATCH_HITS[0]:.0%} to {BATCH_HITS[2]:.0%})."
+        )
+
+    def _assumptions(self) -> Iterator[str]:
+        plan, past = self.plan, self._past
+        if plan.left_out:
+            yield left_out_text(plan.left_out)
+        if not plan.kind.uses_provider:
+            return
+        yield self._answers_text()
+        if past.counted:
+            yield f"{1 / past.tokens_per_byte:.2f} bytes a token, as the provider counted them."
+        else:
+            yield f"{1 / past.tokens_per_byte:.1f} bytes a token; the provider counted none yet."
+        if len(plan.targets) > MOST_RENDERED:
+            items = counted(len(plan.targets), plan.kind.item_words)
+            yield f"The prompts of {MOST_RENDERED} of {items} were rendered, evenly by their size."
+        if past.calls:
+            yield f"{past.again_rate:.1%} of the calls are asked once more, to be repaired."
+        if not self._pace.offered:
+            yield "No worker lives: counted as if there were enough."
+        yield "Other runs at the same time take from the same limits; none is counted."
+        yield (
+            f"Batches cost half; half of them end within {_text(7 * 60)}, nine in ten within "
+            f"{_text(3600)}. What is to be repaired is asked for in realtime."
+        )
+        yield f"cheapest: batches, and realtime where they would miss {self._deadline_text()}."
+
+    def _answers_text(self) -> str:
+        past = self._past
+        if not past.calls:
+            return (
+                "Not calibrated: no run of this kind has ended yet. An answer is taken to fill "
+                f"{COLD_PART:.0%} of its cap. The first items of a run tell more."
+            )
+        seen = f"{len(past.first):,} calls of {counted(past.runs, ('run', 'runs'))}"
+        if past.calibrated:
+            return f"Answers, repairs and times as in {seen} with this model and these prompts."
+        other = "earlier prompts" if past.same_model else "other models"
+        return f"Not calibrated: answers, repairs and times as in {seen} with {other}."
+
+    def _deadline_text(self) -> str:
+        deadline = self.plan.options.deadline
+        return f"{deadline:%Y-%m-%d %H:%M} UTC" if deadline else "24 hours"
+
+
+def _cheapest(batch: Duration, realtime: Duration, deadline_s: float) -> Duration:
+    """As batches, and no longer than the deadline, or what realtime takes, allows."""
+    most = max(round(deadline_s * 1000), realtime.p90)
+    binding = Binding.BATCHES if batch.p90 <= most else realtime.binding
+    return Duration(p50=min(batch.p50, most), p90=min(batch.p90, most), binding=binding)
+
+
+def _limits(model: str) -> dict[str, int]:
+    """A minute, as the gate knows them: the provider's or ours; where nobody called yet, ours."""
+    names = {
+        "requests": settings.LIMIT_REQUESTS_PER_MINUTE,
+        "input_tokens": settings.LIMIT_INPUT_TOKENS_PER_MINUTE,
+        "output_tokens": settings.LIMIT_OUTPUT_TOKENS_PER_MINUTE,
+    }
+    if not model:
+        return dict.fromkeys(names, 0)
+    try:
+        buckets = gate_status(limit_pool(model), slots=0, remembered=None).buckets
+    except redis.RedisError:
+        buckets = {}
+    if not buckets:
+        return names
+    known = {name: bucket.limit_per_minute for name, bucket in buckets.items()}
+    return {name: known.get(name.removesuffix("_tokens"), 0) for name in names}
+
+
+def _text(seconds: float) -> str:
+    return duration_text(round(seconds * 1000))
