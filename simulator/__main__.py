@@ -34,6 +34,7 @@ _HELP = {
     "batch_cache_hits_warm": "share of a batch's requests that read what earlier batches cached",
     "batch_cache_hits_cold": "share of them that read what the same batch cached",
     "batch_results_url_relative": "1: results_url without scheme and host",
+    "format_is_input": "1: the output format counts as input",
     "cache_write_total_zero": "1: the flat total of cache writes is 0",
 }
 

@@ -11,6 +11,7 @@ class SettingsError(ValueError):
 _SPREADS = {"jitter_ms": "latency_ms", "batch_deviation_s": "batch_ends_after_s"}
 _SHARES = (
     *("bill_abandoned", "batch_results_url_relative", "cache_write_total_zero"),
+    "format_is_input",
     *("batch_cache_hits_warm", "batch_cache_hits_cold"),
 )
 """Switches (0 or 1) and shares."""
@@ -57,6 +58,9 @@ class Settings:
     """Share of them that read what the same batch wrote."""
     batch_results_url_relative: int = 0
     """1: a batch's `results_url` is a path, without scheme and host."""
+    format_is_input: int = 0
+    """1: the output format counts as input, as part of the system's text; it does at the
+    provider, which tells the model of it in words of its own."""
     cache_write_total_zero: int = 0
     """1: the flat total of cache writes is 0 beside its split by time to live."""
 

@@ -68,7 +68,11 @@ class _Line:
         """The `result` of the request: succeeded, or errored and unbilled."""
         try:
             _check_batch_rules(self._params)
-            request = read_request(self._params, version=self._batch.version)
+            request = read_request(
+                self._params,
+                version=self._batch.version,
+                tells_format=bool(self._provider.settings.format_is_input),
+            )
             return {"type": "succeeded", "message": self._message(request)}
         except ApiError as error:
             return {"type": "errored", "error": _error(error)}

@@ -17,7 +17,12 @@ def count_tokens(provider: Provider, exchange: Exchange) -> dict[str, Any]:
     """`{"input_tokens": n}` for a prompt; limited by a bucket of its own."""
     check_access(exchange.request)
     body = decode_body(exchange.request)
-    request = read_request(body, version=version_of(exchange.request), needs_max_tokens=False)
+    request = read_request(
+        body,
+        version=version_of(exchange.request),
+        needs_max_tokens=False,
+        tells_format=bool(provider.settings.format_is_input),
+    )
     limits = provider.count_limits_of(request.model)
     refusal = limits.admit(input_tokens=0, output_tokens=0, now_s=provider.clock.monotonic_s())
     if refusal:

@@ -79,7 +79,11 @@ class MessageCall:
             check_access(self._exchange.request)
             if self._unreadable:
                 raise self._unreadable
-            self._request = read_request(self._body, version=version_of(self._exchange.request))
+            self._request = read_request(
+                self._body,
+                version=version_of(self._exchange.request),
+                tells_format=bool(self._provider.settings.format_is_input),
+            )
             self._body = None
             fault = self._find_fault(self._request)
             if not self._broken_off(fault):

@@ -55,8 +55,13 @@ class MessageRequest:
         return f"{self.model.id}\0{self.format_key}"
 
 
-def read_request(body: Any, *, version: str, needs_max_tokens: bool = True) -> MessageRequest:
+def read_request(
+    body: Any, *, version: str, needs_max_tokens: bool = True, tells_format: bool = False
+) -> MessageRequest:
     """The request in a decoded body.
+
+    Args:
+        tells_format: the output format is told in the system's text, and counts as input.
 
     Raises:
         ApiError: 400 for what the provider would refuse, 404 for an unknown model.
@@ -67,7 +72,8 @@ def read_request(body: Any, *, version: str, needs_max_tokens: bool = True) -> M
     model = _model(body["model"])
     max_tokens = _max_tokens(body, model)
     output_format = _output_format(body)
-    blocks, user_text = _read_prompt(body)
+    format_key = _format_key(output_format)
+    blocks, user_text = _read_prompt(body, format_key if tells_format else "")
     _check_model_rules(body, model)
     request = MessageRequest(
         model=model,
@@ -77,7 +83,7 @@ def read_request(body: Any, *, version: str, needs_max_tokens: bool = True) -> M
         blocks=tuple(blocks),
         user_text=user_text,
         schema=output_format.get("schema") if output_format else None,
-        format_key=_format_key(output_format),
+        format_key=format_key,
     )
     if request.input_tokens > model.max_input_tokens:
         raise ApiError(
@@ -208,7 +214,7 @@ def _check_model_rules(body: Mapping[str, Any], model: Model) -> None:
         raise ApiError(400, f"thinking.type: thinking cannot be disabled for {model.id}")
 
 
-def _read_prompt(body: Mapping[str, Any]) -> tuple[list[Block], str]:
+def _read_prompt(body: Mapping[str, Any], told: str) -> tuple[list[Block], str]:
     messages = body["messages"]
     if not isinstance(messages, list):
         raise ApiError(400, "messages: Input should be a valid list")
@@ -218,6 +224,7 @@ def _read_prompt(body: Mapping[str, Any]) -> tuple[list[Block], str]:
     if not isinstance(tools, list):
         raise ApiError(400, "tools: Input should be a valid list")
     blocks = [_json_block(f"tools.{at}", tool) for at, tool in enumerate(tools)]
+    blocks += [Block(told, count_tokens(told))] if told else []
     blocks += _content_blocks("system", body.get("system") or [])
     user_texts: list[str] = []
     for at, message in enumerate(messages):

@@ -1,5 +1,6 @@
 """The provider's bill: whom it charges what, and what it does not charge."""
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -181,3 +182,16 @@ def test_a_call_from_before_a_reset_is_not_billed(
         simulator.post("/_sim/reset")
         assert call.result(timeout=10).stop_reason == "end_turn"
     assert simulator.bill()["calls"] == 0
+
+
+def test_the_output_format_counts_as_input_where_it_is_told(
+    client: anthropic.Anthropic, simulator: Any, request_of: Any, story_schema: Any
+) -> None:
+    asked = request_of()
+    told = {name: asked[name] for name in ("model", "messages", "system", "output_config")}
+    untold_tokens = client.messages.create(**asked).usage.input_tokens
+    simulator.configure(format_is_input=1)
+    usage = client.messages.create(**asked).usage
+    schema_tokens = len(json.dumps(story_schema)) / 3.6
+    assert usage.input_tokens - untold_tokens == pytest.approx(schema_tokens, rel=0.1)
+    assert client.messages.count_tokens(**told).input_tokens == usage.input_tokens
