@@ -24,11 +24,17 @@ from runs.engine.lanes import (
     lanes_give_back,
     lanes_park,
 )
+from runs.engine.rhythm import Rhythm
 from runs.engine.transitions import run_begin
 from workers.group_commit import GroupCommit
 
 #: So many finishes make a group that does not wait for answers that are about to be worked on.
 _ENOUGH_FINISHES = 5
+
+
+#: How often finishes look for items whose message nobody reads. Near the end of a run with
+#: thousands of lanes each of them would look at all of these.
+_UNREAD_EVERY_S = 0.5
 
 
 class LaneStore:
@@ -48,6 +54,7 @@ class LaneStore:
             database, "give_back", single=lane_give_back, group=lanes_give_back
         )
         self._parks = GroupCommit(database, "park", single=lane_park, group=lanes_park)
+        self._unread = Rhythm(_UNREAD_EVERY_S)
         self._beginnings: dict[UUID, asyncio.Task[bool]] = {}
 
     async def claim(self, fence: Fence, call_id: UUID | None) -> LaneClaim | None:
@@ -71,8 +78,8 @@ class LaneStore:
             finishes = self._finishes[kind] = GroupCommit(
                 self._database,
                 "finish",
-                single=lane_finish,
-                group=lanes_finish,
+                single=lambda one: lane_finish(one, takes_unread=self._unread.due()),
+                group=lambda group: lanes_finish(group, takes_unread=self._unread.due()),
                 enough=_ENOUGH_FINISHES,
                 coming=self._answers_coming,
             )

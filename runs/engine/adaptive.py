@@ -5,7 +5,6 @@ A person's number ends it for good: whatever is done here names the number that 
 statement that changes nothing where there is another one by then.
 """
 
-import time
 from datetime import timedelta
 
 from django.conf import settings
@@ -22,30 +21,14 @@ from runs.models import PacingProfile, ProviderCall, RunItem
 from runs.pacing import Traffic, lanes_wanted
 from runs.states import CallOutcome, Pacing
 
-#: How often this process looks, and for how long after a change a run is not given fewer, in
-#: seconds: calls that have just begun are no sign that fewer will do.
-_EVERY_S = 1.0
+#: For how long after a change a run is not given fewer, in seconds: calls that have just begun are
+#: no sign that fewer will do.
 _STEADY_S = 5.0
 #: A number is told anew when it is so many times the one told last, or a part of it; and whatever
 #: it is once it has not changed for _STEADY_S.
 _TOLD_ANEW = 1.5
 #: Items that tell how long a call takes.
 _OBSERVED_ITEMS, _LATELY = 50, timedelta(minutes=10)
-
-
-class Rhythm:
-    """When this process looks again."""
-
-    def __init__(self) -> None:
-        self._looked_at = float("-inf")
-
-    def due(self) -> bool:
-        """Whether it is time; then the next time is an interval away."""
-        now = time.monotonic()
-        if now - self._looked_at < _EVERY_S:
-            return False
-        self._looked_at = now
-        return True
 
 
 def lanes_adapt_all() -> int:

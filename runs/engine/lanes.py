@@ -211,15 +211,22 @@ class Parking:
         return {**self.fence.params(), "reason": self.reason, "wait_s": float(self.wait_s)}
 
 
-def lane_finish(one: Finishing) -> Statement[Row | None]:
+def lane_finish(one: Finishing, *, takes_unread: bool = True) -> Statement[Row | None]:
     """End the item, store what it made, move the lane on; the lane's new row, or None for a stale
-    attempt."""
-    return _finish().one(one)
+    attempt.
+
+    Args:
+        takes_unread: where no item is free, the lane takes one whose message nobody reads. To find
+            it, all lanes of the run are looked at.
+    """
+    return _finish(takes_unread=takes_unread).one(one)
 
 
-def lanes_finish(group: Sequence[Finishing]) -> Statement[list[Row | None]]:
+def lanes_finish(
+    group: Sequence[Finishing], *, takes_unread: bool = True
+) -> Statement[list[Row | None]]:
     """As `lane_finish`, for each of a group of items of one kind."""
-    return _finish().group(group)
+    return _finish(takes_unread=takes_unread).group(group)
 
 
 def lane_give_back(one: GivingBack) -> Statement[bool]:
@@ -242,7 +249,7 @@ def lanes_park(group: Sequence[Parking]) -> Statement[list[bool]]:
     return _PARK.group(group)
 
 
-def _finish() -> LaneStatement[Finishing, Row | None]:
+def _finish(*, takes_unread: bool) -> LaneStatement[Finishing, Row | None]:
     return LaneStatement(
         name="lane_finish",
         by_kind=True,
@@ -251,6 +258,7 @@ def _finish() -> LaneStatement[Finishing, Row | None]:
             "gone_note": _GONE_NOTE,
             "last_chance": _last_chance(),
             "unread_s": _UNREAD_S,
+            "takes_unread": takes_unread,
         },
         patience_s=PATIENCE_S,
     )

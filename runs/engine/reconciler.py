@@ -19,18 +19,19 @@ from batchgen.db.sql import Row
 from batchgen.redis import client as redis
 from limiter.gate import processes_forget
 from providers.registry import limit_pool
-from runs.engine.adaptive import Rhythm, lanes_adapt_all
+from runs.engine.adaptive import lanes_adapt_all
 from runs.engine.dispatch import message_id, messages_waiting
 from runs.engine.lanes import MOST_SENT, lanes_reclaim
 from runs.engine.queries import QUERIES
+from runs.engine.rhythm import Rhythm
 from runs.engine.transitions import run_dispatch, run_finalize, run_rest
 
 log = logging.getLogger(__name__)
 
 #: The advisory lock that one round holds.
 _LOCK = 7102
-#: Of this process, whose rounds are more frequent.
-_ADAPTING = Rhythm()
+#: How often a process looks at the number of lanes; its rounds are more frequent.
+_ADAPTING = Rhythm(1.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

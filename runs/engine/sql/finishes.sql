@@ -135,7 +135,7 @@ taker AS MATERIALIZED (
     FROM wanted, LATERAL (
         SELECT COUNT(*) AS found FROM free WHERE free.run_id = wanted.run_id
     ) AS counted
-    WHERE found < lanes
+    WHERE found < lanes AND %(takes_unread)s
 ), waiting AS MATERIALIZED (
     -- None is free: one whose message waits behind those of others, so that no run waits for its
     -- last messages while it has a lane that may go on.

@@ -118,7 +118,16 @@ SELECT id FROM marked UNION ALL SELECT id FROM cancelled
 -- run_finalize --
 -- End a run that has nothing left to do: every item is final, or the run is and has drained. One
 -- whose items were all cancelled may never have begun.
--- Of several at the same time one ends it.
+-- Of several at the same time one ends it. Lanes are looked at only where no item is left: of a run
+-- with thousands each asks as it comes to rest.
+WITH over AS MATERIALIZED (
+    SELECT id FROM runs_run
+    WHERE id = %(run_id)s AND completed_at IS NULL
+      AND (draining OR NOT EXISTS (
+          SELECT FROM runs_runitem
+          WHERE run_id = %(run_id)s AND status IN ('PENDING', 'GENERATING')
+      ))
+)
 UPDATE runs_run
 SET status = CASE
         WHEN runs_run.draining THEN runs_run.status
@@ -145,10 +154,10 @@ SET status = CASE
     draining = false,
     completed_at = clock_timestamp(),
     version = version + 1
-FROM (
+FROM over, LATERAL (
     SELECT SUM(completed) AS completed, SUM(failed) AS failed, SUM(skipped) AS skipped,
            SUM(cancelled) AS cancelled, SUM(created) AS created
-    FROM runs_lane WHERE run_id = %(run_id)s
+    FROM runs_lane WHERE run_id = over.id
 ) AS total
 WHERE runs_run.id = %(run_id)s
   AND runs_run.completed_at IS NULL
