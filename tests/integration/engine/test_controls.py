@@ -13,7 +13,7 @@ from batchgen.errors import InvalidTransition, RunAlreadyActive, ValidationFaile
 from runs.engine.controls import run_change, run_control, run_item_cancel, run_retry
 from runs.engine.lanes import lanes_reclaim
 from runs.engine.start import RunOptions, run_start
-from runs.engine.transitions import Transition, run_finalize
+from runs.engine.transitions import Transition, run_dispatch, run_finalize
 from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, Worker
 from runs.states import ItemStatus, RunStatus
 from tests.integration.engine import hands
@@ -341,11 +341,16 @@ class TestRetry:
             max_concurrency=4,
             deadline=now() + timedelta(hours=3),
             model="claude-opus-5-5",
+            lane="cheapest",
         )
         usual = RunOptions()
-        assert all(getattr(chosen, f.name) != getattr(usual, f.name) for f in fields(RunOptions))
+        # A quote is for one start.
+        names = {field.name for field in fields(RunOptions)} - {"quote_id"}
+        assert all(getattr(chosen, name) != getattr(usual, name) for name in names)
         first = run_start(project=project, user=dana, options=chosen)
         assert first.priority_reasons
+        RunItem.objects.update(in_batch=False)
+        run_dispatch(run_id=first.pk)
         world = World(run=first, worker=worker_make())
         step = world.claim()
         assert step
