@@ -28,6 +28,8 @@ ANSWER = json.dumps({"stories": [_story(number) for number in range(1, 9)]})
 class MemoryProvider:
     """A provider behind the same seam as any other."""
 
+    batches = None
+
     async def open(self) -> None:
         """Nothing to open."""
 

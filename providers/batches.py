@@ -1,6 +1,6 @@
 """Many requests handed in at once, for half the price and within a day: the seam and its values."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -113,11 +113,12 @@ class Batches(Protocol):
             BatchNotFound: as for `get`.
         """
 
-    def results(self, state: BatchState) -> AsyncIterator[BatchResult]:
+    def results(self, state: BatchState) -> AsyncGenerator[BatchResult, None]:
         """What became of the calls of a batch that has ended, in any order, as it arrives.
 
         A line that cannot be read is an error of its call, or is left out where it names none.
-        Whoever reads notices which calls had no line, and passes over those that it has already.
+        Whoever reads notices which calls had no line, passes over those that it has already, and
+        closes the generator (`contextlib.aclosing`) where it stops before the end.
 
         Raises:
             BatchResultsCut: the rest did not arrive; to be read again, from the beginning.

@@ -109,6 +109,19 @@ class ProviderError(Exception):
         self._settings = {"key": key, "base_url": base_url}
         return self
 
+    def retold(self, kind: "type[ProviderError]") -> "ProviderError":
+        """This error with the code, the effect and the text of another class."""
+        told = kind(
+            before_api=self.before_api,
+            retry_after_s=self.retry_after_s,
+            possibly_billed=self.possibly_billed,
+            http_status=self.http_status,
+            request_id=self.request_id,
+            limits=self.limits,
+        )
+        told._said, told._settings = self._said, self._settings
+        return told
+
     def within(self, longest_s: float) -> "ProviderError":
         """This error, or a `WaitTooLong` where it would have somebody wait for longer."""
         waits = self.effect in (Effect.WAIT, Effect.RETRY)

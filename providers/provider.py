@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Protocol
 
+from providers.batches import Batches
 from providers.values import Answer, CompletionRequest
 
 
@@ -26,6 +27,10 @@ class Provider(Protocol):
             ProviderError: there is no answer; the error says why and what to do.
             CallAborted: `close()` came first.
         """
+
+    @property
+    def batches(self) -> Batches | None:
+        """Its batches, once it is open; None where the provider has none."""
 
     async def close(self) -> None:
         """Abort the calls that wait or are under way and free what they use, within a second."""

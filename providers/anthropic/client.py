@@ -3,24 +3,24 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import cached_property
 
 import anthropic
 
 from batchgen.descriptors import descriptors_allow
+from providers.anthropic.batches import AnthropicBatches
+from providers.anthropic.calls import Calls
 from providers.anthropic.rate_limit_headers import rate_limit_headers
-from providers.anthropic.sdk import message_post, sdk_client
+from providers.anthropic.sdk import post, sdk_client
 from providers.anthropic.translate import refusal_of, translate
-from providers.anthropic.wire import completion, message_body
+from providers.anthropic.wire import completion, loaded, message_body
 from providers.cleaning import label
-from providers.errors import CallAborted, CallTimedOut, QueueFull, UnreadableAnswer
+from providers.errors import UnreadableAnswer
 from providers.values import Answer, CompletionRequest
 
 log = logging.getLogger(__name__)
 
-#: Seconds a call waits for a free connection of this process.
-QUEUE_WAIT_S = 30.0
 #: Seconds that the calls in flight have to end when the client is closed.
 CLOSE_WAIT_S = 1.0
 #: Descriptors that a process needs for what are no calls: servers, files, imports.
@@ -57,11 +57,7 @@ class ProviderClient:
         self._timeout_s = timeout_s
         self._max_connections = max_connections
         self._sdk: anthropic.AsyncAnthropic | None = None
-        self._slots = asyncio.Semaphore(0)
-        self._closed = False
-        #: Of each call that waits or is under way, when it ends at the latest.
-        self._deadlines: set[asyncio.Timeout] = set()
-        self._idle = asyncio.Event()
+        self._calls = Calls()
 
     async def open(self) -> None:
         """Build what calls need, 30 ms of work, in the loop that will make them.
@@ -70,7 +66,7 @@ class ProviderClient:
             ProviderError: the SDK takes no such settings.
         """
         connections = _connections(self._max_connections)
-        self._slots = asyncio.Semaphore(connections)
+        self._calls.open(connections)
         try:
             self._sdk = sdk_client(
                 api_key=self._api_key, base_url=self._base_url, max_connections=connections
@@ -80,81 +76,49 @@ class ProviderClient:
 
     async def ask(self, request: CompletionRequest) -> Answer:
         """Send a request and wait for its answer; see `Provider.ask`."""
-        if self._sdk is None:
-            raise RuntimeError("The provider client is not open.")
-        # Waiting for a connection is never taken for a slow provider.
-        sent = False
-        try:
-            async with asyncio.timeout(QUEUE_WAIT_S) as deadline:
-                with self._listed(deadline):
-                    async with self._slots:
-                        if self._closed:
-                            raise CallAborted
-                        sent = True
-                        deadline.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
-                        return await self._send(self._sdk, request)
-        except TimeoutError as exc:
-            if self._closed:
-                raise CallAborted from exc
-            raise (CallTimedOut(possibly_billed=True) if sent else QueueFull()) from exc
+        sdk = self._opened
+        return await self._calls.make(lambda: _asked(sdk, request), within_s=self._timeout_s)
+
+    @cached_property
+    def batches(self) -> AnthropicBatches:
+        """See `Provider.batches`."""
+        return AnthropicBatches(self._opened, self._calls)
 
     async def close(self) -> None:
         """Abort the calls that wait or are under way; safe to call twice."""
-        self._closed = True
-        for deadline in self._deadlines:
-            if not deadline.expired():
-                deadline.reschedule(0)
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_WAIT_S):
-                while self._deadlines:
-                    self._idle.clear()
-                    await self._idle.wait()
+                await self._calls.abort()
+                if "batches" in vars(self):
+                    await self.batches.close()
                 if self._sdk is not None:
                     await self._sdk.close()
 
-    @contextmanager
-    def _listed(self, deadline: asyncio.Timeout) -> Iterator[None]:
-        """What `close()` finds."""
-        self._deadlines.add(deadline)
-        try:
-            yield
-        finally:
-            self._deadlines.discard(deadline)
-            if not self._deadlines:
-                self._idle.set()
+    @property
+    def _opened(self) -> anthropic.AsyncAnthropic:
+        if self._sdk is None:
+            raise RuntimeError("The provider client is not open.")
+        return self._sdk
 
-    async def _send(self, sdk: anthropic.AsyncAnthropic, request: CompletionRequest) -> Answer:
-        """The top rung: whatever goes wrong below leaves here as a ProviderError."""
-        try:
-            return await self._send_once(sdk, request)
-        except Exception as exc:
-            error = translate(exc)
-            if error is exc:
-                raise
-            raise error from exc
 
-    async def _send_once(self, sdk: anthropic.AsyncAnthropic, request: CompletionRequest) -> Answer:
-        started = time.perf_counter()
-        try:
-            response = await message_post(sdk, message_body(request))
-        except anthropic.APIConnectionError as exc:
-            if isinstance(exc.__cause__, UnreadableAnswer):  # raised while the body was read
-                raise exc.__cause__ from exc
-            raise
-        latency_s = time.perf_counter() - started
-        limits = rate_limit_headers(response.headers.raw)
-        try:
-            answer = completion(
-                response.content,
-                request_id=label(response.headers.get("request-id")),
-                request=request,
-            )
-        except UnreadableAnswer as error:
-            if refused := refusal_of(response):
-                raise refused from error
-            error.http_status, error.limits = response.status_code, limits
-            raise
-        return Answer(completion=answer, limits=limits, latency_s=latency_s)
+async def _asked(sdk: anthropic.AsyncAnthropic, request: CompletionRequest) -> Answer:
+    started = time.perf_counter()
+    response = await post(sdk, "/v1/messages", message_body(request))
+    latency_s = time.perf_counter() - started
+    limits = rate_limit_headers(response.headers.raw)
+    try:
+        answer = completion(
+            loaded(response.content),
+            request_id=label(response.headers.get("request-id")),
+            model=request.model,
+            cache_for=request.cache_for,
+        )
+    except UnreadableAnswer as error:
+        if refused := refusal_of(response):
+            raise refused from error
+        error.http_status, error.limits = response.status_code, limits
+        raise
+    return Answer(completion=answer, limits=limits, latency_s=latency_s)
 
 
 def _connections(wanted: int) -> int:

@@ -15,6 +15,7 @@ import httpx2
 from providers import errors
 from providers.anthropic.rate_limit_headers import rate_limit_headers, retry_after_s
 from providers.anthropic.refusals import Form, Refusal, for_people, read_refusal, refusal_in_success
+from providers.cleaning import label
 from providers.errors import ProviderError
 
 #: What codes mean, whatever the status: the provider's own, and those that gateways have in common.
@@ -134,8 +135,12 @@ def translate(exc: Exception) -> ProviderError:
     """
     for classes, rule in _RULES:
         if isinstance(exc, classes):
-            return rule(exc).naming(key="ANTHROPIC_API_KEY", base_url="ANTHROPIC_BASE_URL")
+            return _naming_ours(rule(exc))
     return errors.ClientBug()
+
+
+def _naming_ours(error: ProviderError) -> ProviderError:
+    return error.naming(key="ANTHROPIC_API_KEY", base_url="ANTHROPIC_BASE_URL")
 
 
 def _of_transport(exc: Exception) -> ProviderError:
@@ -167,6 +172,27 @@ def refusal_of(response: httpx2.Response) -> ProviderError | None:
     if refusal is None:
         return None
     return _refused(refusal, response, request_id=response.headers.get("request-id"))
+
+
+def refusal_of_line(error: object) -> ProviderError:
+    """The error that stands for one that the results of a batch tell of a call: not billed.
+
+    Args:
+        error: an envelope as in an answer's body, or what would stand in it.
+    """
+    request_id = ""
+    if isinstance(error, dict) and isinstance(error.get("error"), dict):
+        request_id, error = label(error.get("request_id")), error["error"]
+    refusal = read_refusal({"type": "error", "error": error})
+    # A type that is new to us may pass, as an error of the server does.
+    cls = _class_of(refusal, 500)
+    detail = "" if cls is errors.KeyRejected else for_people(refusal.words)
+    return _naming_ours(cls(detail=detail, request_id=request_id))
+
+
+def refusal_of_file(response: httpx2.Response) -> ProviderError:
+    """The error in an answer, read already, of a server that is not the provider's."""
+    return _naming_ours(_refused(read_refusal(response.text), response, request_id=None))
 
 
 def _refused(

@@ -34,7 +34,7 @@ def message_body(request: CompletionRequest) -> bytes:
     Raises:
         UnicodeEncodeError: a text has half of a surrogate pair in it.
     """
-    body: MessageCreateParamsNonStreaming = {
+    params: MessageCreateParamsNonStreaming = {
         "model": request.model,
         "max_tokens": request.max_tokens,
         "system": [_system_block(block, request.cache_for) for block in request.system],
@@ -42,7 +42,7 @@ def message_body(request: CompletionRequest) -> bytes:
         "output_config": {"format": {"type": "json_schema", "schema": request.schema}},
         "metadata": {"user_id": request.marker},
     }
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(params, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _system_block(block: TextBlock, cache_for: CacheFor) -> "TextBlockParam":
@@ -54,20 +54,20 @@ def _system_block(block: TextBlock, cache_for: CacheFor) -> "TextBlockParam":
     return {"type": "text", "text": block.text, "cache_control": control}
 
 
-def completion(body: bytes, *, request_id: str, request: CompletionRequest) -> Completion:
-    """The completion in a successful response's body.
+def completion(message: object, *, request_id: str, model: str, cache_for: CacheFor) -> Completion:
+    """The completion in a message, as `loaded` has it.
 
     What was paid for is kept: a message counts with readable content, whatever its id, usage and
     stop reason are. A refusal may come with no content. The text is that of the text blocks;
     thinking and unknown blocks are left out. Every text is made storable here.
 
     Args:
-        request: the one that it answers; a message may not name its model.
+        model: that of the request, for a message that names none.
+        cache_for: that of the request, for cache writes of which no more is said.
 
     Raises:
-        UnreadableAnswer: the body is no message.
+        UnreadableAnswer: it is no message.
     """
-    message = _loaded(body)
     if not isinstance(message, dict) or (message.get("type") or "message") != "message":
         raise UnreadableAnswer(possibly_billed=True, request_id=request_id)
     stop_reason = _STOP_REASONS.get(label(message.get("stop_reason")), StopReason.OTHER)
@@ -78,13 +78,13 @@ def completion(body: bytes, *, request_id: str, request: CompletionRequest) -> C
     return Completion(
         text=storable("".join(texts)),
         stop_reason=stop_reason,
-        usage=_usage(message.get("usage"), request.cache_for),
-        model=label(message.get("model")) or request.model,
+        usage=_usage(message.get("usage"), cache_for),
+        model=label(message.get("model")) or model,
         request_id=request_id,
     )
 
 
-def _loaded(body: bytes) -> object:
+def loaded(body: bytes) -> object:
     """The body's JSON; None where it is none. Bytes that are no text cost their places only."""
     try:
         text = body.decode(json.detect_encoding(body), "replace")
@@ -113,12 +113,12 @@ def _usage(usage: object, cache_for: CacheFor) -> Usage | None:
     split = usage.get("cache_creation")
     split = split if isinstance(split, dict) else {}
     counts = (
-        _count(usage.get("input_tokens")),
-        _count(usage.get("output_tokens")),
-        _count(usage.get("cache_read_input_tokens") or 0),
-        _count(usage.get("cache_creation_input_tokens") or 0),
-        _count(split.get("ephemeral_5m_input_tokens") or 0),
-        _count(split.get("ephemeral_1h_input_tokens") or 0),
+        count(usage.get("input_tokens")),
+        count(usage.get("output_tokens")),
+        count(usage.get("cache_read_input_tokens") or 0),
+        count(usage.get("cache_creation_input_tokens") or 0),
+        count(split.get("ephemeral_5m_input_tokens") or 0),
+        count(split.get("ephemeral_1h_input_tokens") or 0),
     )
     if None in counts:
         return None
@@ -135,8 +135,8 @@ def _usage(usage: object, cache_for: CacheFor) -> Usage | None:
     )
 
 
-def _count(value: object) -> int | None:
-    """A number of tokens, also as 12.0 or "12"."""
+def count(value: object) -> int | None:
+    """A number of tokens or calls, also as 12.0 or "12"."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < DIGITS:
         value = int(value)
     if isinstance(value, float) and value.is_integer():

@@ -3062,6 +3062,54 @@ _HEALTHY = (
     ),
 )
 
+_SENT = "tests/unit/providers/test_batches.py::"
+_PRICED = "tests/unit/providers/test_prices.py::"
+_BATCHES = (
+    _mutant(
+        "batches: nobody but the provider is told the key",
+        "providers/anthropic/results_source.py",
+        "if _origin(told) == _origin(base_url):",
+        "if told.host:",
+        f"{_SENT}test_nobody_else_is_told_the_key",
+    ),
+    _mutant(
+        "batches: one that failed on its way may have been made",
+        "providers/anthropic/batches.py",
+        "            error.possibly_billed = True\n",
+        "",
+        f"{_SENT}test_a_batch_that_may_have_been_made_is_told_from_one_that_was_not",
+    ),
+    _mutant(
+        "batches: a line that was cut is no line",
+        "providers/anthropic/batches.py",
+        "rest.strip() and loaded(rest) is None",
+        "False",
+        f"{_SENT}test_results_that_break_off_say_so_and_are_read_again",
+    ),
+    _mutant(
+        "batches: no line fills the memory",
+        "providers/anthropic/line_splitter.py",
+        "if room := max(self._longest - self._size, 0):",
+        "if room := len(piece):",
+        "tests/unit/providers/test_batch_wire.py::"
+        "test_lines_are_cut_where_they_end_and_where_they_are_too_long",
+    ),
+    _mutant(
+        "prices: the worst case knows a price that rises while the call is under way",
+        "providers/prices.py",
+        "range(_UNDER_WAY_DAYS + 1)",
+        "range(1)",
+        f"{_PRICED}test_the_worst_case_knows_a_price_that_rises_while_the_call_is_under_way",
+    ),
+    _mutant(
+        "prices: the worst case takes all input for the dearest class",
+        "providers/prices.py",
+        "max(self.input, self.cache_write, self.cache_write_1h, self.cache_read)",
+        "self.input",
+        f"{_PRICED}test_no_call_costs_more_than_its_worst_case",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -3101,4 +3149,5 @@ MUTANTS = (
     *ROOMS,
     *_WEB_GUARDS,
     *_HEALTHY,
+    *_BATCHES,
 )

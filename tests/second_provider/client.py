@@ -55,6 +55,8 @@ class SecondAccount:
 class SecondProvider:
     """A client whose connections are all that it has."""
 
+    batches = None
+
     def __init__(self, url: str, *, max_connections: int) -> None:
         self._url = url
         self._limits = httpx2.Limits(max_connections=max_connections)

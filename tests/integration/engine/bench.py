@@ -46,6 +46,8 @@ class Attempted:
 class _Open:
     """A client that is open, for one of several engines."""
 
+    batches = None
+
     def __init__(self, client: Provider) -> None:
         self.ask = client.ask
 

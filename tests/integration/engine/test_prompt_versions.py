@@ -39,6 +39,8 @@ OURS = "Speak of patrons. $task $epic $cards"
 class Recorder:
     """A provider's client, and what it was asked."""
 
+    batches = None
+
     def __init__(self, client: Provider) -> None:
         self._client = client
         self.asked: list[CompletionRequest] = []

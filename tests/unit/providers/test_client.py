@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from providers.anthropic import client as anthropic_client
-from providers.anthropic import sdk
+from providers.anthropic import calls, sdk
 from providers.anthropic.client import ProviderClient
 from providers.anthropic.wire import completion
 from providers.errors import (
@@ -250,9 +249,8 @@ def test_cache_writes_are_told_apart_by_how_long_they_last(
     total: int | None, split: object, asked: CacheFor, told: tuple[int, int]
 ) -> None:
     usage = _USAGE | {"cache_creation_input_tokens": total, "cache_creation": split}
-    body = json.dumps(w.message(usage=usage)).encode()
 
-    read = completion(body, request_id="", request=completion_request(cache_for=asked)).usage
+    read = completion(w.message(usage=usage), request_id="", model="m", cache_for=asked).usage
 
     assert read is not None
     assert (read.cache_write_5m_tokens, read.cache_write_1h_tokens) == told
@@ -548,7 +546,7 @@ def test_more_calls_than_connections_take_turns(wire: Wire, make_client: ClientF
 def test_a_call_without_a_free_connection_waits_and_was_not_sent(
     wire: Wire, make_client: ClientFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(anthropic_client, "QUEUE_WAIT_S", 0.1)
+    monkeypatch.setattr(calls, "QUEUE_WAIT_S", 0.1)
     wire.script = [w.stall]
     client = make_client(max_connections=1)
 

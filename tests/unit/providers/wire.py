@@ -204,4 +204,4 @@ class Wire:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        return SeenRequest(line=lines[0], headers=headers, body=json.loads(body))
+        return SeenRequest(line=lines[0], headers=headers, body=json.loads(body or b"null"))
