@@ -93,21 +93,24 @@ def for_people(words: str, *, secrets: Iterable[str] = ()) -> str:
 
 
 def _of_json(body: object) -> Refusal:
+    own = _said(body)
+    return own if own.by_api else _quoted(own)
+
+
+def _said(body: object) -> Refusal:
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(body, dict) and isinstance(error, dict):
         details = error.get("details")
         by_api = body.get("type") == "error" and isinstance(error.get("type"), str)
         code = details.get("error_code") if isinstance(details, dict) else error.get("code")
-        own = Refusal(
+        return Refusal(
             by_api=by_api,
             words=_words(error),
             type=_text(error.get("type")),
             code=_text(code),
             status=_status(code),
         )
-    else:
-        own = Refusal(by_api=False, words=_words(body))
-    return own if own.by_api else _quoted(own)
+    return Refusal(by_api=False, words=_words(body))
 
 
 def _quoted(refusal: Refusal) -> Refusal:
@@ -119,7 +122,7 @@ def _quoted(refusal: Refusal) -> Refusal:
         body, _ = json.JSONDecoder().raw_decode(refusal.words[:MAX_READ_CHARS], at)
     except (ValueError, RecursionError):
         return refusal
-    quoted = _of_json(body)
+    quoted = _said(body)
     return replace(quoted, status=refusal.status) if quoted.by_api else refusal
 
 

@@ -201,6 +201,8 @@ def test_words_that_only_look_like_those_change_nothing(words: str) -> None:
 
 #: What stands before the API says in its own ways: JSON, a page, text, nothing.
 BEFORE_API: list[Any] = [
+    {"type": "about:blank", "status": 403},
+    {"type": "error", "error": None},
     {"error": {"message": "Invalid proxy token", "type": "auth_error", "code": "401"}},
     {"error": {"type": "forbidden", "message": "Request not allowed"}},
     {"message": "No API key found in request"},
