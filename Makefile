@@ -93,7 +93,7 @@ fuzz: venv
 	$(BIN)/python -m tests.acceptance.contract
 
 mutants: venv
-	$(BIN)/python -m tests.mutants
+	$(BIN)/python -m tests.mutants $(if $(PART),--part $(PART))
 
 check: venv
 	$(BIN)/ruff check .

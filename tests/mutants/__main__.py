@@ -1,9 +1,11 @@
-"""`python -m tests.mutants [WORD …]`: take each guard away, and see the named test go red.
+"""`python -m tests.mutants [--part 1/2] [WORD …]`: take each guard away, and see its test go red.
 
-Without words all mutants; with words those whose guard contains one of them. Works on a copy of
-the tree, with servers of its own.
+Without words all mutants; with words those whose guard contains one of them; of these every second
+one, for example, where two processes share the work. Works on a copy of the tree, with servers of
+its own.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -44,10 +46,12 @@ class Verdict:
     said: str
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the mutants; 1 when one survived, 2 when the tests do not pass without any."""
+    options = _parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    mutants = [m for m in MUTANTS if not words or any(word in m.guard for word in words)]
+    part, parts = options.part
+    mutants = _chosen(options.words)[part - 1 :: parts]
     with _workshop() as (copy, environment):
         console.print(f"{len(mutants)} mutants. First their tests without any ...")
         every = sorted({test for mutant in mutants for test in mutant.tests})
@@ -66,6 +70,24 @@ def main(words: Sequence[str]) -> int:
         console.print(f"SURVIVED: {verdict.mutant.guard}\n{verdict.said}", markup=False)
     console.print(f"{len(verdicts) - len(survived)} of {len(verdicts)} mutants were caught.")
     return 1 if survived else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("words", nargs="*", metavar="WORD", help="of a mutant's guard")
+    parser.add_argument("--part", type=_part, default=(1, 1), metavar="1/2", help="of several")
+    return parser
+
+
+def _part(text: str) -> tuple[int, int]:
+    part, parts = map(int, text.split("/"))
+    if not 1 <= part <= parts:
+        raise ValueError(text)
+    return part, parts
+
+
+def _chosen(words: Sequence[str]) -> list[Mutant]:
+    return [m for m in MUTANTS if not words or any(word in m.guard for word in words)]
 
 
 @contextmanager
@@ -169,4 +191,4 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

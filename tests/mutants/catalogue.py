@@ -3064,7 +3064,7 @@ _HEALTHY = (
 
 _SENT = "tests/unit/providers/test_batches.py::"
 _PRICED = "tests/unit/providers/test_prices.py::"
-_BATCHES = (
+_PROVIDER_BATCHES = (
     _mutant(
         "batches: nobody but the provider is told the key",
         "providers/anthropic/results_source.py",
@@ -3149,5 +3149,5 @@ MUTANTS = (
     *ROOMS,
     *_WEB_GUARDS,
     *_HEALTHY,
-    *_BATCHES,
+    *_PROVIDER_BATCHES,
 )
