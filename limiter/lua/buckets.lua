@@ -17,7 +17,12 @@ for _, name in ipairs(DIMENSIONS) do
   if ceiling > 0 and (allowed <= 0 or ceiling < allowed) then allowed = ceiling end
   if allowed > 0 then
     local rate = allowed / 60
-    local margin = rate * MARGIN_S[name] * caution
+    local margin_s = MARGIN_S[name]
+    if name == 'requests' then
+      local behind = math.max(0, rate * report.burst_s - AT_ONCE)
+      margin_s = margin_s + math.min(margin_s, behind * BEGIN_S)
+    end
+    local margin = rate * margin_s * caution
     local drag = math.max(0, math.min(number('drag_' .. name, 0), rate * DRAG_MOST))
     local full = math.max(1, rate * report.burst_s - margin)
     buckets[name] = {

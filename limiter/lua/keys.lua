@@ -43,6 +43,8 @@ local NUMBER_MOST = 1e15      -- a larger number is none of ours
 
 -- Buckets. Of refill: so much arrives out of step with the grants; and calls' tokens are estimates.
 local MARGIN_S = { requests = 0.1, input = 0.2, output = 0.2 }
+local AT_ONCE = 50            -- of a full bucket's calls more than these begin one after the other,
+local BEGIN_S = 0.001         -- each so much later, while ours refills and the provider's is full
 local MOST_CAUTION = 4        -- the margin grows to so many times its length after refusals
 local CALM_S = 30             -- and shrinks by its length in so long
 local DRAG_MOST = 0.9         -- of the rate, taken off for other users of the key

@@ -1400,6 +1400,13 @@ LIMITER = (
         f"{QUOTAS}test_lanes_that_come_later_count",
     ),
     _mutant(
+        "limiter: a large bucket's calls do not begin at once",
+        f"{LUA}buckets.lua",
+        "      margin_s = margin_s + math.min(margin_s, behind * BEGIN_S)\n",
+        "",
+        f"{GATES}test_of_a_large_bucket_more_is_left_since_its_calls_do_not_begin_at_once",
+    ),
+    _mutant(
         "limiter: one call warms the provider's cache",
         f"{LUA}cache.lua",
         "{ warm = now + WARM_S, warming = now + WARMING_S }",

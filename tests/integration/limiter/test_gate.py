@@ -47,6 +47,17 @@ def test_a_full_bucket_lets_a_burst_through_and_then_the_rate() -> None:
         assert len(process.permits) == 1 + FULL + 40
 
 
+@pytest.mark.parametrize(("a_minute", "full"), [(4200, 61), (10_000, 133)])
+def test_of_a_large_bucket_more_is_left_since_its_calls_do_not_begin_at_once(
+    a_minute: int, full: int
+) -> None:
+    """70 and 166 a second: the margin is 0.12 and 0.2 seconds' worth."""
+    with gates(Ceilings(requests=a_minute)) as (gate, clock):
+        process = Process(gate, clock)
+        warmed(process)
+        assert len(process.get(*[request() for _ in range(200)])) == full
+
+
 def test_waiting_as_long_as_told_is_enough() -> None:
     with gates(REQUESTS) as (gate, clock):
         process = Process(gate, clock)
