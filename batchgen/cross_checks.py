@@ -50,6 +50,13 @@ _REFUSED = (
         "lease",
     ),
     _AtLeast(
+        "BATCH_LOST_S", 1, "PROVIDER_TIMEOUT_S", "a batch that is being created would count as "
+        "lost, and be created twice",
+    ),
+    _AtLeast(
+        "BATCH_POLL_MOST_S", 1, "BATCH_POLL_S", "the provider is asked less often as batches age",
+    ),
+    _AtLeast(
         "MESSAGE_LOST_S", 2, "SLOT_WAIT_S", "a message that a worker has in hand would count as "
         "lost, and be sent again",
     ),

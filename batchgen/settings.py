@@ -327,6 +327,25 @@ LONGEST_WAIT_S = env.number("BATCHGEN_LONGEST_WAIT_S", 3600, least=1, most=86_40
 #: What a bucket holds, in seconds of its refill.
 LIMIT_BURST_S = env.number("BATCHGEN_LIMIT_BURST_S", 1, least=0.1, most=60)
 
+# Runs whose first requests go by the provider's batches: docs/batches.md.
+#: How often a worker looks whether there is something to do about them.
+BATCH_TICK_S = env.number("BATCHGEN_BATCH_TICK_S", 1, least=0.05, most=60)
+#: How often the provider is asked about those that are out, all at once: less often as they age.
+BATCH_POLL_S = env.number("BATCHGEN_BATCH_POLL_S", 5, least=0.1, most=3600)
+BATCH_POLL_MOST_S = env.number("BATCHGEN_BATCH_POLL_MOST_S", 60, least=0.1, most=3600)
+#: Requests, and bytes, of one slice at most, and requests that are out at the same time.
+BATCH_SLICE = env.integer("BATCHGEN_BATCH_SLICE", 1_000, least=1, most=100_000)
+BATCH_SLICE_BYTES = env.integer(
+    "BATCHGEN_BATCH_SLICE_BYTES", 64_000_000, least=100_000, most=200_000_000
+)
+BATCH_REQUESTS_OUT = env.integer("BATCHGEN_BATCH_REQUESTS_OUT", 100_000, least=1)
+#: What the provider has not known for so long counts as lost, and is asked again.
+BATCH_LOST_S = env.number("BATCHGEN_BATCH_LOST_S", 600, least=1, most=86_400)
+#: Of the lane `cheapest`: how long a slice that is cancelled may take to end, and how long before
+#: its deadline a run is to end.
+BATCH_SPILL_WAIT_S = env.number("BATCHGEN_BATCH_SPILL_WAIT_S", 60, least=0, most=3600)
+BATCH_SPILL_MARGIN_S = env.number("BATCHGEN_BATCH_SPILL_MARGIN_S", 60, least=0, most=86_400)
+
 #: What a set of stories must score, of 100, or the model is asked once to write it again; a
 #: defect of high severity asks for that too. 0 leaves only those.
 QUALITY_BAR = env.integer("BATCHGEN_QUALITY_BAR", 85, least=0, most=100)

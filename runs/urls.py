@@ -7,6 +7,7 @@ from runs.api.batch_views import BatchesView, BatchView, JobView
 from runs.api.failure_views import RunErrorsView
 from runs.api.file_views import RunFileView
 from runs.api.gate_views import gate_view
+from runs.api.provider_batch_views import RunBatchesView
 from runs.api.quote_views import ProjectQuotesView
 from runs.live import views as live
 
@@ -26,6 +27,7 @@ urlpatterns = [
     path("runs/<id:run_id>/items/<id:item_id>/cancel", control_views.RunItemCancelView.as_view()),
     path("runs/<id:run_id>/changes", change_views.RunChangesView.as_view()),
     path("runs/<id:run_id>/errors", RunErrorsView.as_view()),
+    path("runs/<id:run_id>/batches", RunBatchesView.as_view()),
     path("runs/<id:run_id>/logs", views.RunLogsView.as_view(), name="run-log"),
     path("runs/<id:run_id>/file", RunFileView.as_view(), name="run-file"),
     path("runs/<id:run_id>/events", live.RunEventsView.as_view(), name="run-events"),

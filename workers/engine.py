@@ -26,6 +26,7 @@ from runs.engine.dispatch import LOWEST_PRIORITY, last_of
 from runs.engine.lanes import Fence
 from workers.answer_turns import AnswerTurns
 from workers.attempt import Attempt
+from workers.batches.driver import BatchDriver
 from workers.caller import AttemptTools
 from workers.celery_face import ItemRequest
 from workers.clients import Clients
@@ -88,6 +89,7 @@ class Engine:
             answers=self.answers,
             times=CallTimes(),
         )
+        self._batches = BatchDriver(self._database, self._clients)
         self._flushing = asyncio.create_task(self._flush())
 
     async def open_client(self) -> None:
@@ -106,6 +108,7 @@ class Engine:
         """Take messages from Redis from now on."""
         if self._pulling is None and not self._stopping.is_set():
             self._pulling = asyncio.get_running_loop().create_task(self.intake.pull(self._redis))
+            self._batches.start()
 
     async def drain(self) -> None:
         """Take no new items; back when those under way have ended or were given back.
@@ -115,6 +118,7 @@ class Engine:
         self._stopping.set()
         if self._pulling is not None:
             self._pulling.cancel()
+        await self._batches.stop()
         if self._links:
             await asyncio.wait(self._links, timeout=settings.STOP_GRACE_S)
         self.give_up()
@@ -180,7 +184,7 @@ class Engine:
         client = await self._client(first)
         await self._await_turn(due_at)
         permit: Permit | TryLater | None = None
-        if client is not None and not isinstance(client, ProviderError):
+        if client is not None and not isinstance(client, ProviderError) and not first.answered:
             permit = await self._first_permit(first)
         if isinstance(permit, TryLater):
             await self.tools.store.park(fence, reason=permit.reason, wait_s=permit.seconds)

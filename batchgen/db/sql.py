@@ -14,7 +14,8 @@ twice: each names the fencing token of the lane it belongs to.
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -178,6 +179,41 @@ class AsyncDatabase:
                 await renew_async(self._pool)
             await asyncio.sleep(remedy.pause_s)
 
+    @asynccontextmanager
+    async def turn(self, name: int, of: int, *, vanished_s: float) -> AsyncIterator["Turn | None"]:
+        """An advisory lock that one transaction holds, which does nothing else; None where another
+        process has it. Behind a transaction pooler, too.
+
+        Args:
+            name, of: of the lock; two numbers, of 32 bits each.
+            vanished_s: PostgreSQL gives it to others where `Turn.keep` was not heard for so long.
+
+        Raises:
+            psycopg.Error: PostgreSQL is away.
+        """
+        async with self._pool.connection() as connection, connection.transaction():
+            cursor = await connection.execute(
+                f"SELECT pg_try_advisory_xact_lock({name:d}, {of:d}) AS mine, set_config("
+                f"'idle_in_transaction_session_timeout', '{vanished_s * 1000:.0f}', true)"
+            )
+            (row,) = await cursor.fetchall()
+            yield Turn(connection) if row["mine"] else None
+
     async def close(self) -> None:
         """Give the connections back to the server."""
         await self._pool.close()
+
+
+class Turn:
+    """An advisory lock that is held; see `AsyncDatabase.turn`."""
+
+    def __init__(self, connection: "psycopg.AsyncConnection[Row]") -> None:
+        self._connection = connection
+
+    async def keep(self) -> None:
+        """Have it some time longer.
+
+        Raises:
+            psycopg.Error: it is not ours any more.
+        """
+        await self._connection.execute("SELECT 1")

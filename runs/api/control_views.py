@@ -22,7 +22,7 @@ from batchgen.errors import (
 )
 from epics.access import Role, project_for, role_now
 from runs.api.item_output import RunEpicOutput, RunItemOutput
-from runs.api.run_input import RetryInput, RunInput
+from runs.api.run_input import PauseInput, RetryInput, RunInput
 from runs.api.run_output import ControlOutput, RetryOutput, RunStartedOutput, run_json
 from runs.engine.controls import run_control, run_item_cancel, run_retry
 from runs.engine.start import RunOptions, run_start
@@ -70,25 +70,33 @@ class ProjectRunsView(APIView):
 
 def control_view(action: str, *, name: str) -> type[APIView]:
     """The view of pause, resume or cancel, with an operationId of its own."""
+    body = PauseInput if action == "pause" else NothingInput
 
     class RunControlView(APIView):
         @operation(
             name,
             f"{action.capitalize()} a run",
             tag="runs",
-            request=NothingInput,
+            request=body,
             response=ControlOutput,
             errors=[InvalidTransition],
             description=(
                 "After a pause or a cancel no provider call starts but those that `inFlight` "
-                "counts; they finish and are kept. Of equal requests at the same time one gets "
+                "counts; they finish and are kept. Requests that are out in the provider's batches "
+                "(`requestsOut`) are waited for, too; a cancel has them cancelled there, and keeps "
+                "what was answered. Of equal requests at the same time one gets "
                 "200, the others 409 INVALID_TRANSITION."
             ),
         )
         def post(self, request: Request, run_id: UUID) -> Response:
             run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
-            valid(NothingInput, request.data)
-            moved = run_control(run=run, action=action, user=signed_in(request))
+            given = valid(body, request.data)
+            moved = run_control(
+                run=run,
+                action=action,
+                user=signed_in(request),
+                cancel_batches=given.get("batches") == "cancel",
+            )
             return Response(shown(ControlOutput, moved))
 
     return RunControlView

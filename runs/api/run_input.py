@@ -27,7 +27,7 @@ from runs.api.run_options import OptionsField, options_chosen
 from runs.api.run_type import RunTypeField
 from runs.models.work import MOST_PRIORITY
 from runs.pacing import MOST_LANES
-from runs.states import ItemStatus, Pacing, Priority, RunStatus
+from runs.states import ItemStatus, MoneyLane, Pacing, Priority, RunStatus
 
 #: As `Run.model` and `RunItem.error_code` keep them.
 _MODEL_CHARS = 100
@@ -109,7 +109,19 @@ class RunInput(StrictSerializer):
     deadline = Moment(
         default=None,
         allow_null=True,
-        help_text="When what is made is needed; part of a computed priority.",
+        help_text=(
+            "When what is made is needed; part of a computed priority. The lane `cheapest` ends by "
+            "it."
+        ),
+    )
+    lane = serializers.ChoiceField(
+        MoneyLane.choices,
+        default=MoneyLane.REALTIME,
+        help_text=(
+            "How each item's first request is asked. `batch`: by the provider's batches, at half "
+            "the price, within a day. `cheapest`: by batches as long as `deadline` allows (none: "
+            "24 h), then realtime. Repairs and further requests are realtime."
+        ),
     )
     options = OptionsField(default=dict)
     quoteId = Id(
@@ -126,6 +138,10 @@ class RunInput(StrictSerializer):
         if attrs["model"] is not None and not kind.uses_provider:
             raise serializers.ValidationError(
                 {"model": [f"{attrs['type']} asks no model. Leave it out."]}
+            )
+        if attrs["lane"] != MoneyLane.REALTIME and not kind.uses_provider:
+            raise serializers.ValidationError(
+                {"lane": [f"{attrs['type']} makes no calls. Leave it out."]}
             )
         target_ids = _target_ids(kind, attrs)
         return {**attrs, "options": options, "target_ids": target_ids}
@@ -166,6 +182,17 @@ class RunChangeInput(StrictSerializer):
         if len(attrs) == 1:
             raise serializers.ValidationError("Name priority or maxConcurrency.")
         return attrs
+
+
+class PauseInput(StrictSerializer):
+    batches = serializers.ChoiceField(
+        ["finish", "cancel"],
+        default="finish",
+        help_text=(
+            "What becomes of requests that are out in the provider's batches: they are waited for "
+            "and kept, or cancelled there; what is cancelled is asked again after a resume."
+        ),
+    )
 
 
 class RetryInput(StrictSerializer):

@@ -15,7 +15,7 @@ from runs.api.run_type import RunTypeField
 from runs.engine.transitions import Transition
 from runs.models import Run, RunLog
 from runs.reads.progress import RunProgress
-from runs.states import HealthVerdict, Pacing, Priority, RunPhase, RunStatus
+from runs.states import HealthVerdict, MoneyLane, Pacing, Priority, RunPhase, RunStatus
 
 #: Of runs, as pause and its like name them.
 LOWER_STATUSES = [status.lower() for status in RunStatus]
@@ -94,6 +94,16 @@ class HealthOutput(serializers.Serializer[Any]):
     )
 
 
+class RunBatchesOutput(serializers.Serializer[Any]):
+    submitted = serializers.IntegerField(
+        source="batches_submitted", help_text="That the provider was handed."
+    )
+    processing = serializers.IntegerField(
+        source="batches_processing", help_text="Those of them whose answers are waited for."
+    )
+    ended = serializers.IntegerField(source="batches_ended")
+
+
 class EpicsCount(serializers.IntegerField):
     """A count of a run over epics; 0 where its items are others."""
 
@@ -139,6 +149,10 @@ class RunOutput(serializers.Serializer[Any]):
         help_text="What a computed priority was computed from; empty where it was given.",
     )
     deadline = serializers.DateTimeField(source="run.deadline", allow_null=True)
+    lane = serializers.ChoiceField(MoneyLane.choices, source="run.lane")
+    batches = RunBatchesOutput(
+        source="*", help_text="The provider's batches that the run's first requests go by."
+    )
     maxConcurrency = serializers.IntegerField(source="run.max_concurrency")
     adaptiveLanes = serializers.BooleanField(
         source="run.adaptive_lanes",
@@ -291,6 +305,10 @@ class ControlOutput(serializers.Serializer[Any]):
     inFlight = serializers.IntegerField(
         source="in_flight",
         help_text="Items whose call had begun: they finish and are kept. No other call starts.",
+    )
+    requestsOut = serializers.IntegerField(
+        source="requests_out",
+        help_text="Requests that were out in the provider's batches. No other one goes out.",
     )
 
     @extend_schema_field(serializers.ChoiceField(LOWER_STATUSES))

@@ -7,6 +7,7 @@ from content.registry import Kind
 from runs.engine.open_targets import codes_text
 from runs.engine.trail import ENGINE, Actor
 from runs.models import Run
+from runs.states import MoneyLane
 
 
 def many_key(kind: Kind) -> str:
@@ -33,6 +34,13 @@ def answered_text(run: Run) -> str:
     return f", {run.model} answered by {run.provider}" if run.provider else ""
 
 
+def lane_text(run: Run) -> str:
+    """`, by batches`, of a run that does not make its calls one by one."""
+    return {MoneyLane.BATCH: ", by batches", MoneyLane.CHEAPEST: ", as cheap as possible"}.get(
+        MoneyLane(run.lane), ""
+    )
+
+
 def lanes_text(run: Run) -> str:
     """`2 lanes`, and what becomes of them where the engine sets their number."""
     told = counted(run.max_concurrency, ("lane", "lanes"))
@@ -45,5 +53,5 @@ def start_line(kind: Kind, run: Run, user: Actor | None) -> str:
     return (
         f"Started by {who}: {counted(run.total_items, kind.item_words)}, "
         f"{kind.options_text(run.options)}, pacing {run.pacing_profile}, "
-        f"{lanes_text(run)}{answered_text(run)}."
+        f"{lanes_text(run)}{lane_text(run)}{answered_text(run)}."
     )

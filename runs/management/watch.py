@@ -84,6 +84,9 @@ def _figures_text(progress: RunProgress) -> str:
     parts = [counted(progress.created, kind_started_by(progress.run.type).made_words)]
     if progress.failed:
         parts.append(f"{progress.failed} failed")
+    if progress.in_batch:
+        batches = counted(progress.batches_processing, ("batch", "batches"))
+        parts.append(f"{progress.in_batch} in {batches}")
     parts.append(spent_text(progress))
     return ", ".join(parts)
 

@@ -28,10 +28,7 @@ ORDER BY batch.intent_at, batch.id
 -- runs_for_slices --
 -- Runs with items that wait for a slice, who goes first first.
 SELECT run.id, run.type, run.lane, run.status, run.options, run.model, run.max_tokens,
-       run.prompt_set_id, run.provider, run.max_concurrency,
-       EXTRACT(EPOCH FROM run.deadline - clock_timestamp())::float AS left_s,
-       EXTRACT(EPOCH FROM clock_timestamp() - run.created_at)::float AS age_s,
-       waiting.items AS waiting
+       run.prompt_set_id, run.total_items, waiting.items AS waiting
 FROM runs_run run, LATERAL (
     SELECT COUNT(*)::int AS items
     FROM runs_runitem WHERE run_id = run.id AND in_batch AND batch_id IS NULL
@@ -67,11 +64,11 @@ WITH run AS (
 ), asked AS (
     SELECT * FROM json_to_recordset(%(given)s::json) AS asked (
         item_id uuid, call_id uuid, request_key text, request_digest text, purpose text,
-        held_micro_usd bigint
+        held_micro_usd bigint, alike text, prompt_bytes int
     )
 ), item AS MATERIALIZED (
     SELECT item.id, item.attempt, asked.call_id, asked.request_key, asked.request_digest,
-           asked.purpose, asked.held_micro_usd
+           asked.purpose, asked.held_micro_usd, asked.alike, asked.prompt_bytes
     FROM run, asked JOIN runs_runitem item ON item.id = asked.item_id
     WHERE item.id = ANY(%(item_ids)s::uuid[]) AND item.in_batch AND item.batch_id IS NULL
       AND item.target_id IS NOT NULL
@@ -94,10 +91,11 @@ WITH run AS (
     WHERE runs_runitem.id = item.id AND runs_runitem.id = ANY(%(item_ids)s::uuid[])
 ), call AS (
     INSERT INTO runs_providercall (
-        @call_columns@, lane, batch_id, request_key, request_digest
+        @call_columns@, lane, batch_id, request_key, request_digest, alike, prompt_bytes
     )
     SELECT item.call_id, item.id, item.attempt + 1, item.purpose, run.model,
-           item.held_micro_usd, @call_begun@, 'batch', batch.id, item.request_key, item.request_digest
+           item.held_micro_usd, @call_begun@, 'batch', batch.id, item.request_key, item.request_digest,
+           item.alike, item.prompt_bytes
     FROM item, batch, run
     RETURNING id
 )
@@ -268,9 +266,11 @@ WITH batch AS (
         possibly_billed boolean, spent int, text text, stop_reason text
     )
 ), item AS MATERIALIZED (
-    SELECT call.item_id AS id, call.id AS call_id, call.request_key, call.request_digest
+    SELECT call.item_id AS id, call.id AS call_id, call.request_key, call.request_digest,
+           call.alike, call.prompt_bytes
     FROM lane, batch, told, LATERAL (
-        SELECT id, item_id, request_key, request_digest FROM runs_providercall
+        SELECT id, item_id, request_key, request_digest, alike, prompt_bytes
+        FROM runs_providercall
         WHERE id = told.call_id AND batch_id = batch.id AND outcome = 'STARTED'
         OFFSET 0
     ) AS call
@@ -281,20 +281,23 @@ WITH batch AS (
     WHERE runs_runitem.id = ANY(ARRAY(SELECT id FROM item))
     ORDER BY runs_runitem.id
     FOR UPDATE OF runs_runitem
+), ending AS MATERIALIZED (
+    SELECT told.*, item.id AS item_id, item.request_key, item.request_digest, item.alike,
+           item.prompt_bytes, held.waits
+    FROM held JOIN item USING (id) JOIN told USING (call_id)
 ), call AS (
     UPDATE runs_providercall
     SET outcome = spent.outcome, @call_spent@, error_code = spent.error_code,
         possibly_billed = spent.possibly_billed,
-        response = CASE WHEN held.waits AND spent.fate = 'answered' THEN jsonb_build_object(
-            'key', item.request_key, 'digest', item.request_digest,
+        response = CASE WHEN spent.waits AND spent.fate = 'answered' THEN jsonb_build_object(
+            'key', spent.request_key, 'digest', spent.request_digest,
             'text', spent.text, 'stopReason', spent.stop_reason
         ) END
-    FROM held, item, told AS spent
-    WHERE held.id = item.id AND spent.call_id = item.call_id
-      AND runs_providercall.id = item.call_id
+    FROM ending AS spent
+    WHERE runs_providercall.id = spent.call_id
       AND runs_providercall.id = ANY(%(call_ids)s::uuid[])
       AND runs_providercall.outcome = 'STARTED'
-    RETURNING runs_providercall.item_id, held.waits, spent.*
+    RETURNING spent.*
 ), moved AS (
     UPDATE runs_runitem counter
     SET @usage_added@,

@@ -14,7 +14,7 @@ from content.kind import MakesFiles, counted
 from content.registry import kind_started_by
 from epics.models import Project
 from runs.engine.start import run_start
-from runs.engine.start_words import answered_text, left_out_text
+from runs.engine.start_words import answered_text, lane_text, left_out_text
 from runs.management.report import plain
 from runs.management.starting import project_named, start_arguments, start_options
 from runs.management.terminal import RunsCommand, actor_named
@@ -22,7 +22,7 @@ from runs.management.watch import NO_WORKER
 from runs.models import Run
 from runs.reads.selectors import active_runs, items_left_out
 from runs.reads.surroundings import workers_alive
-from runs.states import RunStatus
+from runs.states import MoneyLane, RunStatus
 
 _NAMES_SHOWN = 10
 
@@ -38,6 +38,13 @@ class Command(RunsCommand):
         parser.add_argument("project", help="its id, its code or its whole name")
         start_arguments(parser)
         parser.add_argument("--quote", type=UUID, metavar="ID", help="the quote that it goes by")
+        parser.add_argument(
+            "--lane",
+            choices=MoneyLane.values,
+            default=MoneyLane.REALTIME.value,
+            help="batch: by the provider's batches, at half the price, within a day; cheapest: "
+            "by those, and what a day does not suffice for in realtime",
+        )
         parser.add_argument("--user", help="who starts it, by user name")
         parser.add_argument("--watch", action="store_true", help="show its progress to the end")
         parser.add_argument(
@@ -83,7 +90,9 @@ def _start(project: Project, options: dict[str, Any]) -> Run:
         return run_start(
             project=project,
             user=actor_named(options["user"]) if options["user"] else None,
-            options=replace(start_options(project, options), quote_id=options["quote"]),
+            options=replace(
+                start_options(project, options), quote_id=options["quote"], lane=options["lane"]
+            ),
         )
     except RunAlreadyActive as error:
         raise CommandError(
@@ -116,5 +125,5 @@ def _started_line(project: Project, run: Run) -> str:
     return (
         f"{plain(project.name)}: run {run.pk} over {counted(run.total_items, kind.item_words)}, "
         f"{kind.options_text(run.options)}, "
-        f"{run.max_concurrency} at a time{answered_text(run)}."
+        f"{run.max_concurrency} at a time{lane_text(run)}{answered_text(run)}."
     )

@@ -10,7 +10,7 @@ from rich.text import Text
 from content.kind import counted
 from content.registry import kind_started_by
 from runs.engine.controls import run_control, run_retry
-from runs.engine.start_words import answered_text
+from runs.engine.start_words import answered_text, lane_text
 from runs.management.report import plain, report
 from runs.management.starting import project_named
 from runs.management.terminal import RunsCommand, in_words, run_named, shell_actor
@@ -63,6 +63,12 @@ class Command(RunsCommand):
                 control.add_argument(
                     "--user", help="who does it, by user name (default: you, by your login)"
                 )
+        actions.choices["pause"].add_argument(
+            "--batches",
+            choices=["finish", "cancel"],
+            default="finish",
+            help="what becomes of requests that are out in the provider's batches",
+        )
         control.add_argument(
             "--include-pending", action="store_true", help="also those that were not begun"
         )
@@ -126,7 +132,8 @@ def _show(console: Console, run: Run, *, watched: bool) -> None:
     console.print(
         Text(
             f"{kind.options_text(chosen)}, pacing {run.pacing_profile}, "
-            f"priority {run.priority}, {run.max_concurrency} at a time{answered_text(run)}."
+            f"priority {run.priority}, {run.max_concurrency} at a time{lane_text(run)}"
+            f"{answered_text(run)}."
         )
     )
     latest = RunAction.objects.filter(run=run).order_by("-id")[:_ACTIONS_SHOWN]
@@ -139,10 +146,16 @@ def _show(console: Console, run: Run, *, watched: bool) -> None:
 
 
 def _control(console: Console, run: Run, options: dict[str, Any]) -> None:
-    moved = run_control(run=run, action=options["action"], user=shell_actor(options["user"]))
+    moved = run_control(
+        run=run,
+        action=options["action"],
+        user=shell_actor(options["user"]),
+        cancel_batches=options.get("batches") == "cancel",
+    )
     calls = "1 call" if moved.in_flight == 1 else f"{moved.in_flight} calls"
+    out = f", {moved.requests_out} requests in batches" if moved.requests_out else ""
     console.print(
-        Text(f"Run {run.pk} was {moved.previous} and is {moved.status}; {calls} in flight.")
+        Text(f"Run {run.pk} was {moved.previous} and is {moved.status}; {calls} in flight{out}.")
     )
     if moved.status == RunStatus.RUNNING and not workers_alive().exists():
         console.print(Text(NO_WORKER))

@@ -32,6 +32,7 @@ def test_pause_resume_and_cancel_answer_alike_in_both_families(family: str) -> N
             "newStatus": after,
             "action": action,
             "inFlight": 1,
+            "requestsOut": 0,
         }
 
 

@@ -1,0 +1,198 @@
+"""A provider's batches in this process, and a lane for batches that goes by them round for round:
+for what no real provider can be made to do at a given moment."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from batchgen.db.clock import database_now
+from batchgen.db.ids import new_id
+from batchgen.db.sql import AsyncDatabase
+from epics.models import Project
+from providers.batches import (
+    BatchCounts,
+    BatchRequest,
+    BatchResult,
+    BatchState,
+    BatchStatus,
+    Outcome,
+)
+from providers.errors import BatchNotFound, BatchResultsCut, ProviderError
+from providers.values import Completion, CompletionRequest, StopReason, Usage
+from runs.engine.start import RunOptions, run_start
+from runs.models import ProviderBatch, ProviderCall, Run
+from runs.states import MoneyLane
+from tests.integration.engine.world import project_make
+from tests.loops import Loop
+from workers.batches.driver import BatchLane
+
+_ANYTHING = CompletionRequest(
+    model="m", max_tokens=1, system=(), user="", schema={}, marker="", purpose="generate"
+)
+USAGE = Usage(input_tokens=1000, output_tokens=400)
+
+
+@dataclass
+class Kept:
+    """A batch on the shelf."""
+
+    requests: list[BatchRequest]
+    id: str = field(default_factory=lambda: f"msgbatch_{new_id().hex}")
+    status: BatchStatus = BatchStatus.IN_PROGRESS
+    created_at: datetime = field(default_factory=database_now)
+    #: By the custom id, where it is not answered.
+    outcomes: dict[str, Outcome | ProviderError] = field(default_factory=dict)
+
+    def state(self) -> BatchState:
+        ended = self.status is BatchStatus.ENDED
+        many = len(self.requests)
+        told = [self.outcomes.get(each.custom_id, Outcome.SUCCEEDED) for each in self.requests]
+        counts = BatchCounts(
+            succeeded=told.count(Outcome.SUCCEEDED),
+            canceled=told.count(Outcome.CANCELED),
+            expired=told.count(Outcome.EXPIRED),
+            errored=sum(isinstance(each, ProviderError) for each in told),
+        )
+        return BatchState(
+            provider_id=self.id,
+            status=self.status,
+            counts=counts if ended else BatchCounts(processing=many),
+            created_at=self.created_at,
+        )
+
+
+class Shelf:
+    """`providers.batches.Batches`; what a test sets goes wrong once."""
+
+    def __init__(self) -> None:
+        self.kept: list[Kept] = []
+        #: What creating raises next, and whether the batch is there all the same.
+        self.refusal: BaseException | None = None
+        self.kept_all_the_same = False
+        #: Nobody finds batches, by list or by id.
+        self.hidden = False
+        #: Results break off after so many lines.
+        self.cut_after: int | None = None
+        self.without: set[str] = set()
+        self.asked: list[str] = []
+
+    async def create(self, requests: Sequence[BatchRequest]) -> BatchState:
+        self.asked.append("create")
+        refusal, self.refusal = self.refusal, None
+        kept = Kept(list(requests))
+        if refusal is None or self.kept_all_the_same:
+            self.kept.insert(0, kept)
+        if refusal is not None:
+            raise refusal
+        return kept.state()
+
+    async def newest(self, *, limit: int = 100, before: str | None = None) -> list[BatchState]:
+        self.asked.append("newest")
+        return [] if self.hidden else [kept.state() for kept in self.kept[:limit]]
+
+    async def get(self, provider_id: str) -> BatchState:
+        self.asked.append("get")
+        return self._found(provider_id).state()
+
+    async def cancel(self, provider_id: str) -> BatchState:
+        self.asked.append("cancel")
+        kept = self._found(provider_id)
+        kept.status = BatchStatus.CANCELING
+        return kept.state()
+
+    async def results(self, state: BatchState) -> AsyncGenerator[BatchResult, None]:
+        self.asked.append("results")
+        kept = self._found(state.provider_id)
+        cut_after, self.cut_after = self.cut_after, None
+        for place, request in enumerate(reversed(kept.requests)):
+            if place == cut_after:
+                raise BatchResultsCut
+            if request.custom_id not in self.without:
+                yield _result(kept, request)
+
+    def end(self, kept: Kept | None = None, **outcomes: Outcome | ProviderError) -> None:
+        """End a batch, or all of them."""
+        for each in [kept] if kept else self.kept:
+            each.status = BatchStatus.ENDED
+            each.outcomes.update(outcomes)
+
+    def foreign(self, many: int) -> Kept:
+        """A batch that somebody else made with the same key."""
+        requests = [
+            BatchRequest(custom_id=f"theirs-{place}", request=_ANYTHING) for place in range(many)
+        ]
+        self.kept.insert(0, Kept(requests))
+        return self.kept[0]
+
+    def _found(self, provider_id: str) -> Kept:
+        for kept in self.kept:
+            if kept.id == provider_id and not self.hidden:
+                return kept
+        raise BatchNotFound
+
+
+def _result(kept: Kept, request: BatchRequest) -> BatchResult:
+    outcome = kept.outcomes.get(request.custom_id, Outcome.SUCCEEDED)
+    if isinstance(outcome, ProviderError):
+        return BatchResult(custom_id=request.custom_id, outcome=Outcome.ERRORED, error=outcome)
+    if outcome is not Outcome.SUCCEEDED:
+        return BatchResult(custom_id=request.custom_id, outcome=outcome)
+    answer = Completion(
+        text='{"stories": []}',
+        stop_reason=StopReason.END,
+        usage=USAGE,
+        model=request.request.model,
+        request_id="",
+    )
+    return BatchResult(custom_id=request.custom_id, outcome=outcome, completion=answer)
+
+
+class Batching:
+    """A lane for batches, in a test's hands."""
+
+    def __init__(self, loop: Loop, database: AsyncDatabase) -> None:
+        self.shelf = Shelf()
+        self._loop = loop
+        self._database = database
+        self.lane = self._lane()
+
+    def _lane(self) -> BatchLane:
+        return BatchLane(self._database, self.shelf, "anthropic")
+
+    def start(self, *, epics: int = 4, lane: str = MoneyLane.BATCH, **options: Any) -> Run:
+        """Start a run whose first requests go by batches."""
+        project: Project = project_make(epics=epics)
+        chosen = {"pacing_profile": "adaptive", "max_concurrency": 2, **options}
+        return run_start(
+            project=project, user=project.created_by, options=RunOptions(lane=lane, **chosen)
+        )
+
+    def rounds(self, count: int = 1) -> None:
+        """Go on, and wait for what that began."""
+        for _ in range(count):
+            self._loop.run(self._round())
+
+    async def _round(self) -> None:
+        await self.lane.round()
+        while self.lane.is_busy:
+            await asyncio.sleep(0.01)
+
+    def another_worker(self) -> None:
+        """The worker is gone; another one has the turn, and knows nothing but the rows."""
+        self.lane = self._lane()
+
+
+def the_batch(run: Run, **where: Any) -> ProviderBatch:
+    """The run's only one."""
+    return ProviderBatch.objects.get(run=run, **where)
+
+
+def calls_of(batch: ProviderBatch) -> list[ProviderCall]:
+    return list(ProviderCall.objects.filter(batch=batch).order_by("id"))
+
+
+def custom_id(call_id: UUID) -> str:
+    return call_id.hex

@@ -1,0 +1,449 @@
+"""Slices of a run that go by a provider's batches, whatever becomes of them, or of the worker."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models import F
+from pytest_django.fixtures import Settings
+
+from batchgen.db.clock import database_now
+from batchgen.db.sql import AsyncDatabase
+from providers.batches import BatchRequest, Outcome
+from providers.errors import (
+    ConnectionFailed,
+    CreditExhausted,
+    Overloaded,
+    RequestRejected,
+    RequestTooLarge,
+)
+from runs.engine.controls import run_control, run_item_cancel
+from runs.engine.lanes import Fence
+from runs.models import Lane, ProviderBatch, ProviderCall, Run, RunItem
+from tests.integration.engine import hands
+from tests.integration.engine.shelf import Batching, custom_id, the_batch
+from tests.integration.engine.world import assert_counted, worker_make
+from tests.loops import Loop
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def batching(loop: Loop, settings: Settings) -> Iterator[Batching]:
+    settings.BATCH_POLL_S = settings.BATCH_POLL_MOST_S = 0
+    settings.BATCH_SLICE = 4
+    database = AsyncDatabase()
+    loop.run(database.open())
+    yield Batching(loop, database)
+    loop.run(database.close())
+
+
+def starter(run: Run) -> User:
+    assert run.created_by
+    return run.created_by
+
+
+def items(run: Run, **where: Any) -> Any:
+    return RunItem.objects.filter(run=run, **where).order_by("order")
+
+
+class TestSlices:
+    def test_no_lane_takes_what_waits_for_a_slice(self, batching: Batching) -> None:
+        run = batching.start()
+        assert items(run, in_batch=True).count() == 4
+        assert not Lane.objects.exclude(state="idle").exists()
+
+    def test_a_slice_is_handed_in_with_a_call_for_each_request(self, batching: Batching) -> None:
+        run = batching.start()
+        batching.rounds()
+        batch = the_batch(run)
+        (kept,) = batching.shelf.kept
+        assert (batch.state, batch.expected, batch.provider_batch_id) == ("open", 4, kept.id)
+        calls = ProviderCall.objects.filter(batch=batch)
+        assert {call.outcome for call in calls} == {"STARTED"}
+        assert {call.lane for call in calls} == {"batch"}
+        assert {custom_id(call.id) for call in calls} == {each.custom_id for each in kept.requests}
+        assert items(run, batch=batch).count() == 4
+        batching.rounds()
+        assert len(batching.shelf.kept) == 1
+
+    def test_answers_are_kept_and_the_lanes_go_on_with_them(self, batching: Batching) -> None:
+        run = batching.start()
+        batching.rounds()
+        batching.shelf.end()
+        batching.rounds(2)
+        assert the_batch(run).state == "collected"
+        assert not items(run, in_batch=True).exists()
+        lane = Lane.objects.filter(run=run, state="sent").order_by("index")[0]
+        item = RunItem.objects.get(lane=lane)
+        fence = Fence(
+            lane_id=lane.id, fencing_token=lane.fencing_token, item_id=item.id, kind=item.kind
+        )
+        claim = hands.claim(fence=fence, worker_id=worker_make().id, call_id=None)
+        assert claim
+        assert claim.answers["generate"]["text"] == '{"stories": []}'
+        call = ProviderCall.objects.get(item=item)
+        assert (call.outcome, call.input_tokens, call.output_tokens) == ("ANSWERED", 1000, 400)
+        # Half of $2 and $10 for a million.
+        assert call.cost_usd == Decimal("0.003000")
+        assert_counted(run, kept=False)
+
+
+def outcomes_of(batching: Batching, *which: Any) -> dict[str, Any]:
+    """The outcomes of the shelf's only batch's first requests."""
+    (kept,) = batching.shelf.kept
+    return {
+        request.custom_id: outcome for request, outcome in zip(kept.requests, which, strict=False)
+    }
+
+
+def time_passes(run: Run, seconds: float) -> None:
+    """What happened to the run's slices was so much earlier."""
+    by = timedelta(seconds=seconds)
+    ProviderBatch.objects.filter(run=run).update(
+        intent_at=F("intent_at") - by,
+        missing_since=F("missing_since") - by,
+        cancel_at=F("cancel_at") - by,
+    )
+
+
+class TestCanaryAndPrimer:
+    def test_one_request_of_a_new_version_goes_ahead_alone(self, batching: Batching) -> None:
+        run = batching.start(epics=10)
+        batching.rounds(3)
+        (first,) = items(run, in_batch=False)
+        assert (first.order, first.lane.state, batching.shelf.kept) == (1, "sent", [])
+        ProviderCall.objects.create(
+            item=first, attempt=1, outcome="ANSWERED", ended_at=database_now()
+        )
+        batching.rounds()
+        assert len(batching.shelf.kept) == 1
+
+    def test_a_version_that_was_answered_in_a_batch_needs_none(self, batching: Batching) -> None:
+        batching.start()
+        batching.rounds()
+        batching.shelf.end()
+        batching.rounds(2)
+        run = batching.start(epics=10)
+        batching.rounds()
+        assert not items(run, in_batch=False).exists()
+
+    def test_what_all_begin_with_is_cached_by_one_first(self, batching: Batching) -> None:
+        run = batching.start(epics=9)
+        batching.rounds(3)
+        (primer,) = batching.shelf.kept
+        assert the_batch(run).primer
+        (request,) = primer.requests
+        assert (request.request.cache_for, _marked(request)) == ("1h", True)
+        batching.shelf.end()
+        batching.rounds(4)
+        assert [len(kept.requests) for kept in batching.shelf.kept] == [4, 4, 1]
+        rest = batching.shelf.kept[0].requests + batching.shelf.kept[1].requests
+        assert {(each.request.cache_for, _marked(each)) for each in rest} == {("1h", True)}
+
+    def test_few_requests_mark_nothing(self, batching: Batching) -> None:
+        batching.start()
+        batching.rounds()
+        (kept,) = batching.shelf.kept
+        assert not any(map(_marked, kept.requests))
+
+
+def _marked(request: BatchRequest) -> bool:
+    return any(block.cache for block in request.request.system)
+
+
+class TestOutcomes:
+    def test_what_expired_or_was_canceled_waits_again_and_counts_for_nothing(
+        self, batching: Batching
+    ) -> None:
+        run = batching.start()
+        batching.rounds()
+        batching.shelf.end(**outcomes_of(batching, Outcome.EXPIRED, Outcome.CANCELED))
+        batching.rounds(3)
+        assert items(run, in_batch=False).count() == 2
+        assert {item.attempt for item in items(run)} == {0}
+        codes = ProviderCall.objects.filter(outcome="FAILED").values_list("error_code", flat=True)
+        assert set(codes) == {"BATCH_EXPIRED", "BATCH_CANCELED"}
+        assert not ProviderCall.objects.filter(outcome="FAILED", possibly_billed=True).exists()
+        # They are in another slice by now.
+        second = ProviderBatch.objects.get(run=run, state="open")
+        assert items(run, in_batch=True, batch=second).count() == second.expected == 2
+
+    def test_what_the_provider_rejects_is_failed(self, batching: Batching) -> None:
+        run = batching.start()
+        batching.rounds()
+        batching.shelf.end(**outcomes_of(batching, RequestRejected(detail="no")))
+        batching.rounds(2)
+        (failed,) = items(run, status="FAILED")
+        assert (failed.error_code, failed.in_batch) == ("REQUEST_REJECTED", False)
+        assert "no" in failed.error
+        assert_counted(run, kept=False)
+
+    def test_what_may_pass_is_asked_again_until_its_tries_are_used_up(
+        self, batching: Batching
+    ) -> None:
+        run = batching.start(epics=1)
+        for attempt in range(1, run.max_retries + 2):
+            batching.rounds()
+            assert items(run).get().attempt == attempt - 1
+            request = batching.shelf.kept[0].requests[0]
+            batching.shelf.end(batching.shelf.kept[0], **{request.custom_id: Overloaded()})
+            batching.rounds(2)
+        item = items(run).get()
+        assert (item.status, item.error_code) == ("FAILED", "PROVIDER_OVERLOADED")
+        run.refresh_from_db()
+        assert run.status == "FAILED"
+
+    def test_an_account_without_credit_pauses_the_run_and_fails_nothing(
+        self, batching: Batching
+    ) -> None:
+        run = batching.start()
+        batching.rounds()
+        broke = [CreditExhausted() for _ in range(4)]
+        batching.shelf.end(**outcomes_of(batching, *broke))
+        batching.rounds(3)
+        run.refresh_from_db()
+        assert (run.status, run.error_code) == ("PAUSED", "CREDIT_EXHAUSTED")
+        assert items(run, status="PENDING", in_batch=True, attempt=0).count() == 4
+        assert len(batching.shelf.kept) == 1
+
+
+class TestCreation:
+    def test_what_may_have_been_created_is_found_and_not_created_again(
+        self, batching: Batching
+    ) -> None:
+        run = batching.start()
+        batching.shelf.refusal = ConnectionFailed(possibly_billed=True)
+        batching.shelf.kept_all_the_same = True
+        batching.rounds()
+        assert the_batch(run).state == "creating"
+        batching.another_worker()
+        batching.rounds(3)
+        (kept,) = batching.shelf.kept
+        batch = the_batch(run)
+        assert (batch.state, batch.provider_batch_id) == ("open", kept.id)
+
+    def test_nothing_is_created_beside_what_may_have_been(self, batching: Batching) -> None:
+        run = batching.start(epics=8)
+        batching.shelf.refusal = ConnectionFailed(possibly_billed=True)
+        batching.rounds(4)
+        assert the_batch(run).state == "creating"
+        assert batching.shelf.asked.count("create") == 1
+
+    def test_what_was_never_created_is_lost_and_sent_again(self, batching: Batching) -> None:
+        run = batching.start()
+        batching.shelf.refusal = ConnectionFailed(possibly_billed=True)
+        batching.rounds(2)
+        time_passes(run, 601)
+        batching.rounds(2)
+        states = ProviderBatch.objects.filter(run=run).values_list("state", flat=True)
+        assert list(states.order_by("intent_at")) == ["lost", "open"]
+        lost = ProviderCall.objects.filter(outcome="LOST")
+        assert {(call.possibly_billed, call.error_code) for call in lost} == {(True, "BATCH_LOST")}
+        assert len(lost) == 4
+
+    def test_of_two_that_fit_the_results_tell_which_is_ours(self, batching: Batching) -> None:
+        run = batching.start()
+        batching.shelf.refusal = ConnectionFailed(possibly_billed=True)
+        batching.shelf.kept_all_the_same = True
+        batching.rounds()
+        ours = batching.shelf.kept[0]
+        somebody_elses = batching.shelf.foreign(4)
+        batching.rounds()
+        assert the_batch(run).state == "creating"
+        batching.shelf.end()
+        batching.rounds(3)
+        batch = the_batch(run)
+        assert (batch.state, batch.provider_batch_id) == ("collected", ours.id)
+        assert batch.provider_batch_id != somebody_elses.id
+
+    def test_somebody_elses_batch_that_was_taken_for_ours_is_let_go(
+        self, batching: Batching
+    ) -> None:
+        run = batching.start()
+        batching.shelf.refusal = ConnectionFailed(possibly_billed=True)
+        batching.rounds()
+        foreign = batching.shelf.foreign(4)
+        batching.rounds(2)
+        assert the_batch(run).provider_batch_id == foreign.id
+        batching.shelf.end()
+        batching.rounds(2)
+        batch = the_batch(run)
+        assert (batch.state, batch.not_ours) == ("creating", [foreign.id])
+        assert items(run, in_batch=True, batch=batch).count() == 4
+
+    def test_what_is_too_large_goes_in_halves(self, batching: Batching) -> None:
+        run = batching.start()
+        batching.shelf.refusal = RequestTooLarge()
+        batching.rounds(3)
+        sizes = ProviderBatch.objects.filter(run=run).values_list("state", "expected")
+        assert list(sizes.order_by("intent_at")) == [("refused", 4), ("open", 2), ("open", 2)]
+        assert ProviderCall.objects.filter(outcome="FAILED", possibly_billed=False).count() == 4
+
+    def test_a_run_that_was_paused_meanwhile_hands_in_nothing(self, batching: Batching) -> None:
+        run = batching.start(epics=8)
+        batching.rounds()
+        out = run_control(run=run, action="pause", user=starter(run)).requests_out
+        assert out == 1
+        batching.rounds(3)
+        assert len(batching.shelf.kept) == 1
+
+
+class TestResults:
+    def test_results_that_break_off_are_read_again_and_booked_once(
+        self, batching: Batching
+    ) -> None:
+        run = batching.start()
+        batching.rounds()
+        batching.shelf.end()
+        batching.shelf.cut_after = 2
+        batching.rounds()
+        assert ProviderCall.objects.filter(outcome="ANSWERED").count() == 2
+        batching.another_worker()
+        batching.rounds()
+        assert the_batch(run).state == "collected"
+        assert ProviderCall.objects.filter(outcome="ANSWERED").count() == 4
+        assert_counted(run, kept=False)
+
+    def test_a_request_without_a_result_is_asked_again_and_may_have_been_billed(
+        self, batching: Batching
+    ) -> None:
+        run = batching.start()
+        batching.rounds()
+        (kept,) = batching.shelf.kept
+        batching.shelf.without = {kept.requests[0].custom_id}
+        batching.shelf.end()
+        batching.rounds(5)
+        (call,) = ProviderCall.objects.filter(outcome="FAILED")
+        assert (call.error_code, call.possibly_billed) == ("PROVIDER_UNREADABLE", True)
+        assert batching.shelf.asked.count("results") == 3
+        assert items(run, id=call.item_id).get().attempt == 1
+        assert ProviderBatch.objects.filter(run=run, state="open", expected=1).exists()
+
+    def test_a_batch_that_nobody_finds_is_lost_after_a_while_alone(
+        self, batching: Batching
+    ) -> None:
+        run = batching.start()
+        batching.rounds()
+        batching.shelf.hidden = True
+        batching.rounds(2)
+        assert the_batch(run).state == "open"
+        time_passes(run, 601)
+        batching.shelf.hidden = False
+        batching.rounds(2)
+        assert (the_batch(run).state, the_batch(run).missing_since) == ("open", None)
+        batching.shelf.hidden = True
+        batching.rounds()
+        time_passes(run, 601)
+        batching.rounds(2)
+        assert ProviderBatch.objects.filter(run=run, state="lost").exists()
+
+    def test_all_batches_are_asked_for_at_once(self, batching: Batching) -> None:
+        for _ in range(3):
+            batching.start()
+        batching.rounds(4)
+        assert len(batching.shelf.kept) == 3
+        batching.shelf.asked.clear()
+        batching.rounds()
+        assert batching.shelf.asked == ["newest"]
+
+
+class TestControls:
+    def test_a_pause_may_cancel_what_is_out(self, batching: Batching) -> None:
+        run = batching.start()
+        batching.rounds()
+        moved = run_control(run=run, action="pause", user=starter(run), cancel_batches=True)
+        assert moved.requests_out == 4
+        batching.rounds()
+        assert the_batch(run).state == "canceling"
+        batching.shelf.end(**outcomes_of(batching, Outcome.SUCCEEDED, *[Outcome.CANCELED] * 3))
+        batching.rounds(2)
+        assert items(run, in_batch=True, batch=None).count() == 3
+        assert not Lane.objects.exclude(state="idle").exists()
+        run_control(run=run, action="resume", user=starter(run))
+        batching.rounds()
+        assert ProviderBatch.objects.filter(run=run, state="open", expected=3).exists()
+        assert Lane.objects.filter(state="sent").count() == 1
+
+    def test_what_was_answered_of_a_cancelled_run_is_for_the_lanes(
+        self, batching: Batching
+    ) -> None:
+        run = batching.start()
+        batching.rounds()
+        run_control(run=run, action="cancel", user=starter(run))
+        run.refresh_from_db()
+        assert (run.status, run.draining) == ("CANCELLED", True)
+        batching.rounds()
+        batching.shelf.end(**outcomes_of(batching, Outcome.SUCCEEDED, *[Outcome.CANCELED] * 3))
+        batching.rounds(2)
+        assert Lane.objects.filter(state="sent").count() == 1
+        run.refresh_from_db()
+        assert run.completed_at is None
+
+    def test_a_cancelled_run_does_not_wait_for_ever(self, batching: Batching) -> None:
+        run = batching.start()
+        batching.rounds()
+        run_control(run=run, action="cancel", user=starter(run))
+        batching.rounds()
+        time_passes(run, 601)
+        batching.rounds()
+        assert not items(run, in_batch=True).exists()
+
+    def test_the_answer_to_an_item_that_was_cancelled_is_booked_and_not_kept(
+        self, batching: Batching
+    ) -> None:
+        run = batching.start()
+        batching.rounds()
+        item = items(run).first()
+        run_item_cancel(item=item, user=starter(run))
+        batching.shelf.end()
+        batching.rounds(2)
+        item.refresh_from_db()
+        assert (item.status, item.output_tokens) == ("CANCELLED", 400)
+        assert ProviderCall.objects.get(item=item).response is None
+        assert_counted(run, kept=False)
+
+
+class TestCheapest:
+    def test_what_cannot_wait_any_longer_goes_realtime(self, batching: Batching) -> None:
+        run = batching.start(
+            lane="cheapest", deadline=database_now() + timedelta(seconds=30), epics=6
+        )
+        batching.rounds()
+        assert not items(run, in_batch=True).exists()
+        assert Lane.objects.filter(state="sent").count() == 2
+
+    def test_a_slice_that_does_not_end_is_let_go(self, batching: Batching) -> None:
+        run = batching.start(lane="cheapest")
+        batching.rounds()
+        assert the_batch(run).state == "open"
+        Run.objects.update(created_at=F("created_at") - timedelta(hours=24, minutes=-1))
+        batching.rounds(2)
+        batch = the_batch(run)
+        assert (batch.state, batch.spilled) == ("canceling", True)
+        assert items(run, in_batch=True).count() == 4
+        time_passes(run, 61)
+        batching.rounds()
+        assert items(run, in_batch=False, batch=None).count() == 4
+        # The later double is booked, and nothing is made of it.
+        batching.shelf.end()
+        batching.rounds(2)
+        assert the_batch(run).state == "collected"
+        assert not ProviderCall.objects.filter(response__isnull=False).exists()
+        assert_counted(run, kept=False)
+
+    def test_what_a_slice_answered_in_time_is_used(self, batching: Batching) -> None:
+        run = batching.start(lane="cheapest")
+        batching.rounds()
+        Run.objects.update(created_at=F("created_at") - timedelta(hours=24, minutes=-1))
+        batching.rounds(2)
+        batching.shelf.end(
+            **outcomes_of(batching, *[Outcome.SUCCEEDED] * 2, *[Outcome.CANCELED] * 2)
+        )
+        batching.rounds(2)
+        assert items(run, in_batch=False).count() == 4
+        assert items(run, batch__isnull=False).count() == 2
+        assert ProviderBatch.objects.count() == 1

@@ -1,0 +1,9 @@
+"""Runs whose first requests go by the provider's batches: docs/batches.md.
+
+driver.py    each worker's part: whose turn it is, and what a turn does, again and again
+slices.py    a run's next slice: its items' first requests, as many as go together
+creating.py  a slice handed in, or refused
+polling.py   what the provider says of those that are out; those of unknown outcome are looked for
+collecting.py  results, each once, as kept answers
+spilling.py  how much of a run goes realtime, to end by its deadline
+"""
