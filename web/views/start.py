@@ -1,6 +1,7 @@
 """Start a run: what each type offers, and what the API would be sent."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from batchgen.api.operations import valid
-from batchgen.errors import ValidationFailed
+from batchgen.errors import QuoteOutdated, ValidationFailed
 from content.kind import BESIDE, Target, counted
 from content.registry import Kind, kind_started_by, run_types
 from content.run_types import MANY_AT_ONCE, RunType
@@ -22,18 +23,21 @@ from epics.files.backlog_export import FORMATS
 from epics.models import Project
 from runs.api.run_input import RunInput
 from runs.engine.start import RunOptions, run_start
+from runs.models import Run
 from runs.pacing import MOST_LANES
+from runs.quotes.quoting import quote_make
 from runs.reads.eta import duration_text
 from runs.reads.selectors import active_runs, run_expected_ms, run_read
 from runs.reads.warnings import start_warnings
 from runs.states import Pacing
 from web.forms import REFUSALS, form_refused, typed
 from web.page import page, show, user_of
+from web.quote import quote_shown
 from web.words import OPTIONS, TYPES, type_name
 
 _TEMPLATE = "start.html"
 #: Fields of the body that are the same for all types.
-_PLAIN = ("pacingProfile", "priority", "model")
+_PLAIN = ("pacingProfile", "priority", "model", "quoteId")
 #: What is said to a model, where one is asked.
 _OF_A_MODEL = {"language", "instructions"}
 #: Targets to choose from; who has more and wants only some names them over the API.
@@ -51,11 +55,27 @@ def start(request: HttpRequest, project_id: UUID) -> HttpResponse:
         return show(request, _TEMPLATE, context)
     try:
         options = RunOptions(**valid(RunInput, _body(request.POST, kind, run_type)))
-        run = run_start(project=project, user=user_of(request), options=options)
+        if request.POST.get("ask") == "quote":
+            quote = quote_make(
+                project=project, user=user_of(request), options=replace(options, quote_id=None)
+            )
+            return show(request, _TEMPLATE, {**context, "quote": quote_shown(quote, kind)})
+        run = _start(request, project, options)
     except REFUSALS as error:
         return form_refused(request, error, _TEMPLATE, context)
     _tell(request, run.pk)
     return redirect("web:run", run_id=run.pk)
+
+
+def _start(request: HttpRequest, project: Project, options: RunOptions) -> Run:
+    """By the quote that stands on the page, unless that is of other choices by now."""
+    user = user_of(request)
+    if options.quote_id is not None:
+        try:
+            return run_start(project=project, user=user, options=options)
+        except (QuoteOutdated, ValidationFailed):
+            pass
+    return run_start(project=project, user=user, options=replace(options, quote_id=None))
 
 
 def _tell(request: HttpRequest, run_id: UUID) -> None:

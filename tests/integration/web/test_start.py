@@ -6,7 +6,7 @@ import pytest
 
 from content.registry import run_types
 from epics.models import Epic, Project
-from runs.models import Run
+from runs.models import Quote, Run
 from tests.factories import project_make
 from tests.integration.pages.world import page_make
 from tests.integration.web.looking import HOSTILE, assert_clean, browser
@@ -137,3 +137,35 @@ def test_there_is_nothing_to_start_over() -> None:
     project = project_make(epics=0, cards=0)
     page = browser(project.created_by).get(f"/projects/{project.pk}/start/?type=ANALYZE_CARDS")
     assert "There is nothing to take: no uploads yet." in page.text
+
+
+class TestQuote:
+    def test_the_page_tells_what_is_chosen_would_cost(self, project: Project) -> None:
+        answer = start(project, "GENERATE_ALL_STORIES", ask="quote", mode="concise")
+        assert answer.status_code == 200
+        assert_clean(answer.text)
+        for word in ("Realtime", "Batch", "Cheapest", "2 epics", "Not calibrated"):
+            assert word in answer.text
+        assert not Run.objects.exists()
+        quote = Quote.objects.get()
+        assert quote.body["options"]["mode"] == "concise"
+        assert f'value="{quote.pk}"' in answer.text
+
+    def test_a_start_goes_by_the_quote_on_the_page(self, project: Project) -> None:
+        start(project, "GENERATE_ALL_STORIES", ask="quote")
+        quote = Quote.objects.get()
+        start(project, "GENERATE_ALL_STORIES", quoteId=str(quote.pk))
+        assert Run.objects.get().quote == quote
+
+    def test_a_start_of_other_choices_goes_without_it(self, project: Project) -> None:
+        start(project, "GENERATE_ALL_STORIES", ask="quote")
+        quote = Quote.objects.get()
+        start(project, "GENERATE_ALL_STORIES", quoteId=str(quote.pk), mode="concise")
+        run = Run.objects.get()
+        assert (run.quote, run.options["mode"]) == (None, "concise")
+
+    def test_what_cannot_be_quoted_is_told(self, project: Project) -> None:
+        answer = start(project, "GENERATE_ALL_STORIES", ask="quote", maxConcurrency="0")
+        assert answer.status_code == 400
+        assert "No quote" in answer.text
+        assert not Quote.objects.exists()
