@@ -1,7 +1,7 @@
 """Quotes: what a start would cost and take, before anything is spent; and how right they were.
 
 rendering.py    the real prompts of the items, as sizes
-past.py         what earlier calls of the kind took
+past.py         what earlier calls of the kind took; past_batches.py: batches; pure
 costs.py        what the calls cost: low, expected, high; pure
 durations.py    how long the run takes: p50, p90, and what binds it; pure
 quoting.py      a quote from all of these

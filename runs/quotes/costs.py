@@ -9,13 +9,11 @@ from math import sqrt
 from providers.prices import cost_micro_usd
 from providers.values import CacheFor, Usage
 from runs.quotes.past import COLD_HIGH, COLD_LOW, COLD_PART, Past
+from runs.quotes.past_batches import NO_BATCHES, PastBatches
 from runs.quotes.rendering import FutureCall, FutureItem
 
 #: How many of its usual deviations a bill may be off: 19 of 20 are within two.
 _DEVIATIONS = 2.0
-#: Of calls in a batch, those that find its beginning cached: at worst, as a rule, at best. The
-#: provider promises nothing, and others saw all of this.
-BATCH_HITS = (0.30, 0.70, 0.98)
 _ALWAYS = 1.0
 
 
@@ -52,6 +50,7 @@ class Calls:
     model: str
     at: date
     off_by: float = 0.0
+    batches: PastBatches = NO_BATCHES
 
     @cached_property
     def first(self) -> list[tuple[float, FutureCall, Tokens, float]]:
@@ -137,7 +136,7 @@ class Calls:
         if firsts is None:
             return None
         read, write = firsts
-        worst, usual, best = BATCH_HITS if self.past.caches else (_ALWAYS,) * 3
+        worst, usual, best = self.batches.hits if self.past.caches else (_ALWAYS,) * 3
         # One is asked in realtime, before all others.
         (full, _) = self._firsts(batch=False) or (read, write)
         before = (full - read) / max(self.count, 1)

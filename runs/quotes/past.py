@@ -38,6 +38,8 @@ class PastCall:
     item_id: UUID
     item_s: float
     same_prompts: bool
+    #: Not by one of the provider's batches, whose times are not those of calls.
+    realtime: bool
     purpose: str
     alike: str
     #: 0 where it was not kept.
@@ -73,7 +75,6 @@ class Answer(NamedTuple):
 class _Line:
     """The length of answers by that of what was asked, within what was seen."""
 
-    count: int
     x: float
     y: float
     slope: float
@@ -122,6 +123,10 @@ class Past:
     def first(self) -> list[PastCall]:
         """Calls that are made where nothing has to be repaired."""
         return [call for call in self.calls if not call.again]
+
+    @cached_property
+    def _timed(self) -> list[PastCall]:
+        return [call for call in self.first if call.realtime]
 
     @cached_property
     def _asked_again(self) -> list[PastCall]:
@@ -185,12 +190,16 @@ class Past:
 
     @cached_property
     def again_rate_differs(self) -> float:
-        """How far that of a run is off as a rule."""
-        rates = [
-            sum(call.again for call in calls) / max(sum(not call.again for call in calls), 1)
-            for calls in _by_run(self.calls)
-        ]
-        return pstdev(rates) if len(rates) >= 3 else self.again_rate
+        """How far that of a whole run is off as a rule, beyond chance."""
+        rates: list[float] = []
+        chance: list[float] = []
+        for calls in _by_run(self.calls):
+            first = max(sum(not call.again for call in calls), 1)
+            rates.append((len(calls) - first) / first)
+            chance.append(self.again_rate / first)
+        if len(rates) < 3:
+            return self.again_rate
+        return sqrt(max(pstdev(rates) ** 2 - fmean(chance), 0.0))
 
     @cached_property
     def again_input(self) -> float:
@@ -211,13 +220,13 @@ class Past:
     @cached_property
     def caches(self) -> bool:
         """Whether the provider caches the beginnings of these prompts; True where nobody knows."""
-        return not self.first or any(call.cached for call in self.first)
+        return not self._timed or any(call.cached for call in self._timed)
 
     @cached_property
     def miss_rate(self) -> float:
         """Of a run's calls behind the first one, those that write the cache once more."""
         behind = missed = 0
-        for calls in _by_run(self.first):
+        for calls in _by_run(self._timed):
             cached = [call for call in calls if call.cached]
             behind += max(len(cached) - 1, 0)
             missed += max(sum(call.cache_write_tokens > 0 for call in cached) - 1, 0)
@@ -225,8 +234,8 @@ class Past:
 
     def seconds(self, *, alike: str, output_tokens: float) -> list[float]:
         """What calls like this one took."""
-        like = [call.call_s for call in self.first if call.alike == alike]
-        found = like or [call.call_s for call in self.first]
+        like = [call.call_s for call in self._timed if call.alike == alike]
+        found = like or [call.call_s for call in self._timed]
         return found or [max(_COLD_S, _COLD_S_PER_TOKEN * output_tokens)]
 
     @cached_property
@@ -240,13 +249,17 @@ class Past:
         items: dict[UUID, list[PastCall]] = defaultdict(list)
         for call in self.calls:
             items[call.item_id].append(call)
-        left = [calls[0].item_s - sum(call.call_s for call in calls) for calls in items.values()]
+        left = [
+            calls[0].item_s - sum(call.call_s for call in calls)
+            for calls in items.values()
+            if all(call.realtime for call in calls)
+        ]
         return max(median(left), 0.0) if left else _COLD_BESIDE_S
 
     @cached_property
     def times_differ(self) -> float:
         """How far the calls' mean time in a run is off as a rule, of that in all."""
-        means = [fmean(call.call_s for call in calls) for calls in _by_run(self.first)]
+        means = [fmean(call.call_s for call in calls) for calls in _by_run(self._timed)]
         if len(means) < 3 or not fmean(means):
             return _TIMES_DIFFER
         return max(pstdev(means) / fmean(means), _TIMES_DIFFER_LEAST)
@@ -278,7 +291,6 @@ def _line_through(calls: Sequence[PastCall]) -> _Line | None:
     # A few answers look more alike than they are.
     spread *= sqrt(len(calls) / max(len(calls) - 2, 1))
     return _Line(
-        count=len(calls),
         x=x,
         y=y,
         slope=slope,

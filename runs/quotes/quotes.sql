@@ -8,6 +8,24 @@ WITH claimed AS MATERIALIZED (
 SELECT claimed.target_id, loaded.input
 FROM claimed JOIN @kind@_loaded loaded USING (item_id)
 
+-- quote_batches --
+-- The provider's last batches of several requests of a model: what each took, and how many of its
+-- requests found their beginning in the cache.
+SELECT EXTRACT(EPOCH FROM batch.ended_at - batch.created_at)::float8 AS seconds, call.hit_rate
+FROM (
+    SELECT id, created_at, ended_at
+    FROM runs_providerbatch
+    WHERE provider = %(provider)s AND created_at IS NOT NULL AND ended_at IS NOT NULL
+      AND expected > 1
+    ORDER BY intent_at DESC
+    LIMIT %(batches)s
+) AS batch, LATERAL (
+    SELECT AVG((cache_read_tokens > 0)::int)::float8 AS hit_rate
+    FROM runs_providercall
+    WHERE batch_id = batch.id AND outcome = 'ANSWERED' AND model = %(model)s
+) AS call
+WHERE call.hit_rate IS NOT NULL
+
 -- quote_item_times --
 -- What the last items of these types took, in seconds: half of them, and nine in ten.
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50_s,
@@ -33,7 +51,7 @@ WITH run AS MATERIALIZED (
 )
 SELECT run.id AS run_id, run.prompt_key = %(prompt_key)s AS same_prompts, item.id AS item_id,
        EXTRACT(EPOCH FROM item.completed_at - item.started_at)::float8 AS item_s,
-       call.purpose, call.alike, call.prompt_bytes, call.input_tokens, call.output_tokens,
+       call.lane = 'realtime' AS realtime, call.purpose, call.alike, call.prompt_bytes, call.input_tokens, call.output_tokens,
        call.cache_read_tokens, call.cache_write_tokens,
        EXTRACT(EPOCH FROM call.ended_at - call.started_at)::float8 AS call_s
 FROM run, LATERAL (
@@ -46,6 +64,5 @@ FROM run, LATERAL (
     SELECT *
     FROM runs_providercall
     WHERE item_id = item.id AND outcome = 'ANSWERED' AND output_tokens IS NOT NULL
-      AND lane = 'realtime'
     OFFSET 0
 ) AS call

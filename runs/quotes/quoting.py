@@ -12,7 +12,6 @@ from django.contrib.auth.models import User
 from django.db.models import Sum
 
 from batchgen.db.clock import database_now
-from batchgen.db.expiry import rows_expire
 from content.kind import counted
 from content.prompt_sets import prompt_texts
 from epics.models import Project
@@ -24,9 +23,18 @@ from runs.engine.start_words import left_out_text
 from runs.models import Quote
 from runs.pacing import MOST_LANES
 from runs.quotes.calibration import off_by
-from runs.quotes.costs import BATCH_HITS, Calls, Range, mixed
-from runs.quotes.durations import Binding, Duration, Pace, Play, fitting_part
+from runs.quotes.costs import Calls, Range, mixed
+from runs.quotes.durations import (
+    BATCH_P50_S,
+    BATCH_P90_S,
+    Binding,
+    Duration,
+    Pace,
+    Play,
+    fitting_part,
+)
 from runs.quotes.past import COLD_PART, Past
+from runs.quotes.past_batches import PastBatches
 from runs.quotes.rendering import MOST_RENDERED, QUERIES, Rendering
 from runs.reads.eta import duration_text
 from runs.reads.surroundings import workers_alive
@@ -34,6 +42,8 @@ from runs.states import MoneyLane
 
 #: Earlier runs that tell what calls take, and items of each.
 _RUNS, _ITEMS = 30, 60
+#: Earlier batches that tell what batches take.
+_BATCHES = 50
 #: An item that asks nobody, where none was seen.
 _COLD_ITEM_S = 1.0
 #: `cheapest` without a deadline.
@@ -72,7 +82,6 @@ def quote_make(*, project: Project, user: User | None, options: RunOptions) -> Q
     plan = start_plan(project=project, options=options)
     if not plan.targets:
         raise already_active(plan.left_out)
-    rows_expire(Quote)
     now = database_now()
     valid_until = now + timedelta(seconds=settings.QUOTE_VALID_S)
     return Quote.objects.create(
@@ -147,6 +156,14 @@ class Quoting:
             model=plan.model,
             at=self.now.date(),
             off_by=off_by(kind=plan.kind, model=plan.model),
+            batches=self._batches(),
+        )
+
+    def _batches(self) -> PastBatches:
+        params = {"provider": settings.PROVIDER_NAME, "model": self.plan.model}
+        rows = QUERIES.fetch("quote_batches", {**params, "batches": _BATCHES})
+        return PastBatches(
+            seconds=[row["seconds"] for row in rows], hit_rates=[row["hit_rate"] for row in rows]
         )
 
     def _lanes(self) -> Iterator[LaneQuote]:
@@ -203,10 +220,11 @@ class Quoting:
         if not calls.prefixes:
             return "The provider does not cache the beginning of these prompts."
         prefix = round(max(tokens.prefix for _, _, tokens, _ in calls.first))
+        worst, usual, best = calls.batches.hits
         return (
             f"{prefix:,} tokens at the beginning are the same in each call. In realtime the first "
             "call writes them to the provider's cache, and the others read them; in batches "
-            f"{BATCH_HITS[1]:.0%} read them ({BATCH_HITS[0]:.0%} to {BATCH_HITS[2]:.0%})."
+            f"{usual:.0%} read them ({worst:.0%} to {best:.0%})."
         )
 
     def _assumptions(self) -> Iterator[str]:
@@ -228,11 +246,15 @@ class Quoting:
         if not self._pace.offered:
             yield "No worker lives: counted as if there were enough."
         yield "Other runs at the same time take from the same limits; none is counted."
-        yield (
-            f"Batches cost half; half of them end within {_text(7 * 60)}, nine in ten within "
-            f"{_text(3600)}. What is to be repaired is asked for in realtime."
-        )
+        yield f"Batches cost half, {self._batch_text()}; what is repaired is asked for in realtime."
         yield f"cheapest: batches, and realtime where they would miss {self._deadline_text()}."
+
+    def _batch_text(self) -> str:
+        known = self._calls.batches.known_seconds
+        if known:
+            return f"and take as long as the last {len(known)}"
+        p50, p90 = (duration_text(round(s * 1000)) for s in (BATCH_P50_S, BATCH_P90_S))
+        return f"half of them end within {p50}, nine in ten within {p90}"
 
     def _answers_text(self) -> str:
         past = self._past
@@ -276,7 +298,3 @@ def _limits(model: str) -> dict[str, int]:
         return names
     known = {name: bucket.limit_per_minute for name, bucket in buckets.items()}
     return {name: known.get(name.removesuffix("_tokens"), 0) for name in names}
-
-
-def _text(seconds: float) -> str:
-    return duration_text(round(seconds * 1000))

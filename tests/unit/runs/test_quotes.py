@@ -19,6 +19,7 @@ from providers.values import CacheFor, CompletionRequest, TextBlock, Usage
 from runs.quotes.costs import Calls, Range, mixed
 from runs.quotes.durations import Binding, Pace, Play, fitting_part
 from runs.quotes.past import COLD_PART, ENOUGH_CALLS, Past
+from runs.quotes.past_batches import COLD_HITS, PastBatches
 from runs.quotes.rendering import FutureCall, FutureItem, future_call, sample
 
 MODEL = "claude-sonnet-5-5"
@@ -33,6 +34,7 @@ def row(**changes: Any) -> dict[str, Any]:
         "item_id": UUID(int=next(_numbers)),
         "item_s": 10.1,
         "same_prompts": True,
+        "realtime": True,
         "purpose": "generate",
         "alike": "standard generate",
         "prompt_bytes": 8_000,
@@ -162,6 +164,27 @@ class TestPast:
 
     def test_what_an_item_takes_beside_its_calls_is_known(self) -> None:
         assert Past.of(three_runs()).beside_s == pytest.approx(0.1)
+
+    def test_a_batch_tells_of_answers_and_not_of_times(self) -> None:
+        slow = rows([1_600] * 10, run=4, realtime=False, call_s=3_600.0)
+        past = Past.of(three_runs() + slow)
+        assert past.runs == 4
+        assert set(past.seconds(alike="standard generate", output_tokens=1)) == {10.0}
+        assert past.miss_rate == 0
+        assert past.beside_s == pytest.approx(0.1)
+
+    def test_batches_are_as_those_before_once_there_are_enough(self) -> None:
+        few = PastBatches(seconds=[60.0] * 4, hit_rates=[0.9] * 4)
+        assert (few.hits, few.known_seconds) == (COLD_HITS, ())
+        enough = PastBatches(seconds=[60.0] * 5, hit_rates=[0.8, 0.9, 0.9, 1.0, 0.9])
+        assert enough.hits == pytest.approx((0.8, 0.9, 1.0))
+        past = Past.of(three_runs())
+        play = Play(calls=calls_of(past, batches=enough), pace=Pace(lanes=4), count=10)
+        assert play.batch().p90 < 200_000
+        cheap, dear = calls_of(past, batches=enough).batch(), calls_of(past).batch()
+        assert cheap is not None
+        assert dear is not None
+        assert cheap.expected < dear.expected
 
 
 class TestCosts:
