@@ -3117,6 +3117,54 @@ _PROVIDER_BATCHES = (
     ),
 )
 
+_QUOTED = "tests/integration/runs_api/test_quotes.py::TestStart::"
+_TAKEN = "runs/engine/quote_take.py"
+HELD_TO_QUOTES = (
+    _mutant(
+        "quote: one of another project starts nothing",
+        _TAKEN,
+        ".filter(pk=quote_id, project=project)",
+        ".filter(pk=quote_id)",
+        f"{_QUOTED}test_that_of_another_project_and_one_that_is_not_there_are_unknown",
+    ),
+    _mutant(
+        "quote: it is for its own body alone",
+        _TAKEN,
+        "if body[name] != quote.body.get(name)",
+        "if name not in quote.body",
+        f"{_QUOTED}test_one_of_another_body_is_refused_with_what_differs",
+    ),
+    _mutant(
+        "quote: one that is over starts nothing",
+        _TAKEN,
+        "if quote.valid_until <= database_now():",
+        "if quote.valid_until is None:",
+        f"{_QUOTED}test_one_that_is_over_is_refused",
+    ),
+    _mutant(
+        "quote: it holds as long as what it is made of",
+        _TAKEN,
+        "if quote.content_digest != digest:",
+        "if not quote.content_digest:",
+        f"{_QUOTED}test_one_of_other_content_is_refused",
+    ),
+    _mutant(
+        "quote: a run's is not deleted",
+        _TAKEN,
+        "    Quote.objects.filter(pk=quote.pk).update(expires_at=None)\n",
+        "",
+        f"{_QUOTED}test_a_run_keeps_the_quote_that_it_begins_with",
+    ),
+    _mutant(
+        "quote: a run is learned from by its own prompts",
+        "runs/quotes/past.py",
+        "if len(same) >= ENOUGH_CALLS:",
+        "if same and len(calls) < 0:",
+        "tests/integration/engine/test_quotes_learn.py"
+        "::test_the_next_quote_is_calibrated_and_close",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -3150,6 +3198,7 @@ MUTANTS = (
     *PROMPT_VERSIONS,
     *EXPORTED,
     *PAGES,
+    *HELD_TO_QUOTES,
     *WRITTEN_PAGES,
     *RIGHTS,
     *STREAM_RIGHTS,
