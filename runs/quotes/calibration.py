@@ -13,7 +13,7 @@ from content.registry import Kind, kind_started_by
 from runs.models import Run
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import runs_with_figures
-from runs.states import RunStatus
+from runs.states import MoneyLane, RunStatus
 
 #: Fewer bills say nothing of how far the next one may be off.
 _FEWEST = 5
@@ -97,12 +97,30 @@ def compared(runs: Iterable[Run]) -> Iterator[Compared]:
         )
 
 
-def off_by(*, kind: Kind, model: str) -> float:
-    """How far bills of this kind and model were off as a rule, as a part of what was expected; 0
-    where too few are known."""
-    runs = _ended().filter(type__in=kind.run_types, model=model)[:_MOST]
-    found = [each.off for each in compared(runs) if each.calibrated]
-    return sqrt(fmean(off**2 for off in found)) if len(found) >= _FEWEST else 0.0
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Experience:
+    """What earlier quotes of a kind and model were off as a rule; 0 where too few are known.
+
+    Attributes:
+        off_by: of bills, as a part of what was expected.
+        late_by: nine in ten runs took at most so many times what half were to take.
+    """
+
+    off_by: float = 0.0
+    late_by: float = 0.0
+
+
+def experience(*, kind: Kind, model: str) -> Experience:
+    """Of the last calibrated quotes whose runs went through."""
+    runs = _ended().filter(type__in=kind.run_types, model=model, lane=MoneyLane.REALTIME)[:_MOST]
+    found = [each for each in compared(runs) if each.calibrated]
+    if len(found) < _FEWEST:
+        return Experience()
+    late = sorted(each.duration_ms / each.p50_ms for each in found if each.p50_ms)
+    return Experience(
+        off_by=sqrt(fmean(each.off**2 for each in found)),
+        late_by=late[min(len(late) - 1, int(0.9 * len(late)))] if late else 0.0,
+    )
 
 
 def calibrations() -> list[Calibration]:

@@ -1,16 +1,15 @@
-"""What earlier calls took, as a quote learns from it: answers, repairs, cache, times. Pure."""
+"""What earlier calls took, as a quote learns from it: answers, repairs, cache. Pure."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import sqrt
-from statistics import fmean, median, pstdev
+from statistics import fmean, pstdev
 from typing import Any, NamedTuple
-from uuid import UUID
 
-#: Calls that ask again, for what a first one should have brought.
-AGAIN = ("repair", "enlarge")
+from runs.quotes.past_calls import PastCall, by_run
+from runs.quotes.past_times import PastTimes
+
 #: Fewer calls with the same prompts do not outweigh those with others.
 ENOUGH_CALLS = 5
 #: Of a prompt, where no provider has counted one: about what English prose has.
@@ -23,45 +22,6 @@ COLD_PART, COLD_LOW, COLD_HIGH = 0.4, 0.1, 1.0
 _COLD_AGAIN, _PRIOR_CALLS = 0.05, 4
 #: How far runs differ from each other, of their mean, where fewer than three tell; and at least.
 _RUNS_DIFFER, _RUNS_DIFFER_LEAST = 0.08, 0.03
-_TIMES_DIFFER, _TIMES_DIFFER_LEAST = 0.25, 0.05
-#: A call's seconds for each token of its answer, and at least, where none was made.
-_COLD_S_PER_TOKEN, _COLD_S = 0.012, 2.0
-#: Seconds of an item beside its calls.
-_COLD_BESIDE_S = 0.05
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PastCall:
-    """An answered call of a completed item."""
-
-    run_id: UUID
-    item_id: UUID
-    item_s: float
-    same_prompts: bool
-    #: Not by one of the provider's batches, whose times are not those of calls.
-    realtime: bool
-    purpose: str
-    alike: str
-    #: 0 where it was not kept.
-    prompt_bytes: int
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    call_s: float
-
-    @property
-    def again(self) -> bool:
-        return self.purpose in AGAIN
-
-    @property
-    def prompt_tokens(self) -> int:
-        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
-
-    @property
-    def cached(self) -> bool:
-        """The provider read or wrote its beginning."""
-        return self.cache_read_tokens > 0 or self.cache_write_tokens > 0
 
 
 class Answer(NamedTuple):
@@ -125,6 +85,11 @@ class Past:
         return [call for call in self.calls if not call.again]
 
     @cached_property
+    def times(self) -> PastTimes:
+        """How long they took."""
+        return PastTimes(calls=self.calls)
+
+    @cached_property
     def _timed(self) -> list[PastCall]:
         return [call for call in self.first if call.realtime]
 
@@ -171,7 +136,7 @@ class Past:
         """How far the answers of a whole run are off as a rule, beyond what single ones are."""
         parts: list[float] = []
         chance: list[float] = []
-        for calls in _by_run(self.first):
+        for calls in by_run(self.first):
             lines = [(call, self._line(call.alike, call.purpose)) for call in calls]
             expected = sum(line.at(call.input_tokens) for call, line in lines if line)
             if expected and len(calls) >= 3:
@@ -193,7 +158,7 @@ class Past:
         """How far that of a whole run is off as a rule, beyond chance."""
         rates: list[float] = []
         chance: list[float] = []
-        for calls in _by_run(self.calls):
+        for calls in by_run(self.calls):
             first = max(sum(not call.again for call in calls), 1)
             rates.append((len(calls) - first) / first)
             chance.append(self.again_rate / first)
@@ -226,50 +191,11 @@ class Past:
     def miss_rate(self) -> float:
         """Of a run's calls behind the first one, those that write the cache once more."""
         behind = missed = 0
-        for calls in _by_run(self._timed):
+        for calls in by_run(self._timed):
             cached = [call for call in calls if call.cached]
             behind += max(len(cached) - 1, 0)
             missed += max(sum(call.cache_write_tokens > 0 for call in cached) - 1, 0)
         return missed / behind if behind else 0.0
-
-    def seconds(self, *, alike: str, output_tokens: float) -> list[float]:
-        """What calls like this one took."""
-        like = [call.call_s for call in self._timed if call.alike == alike]
-        found = like or [call.call_s for call in self._timed]
-        return found or [max(_COLD_S, _COLD_S_PER_TOKEN * output_tokens)]
-
-    @cached_property
-    def again_seconds(self) -> list[float]:
-        """What calls took that ask again; empty where none was made."""
-        return [call.call_s for call in self._asked_again]
-
-    @cached_property
-    def beside_s(self) -> float:
-        """Of an item, beside its calls."""
-        items: dict[UUID, list[PastCall]] = defaultdict(list)
-        for call in self.calls:
-            items[call.item_id].append(call)
-        left = [
-            calls[0].item_s - sum(call.call_s for call in calls)
-            for calls in items.values()
-            if all(call.realtime for call in calls)
-        ]
-        return max(median(left), 0.0) if left else _COLD_BESIDE_S
-
-    @cached_property
-    def times_differ(self) -> float:
-        """How far the calls' mean time in a run is off as a rule, of that in all."""
-        means = [fmean(call.call_s for call in calls) for calls in _by_run(self._timed)]
-        if len(means) < 3 or not fmean(means):
-            return _TIMES_DIFFER
-        return max(pstdev(means) / fmean(means), _TIMES_DIFFER_LEAST)
-
-
-def _by_run(calls: Iterable[PastCall]) -> list[list[PastCall]]:
-    runs: dict[UUID, list[PastCall]] = defaultdict(list)
-    for call in calls:
-        runs[call.run_id].append(call)
-    return list(runs.values())
 
 
 def _line_through(calls: Sequence[PastCall]) -> _Line | None:

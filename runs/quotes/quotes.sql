@@ -42,7 +42,7 @@ FROM (
 -- Calls of the last runs of a kind, those with these prompts first: what each took. The first items
 -- of each run tell of it.
 WITH run AS MATERIALIZED (
-    SELECT id, model, prompt_key
+    SELECT id, prompt_key, delay_ms
     FROM runs_run
     WHERE type = ANY (%(types)s) AND provider = %(provider)s AND completed_at IS NOT NULL
       AND (%(model)s = '' OR model = %(model)s)
@@ -51,11 +51,13 @@ WITH run AS MATERIALIZED (
 )
 SELECT run.id AS run_id, run.prompt_key = %(prompt_key)s AS same_prompts, item.id AS item_id,
        EXTRACT(EPOCH FROM item.completed_at - item.started_at)::float8 AS item_s,
+       EXTRACT(EPOCH FROM item.started_at)::float8 AS began_s, item.lane_id,
+       run.delay_ms / 1000.0::float8 AS delay_s,
        call.lane = 'realtime' AS realtime, call.purpose, call.alike, call.prompt_bytes, call.input_tokens, call.output_tokens,
        call.cache_read_tokens, call.cache_write_tokens,
        EXTRACT(EPOCH FROM call.ended_at - call.started_at)::float8 AS call_s
 FROM run, LATERAL (
-    SELECT id, started_at, completed_at
+    SELECT id, lane_id, started_at, completed_at
     FROM runs_runitem
     WHERE run_id = run.id AND status = 'COMPLETED'
     ORDER BY "order"

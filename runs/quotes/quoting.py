@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-import redis
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Sum
@@ -15,14 +14,12 @@ from batchgen.db.clock import database_now
 from content.kind import counted
 from content.prompt_sets import prompt_texts
 from epics.models import Project
-from limiter.status import gate_status
-from providers.registry import limit_pool
 from runs.engine.open_targets import already_active
 from runs.engine.start import RunOptions, StartPlan, start_plan
 from runs.engine.start_words import left_out_text
 from runs.models import Quote
 from runs.pacing import MOST_LANES
-from runs.quotes.calibration import off_by
+from runs.quotes.calibration import Experience, experience
 from runs.quotes.costs import Calls, Range, mixed
 from runs.quotes.durations import (
     BATCH_P50_S,
@@ -33,6 +30,7 @@ from runs.quotes.durations import (
     Play,
     fitting_part,
 )
+from runs.quotes.limits import limits_of
 from runs.quotes.past import COLD_PART, Past
 from runs.quotes.past_batches import PastBatches
 from runs.quotes.rendering import MOST_RENDERED, QUERIES, Rendering
@@ -155,9 +153,13 @@ class Quoting:
             past=self._past,
             model=plan.model,
             at=self.now.date(),
-            off_by=off_by(kind=plan.kind, model=plan.model),
+            off_by=self._experience.off_by,
             batches=self._batches(),
         )
+
+    @cached_property
+    def _experience(self) -> Experience:
+        return experience(kind=self.plan.kind, model=self.plan.model)
 
     def _batches(self) -> PastBatches:
         params = {"provider": settings.PROVIDER_NAME, "model": self.plan.model}
@@ -172,7 +174,12 @@ class Quoting:
         if not self.plan.kind.uses_provider:
             yield LaneQuote(lane=MoneyLane.REALTIME, cost=now, duration=self._without_calls())
             return
-        play = Play(calls=calls, pace=self._pace, count=len(self.plan.targets))
+        play = Play(
+            calls=calls,
+            pace=self._pace,
+            count=len(self.plan.targets),
+            late_by=self._experience.late_by,
+        )
         realtime, batch = play.realtime(), play.batch()
         yield LaneQuote(lane=MoneyLane.REALTIME, cost=now, duration=realtime)
         yield LaneQuote(lane=MoneyLane.BATCH, cost=later, duration=batch)
@@ -210,7 +217,7 @@ class Quoting:
             offered=min(offered, MOST_LANES),
             slots=settings.LIMIT_CONCURRENCY,
             burst_s=settings.LIMIT_BURST_S,
-            **_limits(plan.model),
+            **limits_of(plan.model),
         )
 
     def _cache_text(self) -> str:
@@ -279,22 +286,3 @@ def _cheapest(batch: Duration, realtime: Duration, deadline_s: float) -> Duratio
     most = max(round(deadline_s * 1000), realtime.p90)
     binding = Binding.BATCHES if batch.p90 <= most else realtime.binding
     return Duration(p50=min(batch.p50, most), p90=min(batch.p90, most), binding=binding)
-
-
-def _limits(model: str) -> dict[str, int]:
-    """A minute, as the gate knows them: the provider's or ours; where nobody called yet, ours."""
-    names = {
-        "requests": settings.LIMIT_REQUESTS_PER_MINUTE,
-        "input_tokens": settings.LIMIT_INPUT_TOKENS_PER_MINUTE,
-        "output_tokens": settings.LIMIT_OUTPUT_TOKENS_PER_MINUTE,
-    }
-    if not model:
-        return dict.fromkeys(names, 0)
-    try:
-        buckets = gate_status(limit_pool(model), slots=0, remembered=None).buckets
-    except redis.RedisError:
-        buckets = {}
-    if not buckets:
-        return names
-    known = {name: bucket.limit_per_minute for name, bucket in buckets.items()}
-    return {name: known.get(name.removesuffix("_tokens"), 0) for name in names}

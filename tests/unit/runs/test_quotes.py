@@ -33,6 +33,9 @@ def row(**changes: Any) -> dict[str, Any]:
         "run_id": UUID(int=1),
         "item_id": UUID(int=next(_numbers)),
         "item_s": 10.1,
+        "began_s": 1_000.0 * next(_numbers),
+        "lane_id": next(_numbers),
+        "delay_s": 1.0,
         "same_prompts": True,
         "realtime": True,
         "purpose": "generate",
@@ -163,15 +166,21 @@ class TestPast:
         assert Past().caches
 
     def test_what_an_item_takes_beside_its_calls_is_known(self) -> None:
-        assert Past.of(three_runs()).beside_s == pytest.approx(0.1)
+        assert Past.of(three_runs()).times.beside_s == pytest.approx(0.1)
+
+    def test_what_is_between_two_items_of_a_lane_is_known(self) -> None:
+        seen = [row(began_s=11.2 * place, lane_id=7) for place in range(5)]
+        assert Past.of(seen).times.between_s == pytest.approx(0.1)
+        waits = [row(began_s=60.0 * place, lane_id=7) for place in range(5)]
+        assert Past.of(waits).times.between_s == 0.25
 
     def test_a_batch_tells_of_answers_and_not_of_times(self) -> None:
         slow = rows([1_600] * 10, run=4, realtime=False, call_s=3_600.0)
         past = Past.of(three_runs() + slow)
         assert past.runs == 4
-        assert set(past.seconds(alike="standard generate", output_tokens=1)) == {10.0}
+        assert set(past.times.seconds(alike="standard generate", output_tokens=1)) == {10.0}
         assert past.miss_rate == 0
-        assert past.beside_s == pytest.approx(0.1)
+        assert past.times.beside_s == pytest.approx(0.1)
 
     def test_batches_are_as_those_before_once_there_are_enough(self) -> None:
         few = PastBatches(seconds=[60.0] * 4, hit_rates=[0.9] * 4)
@@ -304,6 +313,12 @@ class TestDurations:
     def test_thousands_of_items_are_played_by_a_part(self) -> None:
         found = self.play(20_000, lanes=100).realtime()
         assert found.p50 / 1000 == pytest.approx(20_000 / 100 * 10.1, rel=0.1)
+
+    def test_runs_that_took_longer_than_was_said_move_the_p90(self) -> None:
+        play = self.play(40, lanes=4)
+        late = Play(calls=play.calls, pace=play.pace, count=40, late_by=2.5).realtime()
+        assert late.p50 == play.realtime().p50
+        assert late.p90 == pytest.approx(2.5 * late.p50, rel=0.01)
 
     def test_batches_take_what_batches_take(self) -> None:
         found = self.play(40, lanes=4).batch()
