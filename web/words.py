@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from content.run_types import RunType
 from epics.models import ReviewStatus, Upload
-from runs.states import ItemStatus, RunStatus
+from runs.states import HealthVerdict, ItemStatus, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ LOOKS: dict[str, Look] = {
     ItemStatus.GENERATING: Look("Generating", "busy", "calm"),
     ItemStatus.COMPLETED: Look("Completed", "check", "good"),
     ItemStatus.SKIPPED: Look("Skipped", "skip"),
+    HealthVerdict.FLOWING: Look("Flowing", "play", "good"),
+    HealthVerdict.WAITING: Look("Waiting", "clock", "calm"),
+    HealthVerdict.STUCK: Look("Stuck", "alert", "bad"),
+    HealthVerdict.ENDED: Look("Ended", "dot"),
     ReviewStatus.DRAFT: Look("Draft", "dot"),
     ReviewStatus.APPROVED: Look("Approved", "check", "good"),
     ReviewStatus.REJECTED: Look("Rejected", "cross", "bad"),

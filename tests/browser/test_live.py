@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from playwright.sync_api import Page, Route, expect
 
+from runs.engine.controls import run_control
 from runs.engine.transitions import run_finalize
+from runs.models import Lane
 from runs.states import ItemStatus
 from tests.browser.look import Tab
 from tests.integration.engine.world import World
@@ -28,6 +32,11 @@ def finish_one(world: World, *, status: ItemStatus = ItemStatus.COMPLETED) -> st
     world.finish(step, status=status)
     run_finalize(run_id=world.run.id)
     return step.code
+
+
+def stand_still(world: World) -> None:
+    """As if nothing had moved for a while."""
+    Lane.objects.filter(run=world.run).update(moved_at=F("moved_at") - timedelta(seconds=90))
 
 
 def tile(page: Page, name: str) -> str:
@@ -105,6 +114,48 @@ def test_a_run_in_which_nothing_moves_says_so(tab: Opens, world: World) -> None:
     expect(stale).to_be_hidden()
     page.clock.fast_forward(32_000)
     expect(stale).to_contain_text("Nothing has moved for")
+    finish_one(world)
+    expect(stale).to_be_hidden()
+
+
+def test_what_moved_before_the_first_news_ends_the_warning(tab: Opens, world: World) -> None:
+    finish_one(world)
+    stand_still(world)
+    opened = tab(owner())
+    opened.page.route("**/api/v1/runs/**", lambda route: route.abort())
+    opened.page.goto(f"/runs/{world.run.pk}/")
+    stale = opened.page.locator("#stale")
+    expect(stale).to_contain_text("Nothing has moved for")
+    finish_one(world)
+    opened.page.unroute("**/api/v1/runs/**")
+    expect(stale).to_be_hidden()
+    opened.expect_complaints("ERR_FAILED")
+
+
+def test_a_run_that_was_paused_for_long_is_not_stale_when_it_goes_on(
+    tab: Opens, world: World
+) -> None:
+    finish_one(world)
+    run_control(run=world.run, action="pause", user=owner())
+    stand_still(world)
+    page = tab(owner()).page
+    page.goto(f"/runs/{world.run.pk}/")
+    page.get_by_role("button", name="Resume", exact=True).click()
+    page.wait_for_function("() => document.querySelector('run-live').status === 'RUNNING'")
+    page.evaluate("() => document.querySelector('run-live').tick()")
+    assert page.locator("#stale").is_hidden()
+
+
+def test_why_a_run_does_not_go_on_shows_without_a_reload(tab: Opens, world: World) -> None:
+    page = tab(owner()).page
+    page.goto(f"/runs/{world.run.pk}/")
+    health = page.locator("#health")
+    expect(health).to_contain_text("Waiting Its epics wait for a worker.")
+    step = world.claim()
+    assert step is not None
+    expect(health).to_contain_text("Flowing Epics are under way, up to 2 at the same time.")
+    run_control(run=world.run, action="pause", user=owner())
+    expect(health).to_contain_text("Waiting Paused by ada. Resume the run.")
 
 
 def test_filters_and_an_open_item_stay_over_back_and_reload(tab: Opens, world: World) -> None:

@@ -43,7 +43,7 @@ from runs.reads.items import (
 )
 from runs.reads.log import log_last, log_number
 from runs.reads.progress import RunProgress
-from runs.states import FINAL, ItemStatus, LaneState, RunStatus
+from runs.states import FINAL, HealthVerdict, ItemStatus, LaneState, RunStatus
 from web.controls import controls_of, finishing
 from web.forms import Rows
 from web.page import page, show, told, user_of
@@ -75,7 +75,7 @@ def run(request: HttpRequest, run_id: UUID) -> HttpResponse:
         "lines": log_last(run_id=run_id, limit=_LINES),
         "panel": _panel(request, found),
         "live": _live(found, progress),
-        "looks": [*RunStatus.values, *ItemStatus.values],
+        "looks": [*RunStatus.values, *ItemStatus.values, *HealthVerdict.values],
         "file": _file(found),
     }
     return show(request, "run.html", context)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from runs.models import Run, RunAction, RunItem
+from runs.models import Run, RunAction, RunItem, Worker
 from runs.states import ItemStatus
 from tests.factories import member_make, user_make
 from tests.integration.engine.world import World
@@ -115,6 +116,18 @@ def test_without_scripts_a_cancel_is_asked_for_on_a_page() -> None:
     act(run, "control/", action="cancel")
     run.refresh_from_db()
     assert run.status == "CANCELLED"
+
+
+def test_a_run_says_why_it_does_not_go_on_and_what_to_do() -> None:
+    run = run_in("running")
+    page = page_of(run)
+    health = page[page.index('id="health"') :]
+    assert "Epics are under way, up to 2 at the same time." in health
+    Worker.objects.update(lease_until=F("started_at"))
+    health = page_of(run).partition('id="health"')[2]
+    assert health.index("Stuck") < health.index("No worker is alive.")
+    assert "Start a worker.</strong>" in health
+    assert "Retry the failed epics.</strong>" in page_of(run_in("errors"))
 
 
 # What failed --------------------------------------------------------------------------------------

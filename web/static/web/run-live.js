@@ -12,6 +12,7 @@ const STALE_S = 60;
 const HIDDEN_MS = 30000;
 const SPEAK_MS = 10000;
 const MOST_LINES = 1000;
+const COUNTS = ["total", "pending", "generating", "completed", "failed", "skipped", "cancelled"];
 const FINAL = ["SUCCEEDED", "COMPLETED_WITH_ERRORS", "FAILED", "CANCELLED"];
 
 // As `duration_text` of the server.
@@ -34,13 +35,13 @@ const write = (element, text) => {
 
 class RunLive extends HTMLElement {
   connectedCallback() {
-    this.run = null;
     this.fresh = new Map();
     this.states = new Map();
     this.lines = [];
     this.movedAt = Date.now() - 1000 * Number(this.dataset.idle);
     this.known = `${this.dataset.status} ${this.dataset.controls} ${this.dataset.failed}`;
     this.status = this.dataset.status;
+    this.counts = this.dataset.counts;
     this.spokenAt = 0;
     this.ended = "ended" in this.dataset;
     const log = document.getElementById("log");
@@ -190,20 +191,24 @@ class RunLive extends HTMLElement {
   showRun(run) {
     const { items, usage } = run;
     const over = items.total - items.pending - items.generating;
-    if (this.run && JSON.stringify(items) !== JSON.stringify(this.run.items)) this.moved();
-    this.run = run;
+    // Also since the page was made, before anything came.
+    const counts = COUNTS.map((name) => items[name]).join(" ");
+    if (counts !== this.counts || run.status !== this.status) this.moved();
+    this.counts = counts;
     const range = run.estimatedRemainingRange;
     const [low, high] = range ? [duration(range.lowMs), duration(range.highMs)] : [];
     const told = {
       over,
       tokens: usage.inputTokens + usage.cacheReadTokens + usage.cacheWriteTokens + usage.outputTokens,
+      nextAction: run.health.nextAction ?? "",
+      since: run.health.since.slice(11, 19),
       remaining: range ? (low === high ? `${low} left` : `${low} to ${high} left`)
         : run.status === "RUNNING" ? "Calculating…" : "",
     };
     document.querySelectorAll("[data-live]").forEach((element) => {
       const path = element.dataset.live;
-      if (path === "status") return this.look(element, run.status);
       const value = path in told ? told[path] : path.split(".").reduce((part, name) => part?.[name], run);
+      if (element.dataset.as === "look") return this.look(element, value);
       const as = { duration, usd, number }[element.dataset.as];
       write(element, as ? as(value) : value ?? "–");
     });
