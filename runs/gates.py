@@ -5,7 +5,7 @@ the change stands there alone, and its author is told so.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -24,7 +24,7 @@ from runs.closures import EPOCH, closed_gates, closures_of_accounts
 from runs.engine.queries import QUERIES
 from runs.engine.trail import Actor
 from runs.models import Closure, GateAction, Run, RunLog
-from runs.reads.gates import gates_of
+from runs.reads.gates import gates_of, runs_at
 from runs.states import WaitReason
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,8 @@ def gate_open(*, model: str, actor: Actor, reason: str = "") -> None:
     try:
         _tell_redis(gate, 0, "")
     finally:
-        QUERIES.fetch("lanes_wake", {"models": _sharing(gate), "reasons": list(_HELD_BY_GATES)})
+        models = list(runs_at(gate).values_list("model", flat=True).distinct())
+        QUERIES.fetch("lanes_wake", {"models": models, "reasons": list(_HELD_BY_GATES)})
 
 
 @contextmanager
@@ -111,12 +112,6 @@ def _changing(actor: Actor) -> Iterator[None]:
         if isinstance(actor, User):
             staff_hold(user=actor)
         yield
-
-
-def _sharing(gate: str) -> list[str]:
-    """The models of open runs whose gate it is."""
-    known = gates_of(Run.objects.filter(completed_at__isnull=True))
-    return [model for model, its_gate in known.items() if its_gate == gate]
 
 
 def _note(
@@ -141,15 +136,14 @@ def _note(
     )
     done = "opened" if until is None else f"closed until {until:%Y-%m-%d %H:%M:%S %Z}"
     told = f"The gate of {model} was {done} by {name}" + (f": {reason}" if reason else ".")
-    _tell_runs(told, _sharing(gate), level="info" if until is None else "warning")
+    _tell_runs(told, gate, level="info" if until is None else "warning")
     transaction.on_commit(lambda: log.warning("%s", told))
 
 
-def _tell_runs(message: str, models: Iterable[str], *, level: str) -> None:
-    runs = Run.objects.filter(completed_at__isnull=True, model__in=models)
+def _tell_runs(message: str, gate: str, *, level: str) -> None:
     RunLog.objects.bulk_create(
         RunLog(run_id=run_id, message=message, level=level)
-        for run_id in runs.values_list("pk", flat=True)
+        for run_id in runs_at(gate).values_list("pk", flat=True)
     )
 
 

@@ -11,7 +11,11 @@ THEME, THEMES = "batchgen-theme", ("auto", "light", "dark")
 _SECTIONS = {
     "project": ("web:projects", "Projects"),
     "run": ("web:runs", "Runs"),
+    "queue": ("web:queue", "Queue"),
+    "ops": ("web:ops", "Operations"),
 }
+#: Those that the navigation has for staff alone.
+_FOR_STAFF = {"ops"}
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -20,7 +24,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     here = match.url_name or "" if match and match.namespace == "web" else ""
     return {
         "sections": [
-            {"url": url, "name": name, "here": here.startswith(part)}
+            {
+                "url": url,
+                "name": name,
+                "here": here.startswith(part),
+                "for_staff": part in _FOR_STAFF,
+            }
             for part, (url, name) in _SECTIONS.items()
         ],
         "theme": theme_of(request),

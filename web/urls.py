@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from web.views import entrance, imports, project, projects, run, runs, start, stories
+from web.views import (
+    entrance,
+    imports,
+    ops,
+    project,
+    projects,
+    queue,
+    run,
+    runs,
+    start,
+    stories,
+)
 
 app_name = "web"
 urlpatterns = [
@@ -23,6 +34,10 @@ urlpatterns = [
     path("runs/<id:run_id>/cancel/", run.cancel, name="run-cancel"),
     path("runs/<id:run_id>/retry/", run.retry, name="run-retry"),
     path("runs/<id:run_id>/items/<id:item_id>/", run.item, name="run-item"),
+    path("queue/", queue.queue, name="queue"),
+    path("queue/pause/", queue.pause_all, name="queue-pause"),
+    path("queue/gate/", queue.gate, name="queue-gate"),
+    path("ops/", ops.ops, name="ops"),
     path("stories/<id:story_id>/", stories.story, name="story"),
     path("stories/<id:story_id>/review/", stories.story_review, name="story-review"),
 ]

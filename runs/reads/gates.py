@@ -40,6 +40,13 @@ def gates_of(runs: "QuerySet[Run]") -> dict[str, str]:
     }
 
 
+def runs_at(gate: str) -> "QuerySet[Run]":
+    """The open runs whose calls go through this gate."""
+    open_runs = Run.objects.filter(completed_at__isnull=True)
+    models = [model for model, its_gate in gates_of(open_runs).items() if its_gate == gate]
+    return open_runs.filter(model__in=models)
+
+
 def limits_read(gates: Mapping[str, str]) -> list[Limits]:
     """These models' gates as they are now, and others that are closed by PostgreSQL.
 

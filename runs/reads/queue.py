@@ -10,16 +10,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from batchgen.db.compiled_query import CompiledRows
 from epics.access import Somebody, projects_of
 from epics.models import Project
 from runs.engine.queries import QUERIES
-from runs.models import Run, RunItem, Worker
+from runs.models import Lane, Run, RunItem, Worker
 from runs.reads.gates import Limits, gates_of, limits_read
 from runs.reads.surroundings import workers_alive
+from runs.states import LaneState, RunStatus
 
 #: Over which the throughput is taken, in minutes.
 _THROUGHPUT_MIN = 5
@@ -34,6 +35,7 @@ class CurrentEpic:
     """What a worker is doing."""
 
     item_id: UUID
+    run_id: UUID
     code: str
     since: datetime
 
@@ -96,6 +98,42 @@ def queue_status(*, user: Somebody) -> QueueStatus:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """What a pause of every running run stops, and what it does not.
+
+    Attributes:
+        in_flight: items under way, which finish.
+        waiting: items that would begin.
+        queued: runs that have not begun, and so cannot be paused.
+    """
+
+    runs: int
+    projects: int
+    in_flight: int
+    waiting: int
+    queued: int
+
+
+def running_read() -> Running:
+    """All running runs, of everybody."""
+    runs = Run.objects.filter(status=RunStatus.RUNNING)
+    found = runs.aggregate(
+        runs=Count("pk"), projects=Count("project", distinct=True), total=Sum("total_items")
+    )
+    over = F("completed") + F("failed") + F("skipped") + F("cancelled")
+    lanes = Lane.objects.filter(run__in=runs).aggregate(
+        in_flight=Count("pk", filter=Q(state=LaneState.RUNNING)), over=Sum(over)
+    )
+    return Running(
+        runs=found["runs"],
+        projects=found["projects"],
+        in_flight=lanes["in_flight"],
+        waiting=(found["total"] or 0) - (lanes["over"] or 0) - lanes["in_flight"],
+        queued=Run.objects.filter(status=RunStatus.QUEUED).count(),
+    )
+
+
 def _share(user: Somebody) -> dict[str, object]:
     if user.is_staff:
         return {"everything": True, "project_ids": []}
@@ -128,6 +166,7 @@ def _workers(share: dict[str, object]) -> Iterable[WorkerStatus]:
             current=tuple(
                 CurrentEpic(
                     item_id=row["item_id"],
+                    run_id=row["run_id"],
                     code=row["code"],
                     since=row["since"],
                 )

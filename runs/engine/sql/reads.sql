@@ -82,8 +82,36 @@ WITH running AS (
            ROW_NUMBER() OVER (PARTITION BY worker_id ORDER BY visible DESC, since) AS place
     FROM running
 )
-SELECT placed.worker_id, item.id AS item_id, item.code, placed.since, placed.visible
+SELECT placed.worker_id, item.id AS item_id, item.run_id, item.code, placed.since, placed.visible
 FROM placed
 JOIN runs_runitem item ON item.lane_id = placed.id AND item.status = 'GENERATING'
 WHERE placed.place <= %(most)s
 ORDER BY placed.since
+
+-- items_slow --
+-- Items whose attempt goes on for more than twice what 95 of 100 took of late, and for a minute at
+-- least, the oldest first; and what that is, in seconds.
+WITH usual AS (
+    SELECT EXTRACT(EPOCH FROM percentile_cont(0.95) WITHIN GROUP (
+               ORDER BY completed_at - started_at
+           ))::float AS seconds
+    FROM (
+        SELECT started_at, completed_at FROM runs_runitem
+        WHERE completed_at > clock_timestamp() - interval '1 hour' AND status = 'COMPLETED'
+        ORDER BY completed_at DESC
+        LIMIT %(observed)s
+    ) AS ended
+)
+SELECT item.id AS item_id, item.run_id, item.code, item.title, item.stage, item.attempt,
+       lane.moved_at AS since, worker.name AS worker, usual.seconds AS usual_s
+FROM runs_run run
+JOIN runs_lane lane ON lane.run_id = run.id AND lane.state = 'running'
+JOIN runs_runitem item ON item.lane_id = lane.id AND item.status = 'GENERATING'
+LEFT JOIN runs_worker worker ON worker.id = lane.worker_id
+CROSS JOIN usual
+WHERE run.completed_at IS NULL
+  AND lane.moved_at < clock_timestamp() - make_interval(
+      secs => GREATEST(%(least_s)s, 2 * COALESCE(usual.seconds, 0))
+  )
+ORDER BY lane.moved_at
+LIMIT %(most)s

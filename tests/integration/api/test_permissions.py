@@ -157,6 +157,13 @@ BODIES: dict[Route, Callable[[], Any]] = {
     ("POST", "/projects/{project_id}/start/"): lambda: {"type": "GENERATE_ALL_STORIES"},
     ("POST", "/runs/{run_id}/control/"): lambda: {"action": "pause"},
     ("POST", "/runs/{run_id}/items/{item_id}/"): lambda: {"priority": "9"},
+    ("GET", "/queue/gate/"): lambda: {"action": "close", "model": settings.MODEL},
+    ("POST", "/queue/gate/"): lambda: {
+        "action": "close",
+        "model": settings.MODEL,
+        "minutes": "5",
+        "reason": "New",
+    },
     ("POST", "/stories/{story_id}/"): lambda: {
         "title": "New",
         "userStory": "As a user, I want it.",

@@ -51,9 +51,18 @@ const fade = () => toasts.querySelectorAll(".success:not([data-seen])").forEach(
   toast.dataset.seen = "";
   setTimeout(() => toast.remove(), 8000);
 });
+// A part that asks every 2 s is refused every 2 s: it is told once.
+const once = (changes) => changes.flatMap((change) => [...change.addedNodes]).forEach((fresh) => {
+  [...toasts.children].forEach((toast) => {
+    if (toast !== fresh && toast.textContent === fresh.textContent) toast.remove();
+  });
+});
 if (toasts) {
   fade();
-  new MutationObserver(fade).observe(toasts, { childList: true });
+  new MutationObserver((changes) => {
+    once(changes);
+    fade();
+  }).observe(toasts, { childList: true });
 }
 
 const typing = (element) => element.matches("input, textarea, select, [contenteditable]");
