@@ -2,17 +2,19 @@
 
 from django.urls import path
 
+from web.parts import EPIC, PAGE, STORY, SUBTASK
 from web.views import (
     entrance,
     imports,
     ops,
+    pages,
+    parts,
     project,
     projects,
     queue,
     run,
     runs,
     start,
-    stories,
 )
 
 app_name = "web"
@@ -38,6 +40,15 @@ urlpatterns = [
     path("queue/pause/", queue.pause_all, name="queue-pause"),
     path("queue/gate/", queue.gate, name="queue-gate"),
     path("ops/", ops.ops, name="ops"),
-    path("stories/<id:story_id>/", stories.story, name="story"),
-    path("stories/<id:story_id>/review/", stories.story_review, name="story-review"),
+    path("projects/<id:project_id>/review/", parts.review_many, name="project-review"),
+    path("projects/<id:project_id>/pages/new/", pages.page_new, name="page-new"),
+    path("projects/<id:project_id>/pages/import/", pages.pages_import, name="pages-import"),
+    path("epics/<id:epic_id>/", parts.editor_of(EPIC), name="epic"),
+    path("epics/<id:epic_id>/review/", parts.review_of(EPIC), name="epic-review"),
+    path("stories/<id:story_id>/", parts.editor_of(STORY), name="story"),
+    path("stories/<id:story_id>/review/", parts.review_of(STORY), name="story-review"),
+    path("subtasks/<id:subtask_id>/", parts.editor_of(SUBTASK), name="subtask"),
+    path("subtasks/<id:subtask_id>/review/", parts.review_of(SUBTASK), name="subtask-review"),
+    path("pages/<id:page_id>/", parts.editor_of(PAGE), name="page"),
+    path("pages/<id:page_id>/review/", parts.review_of(PAGE), name="page-review"),
 ]

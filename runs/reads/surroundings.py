@@ -50,7 +50,8 @@ def surroundings() -> Case:
 def _alone(rows: "QuerySet[Any]", **figures: Any) -> "QuerySet[Any]":
     """The figures of all rows, as one JSON."""
     grouped: QuerySet[Any] = rows.order_by().annotate(all=Value(1)).values("all")
-    return grouped.annotate(json=JSONObject(**figures)).values("json")
+    found: QuerySet[Any] = grouped.annotate(json=JSONObject(**figures)).values("json")
+    return found
 
 
 def _workers() -> "QuerySet[Any]":

@@ -2503,8 +2503,8 @@ _WEB_GUARDS = (
     ),
     _mutant(
         "web: a review is of the version that was seen",
-        "web/views/stories.py",
-        "        if reviewed.conflicts:\n            raise VersionConflict\n",
+        "web/views/parts.py",
+        "            if reviewed.conflicts:\n                raise VersionConflict\n",
         "",
         f"{_WEB}test_story.py::test_a_review_is_of_the_version_that_was_seen",
     ),

@@ -1,6 +1,6 @@
 """One project: its backlog, its runs, its stories, its notes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -12,20 +12,27 @@ from django.urls import reverse
 from batchgen.db.pools import connection_give_back
 from batchgen.errors import PayloadTooLarge, UnsupportedFile, ValidationFailed
 from batchgen.http.throttle import one_at_a_time
-from epics import selectors, uploads
+from content.pages.files.page_export import FORMATS as PAGE_FORMATS
+from content.run_types import RunType
+from epics import bounds, selectors, uploads
 from epics.access import Role, project_for, project_role, role_held
-from epics.api.filters import StoriesQuery
 from epics.files.backlog_export import FORMATS
 from epics.files.upload_text import Handed, file_handed, text_handed
-from epics.models import Project, ReviewStatus
+from epics.models import Project
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import runs_list
-from web.forms import Rows, asked, typed
+from web.forms import Rows, typed
 from web.page import page, show, told, user_of
+from web.parts import PAGE, STORY, SUBTASK, Part
 
 _IN_ORDER = ("order", "id")
 _NEWEST = ("-created_at", "-id")
 _SEARCH_CHARS = 200
+#: {tab: (the run that fills it, what it does)}.
+_STARTS = {
+    "stories": (RunType.GENERATE_ALL_STORIES.value, "Write stories"),
+    "subtasks": (RunType.GENERATE_SUBTASKS.value, "Break down stories"),
+}
 
 
 @page("GET")
@@ -68,28 +75,53 @@ def _cards(request: HttpRequest, project: Project, search: str) -> dict[str, Any
     return {"rows": Rows(request, cards, keys=_IN_ORDER)}
 
 
-def _stories(request: HttpRequest, project: Project, search: str) -> dict[str, Any]:
-    query = asked(request, StoriesQuery)
-    status = request.GET.get("status", "")
-    stories = selectors.stories_list(
-        project=project,
-        epic=query.get("epic", ""),
-        persona=query.get("persona", ""),
-        search=search,
-        review_status=status if status in ReviewStatus.values else "",
-    )
+def _parts(part: Part) -> Callable[[HttpRequest, Project, str], dict[str, Any]]:
+    """The list of what is written of one kind."""
+
+    def read(request: HttpRequest, project: Project, search: str) -> dict[str, Any]:
+        query = {name: request.GET.get(name, "")[:_SEARCH_CHARS] for name in ("q", *part.filters)}
+        listed = part.listed(project, query)
+        rows = Rows(request, listed, keys=part.keys)
+        return {
+            "part": part,
+            "rows": rows,
+            "found": [_row(part, row) for row in rows],
+            "has_above": any(part.above(row) for row in rows),
+            "count": listed.order_by().count(),
+            "query": query,
+            "encoded": request.GET.urlencode(),
+            "filtered": any(query.values()),
+            "filters": list(_filters(part, project, query)),
+            "starts": _STARTS.get(part.tab),
+            "bounds": bounds,
+            "page_formats": list(PAGE_FORMATS),
+            "page_export": f"/api/v1/projects/{project.pk}/pages/export",
+        }
+
+    return read
+
+
+def _row(part: Part, row: Any) -> dict[str, Any]:
     return {
-        "rows": Rows(request, stories.queryset().select_related("epic"), keys=("created_at", "id")),
-        "filters": {"epic": query.get("epic", ""), "status": status},
-        "statuses": ReviewStatus.choices,
-        "epics": _codes(project),
+        "row": row,
+        "name": part.name(row),
+        "address": part.address(row),
+        "text": part.text(row),
+        "above": part.above(row),
+        "reviewable": part.reviewable(row),
     }
+
+
+def _filters(part: Part, project: Project, query: dict[str, str]) -> Iterator[dict[str, Any]]:
+    for name, (label, choices) in part.filters.items():
+        shown = _codes(project) if name == "epic" else choices
+        yield {"name": name, "label": label, "choices": shown, "value": query[name]}
 
 
 def _codes(project: Project) -> list[tuple[str, str]]:
     """Of the epics, to choose from."""
     epics = selectors.epics_list(project=project).queryset().order_by(*_IN_ORDER)
-    return list(epics.values_list("code", "title"))
+    return [(code, f"{code}: {title[:50]}") for code, title in epics.values_list("code", "title")]
 
 
 def _runs(request: HttpRequest, project: Project, search: str) -> dict[str, Any]:
@@ -107,7 +139,9 @@ def _notes(request: HttpRequest, project: Project, search: str) -> dict[str, Any
 _TABS: dict[str, tuple[str, str, Callable[[HttpRequest, Project, str], dict[str, Any]]]] = {
     "epics": ("Epics", "project_epics.html", _epics),
     "cards": ("Cards", "project_cards.html", _cards),
-    "stories": ("Stories", "project_stories.html", _stories),
+    "stories": ("Stories", "project_parts.html", _parts(STORY)),
+    "subtasks": ("Subtasks", "project_parts.html", _parts(SUBTASK)),
+    "pages": ("Pages", "project_parts.html", _parts(PAGE)),
     "runs": ("Runs", "project_runs.html", _runs),
     "notes": ("Notes", "project_notes.html", _notes),
 }
