@@ -20,7 +20,7 @@ _FRESH = timedelta(seconds=10)
 STUCK = timedelta(seconds=60)
 
 #: {why lanes are parked: what a person reads}.
-_WAITS: dict[str, str] = {
+WAITS: dict[str, str] = {
     WaitReason.PACING: "The pacing profile waits between two items",
     WaitReason.PERMIT_REQUESTS: "The limit of requests a minute is used up",
     WaitReason.PERMIT_INPUT: "The limit of input tokens a minute is used up",
@@ -271,7 +271,7 @@ def _adaptive(run: Situation) -> Health:
 def _parked(run: Situation) -> Health | None:
     if run.wake_at is None:
         return None
-    why = _WAITS.get(run.wait_reason, run.wait_reason)
+    why = WAITS.get(run.wait_reason, run.wait_reason)
     if run.wake_at < run.at - STUCK:
         reason = f"{why}; its lanes were due at {_told(run.wake_at)}, and nobody sends them."
         return _health(HealthVerdict.STUCK, reason, _DOCTOR, run.quiet_since)

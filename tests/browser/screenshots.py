@@ -15,6 +15,7 @@ from runs.models import Run, RunItem
 from runs.states import ItemStatus
 from tests.browser.look import Tab
 from tests.integration.engine.world import World, worker_make
+from tests.integration.pages.world import page_make, page_write
 from tests.integration.web.states import owner
 
 Opens = Callable[..., Tab]
@@ -74,6 +75,7 @@ def test_screenshots(tab: Opens, look: str) -> None:
     """Takes them; nothing is compared."""
     run = sample_run()
     story = Story.objects.filter(title="Assign berths")[0]
+    page_made = page_write(page_make(run.project, title="Berths", keywords=["berth"]))
     page: Page = tab(owner(), **_LOOKS[look]).page
     FOLDER.mkdir(exist_ok=True)
     for name, address in {
@@ -81,6 +83,8 @@ def test_screenshots(tab: Opens, look: str) -> None:
         "project": f"/projects/{run.project_id}/",
         "start": f"/projects/{run.project_id}/start/?type=GENERATE_EPICS",
         "story": f"/stories/{story.pk}/",
+        "queue": "/queue/",
+        "page": f"/pages/{page_made.pk}/",
     }.items():
         if name != "run" and look != _ALL:
             continue

@@ -8,11 +8,13 @@ from playwright.sync_api import expect
 from epics.models import Story
 from runs.models import Run
 from tests.browser.look import Tab
-from tests.factories import project_make, user_make
-from tests.integration.web.states import owner, run_in
+from tests.factories import project_make, subtask_make, user_make
+from tests.integration.pages.world import page_make, page_write
+from tests.integration.web.states import owner, run_in, staff
 
 Opens = Callable[..., Tab]
 
+_TABS = ("epics", "cards", "stories", "subtasks", "pages", "runs", "notes")
 _NARROW = {"width": 320, "height": 640}
 
 
@@ -32,13 +34,22 @@ def addresses(run: Run) -> list[str]:
         "/projects/",
         "/projects/new/",
         "/projects/import/",
-        *(f"{project}/?tab={tab}" for tab in ("epics", "cards", "stories", "runs", "notes")),
+        *(f"{project}/?tab={tab}" for tab in _TABS),
+        f"{project}/pages/new/",
+        f"{project}/pages/import/",
         f"{project}/start/?type=EXPORT",
         f"{project}/start/?type=GENERATE_SUBTASKS",
         "/runs/",
         f"/runs/{run.pk}/?item={run.items.all()[0].pk}",
         f"/runs/{run.pk}/cancel/",
+        f"/epics/{story.epic_id}/",
         f"/stories/{story.pk}/",
+        f"/subtasks/{subtask_make(story).pk}/",
+        f"/pages/{page_write(page_make(run.project)).pk}/",
+        "/queue/",
+        "/queue/pause/",
+        f"/queue/gate/?action=close&model={run.model}",
+        "/ops/",
         "/nothing/",
     ]
 
@@ -46,7 +57,7 @@ def addresses(run: Run) -> list[str]:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_page_keeps_anybody_out(tab: Opens, theme: str) -> None:
     run = run_in("errors")
-    opened = tab(owner(), color_scheme=theme)
+    opened = tab(staff(), color_scheme=theme)
     found = {}
     for address in addresses(run):
         opened.page.goto(address)
@@ -77,7 +88,7 @@ def test_the_way_in_keeps_nobody_out(tab: Opens) -> None:
 
 def test_every_page_fits_a_narrow_window(tab: Opens) -> None:
     run = run_in("errors")
-    opened = tab(owner(), viewport=_NARROW)
+    opened = tab(staff(), viewport=_NARROW)
     wide = {}
     for address in addresses(run):
         opened.page.goto(address)

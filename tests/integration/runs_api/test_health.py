@@ -19,8 +19,8 @@ from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_break_circuit, run_finalize, run_move
 from runs.gates import gate_close, gate_open
 from runs.models import Lane, Run, RunAction, RunItem, Worker
-from runs.reads.health import STUCK
-from runs.states import ItemStatus, LaneState, RunStatus
+from runs.reads.health import STUCK, WAITS
+from runs.states import ItemStatus, LaneState, RunStatus, WaitReason
 from tests.integration.engine import hands
 from tests.integration.engine.world import World, halt, project_make, worker_make
 from tests.integration.runs_api.world import client_of, get
@@ -116,6 +116,10 @@ def test_what_most_lanes_wait_for_is_the_reason(reason: str, says: str) -> None:
     verdict, told_reason, action = told(world)
     assert (verdict, action) == ("waiting", None)
     assert told_reason.startswith(says)
+
+
+def test_every_reason_of_a_lane_has_words() -> None:
+    assert {*WaitReason} - {WaitReason.RUN_PAUSED} <= set(WAITS)
 
 
 def test_lanes_that_are_long_due_are_stuck() -> None:

@@ -19,7 +19,7 @@ from runs.states import RunStatus
 from tests.factories import user_make
 from tests.integration.engine.world import World
 from tests.integration.web.looking import HOSTILE, assert_clean, browser
-from tests.integration.web.states import run_in
+from tests.integration.web.states import run_in, staff
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,20 +33,15 @@ def _empty_redis() -> Iterator[None]:
     redis.client().flushdb()
 
 
-def sam() -> User:
-    user, _ = User.objects.get_or_create(username="sam", is_staff=True)
-    return user
-
-
 def page_of(address: str, user: User | None = None, *, status: int = 200) -> str:
-    answer = browser(user or sam()).get(address)
+    answer = browser(user or staff()).get(address)
     assert answer.status_code == status
     assert_clean(answer.text)
     return answer.text
 
 
 def act(address: str, user: User | None = None, **form: Any) -> Any:
-    return browser(user or sam()).post(address, form)
+    return browser(user or staff()).post(address, form)
 
 
 # What is shown --------------------------------------------------------------------------------
@@ -101,7 +96,7 @@ def test_the_queue_costs_no_query_a_run() -> None:
     counts = []
     for number in range(3):
         World.make(name=f"Library {number}").claim()
-        client = browser(sam())
+        client = browser(staff())
         client.get("/queue/")
         with CaptureQueriesContext(connection) as queries:
             client.get("/queue/")
@@ -138,7 +133,7 @@ def test_a_pause_of_all_says_first_what_it_stops() -> None:
     ):
         assert text in page
     assert Run.objects.filter(status=RunStatus.RUNNING).count() == 2
-    client = browser(sam())
+    client = browser(staff())
     assert client.post("/queue/pause/").headers["Location"] == "/queue/"
     assert "2 runs paused." in client.get("/queue/").text
     assert list(Run.objects.order_by("created_at").values_list("status", flat=True)) == [
