@@ -95,7 +95,7 @@ def _parts(part: Part) -> Callable[[HttpRequest, Project, str], dict[str, Any]]:
             "starts": _STARTS.get(part.tab),
             "bounds": bounds,
             "page_formats": list(PAGE_FORMATS),
-            "page_export": f"/api/v1/projects/{project.pk}/pages/export",
+            "page_export": reverse("pages-export", args=[project.pk]),
         }
 
     return read
