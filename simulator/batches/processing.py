@@ -21,14 +21,11 @@ from simulator.protocol.message_request import (
     user_text_of,
 )
 from simulator.protocol.prompt_cache import CacheUse
-from simulator.state.fault_actions import Action
 from simulator.state.faults import Occasion, chance
 from simulator.state.provider import Provider
 from simulator.writing.brief import epic_code, find_fences
 
 logger = logging.getLogger(__name__)
-
-_NO_FAULT = Action(type="delay")
 
 
 def process(batch: Batch, provider: Provider, store: Store) -> Iterator[None]:
@@ -89,7 +86,7 @@ class _Line:
             marker=marker_of(self._params),
             model=request.model.id,
         )
-        fault = provider.faults.action_for(occasion, provider.settings.seed) or _NO_FAULT
+        fault = provider.fault_for(occasion)
         if fault.type == "error":
             raise fault.error()
         answer = compose(

@@ -26,12 +26,7 @@ def count_tokens(provider: Provider, exchange: Exchange) -> dict[str, Any]:
     limits = provider.count_limits_of(request.model)
     refusal = limits.admit(input_tokens=0, output_tokens=0, now_s=provider.clock.monotonic_s())
     if refusal:
-        raise ApiError(
-            429,
-            f"This request would exceed your organization's rate limit of "
-            f"{refusal.per_minute} token counting requests per minute.",
-            headers={"retry-after": str(refusal.retry_after_s)},
-        )
+        raise refusal.error("token counting requests")
     return {"input_tokens": request.input_tokens}
 
 

@@ -20,7 +20,7 @@ from simulator.protocol.message_request import (
     user_text_of,
 )
 from simulator.protocol.prompt_cache import CacheUse
-from simulator.state.fault_actions import Action
+from simulator.state.fault_actions import NO_FAULT, Action
 from simulator.state.faults import Occasion
 from simulator.state.provider import Provider
 from simulator.writing.brief import epic_code, find_fences
@@ -28,7 +28,6 @@ from simulator.writing.brief import epic_code, find_fences
 logger = logging.getLogger(__name__)
 
 CONCURRENCY_RETRY_AFTER_S = 1
-_NO_FAULT = Action(type="delay")
 
 
 def decode_body(request: Request) -> Any:
@@ -101,9 +100,9 @@ class MessageCall:
         occasion = Occasion(
             epic=call.epic, marker=call.marker, model=call.model, stream=call.stream
         )
-        fault = provider.faults.action_for(occasion, provider.settings.seed)
-        if fault is None or (fault.type == "weak_stories" and self._fences.has_defects):
-            return _NO_FAULT
+        fault = provider.fault_for(occasion)
+        if fault is NO_FAULT or (fault.type == "weak_stories" and self._fences.has_defects):
+            return NO_FAULT
         self._call.fault = fault.name
         return fault
 
@@ -163,13 +162,7 @@ class MessageCall:
             now_s=now_s,
         )
         if refusal:
-            raise ApiError(
-                429,
-                f"This request would exceed your organization's rate limit of "
-                f"{refusal.per_minute} {refusal.dimension} per minute (model: "
-                f"{request.model.id}). Please wait before you try again.",
-                headers={"retry-after": str(refusal.retry_after_s)},
-            )
+            raise refusal.error(refusal.dimension, f" (model: {request.model.id})")
 
     def _prompt(self) -> str:
         return prompt_text_of(decode_body(self._exchange.request))

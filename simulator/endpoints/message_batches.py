@@ -27,7 +27,6 @@ from simulator.state.provider import Provider
 
 ASK_AGAIN_AFTER_S = 10
 PIECE_BYTES = 64 * 1024
-_NO_FAULT = Action(type="delay")
 _NO_JSON = b'{"custom_id":"spoiled","result":{"type":"succ\n'
 
 Step = Callable[[Exchange, Action], None]
@@ -68,8 +67,7 @@ class MessageBatches:
         check_access(exchange.request)
         self._batches.asked[name] += 1
         occasion = Occasion(endpoint=f"batches.{name}", marker=id_)
-        seed = self._provider.settings.seed
-        fault = self._provider.faults.action_for(occasion, seed) or _NO_FAULT
+        fault = self._provider.fault_for(occasion)
         if fault.type == "stall":
             return
         exchange.after(fault.delay_s, partial(self._answer, exchange, fault, step))
@@ -91,12 +89,7 @@ class MessageBatches:
         now_s = self._provider.clock.monotonic_s()
         refusal = self._provider.batch_limits.admit(input_tokens=0, output_tokens=0, now_s=now_s)
         if refusal:
-            raise ApiError(
-                429,
-                f"This request would exceed your organization's rate limit of "
-                f"{refusal.per_minute} Message Batches requests per minute.",
-                headers={"retry-after": str(refusal.retry_after_s)},
-            )
+            raise refusal.error("Message Batches requests")
         step(exchange, fault)
 
     def _create(self, exchange: Exchange, fault: Action) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from simulator.clock import Clock
+from simulator.protocol.errors import ApiError
 from simulator.settings import Settings
 
 UNLIMITED_PER_MINUTE = 1_000_000_000
@@ -59,6 +60,15 @@ class Refusal:
     def retry_after_s(self) -> int:
         """Whole seconds for the `retry-after` header, never too short."""
         return max(1, ceil(self.wait_s - _ROUNDING))
+
+    def error(self, what: str, more: str = "") -> ApiError:
+        """The answer of a request that was not let in; `what` is counted, per minute."""
+        return ApiError(
+            429,
+            "This request would exceed your organization's rate limit of "
+            f"{self.per_minute} {what} per minute{more}.",
+            headers={"retry-after": str(self.retry_after_s)},
+        )
 
 
 class PoolLimits:

@@ -109,6 +109,10 @@ class Action:
         )
 
 
+NO_FAULT = Action(type="delay")
+"""What happens to a call that no rule takes."""
+
+
 def parse_action(where: str, value: Any, endpoint: str) -> Action:
     """An action for an endpoint, from decoded JSON.
 

@@ -12,7 +12,8 @@ from simulator.protocol.prompt_cache import PromptCache
 from simulator.settings import Settings
 from simulator.state.books import Books
 from simulator.state.calls import CallLog
-from simulator.state.faults import FaultRules, parse_rules
+from simulator.state.fault_actions import NO_FAULT, Action
+from simulator.state.faults import FaultRules, Occasion, parse_rules
 from simulator.writing.answers import Answers
 
 _LIMITS = (
@@ -71,6 +72,10 @@ class Provider:
             self._random.seed(settings.seed)
         if before.calls_kept != settings.calls_kept:
             self.calls.keep(settings.calls_kept)
+
+    def fault_for(self, occasion: Occasion) -> Action:
+        """What happens to a call or to a request of a batch."""
+        return self.faults.action_for(occasion, self.settings.seed) or NO_FAULT
 
     def limits_of(self, model: Model) -> PoolLimits:
         """The buckets that the model shares with its pool."""
