@@ -76,8 +76,8 @@ WITH run AS (
     WHERE NOT EXISTS (SELECT FROM outranked WHERE outranked.id = item.id)
 ), empty AS (
     SELECT due.id AS lane_id, ROW_NUMBER() OVER (ORDER BY due.index) AS place
-    FROM due LEFT JOIN held ON held.lane_id = due.id
-    WHERE held.id IS NULL
+    FROM due
+    WHERE id NOT IN (SELECT lane_id FROM held)
 ), @items_given@, carried AS (
     SELECT lane_id, id, kind, code, title, estimated_input_tokens, answered FROM held
     UNION ALL
@@ -96,6 +96,7 @@ SET state = 'sent', fencing_token = fencing_token + 1, wake_at = NULL, wait_reas
     worker_id = NULL, moved_at = clock_timestamp()
 FROM carried CROSS JOIN run
 WHERE runs_lane.id = carried.lane_id
+  AND runs_lane.id = ANY(ARRAY(SELECT lane_id FROM carried))
 RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.run_id,
           run.user_id, run.weight, run.context_key, run.priority, run.provider, run.model,
           run.options, run.max_tokens, run.prompt_set_id,
@@ -104,18 +105,22 @@ RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.run_id,
 
 -- outranked (part) --
 -- Items that are tried again and that another one outranks by now: back to those that no lane has.
-outranked AS (
+-- The first of those tells; one look, though hundreds of lanes may be due.
+first_free AS (
+    SELECT priority, "order"
+    FROM runs_runitem
+    WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
+      AND NOT in_batch AND crashes < %(last_chance)s
+    ORDER BY priority DESC, "order"
+    LIMIT 1
+), outranked AS (
     UPDATE runs_runitem SET lane_id = NULL
     FROM (
         SELECT tried.id, due.id AS lane_id
-        FROM due JOIN runs_runitem tried ON tried.lane_id = due.id AND tried.status = 'PENDING'
-        WHERE due.wait_reason = 'backoff' AND EXISTS (
-            SELECT FROM runs_runitem other
-            WHERE other.run_id = tried.run_id AND other.status = 'PENDING'
-              AND other.lane_id IS NULL AND NOT other.in_batch
-              AND other.crashes < %(last_chance)s
-              AND (other.priority, -other."order") > (tried.priority, -tried."order")
-        )
+        FROM first_free, due
+        JOIN runs_runitem tried ON tried.lane_id = due.id AND tried.status = 'PENDING'
+        WHERE due.wait_reason = 'backoff'
+          AND (first_free.priority, -first_free."order") > (tried.priority, -tried."order")
         ORDER BY tried.id
         FOR UPDATE OF tried SKIP LOCKED
     ) AS behind
@@ -148,11 +153,12 @@ suspect AS (
     LIMIT (SELECT COUNT(*) FROM empty)
     FOR UPDATE SKIP LOCKED
 ), given AS (
-    UPDATE runs_runitem item SET lane_id = empty.lane_id
+    -- By place in an array: a join is planned for few, and would compare each with all.
+    UPDATE runs_runitem item
+    SET lane_id = (ARRAY(SELECT lane_id FROM empty ORDER BY place))[numbered.place]
     FROM (
         SELECT id, ROW_NUMBER() OVER (ORDER BY priority DESC, "order") AS place FROM free
     ) AS numbered
-    JOIN empty USING (place)
     WHERE item.id = numbered.id
     RETURNING item.lane_id, item.id, item.kind, item.code, item.title,
               item.estimated_input_tokens, @item_answered@ AS answered
