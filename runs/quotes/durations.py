@@ -10,7 +10,8 @@ from math import ceil, erf, exp, inf, log, sqrt
 from random import Random
 from statistics import fmean
 
-from runs.quotes.costs import Calls
+from runs.quotes.calls import Calls
+from runs.quotes.past_batches import NO_BATCHES, PastBatches
 from runs.quotes.rendering import FutureItem
 
 #: Items of one play; more are played by a part of them, with as large a part of lanes and limits.
@@ -24,6 +25,8 @@ _AROUND_S = 0.05
 #: Of a batch: half of them end in so many seconds, nine in ten in so many. Others saw this.
 BATCH_P50_S, BATCH_P90_S = 7 * 60.0, 60 * 60.0
 _BATCH_MOST_S = 24 * 3600.0
+#: Requests from which on a batch of one, before all others, pays for the cache that it writes.
+_PRIMED = 3
 #: The p90 of a deviation that is normal.
 _P90 = 1.2816
 
@@ -94,6 +97,7 @@ class Play:
     pace: Pace
     count: int
     late_by: float = 0.0
+    batches: PastBatches = NO_BATCHES
     seed: int = 1
 
     def realtime(self) -> Duration:
@@ -109,32 +113,33 @@ class Play:
         return _duration(p50_s, p90_s, self.binding)
 
     def batch(self) -> Duration:
-        """One call before all others, one batch that writes the cache, then as many as an item has
-        calls one after the other; and what is asked again, in realtime."""
+        """One call before all others, a batch that writes the cache where that pays, and one of all
+        others; then in realtime what items ask further, and again."""
         if not self._loads:
             return Duration(p50=0, p90=0, binding=None)
         random = Random(self.seed)  # noqa: S311  # as above
-        rounds = 1 + max(len(load.seconds) for load in self._loads)
+        rounds = 2 if self.calls.leads >= _PRIMED else 1
         seconds = sorted(
-            fmean(self._loads[0].seconds[0])
-            + sum(self._batch_s(random) for _ in range(rounds))
-            + self._again_s
+            self._realtime_s + sum(self._batch_s(random) for _ in range(rounds))
             for _ in range(_MOST_PLAYS)
         )
         return _duration(_part(seconds, 0.5), _part(seconds, 0.9), Binding.BATCHES)
 
     def _batch_s(self, random: Random) -> float:
-        known = self.calls.batches.known_seconds
+        known = self.batches.known_seconds
         if known:
             return known[random.randrange(len(known))]
         spread = log(BATCH_P90_S / BATCH_P50_S) / _P90
         return min(BATCH_P50_S * exp(random.gauss(0, spread)), _BATCH_MOST_S)
 
     @property
-    def _again_s(self) -> float:
-        """What is asked again, lane by lane."""
-        times = self.calls.past.times.again_seconds or self._loads[0].seconds[0]
-        return self.calls.again * fmean(times) / max(self.lanes, 1)
+    def _realtime_s(self) -> float:
+        """What is asked beside batches: one call before, and lane by lane what comes behind."""
+        one = fmean(self._loads[0].seconds[0])
+        again = self.calls.past.times.again_seconds
+        behind = (self.calls.count - self.calls.leads) * one
+        asked_again = self.calls.again * (fmean(again) if again else one)
+        return one + (behind + asked_again) / max(self.lanes, 1)
 
     @cached_property
     def _loads(self) -> list[_Load]:

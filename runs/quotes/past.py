@@ -15,7 +15,9 @@ ENOUGH_CALLS = 5
 #: Of a prompt, where no provider has counted one: about what English prose has.
 _BYTES_PER_TOKEN = 3.6
 #: A line through fewer answers means nothing.
-_FOR_A_LINE = 8
+_FOR_A_LINE = 5
+#: No length of a question tells all of an answer's.
+_MOST_TOLD = 0.999
 #: What nothing is known of: the part of its cap that an answer fills, and how far that may be off.
 COLD_PART, COLD_LOW, COLD_HIGH = 0.4, 0.1, 1.0
 #: Calls that are asked again, of all: where none was made, and as if so many had been seen before.
@@ -209,10 +211,10 @@ def _line_through(calls: Sequence[PastCall]) -> _Line | None:
     slope = 0.0
     if len(calls) >= _FOR_A_LINE and width and height:
         together = fmean((a - x) * (b - y) for a, b in zip(xs, ys, strict=True))
-        likeness = together / (width * height)
-        # Twice what chance brings.
-        if abs(likeness) > 2 / sqrt(len(calls)):
-            slope = together / width**2
+        told = min((together / (width * height)) ** 2, _MOST_TOLD)
+        # Less steep, the more of it may be chance.
+        beyond_chance = 1 - (1 - told) / (told * (len(calls) - 2)) if told else 0.0
+        slope = max(beyond_chance, 0.0) * together / width**2
     spread = sqrt(fmean((b - y - slope * (a - x)) ** 2 for a, b in zip(xs, ys, strict=True)))
     # A few answers look more alike than they are.
     spread *= sqrt(len(calls) / max(len(calls) - 2, 1))

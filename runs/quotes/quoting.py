@@ -20,7 +20,8 @@ from runs.engine.start_words import left_out_text
 from runs.models import Quote
 from runs.pacing import MOST_LANES
 from runs.quotes.calibration import Experience, experience
-from runs.quotes.costs import Calls, Range, mixed
+from runs.quotes.calls import Calls
+from runs.quotes.costs import Costs, Range, mixed
 from runs.quotes.durations import (
     BATCH_P50_S,
     BATCH_P90_S,
@@ -148,19 +149,13 @@ class Quoting:
                 prompts=prompt_texts(plan.prompt_set.pk if plan.prompt_set else None),
             )
             items = rendering.items(plan.targets)
-        return Calls(
-            items=items,
-            past=self._past,
-            model=plan.model,
-            at=self.now.date(),
-            off_by=self._experience.off_by,
-            batches=self._batches(),
-        )
+        return Calls(items=items, past=self._past)
 
     @cached_property
     def _experience(self) -> Experience:
         return experience(kind=self.plan.kind, model=self.plan.model)
 
+    @cached_property
     def _batches(self) -> PastBatches:
         params = {"provider": settings.PROVIDER_NAME, "model": self.plan.model}
         rows = QUERIES.fetch("quote_batches", {**params, "batches": _BATCHES})
@@ -170,7 +165,14 @@ class Quoting:
 
     def _lanes(self) -> Iterator[LaneQuote]:
         calls = self._calls
-        now, later = calls.realtime(), calls.batch()
+        costs = Costs(
+            calls=calls,
+            model=self.plan.model,
+            at=self.now.date(),
+            off_by=self._experience.off_by,
+            batches=self._batches,
+        )
+        now, later = costs.realtime(), costs.batch()
         if not self.plan.kind.uses_provider:
             yield LaneQuote(lane=MoneyLane.REALTIME, cost=now, duration=self._without_calls())
             return
@@ -179,6 +181,7 @@ class Quoting:
             pace=self._pace,
             count=len(self.plan.targets),
             late_by=self._experience.late_by,
+            batches=self._batches,
         )
         realtime, batch = play.realtime(), play.batch()
         yield LaneQuote(lane=MoneyLane.REALTIME, cost=now, duration=realtime)
@@ -226,8 +229,8 @@ class Quoting:
             return "No calls are made."
         if not calls.prefixes:
             return "The provider does not cache the beginning of these prompts."
-        prefix = round(max(tokens.prefix for _, _, tokens, _ in calls.first))
-        worst, usual, best = calls.batches.hits
+        prefix = round(max(each.tokens.prefix for each in calls.first))
+        worst, usual, best = self._batches.hits
         return (
             f"{prefix:,} tokens at the beginning are the same in each call. In realtime the first "
             "call writes them to the provider's cache, and the others read them; in batches "
@@ -257,7 +260,7 @@ class Quoting:
         yield f"cheapest: batches, and realtime where they would miss {self._deadline_text()}."
 
     def _batch_text(self) -> str:
-        known = self._calls.batches.known_seconds
+        known = self._batches.known_seconds
         if known:
             return f"and take as long as the last {len(known)}"
         p50, p90 = (duration_text(round(s * 1000)) for s in (BATCH_P50_S, BATCH_P90_S))

@@ -16,7 +16,8 @@ from content.kind import Target
 from content.pipeline import Request
 from providers.prices import cost_micro_usd
 from providers.values import CacheFor, CompletionRequest, TextBlock, Usage
-from runs.quotes.costs import Calls, Range, mixed
+from runs.quotes.calls import Calls
+from runs.quotes.costs import Costs, Range, mixed
 from runs.quotes.durations import Binding, Pace, Play, fitting_part
 from runs.quotes.past import COLD_PART, ENOUGH_CALLS, Past
 from runs.quotes.past_batches import COLD_HITS, PastBatches
@@ -79,16 +80,19 @@ def call(**changes: Any) -> FutureCall:
     return FutureCall(**(plain | changes))
 
 
-def realtime(calls: Calls) -> Range:
-    found = calls.realtime()
+def costs_of(past: Past, items: int = 10, *, weight: float = 1, **changes: Any) -> Costs:
+    plain: dict[str, Any] = {"calls": calls_of(past, items, weight=weight), "model": MODEL}
+    return Costs(**({**plain, "at": DAY} | changes))
+
+
+def realtime(costs: Costs) -> Range:
+    found = costs.realtime()
     assert found is not None
     return found
 
 
-def calls_of(past: Past, items: int = 10, *, weight: float = 1, **changes: Any) -> Calls:
-    item = FutureItem(calls=(call(),), weight=weight)
-    plain: dict[str, Any] = {"items": [item] * items, "past": past, "model": MODEL, "at": DAY}
-    return Calls(**(plain | changes))
+def calls_of(past: Past, items: int = 10, *, weight: float = 1) -> Calls:
+    return Calls(items=[FutureItem(calls=(call(),), weight=weight)] * items, past=past)
 
 
 class TestPast:
@@ -188,9 +192,9 @@ class TestPast:
         enough = PastBatches(seconds=[60.0] * 5, hit_rates=[0.8, 0.9, 0.9, 1.0, 0.9])
         assert enough.hits == pytest.approx((0.8, 0.9, 1.0))
         past = Past.of(three_runs())
-        play = Play(calls=calls_of(past, batches=enough), pace=Pace(lanes=4), count=10)
+        play = Play(calls=calls_of(past), pace=Pace(lanes=4), count=10, batches=enough)
         assert play.batch().p90 < 200_000
-        cheap, dear = calls_of(past, batches=enough).batch(), calls_of(past).batch()
+        cheap, dear = costs_of(past, batches=enough).batch(), costs_of(past).batch()
         assert cheap is not None
         assert dear is not None
         assert cheap.expected < dear.expected
@@ -199,7 +203,7 @@ class TestPast:
 class TestCosts:
     def test_the_expectation_is_what_the_calls_cost(self) -> None:
         past = Past.of(rows([1_600] * 30))
-        found = realtime(calls_of(past, 10))
+        found = realtime(costs_of(past, 10))
         again = past.again_rate
         hit = Usage(cache_read_tokens=1_300, input_tokens=700, output_tokens=1_600)
         write = Usage(cache_write_5m_tokens=1_300, input_tokens=700, output_tokens=1_600)
@@ -209,46 +213,59 @@ class TestCosts:
 
     def test_a_sample_stands_for_all(self) -> None:
         past = Past.of(three_runs())
-        every, some = calls_of(past, 100), calls_of(past, 10, weight=10)
-        assert some.count == every.count
-        assert some.output_tokens == pytest.approx(every.output_tokens)
+        every, some = costs_of(past, 100), costs_of(past, 10, weight=10)
+        assert some.calls.count == every.calls.count
+        assert some.calls.output_tokens == pytest.approx(every.calls.output_tokens)
         assert realtime(some).expected == pytest.approx(realtime(every).expected, rel=0.01)
 
     def test_more_items_are_known_more_exactly(self) -> None:
         past = Past.of(three_runs())
         parts = []
         for items in (4, 400):
-            found = realtime(calls_of(past, items))
+            found = realtime(costs_of(past, items))
             parts.append((found.high - found.low) / found.expected)
         assert parts[1] < parts[0]
 
     def test_what_is_not_calibrated_is_wider(self) -> None:
-        known = realtime(calls_of(Past.of(three_runs())))
-        other = realtime(calls_of(Past.of(three_runs(same_prompts=False))))
-        cold = realtime(calls_of(Past()))
+        known = realtime(costs_of(Past.of(three_runs())))
+        other = realtime(costs_of(Past.of(three_runs(same_prompts=False))))
+        cold = realtime(costs_of(Past()))
         widths = [(each.high - each.low) / each.expected for each in (known, other, cold)]
         assert widths == sorted(widths)
         assert widths[2] > 1
 
     def test_bills_that_were_off_widen_it(self) -> None:
         past = Past.of(three_runs())
-        narrow, wide = realtime(calls_of(past)), realtime(calls_of(past, off_by=0.3))
+        narrow, wide = realtime(costs_of(past)), realtime(costs_of(past, off_by=0.3))
         assert wide.high - wide.low > narrow.high - narrow.low
         assert wide.high > 1.6 * wide.expected - 1
 
     def test_a_batch_costs_half_but_for_what_is_asked_again(self) -> None:
         past = Past.of(three_runs())
-        calls = calls_of(past, 200)
-        now, later = realtime(calls), calls.batch()
+        costs = costs_of(past, 200)
+        now, later = realtime(costs), costs.batch()
         assert later is not None
         assert 0.48 < later.expected / now.expected < 0.6
 
+    def test_what_an_item_asks_further_is_no_batchs(self) -> None:
+        past = Past.of(three_runs())
+        item = FutureItem(calls=(call(), call()), weight=1)
+        one = costs_of(past, 50)
+        two = costs_of(past, calls=Calls(items=[item] * 50, past=past))
+        first, both = one.batch(), two.batch()
+        assert first is not None
+        assert both is not None
+        assert (one.calls.leads, two.calls.leads, two.calls.count) == (50, 50, 100)
+        further = realtime(two).expected - realtime(one).expected
+        assert both.expected - first.expected == pytest.approx(further, rel=0.03)
+
     def test_without_a_price_there_is_no_cost(self) -> None:
-        assert calls_of(Past(), model="some-model").realtime() is None
-        assert calls_of(Past(), model="some-model").batch() is None
+        assert costs_of(Past(), model="some-model").realtime() is None
+        assert costs_of(Past(), model="some-model").batch() is None
 
     def test_without_calls_nothing_is_paid(self) -> None:
-        nothing = Calls(items=[FutureItem(calls=(), weight=1)], past=Past(), model=MODEL, at=DAY)
+        none = Calls(items=[FutureItem(calls=(), weight=1)], past=Past())
+        nothing = costs_of(Past(), calls=none)
         assert nothing.realtime() == nothing.batch() == Range(low=0, expected=0, high=0)
 
     def test_where_nothing_is_cached_the_beginning_is_paid_each_time(self) -> None:
@@ -256,9 +273,9 @@ class TestCosts:
             each | {"cache_read_tokens": 0, "cache_write_tokens": 0, "input_tokens": 2_000}
             for each in three_runs()
         ]
-        dear, cheap = calls_of(Past.of(uncached)), calls_of(Past.of(three_runs()))
-        assert dear.prefixes == 0
-        assert dear.limited_input_tokens > 2 * cheap.limited_input_tokens
+        dear, cheap = costs_of(Past.of(uncached)), costs_of(Past.of(three_runs()))
+        assert dear.calls.prefixes == 0
+        assert dear.calls.limited_input_tokens > 2 * cheap.calls.limited_input_tokens
         assert realtime(dear).expected > realtime(cheap).expected
 
     @given(st.floats(0, 1))
@@ -326,7 +343,7 @@ class TestDurations:
         assert 8 * 60_000 < found.p50 < 60 * 60_000 < found.p90
 
     def test_nothing_to_do_takes_no_time(self) -> None:
-        nothing = Calls(items=[], past=Past(), model=MODEL, at=DAY)
+        nothing = Calls(items=[], past=Past())
         found = Play(calls=nothing, pace=Pace(lanes=1), count=3).realtime()
         assert (found.p50, found.p90, found.binding) == (0, 0, None)
 
