@@ -71,6 +71,7 @@ class WaitReason(TextChoices):
     BACKOFF = "backoff"  # the call failed; the attempt is repeated
     STOPPED = "stopped"  # its worker stops, or its run stood still
     RUN_PAUSED = "run-paused"  # of an item, whatever its lane does
+    BATCH = "batch"  # of an item: it is asked by the provider's batches
 
 
 class HealthVerdict(TextChoices):

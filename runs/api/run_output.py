@@ -190,7 +190,8 @@ class RunOutput(serializers.Serializer[Any]):
         allow_null=True,
         help_text=(
             "At the pace of its last items, with all that held them up but pauses; null until one "
-            "item is done, and unless it is RUNNING."
+            "item is done, unless it is RUNNING, and while a batch of the provider's is waited "
+            "for, which tells nothing of its progress."
         ),
     )
     estimatedRemainingRange = RangeOutput(

@@ -130,6 +130,8 @@ def waiting_of(item: RunItem) -> Waiting | None:
         return None
     if item.run.status == RunStatus.PAUSED:
         return Waiting(reason=WaitReason.RUN_PAUSED)
+    if item.in_batch:
+        return Waiting(reason=WaitReason.BATCH)
     if lane is not None and lane.state == LaneState.PARKED:
         return Waiting(reason=lane.wait_reason, until_at=lane.wake_at)
     return None

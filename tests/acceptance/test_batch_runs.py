@@ -92,13 +92,14 @@ def test_a_worker_that_dies_while_it_hands_in_leaves_no_double(
             {
                 "match": {"endpoint": "batches.create"},
                 "times": 1,
-                "action": {"type": "lost_answer", "delay_s": 2},
+                "action": {"type": "lost_answer", "hidden_s": 4},
             }
         ]
     )
+    batches.environment["BATCHGEN_BATCH_LOST_S"] = "30"
     worker = batches.start("w1")
     project, run = _start(epics=6)
-    wait_for(lambda: provider.stats()["batch_calls"].get("batches.create"), "it is handed in")
+    wait_for(lambda: provider.stats()["batch_calls"].get("create"), "it is handed in")
     worker.process.kill()
     worker.process.wait()
     assert ProviderBatch.objects.get().state == "creating"
@@ -106,6 +107,7 @@ def test_a_worker_that_dies_while_it_hands_in_leaves_no_double(
     wait_until_ended(run)
     _assert_whole(run, project, epics=6)
     assert provider.bill()["calls"] == 6
+    assert not ProviderCall.objects.filter(outcome="LOST").exists()
     assert _booked() == provider.bill()["micro_usd"]
 
 
@@ -145,6 +147,25 @@ def test_answers_that_are_lost_cut_wrong_and_double_lose_nothing(
     _assert_whole(run, project, epics=20)
     assert _booked() == provider.bill()["micro_usd"]
     assert provider.bill()["calls"] == 20
+
+
+def test_what_cannot_be_read_is_repaired_in_realtime(batches: Fleet, provider: Simulator) -> None:
+    provider.faults(
+        [
+            {
+                "match": {"endpoint": "batches.line"},
+                "times": 2,
+                "action": {"type": "schema_miss"},
+            }
+        ]
+    )
+    batches.start("w1")
+    project, run = _start(epics=4)
+    wait_until_ended(run)
+    _assert_whole(run, project, epics=4)
+    realtime = ProviderCall.objects.filter(lane="realtime")
+    assert [call.purpose for call in realtime] == ["repair"] * 2
+    assert _booked() == provider.bill()["micro_usd"]
 
 
 def test_a_pause_has_them_cancelled_and_a_resume_asks_again(
@@ -198,6 +219,7 @@ def test_the_cheapest_lane_ends_by_its_deadline_under_a_batch_that_never_ends(
     deadline = database_now() + timedelta(seconds=55)
     project, run = _start(epics=6, lane="cheapest", deadline=deadline)
     wait_until_ended(run, timeout_s=80)
+    assert run.completed_at
     assert run.completed_at < deadline
     _assert_whole(run, project, epics=6)
     # What the batch had done by its cancellation was used.

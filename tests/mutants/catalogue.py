@@ -298,13 +298,10 @@ INTAKE = (
 _CLAIM_LANE = """      AND runs_lane.fencing_token = asked.fencing_token
       AND runs_lane.state = 'sent'
       AND runs_lane.index < asked.max_concurrency
-      AND asked.run_status IN ('QUEUED', 'RUNNING')
       AND EXISTS (
           SELECT FROM runs_runitem
           WHERE id = asked.item_id AND lane_id = asked.lane_id
             AND status IS NOT DISTINCT FROM 'PENDING'
-          OFFSET 0
-      )
 """
 _CLAIM_EPIC = "      AND runs_runitem.status IS NOT DISTINCT FROM 'PENDING'\n"
 
@@ -365,8 +362,8 @@ CLAIMING = (
     _mutant(
         "claim: the run's status right before the call",
         CLAIMS_SQL,
-        "      AND asked.run_status IN ('QUEUED', 'RUNNING')\n      AND EXISTS (\n",
-        "      AND EXISTS (\n",
+        "                asked.run_status IN ('QUEUED', 'RUNNING')\n",
+        "                true\n",
         f"{LANES}test_a_run_that_stands_still_gives_no_epic",
     ),
     _mutant(
@@ -396,8 +393,8 @@ CLAIMING = (
     _mutant(
         "second call: the run's status",
         CALLS_SQL,
-        "    FROM item, run\n    WHERE run.status = 'RUNNING'\n",
-        "    FROM item, run\n",
+        "    ) AS item\n    WHERE run.status = 'RUNNING'\n",
+        "    ) AS item\n",
         f"{LANES}test_a_second_call_starts_only_while_the_run_runs",
     ),
     _mutant(
@@ -3165,6 +3162,90 @@ HELD_TO_QUOTES = (
     ),
 )
 
+_SLICES_SQL = "runs/engine/sql/batches.sql"
+_SLICES = f"{_ENGINE}test_batches.py::"
+_BY_BATCHES = (
+    _mutant(
+        "batches: no lane takes what waits for a slice",
+        DISPATCH_SQL,
+        "      AND NOT in_batch AND (batch_id IS NOT NULL OR NOT (SELECT draining FROM run))\n"
+        "      AND (crashes <",
+        "      AND (crashes <",
+        f"{_SLICES}TestSlices::test_no_lane_takes_what_waits_for_a_slice",
+    ),
+    _mutant(
+        "batches: of two that make a slice of an item one does",
+        _SLICES_SQL,
+        "AND item.in_batch AND item.batch_id IS NULL\n      AND item.target_id IS NOT NULL",
+        "AND item.target_id IS NOT NULL",
+        f"{_SLICES}TestSlices::test_two_workers_at_once_hand_in_each_request_once",
+    ),
+    _mutant(
+        "batches: none is created beside one of which nobody knows whether it was",
+        "workers/batches/driver.py",
+        "self._creating is None and not unknown and",
+        "self._creating is None and",
+        f"{_SLICES}TestCreation::test_nothing_is_created_beside_what_may_have_been",
+    ),
+    _mutant(
+        "batches: of several that fit the results tell",
+        "workers/batches/polling.py",
+        "        if len(candidates) > 1:\n",
+        "        if len(candidates) > 99:\n",
+        f"{_SLICES}TestCreation::test_of_two_that_fit_the_results_tell_which_is_ours",
+    ),
+    _mutant(
+        "batches: somebody else's results are not booked",
+        "workers/batches/collecting.py",
+        "        if reading.lines and not reading.ours:\n",
+        "        if reading.lines > 9_999 and not reading.ours:\n",
+        f"{_SLICES}TestCreation::test_somebody_elses_batch_that_was_taken_for_ours_is_let_go",
+    ),
+    _mutant(
+        "batches: the answer to an item that was cancelled is not kept",
+        _SLICES_SQL,
+        "CASE WHEN spent.waits AND spent.fate = 'answered' THEN jsonb_build_object(",
+        "CASE WHEN spent.fate = 'answered' THEN jsonb_build_object(",
+        f"{_SLICES}TestControls::"
+        "test_the_answer_to_an_item_that_was_cancelled_is_booked_and_not_kept",
+    ),
+    _mutant(
+        "batches: an answer to another question is not used",
+        "workers/caller.py",
+        "if kept is not None and _is_answer_to(request, kept):",
+        "if kept is not None:",
+        f"{_SLICES}TestAttempts::test_an_answer_to_what_was_edited_meanwhile_is_not_used",
+    ),
+    _mutant(
+        "batches: booked at half the price",
+        "workers/batches/results.py",
+        "spend=spend_of(answer, None, batch=True)",
+        "spend=spend_of(answer, None, batch=False)",
+        f"{_SLICES}TestSlices::test_answers_are_kept_and_the_lanes_go_on_with_them",
+    ),
+    _mutant(
+        "batches: what was answered of a cancelled run is for its lanes",
+        DISPATCH_SQL,
+        "status IN ('QUEUED', 'RUNNING') OR (draining AND lane <> 'realtime'))",
+        "status IN ('QUEUED', 'RUNNING'))",
+        f"{_SLICES}TestControls::test_what_was_answered_of_a_cancelled_run_is_for_the_lanes",
+    ),
+    _mutant(
+        "batches: a cancelled run waits for what is out",
+        TRANSITIONS_SQL,
+        "              WHERE run_id = %(run_id)s AND in_batch AND batch_id IS NOT NULL\n",
+        "              WHERE run_id = %(run_id)s AND in_batch AND false\n",
+        "tests/integration/runs_api/test_provider_batches.py::"
+        "test_a_cancel_has_what_is_out_cancelled_and_waits_for_it",
+    ),
+    _mutant(
+        "cheapest: what was canceled goes realtime",
+        "workers/batches/results.py",
+        '    return "leave" if spilled else "again"\n',
+        '    return "again"\n',
+        f"{_SLICES}TestCheapest::test_what_a_slice_answered_in_time_is_used",
+    ),
+)
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -3206,4 +3287,5 @@ MUTANTS = (
     *_WEB_GUARDS,
     *_HEALTHY,
     *_PROVIDER_BATCHES,
+    *_BY_BATCHES,
 )

@@ -44,7 +44,7 @@ _LOCK = 7104
 #: So long at most a process has the turn before others may: none holds a transaction for hours.
 _TURN_S = 60.0
 #: PostgreSQL gives the turn to others when its holder is silent for so long.
-_VANISHED_S = 15.0
+_VANISHED_S, _KEEP_S = 15.0, 3.0
 #: Slices whose results are read at the same time.
 _MOST_READ = 2
 #: So long what a worker that stops has sent may take to be answered.
@@ -110,14 +110,25 @@ class BatchDriver:
 
     async def _work(self, lane: "BatchLane", turn: Turn) -> None:
         until = time.monotonic() + _TURN_S
+        keeping = asyncio.create_task(_keep(turn))
         try:
-            while not self._stopping.is_set() and (time.monotonic() < until or lane.is_busy):
-                if not await lane.round():
+            while time.monotonic() < until or lane.is_busy:
+                if self._stopping.is_set() or keeping.done() or not await lane.round():
                     return
                 await self._sleep()
-                await turn.keep()
         finally:
-            await lane.rest()
+            keeping.cancel()
+            await asyncio.wait([keeping])
+            await lane.rest(stops=self._stopping.is_set())
+            if not keeping.cancelled() and (lost := keeping.exception()):
+                log.warning("another worker may have the turn of batches: %s", lost)
+
+
+async def _keep(turn: Turn) -> None:
+    """Until this is cancelled, or the turn is lost."""
+    while True:
+        await asyncio.sleep(_KEEP_S)
+        await turn.keep()
 
 
 class BatchLane:
@@ -162,24 +173,27 @@ class BatchLane:
         tasks = [*self._reading.values(), *([self._creating] if self._creating else [])]
         return any(not task.done() for task in tasks)
 
-    async def rest(self) -> None:
-        """The turn is over: have what is under way end, or break it off."""
+    async def rest(self, *, stops: bool) -> None:
+        """The turn is over. What is being read is read again by others; what is being handed in is
+        waited for, not for long where the worker stops: others look for it then."""
         for reading in self._reading.values():
             reading.cancel()
-        tasks = [*self._reading.values(), *([self._creating] if self._creating else [])]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=_STOP_S)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        if self._reading:
+            await asyncio.wait(self._reading.values())
+        if self._creating is not None:
+            _, late = await asyncio.wait([self._creating], timeout=_STOP_S if stops else None)
+            for creating in late:
+                creating.cancel()
+                await asyncio.wait([creating])
         self._reading.clear()
         self._creating = None
 
     async def _ask(self, out: list[Row]) -> None:
+        """Whatever becomes of one step, the others are taken."""
+        failed: ProviderError | None = None
         steps: list[Callable[[], Awaitable[None]]] = [
-            lambda: self._poller.cancel(out),
             lambda: self._poller.poll(out),
+            lambda: self._poller.cancel(out),
             lambda: self._poller.adopt(out, under_way=self._creator.under_way),
         ]
         for step in steps:
@@ -187,8 +201,10 @@ class BatchLane:
                 await step()
             except ProviderError as error:
                 log.warning("batches of %s: %s", self._provider, error)
-                self._quiet.after(error)
-                return
+                failed = error
+        if failed is not None:
+            self._quiet.after(failed)
+            return
         self._quiet.over()
         # Only now: one that nobody could ask about is not missing.
         out = await self._database.run(batches_out(self._provider))

@@ -11,7 +11,7 @@ from django.conf import settings
 from batchgen.db.sql import AsyncDatabase, Row
 from providers import batches as theirs
 from providers.batches import Batches
-from providers.errors import BatchNotFound
+from providers.errors import BatchNotFound, ProviderError
 from runs.engine.batches import (
     Seen,
     batch_lost,
@@ -103,14 +103,21 @@ class Poller:
                 await self._database.run(batch_lost(row["id"]))
 
     async def cancel(self, out: Iterable[Row]) -> None:
-        """Tell the provider which ones somebody wants cancelled."""
+        """Tell the provider which ones somebody wants cancelled; all of them, whatever it says."""
+        failed: ProviderError | None = None
         for row in out:
-            if row["cancel"] and row["state"] == BatchState.OPEN:
-                try:
-                    state = await self._batches.cancel(row["provider_batch_id"])
-                except BatchNotFound:
-                    continue  # not yet, or no more: the next round sees
+            if not row["cancel"] or row["state"] != BatchState.OPEN:
+                continue
+            try:
+                state = await self._batches.cancel(row["provider_batch_id"])
+            except BatchNotFound:
+                continue  # not yet, or no more: the next round sees
+            except ProviderError as error:
+                failed = error
+            else:
                 await self._database.run(batches_seen([_seen(row["id"], state)]))
+        if failed is not None:
+            raise failed
 
     async def adopt(self, out: Iterable[Row], *, under_way: Collection[UUID]) -> None:
         """Look for those that may have been created: a batch that is younger than the intent, of as

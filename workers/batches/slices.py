@@ -209,6 +209,7 @@ class Slicer:
                 slice_load(kind.name, run_id=run["id"], most=count, but=but)
             )
             for row in rows:
+                await asyncio.sleep(0)  # others of the loop
                 request = await self._first(kind, run, row, prompts)
                 if request is None or _bytes(request.completion) > most_bytes:
                     without.append(row["item_id"])
@@ -219,7 +220,6 @@ class Slicer:
                 parts.append(Part(item_id=row["item_id"], request=request))
             if not rows:
                 break
-            await asyncio.sleep(0)  # others of the loop
         return await self._whole(run, parts, without)
 
     async def _whole(self, run: Row, parts: list[Part], without: list[UUID]) -> list[Part]:
@@ -238,18 +238,18 @@ class Slicer:
         attempt says."""
         if row["input"] is None or row["target_id"] is None:
             return None
-        loaded = Loaded(
-            item_id=row["item_id"],
-            run_id=run["id"],
-            target_id=row["target_id"],
-            code=row["code"],
-            model=run["model"],
-            max_tokens=run["max_tokens"],
-            options=kind.options(**run["options"]).model_dump(mode="json"),
-            input=row["input"],
-            prompts=prompts,
-        )
         try:
+            loaded = Loaded(
+                item_id=row["item_id"],
+                run_id=run["id"],
+                target_id=row["target_id"],
+                code=row["code"],
+                model=run["model"],
+                max_tokens=run["max_tokens"],
+                options=kind.options(**run["options"]).model_dump(mode="json"),
+                input=row["input"],
+                prompts=prompts,
+            )
             return await _first_request(kind, kind.steps(kind.read(loaded)))
         except GenerationError:
             return None

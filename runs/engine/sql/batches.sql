@@ -114,7 +114,7 @@ WITH item AS (
 )
 UPDATE runs_runitem SET in_batch = false
 FROM item
-WHERE runs_runitem.id = item.id
+WHERE runs_runitem.id = item.id AND runs_runitem.id = ANY(ARRAY(SELECT id FROM item))
 RETURNING runs_runitem.id
 
 -- batch_opened --
@@ -194,7 +194,7 @@ WITH batch AS (
 ), back AS (
     UPDATE runs_runitem SET batch_id = NULL
     FROM item
-    WHERE runs_runitem.id = item.id
+    WHERE runs_runitem.id = item.id AND runs_runitem.id = ANY(ARRAY(SELECT id FROM item))
 )
 UPDATE runs_providercall
 SET outcome = %(outcome)s, ended_at = clock_timestamp(), error_code = %(error_code)s,
@@ -227,7 +227,7 @@ WITH item AS (
 )
 UPDATE runs_runitem SET in_batch = false, batch_id = NULL
 FROM item
-WHERE runs_runitem.id = item.id
+WHERE runs_runitem.id = item.id AND runs_runitem.id = ANY(ARRAY(SELECT id FROM item))
 RETURNING runs_runitem.id
 
 -- calls_left --
@@ -315,7 +315,7 @@ WITH batch AS (
         error = CASE WHEN spent.waits AND spent.fate = 'fail'
             THEN spent.error ELSE counter.error END
     FROM call spent
-    WHERE counter.id = spent.item_id
+    WHERE counter.id = spent.item_id AND counter.id = ANY(ARRAY(SELECT item_id FROM call))
     RETURNING counter.code, spent.fate, spent.waits, spent.error
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
@@ -362,7 +362,7 @@ RETURNING id
 SELECT EXISTS (SELECT FROM runs_providerbatch WHERE shape = %(shape)s AND succeeded > 0) AS known,
        EXISTS (
            SELECT FROM runs_runitem item JOIN runs_providercall call ON call.item_id = item.id
-           WHERE item.run_id = %(run_id)s AND call.outcome = 'ANSWERED'
+           WHERE item.run_id = %(run_id)s AND NOT item.in_batch AND call.outcome = 'ANSWERED'
        ) AS answered,
        EXISTS (
            SELECT FROM runs_runitem
@@ -433,5 +433,5 @@ WITH item AS (
 )
 UPDATE runs_runitem SET in_batch = false
 FROM item
-WHERE runs_runitem.id = item.id
+WHERE runs_runitem.id = item.id AND runs_runitem.id = ANY(ARRAY(SELECT id FROM item))
 RETURNING runs_runitem.id

@@ -33,7 +33,13 @@ WITH run AS (
     INSERT INTO runs_providercall (@call_columns@)
     SELECT %(next_call_id)s, item.id, item.attempt, %(purpose)s, %(model)s,
            %(held_micro_usd)s::bigint, @call_begun@
-    FROM item, run
+    FROM run, (
+        SELECT id, attempt FROM item
+        UNION ALL
+        -- A slice had the answer to the first request: there is no call to end.
+        SELECT runs_runitem.id, runs_runitem.attempt FROM lane, runs_runitem
+        WHERE runs_runitem.id = %(item_id)s AND %(call_id)s::uuid IS NULL
+    ) AS item
     WHERE run.status = 'RUNNING'
     RETURNING id
 )

@@ -150,6 +150,12 @@ def _result(kept: Kept, request: BatchRequest) -> BatchResult:
     return BatchResult(custom_id=request.custom_id, outcome=outcome, completion=answer)
 
 
+async def _round(lane: BatchLane) -> None:
+    await lane.round()
+    while lane.is_busy:
+        await asyncio.sleep(0.01)
+
+
 class Batching:
     """A lane for batches, in a test's hands."""
 
@@ -173,12 +179,14 @@ class Batching:
     def rounds(self, count: int = 1) -> None:
         """Go on, and wait for what that began."""
         for _ in range(count):
-            self._loop.run(self._round())
+            self._loop.run(_round(self.lane))
 
-    async def _round(self) -> None:
-        await self.lane.round()
-        while self.lane.is_busy:
-            await asyncio.sleep(0.01)
+    def both(self) -> None:
+        """A round of two workers at once, each of which has taken the other for dead."""
+        self._loop.run(self._both())
+
+    async def _both(self) -> None:
+        await asyncio.gather(_round(self.lane), _round(self._lane()))
 
     def another_worker(self) -> None:
         """The worker is gone; another one has the turn, and knows nothing but the rows."""

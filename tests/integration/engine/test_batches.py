@@ -1,6 +1,7 @@
 """Slices of a run that go by a provider's batches, whatever becomes of them, or of the worker."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from pytest_django.fixtures import Settings
 
 from batchgen.db.clock import database_now
 from batchgen.db.sql import AsyncDatabase
+from epics.models import Epic
 from providers.batches import BatchRequest, Outcome
 from providers.errors import (
     ConnectionFailed,
@@ -22,10 +24,11 @@ from providers.errors import (
 )
 from runs.engine.controls import run_control, run_item_cancel
 from runs.engine.lanes import Fence
-from runs.models import Lane, ProviderBatch, ProviderCall, Run, RunItem
+from runs.models import Lane, OpenTarget, ProviderBatch, ProviderCall, Run, RunItem
 from tests.integration.engine import hands
+from tests.integration.engine.bench import Attempted, Bench
 from tests.integration.engine.shelf import Batching, custom_id, the_batch
-from tests.integration.engine.world import assert_counted, worker_make
+from tests.integration.engine.world import FIRST, assert_counted, worker_make
 from tests.loops import Loop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,6 +73,15 @@ class TestSlices:
         batching.rounds()
         assert len(batching.shelf.kept) == 1
 
+    def test_two_workers_at_once_hand_in_each_request_once(self, batching: Batching) -> None:
+        for _ in range(3):
+            batching.start()
+        batching.both()
+        calls = ProviderCall.objects.values_list("item", flat=True)
+        assert len(calls) == len(set(calls)) == 12
+        handed_in = [each.custom_id for kept in batching.shelf.kept for each in kept.requests]
+        assert len(handed_in) == len(set(handed_in)) == 12
+
     def test_answers_are_kept_and_the_lanes_go_on_with_them(self, batching: Batching) -> None:
         run = batching.start()
         batching.rounds()
@@ -77,19 +89,74 @@ class TestSlices:
         batching.rounds(2)
         assert the_batch(run).state == "collected"
         assert not items(run, in_batch=True).exists()
-        lane = Lane.objects.filter(run=run, state="sent").order_by("index")[0]
-        item = RunItem.objects.get(lane=lane)
-        fence = Fence(
-            lane_id=lane.id, fencing_token=lane.fencing_token, item_id=item.id, kind=item.kind
-        )
+        fence = sent(run)
         claim = hands.claim(fence=fence, worker_id=worker_make().id, call_id=None)
         assert claim
         assert claim.answers["generate"]["text"] == '{"stories": []}'
-        call = ProviderCall.objects.get(item=item)
+        call = ProviderCall.objects.get(item=fence.item_id)
         assert (call.outcome, call.input_tokens, call.output_tokens) == ("ANSWERED", 1000, 400)
         # Half of $2 and $10 for a million.
         assert call.cost_usd == Decimal("0.003000")
         assert_counted(run, kept=False)
+
+
+def sent(run: Run) -> Fence:
+    """What the run's first message names."""
+    lane = Lane.objects.filter(run=run, state="sent").order_by("index")[0]
+    item = RunItem.objects.get(lane=lane)
+    return Fence(lane_id=lane.id, fencing_token=lane.fencing_token, item_id=item.id, kind=item.kind)
+
+
+def attempted(bench: Bench, run: Run) -> list[str]:
+    """Have a worker work on the run's first message; the purposes of the calls that it made."""
+    engine = bench.engine(worker_make().id)
+    first = replace(FIRST, answered=True)
+    attempt = bench.loop.run(engine.attempt(sent(run), bench.client, first, None))
+    assert attempt
+    Attempted(bench.loop, attempt).run()
+    calls = ProviderCall.objects.filter(lane="realtime").order_by("started_at")
+    return list(calls.values_list("purpose", flat=True))
+
+
+class TestAttempts:
+    def test_an_answer_takes_the_place_of_the_first_call(
+        self, batching: Batching, bench: Bench
+    ) -> None:
+        run = batching.start(epics=1)
+        batching.rounds()
+        batching.shelf.end()
+        batching.rounds(2)
+        # It has no stories in it, and so is repaired.
+        assert attempted(bench, run)[:1] == ["repair"]
+        assert items(run).get().status == "COMPLETED"
+
+    def test_an_answer_to_what_was_edited_meanwhile_is_not_used(
+        self, batching: Batching, bench: Bench
+    ) -> None:
+        run = batching.start(epics=1)
+        batching.rounds()
+        Epic.objects.update(description="Lending, and giving back.")
+        batching.shelf.end()
+        batching.rounds(2)
+        assert attempted(bench, run)[:1] == ["generate"]
+        assert items(run).get().status == "COMPLETED"
+
+    def test_a_cancelled_runs_answer_is_worked_on_and_its_target_closed(
+        self, batching: Batching, bench: Bench
+    ) -> None:
+        run = batching.start(epics=1)
+        batching.rounds()
+        run_control(run=run, action="cancel", user=starter(run))
+        assert OpenTarget.objects.exists()
+        batching.shelf.end()
+        batching.rounds(2)
+        # A repair would be a call, and none starts any more.
+        assert attempted(bench, run) == []
+        item = items(run).get()
+        assert (item.status, item.batch_id) == ("PENDING", None)
+        run.refresh_from_db()
+        assert run.completed_at
+        assert not OpenTarget.objects.exists()
 
 
 def outcomes_of(batching: Batching, *which: Any) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def test_a_run_is_started_by_batches_and_shows_them() -> None:
     )
     assert (listed["status"], listed["requests"]["processing"]) == ("open", 3)
     assert listed["resultsUntil"] > listed["createdAt"]
+    waiting = [item["waiting"] for item in get(client, f"/runs/{run.pk}/items")["data"]]
+    assert waiting == [{"reason": "batch", "untilAt": None}] * 3
 
 
 def test_an_unknown_lane_and_one_without_calls_are_refused() -> None:
