@@ -30,10 +30,15 @@ class Fences:
         return "defects" in self.blocks
 
     @property
+    def defects_digest(self) -> bytes:
+        """Equal for equal defects."""
+        return _digest(self["defects"])
+
+    @property
     def digest(self) -> bytes:
         """Equal for equal blocks of work, whatever else the prompt says."""
         text = "\0".join(self.blocks.get(name, "") for name in _NAMES if name != "defects")
-        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return _digest(text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,10 @@ class Brief:
     persona_set: str
     min_stories: int
     max_stories: int
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def find_fences(text: str) -> Fences:
@@ -103,6 +112,15 @@ def parse_object(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def parse_list(text: str) -> list[Any]:
+    """The JSON list in a text; anything else reads as an empty one."""
+    try:
+        value = json.loads(text) if text else []
+    except ValueError:
+        return []
+    return value if isinstance(value, list) else []
 
 
 def _count(value: object, default: int) -> int:

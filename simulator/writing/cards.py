@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from simulator.writing.brief import Fences, parse_object
-from simulator.writing.wording import a_or_an, one_line, title_of
+from simulator.writing.wording import a_or_an, one_line, shorter_title, title_of
 
 _MOST = 40
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
@@ -25,7 +25,7 @@ _HAVE = re.compile(
 #: "wants each mechanic to start a job": to have each mechanic start it.
 _HAVE_DONE = re.compile(r"^(?P<who>(?:each|every|all)\b.*?) to ", re.IGNORECASE)
 #: What it is good for, in the words of who wants it.
-_BENEFIT = re.compile(r",? so that (?P<benefit>[^.!?]+)", re.IGNORECASE)
+_BENEFIT = re.compile(r",? (?:so that )+(?P<benefit>[^.!?]+)", re.IGNORECASE)
 #: A line's end inside of a sentence.
 _WRAPPED = re.compile(r"\n(?=[a-z(])")
 _PARAGRAPH_END = re.compile(r"\n\n")
@@ -86,7 +86,10 @@ def _card(sentence: str, who: str) -> dict[str, Any]:
     benefit = f", so that {one_line(good['benefit'])}" if good else ""
     return {
         "title": title_of(want),
+        "shorterTitle": shorter_title(f"to {want}", title_of(want)),
         "persona": persona,
+        "want": f"to {want}",
+        "benefit": one_line(good["benefit"]) if good else None,
         "statement": f"As {a_or_an(persona)} {persona}, I want to {want}{benefit}.",
         "problem": one_line(said) if _PROBLEM.search(said) and not wishes else None,
         "systems": [],

@@ -89,7 +89,7 @@ def _written(cards: Sequence[Json], task: Mapping[str, Any], *, weak: bool) -> l
             [cards[at] for at in part.held],
             priority=place,
             size=len(part.held),
-            members={"cardCodes": [one_line(cards[at].get("code")) for at in part.held]},
+            members=_members("cardCodes", [one_line(cards[at].get("code")) for at in part.held]),
         )
         for place, part in enumerate(parts, start=1)
     ]
@@ -110,11 +110,15 @@ def _merged(groups: Sequence[Json], task: Mapping[str, Any], *, weak: bool) -> l
             [groups[at] for at in part.held],
             priority=place,
             size=sum(_count(groups[at].get("cards"), 1) for at in part.held),
-            members={"mergedFrom": [one_line(groups[at].get("ref")) for at in part.held]},
+            members=_members("mergedFrom", [one_line(groups[at].get("ref")) for at in part.held]),
         )
         for place, part in enumerate(parts, start=1)
     ]
     return _depending(epics, weak=weak)
+
+
+def _members(name: str, codes: list[str]) -> Json:
+    return {name: codes, f"{name} with commas between": ",".join(codes)}
 
 
 def _labels(card: Json) -> list[str]:

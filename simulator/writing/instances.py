@@ -1,4 +1,4 @@
-"""Smallest JSON values that fit a schema, and stories bent to fit one."""
+"""Smallest JSON values that fit a schema, and what was written bent to fit one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,9 @@ _OF_FORMAT = {
     "ipv6": "2001:db8::1",
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
+#: Left out where it may be.
+_NOTHING: tuple[Any, ...] = (None, "", [])
+_MISFIT: Any = object()
 _TYPES: dict[str, type] = {
     "string": str,
     "integer": int,
@@ -45,23 +48,25 @@ def minimal_instance(schema: Schema, root: Schema) -> Any:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Property:
-    """What one property takes, as far as a story's fields need to know.
+    """What one property takes, as far as what is written needs to know.
 
     Args:
-        types: the Python types of values it takes; lists hold texts.
+        names: by which what belongs there is found: of its entries, its own, its key.
+        types: the Python types of values it takes.
         values: the only values it takes, or None for any of its types.
+        entry: what each entry of a list is.
+        fields: of an object.
         default: the smallest value that fits.
         required: whether it may not be left out.
     """
 
+    names: tuple[str, ...]
     types: frozenset[type]
     values: tuple[Any, ...] | None
+    entry: "Property | None"
+    fields: "Mapping[str, Property] | None"
     default: Any
     required: bool
-
-    def takes(self, value: Any) -> bool:
-        """Whether a story's value can stand here as it is."""
-        return type(value) in self.types and (self.values is None or value in self.values)
 
 
 def properties_of(schema: Schema, root: Schema) -> dict[str, Property]:
@@ -69,25 +74,57 @@ def properties_of(schema: Schema, root: Schema) -> dict[str, Property]:
     schema = _resolved(schema, root)
     required = schema.get("required", ())
     return {
-        name: Property(
-            types=_accepted_types(child, root),
-            values=_accepted_values(child, root),
-            default=minimal_instance(child, root),
-            required=name in required,
-        )
-        for name, child in schema.get("properties", {}).items()
+        key: _property(child, root, key, required=key in required)
+        for key, child in schema.get("properties", {}).items()
     }
 
 
+def _property(schema: Schema, root: Schema, key: str, *, required: bool) -> Property:
+    resolved = _resolved(schema, root)
+    items = resolved.get("items")
+    return Property(
+        names=_names(key, resolved, root),
+        types=_accepted_types(resolved, root),
+        values=_accepted_values(resolved, root),
+        entry=_property(items, root, key, required=True) if items else None,
+        fields=properties_of(resolved, root) if "properties" in resolved else None,
+        default=minimal_instance(schema, root),
+        required=required,
+    )
+
+
+def _names(key: str, schema: Schema, root: Schema) -> tuple[str, ...]:
+    """What a schema calls a property: a short key may have a name beside it, as its title."""
+    titles = (_resolved(schema.get("items", {}), root).get("title"), schema.get("title"), key)
+    return tuple(title for title in titles if isinstance(title, str))
+
+
 def fitted(value: Mapping[str, Any], properties: Mapping[str, Property]) -> dict[str, Any]:
-    """`value` with exactly these properties; what is missing or does not fit is made up."""
+    """`value` with exactly these properties; what is missing or does not fit is made up, and what
+    nobody needs is left out."""
     result = {}
-    for name, child in properties.items():
-        if name in value and child.takes(value[name]):
-            result[name] = value[name]
+    for key, child in properties.items():
+        given = next((value[name] for name in child.names if name in value), _MISFIT)
+        found = _fit(given, child)
+        if found is not _MISFIT and (child.required or found not in _NOTHING):
+            result[key] = found
         elif child.required:
-            result[name] = child.default
+            result[key] = child.default
     return result
+
+
+def _fit(value: Any, wanted: Property) -> Any:
+    """The value as it may stand there, or _MISFIT."""
+    if type(value) not in wanted.types:
+        return _MISFIT
+    if wanted.values is not None and value not in wanted.values:
+        return _MISFIT
+    if wanted.fields is not None and isinstance(value, dict):
+        return fitted(value, wanted.fields)
+    if wanted.entry is not None and isinstance(value, list):
+        entries = [_fit(one, wanted.entry) for one in value]
+        return _MISFIT if any(one is _MISFIT for one in entries) else entries
+    return value
 
 
 def _accepted_types(schema: Schema, root: Schema) -> frozenset[type]:
@@ -96,10 +133,8 @@ def _accepted_types(schema: Schema, root: Schema) -> frozenset[type]:
     if alternatives:
         return frozenset().union(*(_accepted_types(child, root) for child in alternatives))
     kinds = schema.get("type", list(_TYPES))
-    types = {_TYPES[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds)}
-    if str not in (_accepted_types(schema["items"], root) if "items" in schema else {str}):
-        types.discard(list)
-    return frozenset(types)
+    named = {_TYPES[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds)}
+    return frozenset(named | {int}) if float in named else frozenset(named)
 
 
 def _accepted_values(schema: Schema, root: Schema) -> tuple[Any, ...] | None:

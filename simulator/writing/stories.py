@@ -7,7 +7,7 @@ from zlib import crc32
 
 from simulator.writing.brief import Brief
 from simulator.writing.needs import Need, needs_of
-from simulator.writing.wording import a_or_an, in_third_person, named, title_of
+from simulator.writing.wording import a_or_an, in_third_person, named, shorter_title, title_of
 
 Story = dict[str, Any]
 
@@ -39,38 +39,46 @@ _FACETS = (
 )
 _OPENINGS = (
     (
-        "Given a signed-in {p} with access to {s}, when they ask to {v}, "
-        "then the result is shown within 2 seconds and names {t}."
+        "a signed-in {p} with access to {s}",
+        "they ask to {v}",
+        "the result is shown within 2 seconds and names {t}",
     ),
     (
-        "Given {s} with at least one entry, when the {p} asks to {v}, "
-        "then a confirmation that names {t} is shown within 2 seconds."
+        "{s} with at least one entry",
+        "the {p} asks to {v}",
+        "a confirmation that names {t} is shown within 2 seconds",
     ),
     (
-        "Given a signed-in {p} who works with {s}, when they ask to {v} and confirm it, "
-        "then the outcome is stored and can be seen again in {t}."
+        "a signed-in {p} who works with {s}",
+        "they ask to {v} and confirm it",
+        "the outcome is stored and can be seen again in {t}",
     ),
 )
 _CRITERIA = (
     (
-        "Given {s} cannot be reached, when the {p} tries to {v}, "
-        "then an error message names {s} and no data is changed."
+        "{s} cannot be reached",
+        "the {p} tries to {v}",
+        "an error message names {s} and no data is changed",
     ),
     (
-        "Given a visitor without the role {p}, when they open {s}, "
-        "then access is refused with a message that says why."
+        "a visitor without the role {p}",
+        "they open {s}",
+        "access is refused with a message that says why",
     ),
     (
-        "Given a saved change to {s}, when another user opens {t} within 1 minute, "
-        "then the change is shown with its author and time."
+        "a saved change to {s}",
+        "another user opens {t} within 1 minute",
+        "the change is shown with its author and time",
     ),
     (
-        "Given there are no entries for {t}, when the {p} opens it, "
-        "then a hint on the next step is shown instead of an empty page."
+        "there are no entries for {t}",
+        "the {p} opens it",
+        "a hint on the next step is shown instead of an empty page",
     ),
     (
-        "Given an incomplete entry for {s}, when the {p} saves it, "
-        "then each missing field is marked and nothing is stored."
+        "an incomplete entry for {s}",
+        "the {p} saves it",
+        "each missing field is marked and nothing is stored",
     ),
 )
 
@@ -95,9 +103,13 @@ def write_weak_stories(brief: Brief) -> list[Story]:
     return [
         {
             "title": "Story",
+            "shorterTitle": "Story",
             "persona": "user",
+            "want": "the system to be fast and nice and easy to use (for everybody)",
+            "benefit": "",
             "userStory": "The system should be fast and nice and easy to use (for everybody).",
             "acceptanceCriteria": ["It works well."],
+            "given|when|then": ["It works well."],
             "technicalNotes": None,
             "priority": "high",
             "effort": "L",
@@ -139,26 +151,33 @@ def _story(need: Need, at: int, count: int, seed: int) -> Story:
     systems = need.systems
     choice = crc32(need.want.encode("utf-8", "surrogatepass")) + seed
     benefit = need.benefit or _BENEFITS[choice % len(_BENEFITS)].format(s=named(systems[0]))
+    clauses = list(_criteria(need, choice, short=count > SHORT_ABOVE_STORIES))
     return {
         "title": need.title,
+        "shorterTitle": shorter_title(need.want, need.title),
         "persona": need.persona,
+        "want": need.want,
+        "benefit": benefit,
         "userStory": f"As {a_or_an(need.persona)} {need.persona}, I want {need.want}, "
         f"so that {benefit}.",
-        "acceptanceCriteria": _criteria(need, choice, short=count > SHORT_ABOVE_STORIES),
+        "acceptanceCriteria": ["Given {}, when {}, then {}.".format(*parts) for parts in clauses],
+        "given|when|then": ["|".join(parts) for parts in clauses],
         "technicalNotes": _notes(need),
         "priority": ("high", "medium", "low")[at * 3 // count],
         "effort": "S" if len(systems) == 1 else "M" if len(systems) <= 3 else "L",
     }
 
 
-def _criteria(need: Need, choice: int, *, short: bool) -> list[str]:
+def _criteria(need: Need, choice: int, *, short: bool) -> Iterator[list[str]]:
+    """Each in its three clauses."""
     first, other = named(need.systems[0]), named(need.systems[-1])
     further = range(1 if short else 1 + choice % 3)
     texts = [
         _OPENINGS[choice % len(_OPENINGS)],
         *(_CRITERIA[(choice // 3 + step) % len(_CRITERIA)] for step in further),
     ]
-    return [text.format(s=first, t=other, p=need.persona, v=need.action) for text in texts]
+    for clauses in texts:
+        yield [clause.format(s=first, t=other, p=need.persona, v=need.action) for clause in clauses]
 
 
 def _notes(need: Need) -> str | None:

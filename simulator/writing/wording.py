@@ -4,6 +4,7 @@ import re
 
 WANT_WORDS_MAX = 22
 TITLE_CHARACTERS_MAX = 80
+TITLE_WORDS_MAX = 8
 #: Of a text; no sentence of a story is longer, and not every pattern here is linear.
 MOST_CHARS = 600
 
@@ -122,6 +123,13 @@ def title_of(want: str) -> str:
         words.pop()
     title = " ".join(words)
     return title[:1].upper() + title[1:]
+
+
+def shorter_title(want: str, title: str) -> str | None:
+    """The title, or None where the want would do as its own."""
+    words = want.removeprefix("to ")
+    is_title = words.casefold() == title.casefold() and len(words.split()) <= TITLE_WORDS_MAX
+    return None if is_title else title
 
 
 def in_third_person(want: str) -> str:

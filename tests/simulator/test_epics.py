@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
-from content.epics.answer import EPIC_SET_SCHEMA, MERGED_SET_SCHEMA
+from benchmarks.wordy_schemas import EPICS, MERGED_EPICS
 from simulator.writing.answers import Answers
 from simulator.writing.brief import find_fences
 
@@ -28,7 +28,7 @@ def prompt(name: str, things: list[dict[str, Any]], *, least: int = 5, most: int
 
 def told(text: str, *, flavour: str = "", merging: bool = False) -> dict[str, Any]:
     """The answer, which has to fit its schema."""
-    schema = MERGED_SET_SCHEMA if merging else EPIC_SET_SCHEMA
+    schema = MERGED_EPICS if merging else EPICS
     asked = json.dumps({"type": "json_schema", "schema": schema})
     answer: dict[str, Any] = json.loads(Answers().text(find_fences(text), schema, asked, flavour))
     jsonschema.validate(answer, schema)

@@ -135,6 +135,65 @@ def test_a_card_without_systems_is_about_its_epic(ask: Any) -> None:
     assert len(stories) == 5
 
 
+def test_short_keys_are_known_by_their_titles(
+    client: anthropic.Anthropic, request_of: Any, prompt_of: Any, text_in: Any, ask: Any
+) -> None:
+    stories = _short(client, request_of, text_in, prompt_of())
+    whole = ask()
+    assert [one["x"] for one in stories] == [one["persona"] for one in whole]
+    assert [
+        f"{one['userStory']}" == f"As a{'n' * one['userStory'].startswith('As an')} {short['x']}, "
+        f"I want {short['y']}, so that {short['z']}."
+        for one, short in zip(whole, stories, strict=True)
+    ] == [True] * len(whole)
+    given, when, then = stories[0]["c"][0].split("|")
+    assert whole[0]["acceptanceCriteria"][0] == f"Given {given}, when {when}, then {then}."
+    assert not any("i" in one for one in stories)
+
+
+def test_a_repair_gets_the_stories_that_defects_number(
+    client: anthropic.Anthropic, request_of: Any, prompt_of: Any, text_in: Any
+) -> None:
+    def with_defects(*stories: int, criterion: str = "unique") -> list[dict[str, Any]]:
+        defects = [{"story": number, "criterion": criterion} for number in stories]
+        extra = f"<defects>{json.dumps(defects)}</defects>"
+        return _short(client, request_of, text_in, prompt_of(extra=extra))
+
+    whole = _short(client, request_of, text_in, prompt_of())
+    assert with_defects(2, 4) == [whole[1] | {"i": 2}, whole[3] | {"i": 4}]
+    assert with_defects(2, 0) == with_defects(2, criterion="schema") == whole
+
+
+def _short(client: Any, request_of: Any, text_in: Any, prompt: str) -> list[dict[str, Any]]:
+    clauses = {"type": "string", "title": "given|when|then"}
+    properties = {
+        "x": {"type": "string", "title": "persona"},
+        "y": {"type": "string", "title": "want"},
+        "z": {"type": "string", "title": "benefit"},
+        "c": {"type": "array", "items": clauses},
+        "i": {"type": "integer", "title": "replaces"},
+    }
+    story = {
+        "type": "object",
+        "properties": properties,
+        "required": ["x", "y", "z", "c"],
+        "additionalProperties": False,
+    }
+    schema = {
+        "type": "object",
+        "properties": {"stories": {"type": "array", "items": story}},
+        "required": ["stories"],
+        "additionalProperties": False,
+    }
+    output_config = {"format": {"type": "json_schema", "schema": schema}}
+    message = client.messages.create(**request_of(text=prompt, output_config=output_config))
+    answer = text_in(message)
+    jsonschema.validate(json.loads(answer), schema)
+    assert '": ' not in answer
+    found: list[dict[str, Any]] = json.loads(answer)["stories"]
+    return found
+
+
 ANY_SCHEMAS: list[dict[str, Any]] = [
     {"type": "string"},
     {"type": "array", "minItems": 1, "items": {"type": "integer"}},
