@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -95,6 +95,18 @@ def worst_case_micro_usd(
         for price in prices
         if price is not None
     )
+
+
+def cache_saving_micro_usd(
+    model: str, usage: Usage, at: date, *, batch: bool = False
+) -> int | None:
+    """What the cache saved on the input of several calls together, by the prices of short prompts;
+    less than 0 where more was written than read, and None where the model has no price."""
+    price = _price_of(model, 0, at)
+    if price is None:
+        return None
+    uncached = usage.prompt_tokens * price.input
+    return _rounded(uncached - price.cost(replace(usage, output_tokens=0)), price, batch=batch)
 
 
 def has_price(model: str, at: date) -> bool:

@@ -46,6 +46,27 @@ class UsageOutput(serializers.Serializer[Any]):
     )
 
 
+class CacheOutput(serializers.Serializer[Any]):
+    hitRate = serializers.FloatField(
+        source="hit_rate",
+        allow_null=True,
+        help_text=(
+            "Of all input tokens, the part that the provider read from its cache: 0 to 1. Null "
+            "before the first answer."
+        ),
+    )
+    savedUsd = serializers.DecimalField(
+        source="saved_usd",
+        max_digits=14,
+        decimal_places=4,
+        allow_null=True,
+        help_text=(
+            "What the same input would have cost more without a cache; below 0 where more was "
+            "written than read. Null for a model without a price."
+        ),
+    )
+
+
 class RunErrorOutput(serializers.Serializer[Any]):
     code = serializers.CharField()
     message = serializers.CharField()
@@ -177,6 +198,7 @@ class RunOutput(serializers.Serializer[Any]):
     totalStories = EpicsCount(source="epics.created", help_text="`created` of a run over epics.")
     storiesKept = EpicsCount(source="epics.kept", help_text="`kept` of a run over epics.")
     usage = UsageOutput(source="*")
+    cache = CacheOutput(help_text="By the provider's own numbers.")
     createdAt = serializers.DateTimeField(source="run.created_at")
     startedAt = serializers.DateTimeField(source="run.started_at", allow_null=True)
     completedAt = serializers.DateTimeField(source="run.completed_at", allow_null=True)

@@ -16,6 +16,7 @@ from content.registry import Kind, kind_started_by
 from providers.registry import limit_pool
 from runs.models import Run
 from runs.quoted import RunQuote, run_quote
+from runs.reads.cache import CacheUse, cache_use
 from runs.reads.eta import Mark, Remaining, remaining
 from runs.reads.health import Closing, Fleet, Health, Situation, health_of, moment_if
 from runs.reads.phases import RunActivity, phase_of
@@ -104,6 +105,18 @@ class RunProgress:
             quoted=vars(run)["quoted"],
             may_control=vars(run).get("may_control", True),
             **figures,
+        )
+
+    @property
+    def cache(self) -> CacheUse:
+        """What its prompts found in the provider's cache."""
+        return cache_use(
+            model=self.run.model,
+            lane=self.run.lane,
+            at=self.run.created_at.date(),
+            input_tokens=self.input_tokens,
+            read_tokens=self.cache_read_tokens,
+            write_tokens=self.cache_write_tokens,
         )
 
     @property

@@ -112,7 +112,14 @@ def usd(amount: Decimal | None) -> str:
     """$4.82, and more digits where it is less than a cent."""
     if amount is None:
         return _NONE
-    return f"${amount:,.4f}" if 0 < amount < Decimal("0.1") else f"${amount:,.2f}"
+    places = 4 if 0 < abs(amount) < Decimal("0.1") else 2
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.{places}f}"
+
+
+@register.filter
+def share(part: float | None) -> str:
+    """82 %, of a part of 1."""
+    return _NONE if part is None else f"{100 * part:.0f} %"
 
 
 @register.filter

@@ -136,6 +136,7 @@ def test_every_field_of_a_running_run() -> None:
             "costUsd": "0.0208",
             "unknownCalls": 0,
         },
+        "cache": {"hitRate": 0.0, "savedUsd": "0.0000"},
         "createdAt": _iso(world.run.created_at),
         "startedAt": _iso(world.run.started_at),
         "completedAt": None,

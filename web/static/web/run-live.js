@@ -25,9 +25,11 @@ const duration = (ms) => {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 };
 const usd = (text) => {
-  const amount = Number(text);
-  return `$${amount.toFixed(amount > 0 && amount < 0.1 ? 4 : 2)}`;
+  if (text === null || text === undefined) return "–";
+  const amount = Math.abs(Number(text));
+  return `${Number(text) < 0 ? "-" : ""}$${amount.toFixed(amount > 0 && amount < 0.1 ? 4 : 2)}`;
 };
+const share = (part) => (part === null || part === undefined ? "–" : `${Math.round(100 * part)} %`);
 const number = (count) => Number(count).toLocaleString("en");
 const write = (element, text) => {
   if (element && element.textContent !== String(text)) element.textContent = text;
@@ -209,7 +211,7 @@ class RunLive extends HTMLElement {
       const path = element.dataset.live;
       const value = path in told ? told[path] : path.split(".").reduce((part, name) => part?.[name], run);
       if (element.dataset.as === "look") return this.look(element, value);
-      const as = { duration, usd, number }[element.dataset.as];
+      const as = { duration, usd, number, share }[element.dataset.as];
       write(element, as ? as(value) : value ?? "–");
     });
     document.getElementById("bar").value = run.percentComplete;
