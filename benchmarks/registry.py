@@ -22,6 +22,7 @@ WORKLOADS: dict[str, str] = {
     "LANES": "benchmarks.lane_curve",
     "GROUPS": "benchmarks.groups",
     "EPICS": "benchmarks.epics_grouping",
+    "TOKENS": "benchmarks.tokens",
     "ITEMS": "benchmarks.items",
     "SIM": "benchmarks.sim_fleet",
     "LIVE": "benchmarks.live_events",

@@ -10,8 +10,11 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from providers.cleaning import storable
+from providers.cleaning import integer, storable
 from quality.text import has_words
+
+#: No answer has more things than that.
+_MOST_COUNTED = 10_000
 
 
 def _readable(text: str) -> str:
@@ -74,11 +77,33 @@ def _by_plain_key(names: tuple[str, ...]) -> dict[str, str]:
     return {plain_key(name): name for name in names}
 
 
-def schema_object(properties: dict[str, object]) -> dict[str, object]:
-    """An object of the provider's JSON Schema with exactly these properties."""
+def number_or_none(value: object) -> object:
+    """A number from 0 that counts something, also as a text; None for anything else."""
+    if isinstance(value, str) and value.strip("# ").isdecimal():
+        value = integer(value.strip("# "))
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= _MOST_COUNTED else None
+
+
+def schema_object(
+    properties: dict[str, object], optional: dict[str, object] | None = None
+) -> dict[str, object]:
+    """An object of the provider's JSON Schema with these properties, and no others than these
+    optional ones, which come last in an answer."""
     return {
         "type": "object",
-        "properties": properties,
+        "properties": {**properties, **(optional or {})},
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def schema_field(name: str, description: str, **schema: object) -> dict[str, object]:
+    """A property of the provider's JSON Schema, a text where nothing else is said.
+
+    Args:
+        name: in full, where the key is short: keys are paid for in each answer, and this is input
+            that the provider caches.
+    """
+    return {"title": name, "description": description, **(schema or {"type": "string"})}

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, ValidationInfo
 
 from content.answer_fields import plain_key
 from content.answer_json import TwoMeanings, json_found
+from content.sentences import Frame
 
 Shape = TypeVar("Shape", bound=BaseModel)
 #: The place of a problem in a set.
@@ -46,14 +47,17 @@ class SetForm:
     is_entry: Callable[[Mapping[str, object]], bool]
 
 
-def set_read(text: str, form: SetForm, model: type[Shape]) -> Shape:
+def set_read(text: str, form: SetForm, model: type[Shape], *, frame: Frame | None = None) -> Shape:
     """The one set in the text, in the shape that it has to have.
+
+    Args:
+        frame: by which validators put sentences together; see `frame_for`.
 
     Raises:
         NotRead: there is none; the first of what is wrong with it.
     """
     try:
-        return model.model_validate(one_set(text, form))
+        return model.model_validate(one_set(text, form), context={"frame": frame})
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         problems = [(one["loc"], one["msg"]) for one in found[:_PROBLEMS_NAMED]]
@@ -62,6 +66,13 @@ def set_read(text: str, form: SetForm, model: type[Shape]) -> Shape:
         raise NotRead([((), str(error))]) from error
     except RecursionError as error:
         raise NotRead([((), _TOO_DEEP)]) from error
+
+
+def frame_for(info: ValidationInfo) -> Frame | None:
+    """The frame that a set is read with, for its validators."""
+    context: Mapping[str, Any] = info.context or {}
+    frame: Frame | None = context.get("frame")
+    return frame
 
 
 def one_set(text: str, form: SetForm) -> object:

@@ -7,10 +7,27 @@ import re
 from collections.abc import Mapping
 
 from content.answer_fields import named_fields, plain_key
+from content.sentences import Frame, title_of
+from quality.text import has_words
 
-_FIELDS = ("title", "persona", "statement", "problem", "systems", "themes", "quote")
+_FIELDS = (
+    *("title", "persona", "want", "benefit", "statement", "problem", "systems", "themes"),
+    *("quote", "replaces"),
+)
 #: Keys that mean a field and no other.
 _OTHER_NAMES = {
+    # Those of the schema.
+    "q": "quote",
+    "r": "persona",
+    "w": "want",
+    "b": "benefit",
+    "s": "statement",
+    "m": "themes",
+    "t": "title",
+    "p": "problem",
+    "y": "systems",
+    "i": "replaces",
+    # Others'.
     "name": "title",
     "headline": "title",
     "role": "persona",
@@ -36,13 +53,23 @@ _NOTHING = frozenset({"", "-", "none", "n/a", "na", "null", "nothing", "not stat
 _DIVIDERS = re.compile(r"[,;\n]")
 
 
-def card_fields(given: Mapping[str, object]) -> dict[str, object]:
-    """A card's fields under their own names.
+def card_fields(given: Mapping[str, object], frame: Frame | None) -> dict[str, object]:
+    """A card's fields under their own names, its statement put together where it comes in parts.
+
+    Args:
+        frame: of the language; None where sentences come whole.
 
     Raises:
         ValueError: a field is there twice, and they differ.
     """
-    return named_fields(given, _FIELDS, _OTHER_NAMES)
+    fields = named_fields(given, _FIELDS, _OTHER_NAMES)
+    want = fields.get("want")
+    if isinstance(want, str):
+        fields["title"] = fields.get("title") or title_of(want)
+        if frame and not fields.get("statement") and has_words(want):
+            role, benefit = (text_or_none(fields.get(name)) for name in ("persona", "benefit"))
+            fields["statement"] = frame.story(str(role or ""), want, str(benefit or ""))
+    return fields
 
 
 def text_or_none(value: object) -> object:

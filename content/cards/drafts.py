@@ -1,10 +1,12 @@
 """An answer as clean cards, each with the words of the text that it rests on; pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from content.cards.answer import Card, CardSet
 from content.cards.quotes import Levelled
 from content.cards.values import CardDefect, CardDraft
+from content.rewriting import rewritten
 from content.tidy_text import paragraphs, shortened
 from epics import bounds
 from quality.text import one_line
@@ -51,6 +53,26 @@ def checked(text: Levelled, answer: CardSet) -> Checked:
         suggestion = f"Write {MOST_CARDS} at most: put those together that want the same."
         defects.append(CardDefect(card=0, message=message, suggestion=suggestion))
     return Checked(answer=answer, drafts=drafts, defects=tuple(defects))
+
+
+def with_repair(first: CardSet, again: CardSet, wrong: Collection[int]) -> CardSet:
+    """The first answer with what a repair wrote in the places of its cards.
+
+    Args:
+        wrong: the places from 1 that it was told of; those that it does not write again go.
+    """
+    cards = rewritten(first.cards, [(card.replaces, card) for card in again.cards], gone=wrong)
+    return CardSet(cards=tuple(cards))
+
+
+def numbered(answer: CardSet) -> dict[str, object]:
+    """An answer as people read it, for a repair call, each card by its number."""
+    return {
+        "cards": [
+            {"number": place, **card.model_dump(mode="json", by_alias=True, exclude={"replaces"})}
+            for place, card in enumerate(answer.cards, start=1)
+        ]
+    }
 
 
 def _draft(text: Levelled, card: Card) -> CardDraft:

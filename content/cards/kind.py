@@ -13,7 +13,7 @@ from content.cards.prompts.rendering import PROMPTS, prompt_version
 from content.cards.targets import uploads_reasons, uploads_to_analyze
 from content.cards.values import AnalysisInput, CardDraft, KeptCard
 from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
-from content.language import language_of
+from content.language import frame_of, language_of
 from content.pipeline import Draft, Request, Steps, Work
 from content.project_input import ProjectInput
 from content.run_types import RunType
@@ -61,6 +61,7 @@ class CardsKind(ContentKind[AnalysisInput, Cards]):
 
     def read(self, loaded: Loaded) -> AnalysisInput:
         given = loaded.input
+        language = language_of(loaded.options, given["language"])
         return AnalysisInput(
             item_id=str(loaded.item_id),
             upload_id=str(loaded.target_id),
@@ -69,7 +70,8 @@ class CardsKind(ContentKind[AnalysisInput, Cards]):
             model=loaded.model,
             max_tokens=loaded.max_tokens,
             prompts=PROMPTS.edited(loaded.prompts),
-            language=language_of(loaded.options, given["language"]),
+            language=language,
+            frame=frame_of(language),
             instructions=loaded.options["instructions"],
             skip_quality_check=loaded.options["skip_quality_check"],
             kept=tuple([KeptCard(**card) for card in given["kept"]]),

@@ -1,6 +1,7 @@
 """The stages that find one upload's cards, over one frozen state."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from content.asking import Asked, ask
 from content.cards.answer import CardSet, NotACardSet, parse_card_set
@@ -89,7 +90,7 @@ def _asked(state: State, part: Part) -> Calls[Asked[CardSet]]:
         yield from ask(
             first_request(state.inp, state.context, part),
             wording=WORDING,
-            read=parse_card_set,
+            read=partial(parse_card_set, frame=state.inp.frame),
             miss=NotACardSet,
             repair=repair,
         )

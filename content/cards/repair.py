@@ -1,7 +1,7 @@
 """The one call that mends a part's cards: above all, quotes that are not in the upload."""
 
 from content.cards.answer import NotACardSet
-from content.cards.drafts import Checked, checked
+from content.cards.drafts import Checked, checked, numbered, with_repair
 from content.cards.quotes import Levelled
 from content.cards.requests import read_answer, repair_request
 from content.cards.values import AnalysisInput, Part, PromptContext
@@ -26,12 +26,12 @@ def mended(
         part,
         reason="quotes",
         max_tokens=max_tokens,
-        previous=first.answer.model_dump(mode="json", by_alias=True),
+        previous=numbered(first.answer),
         defects=first.defects,
     )
     count = len(first.defects)
     found = f"the first answer had {count} defect{'' if count == 1 else 's'}"
-    second = _read(part, completion)
+    second = _read(inp, part, first, completion)
     if second is None:
         return first, f"{found}; their repair was not usable"
     if second.rank < first.rank:
@@ -39,9 +39,12 @@ def mended(
     return first, f"{found}; the repair was no better and is not kept"
 
 
-def _read(part: Part, completion: Completion) -> Checked | None:
-    """The second answer, checked; None when the call brought none."""
+def _read(inp: AnalysisInput, part: Part, first: Checked, completion: Completion) -> Checked | None:
+    """The second answer, or the first with what was written again, checked; None when the call
+    brought none."""
     try:
-        return checked(Levelled(part.text), read_answer(completion))
+        again = read_answer(inp, completion)
     except (Refused, OutputCut, NotACardSet):
         return None
+    wrong = {defect.card for defect in first.defects}
+    return checked(Levelled(part.text), with_repair(first.answer, again, wrong))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from content.asking import Wording, finished
-from content.cards.answer import CARD_SET_SCHEMA, CardSet, parse_card_set
+from content.cards.answer import CardSet, parse_card_set, schema_for
 from content.cards.prompts.conversation import repair_text, request_text
 from content.cards.values import AnalysisInput, CardDefect, Part, PromptContext
 from content.pipeline import Request
@@ -20,7 +20,7 @@ def first_request(inp: AnalysisInput, context: PromptContext, part: Part) -> Req
         max_tokens=inp.max_tokens,
         system=context.system,
         user=request_text(inp, part),
-        schema=CARD_SET_SCHEMA,
+        schema=schema_for(inp.frame),
         marker=inp.item_id,
         purpose="generate",
     )
@@ -48,11 +48,11 @@ def repair_request(
     return Request(key=f"{first.key}-{reason}", completion=completion, alike="cards repair")
 
 
-def read_answer(completion: Completion) -> CardSet:
+def read_answer(inp: AnalysisInput, completion: Completion) -> CardSet:
     """The cards of an answer.
 
     Raises:
         Refused, OutputCut: the answer is not finished.
         NotACardSet: it is finished and cannot be read.
     """
-    return parse_card_set(finished(completion, WORDING).text)
+    return parse_card_set(finished(completion, WORDING).text, inp.frame)

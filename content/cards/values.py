@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from content.project_input import ProjectInput
 from content.prompts import PromptFolder
+from content.sentences import ENGLISH, Frame
 from providers.values import TextBlock
 
 
@@ -28,6 +29,8 @@ class AnalysisInput:
     max_tokens: int
     prompts: PromptFolder
     language: str
+    #: How sentences of that language are put together; None where they come whole.
+    frame: Frame | None = ENGLISH
     instructions: str = ""
     skip_quality_check: bool = False
     kept: tuple[KeptCard, ...] = ()

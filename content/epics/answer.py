@@ -4,11 +4,12 @@ A model that was not held to the schema says the same in other forms. What has o
 read as that; what has two, or none, is a defect for the repair call.
 """
 
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
-from content.answer_fields import Answer, Readable, Text, schema_object
+from content.answer_fields import Answer, Readable, Text, schema_field, schema_object
 from content.answer_sets import NotRead, SetForm, has_key, set_read
 from content.answer_texts import criteria, effort, impact
 from content.asking import NotReadable
@@ -25,7 +26,11 @@ Names = Annotated[tuple[Text, ...], BeforeValidator(names)]
 
 
 class WrittenEpic(Answer):
-    """An epic as the model wrote it; `members` are codes of cards, or refs of epics."""
+    """An epic as the model wrote it; `members` are codes of cards, or refs of epics.
+
+    Attributes:
+        priority: where the answer says it; else its place in the answer is meant.
+    """
 
     title: Readable
     theme: Optional = ""
@@ -35,7 +40,7 @@ class WrittenEpic(Answer):
     dependencies: Names = ()
     effort: Annotated[Literal["S", "M", "L"], BeforeValidator(effort)]
     impact: Annotated[Literal["high", "medium", "low"], BeforeValidator(impact)]
-    priority: Annotated[int, BeforeValidator(place)]
+    priority: Annotated[int | None, BeforeValidator(place)] = None
     members: Names
 
     @model_validator(mode="before")
@@ -68,34 +73,45 @@ class NotAnEpicSet(NotReadable):
 
 _STRING: dict[str, object] = {"type": "string"}
 _STRINGS: dict[str, object] = {"type": "array", "items": _STRING}
+_TITLES = "exact titles of others, or codes of kept ones; only where it cannot be used without"
+#: Keys are short, as those of stories are. An epic's priority is its place.
 _FIELDS: dict[str, object] = {
-    "title": _STRING,
-    "theme": _STRING,
-    "description": _STRING,
-    "businessValue": _STRING,
-    "acceptanceCriteria": _STRINGS,
-    "dependencies": _STRINGS,
-    "effort": {"type": "string", "enum": ["S", "M", "L"]},
-    "impact": {"type": "string", "enum": ["high", "medium", "low"]},
-    "priority": {"type": "integer"},
+    "t": schema_field("title", "2 to 6 words that name the outcome"),
+    "h": schema_field("theme", "one or two words"),
+    "d": schema_field("description", "two or three sentences"),
+    "v": schema_field("businessValue", "one sentence"),
+    "c": schema_field("acceptanceCriteria", "2 to 4", **_STRINGS),
+    "e": schema_field("effort", "small, medium or large", type="string", enum=["S", "M", "L"]),
+    "m": schema_field("impact", "on users", type="string", enum=["high", "medium", "low"]),
+}
+_OPTIONAL: dict[str, object] = {"n": schema_field("dependencies", _TITLES, **_STRINGS)}
+_UNASSIGNED: dict[str, object] = {
+    "type": "array",
+    "items": schema_object({"code": _STRING, "reason": _STRING}),
 }
 
 
-def _epics_with(members: str) -> dict[str, object]:
-    return {"type": "array", "items": schema_object({**_FIELDS, members: _STRINGS})}
+def _epics_with(members: str, *, listed: bool) -> dict[str, object]:
+    if listed:
+        held = schema_field(members, "each one", **_STRINGS)
+    else:
+        held = schema_field(f"{members} with commas between", "C4,C17")
+    return {"type": "array", "items": schema_object({**_FIELDS, "k": held}, _OPTIONAL)}
 
 
-#: What the provider holds an answer about cards to, and one about epics to merge.
-EPIC_SET_SCHEMA: dict[str, object] = schema_object(
-    {
-        "epics": _epics_with("cardCodes"),
-        "unassigned": {
-            "type": "array",
-            "items": schema_object({"code": _STRING, "reason": _STRING}),
-        },
-    }
-)
-MERGED_SET_SCHEMA: dict[str, object] = schema_object({"epics": _epics_with("mergedFrom")})
+@cache
+def schema_for(*, merging: bool, listed: bool = False) -> dict[str, object]:
+    """What the provider holds an answer about cards to, or one about epics to merge.
+
+    Args:
+        listed: some code has a comma in it, so that they do not fit into one text.
+    """
+    if merging:
+        return schema_object({"epics": _epics_with("mergedFrom", listed=listed)})
+    return schema_object(
+        {"epics": _epics_with("cardCodes", listed=listed)}, {"unassigned": _UNASSIGNED}
+    )
+
 
 _FORM = SetForm(name="epics", is_entry=has_key(*MEMBER_NAMES))
 

@@ -12,9 +12,19 @@ from epics import bounds
 from quality.text import comparable
 
 #: What an epic holds: codes of cards, or refs of epics that it is merged from.
-MEMBER_NAMES = ("cardcodes", "cards", "mergedfrom", "merges", "refs")
+MEMBER_NAMES = ("cardcodes", "cards", "mergedfrom", "merges", "refs", "k")
 #: Keys that mean a field and no other, beside its own in any case and with _, - or spaces.
 _OTHER_NAMES = {
+    # Those of the schema.
+    "t": "title",
+    "h": "theme",
+    "d": "description",
+    "v": "businessValue",
+    "c": "acceptanceCriteria",
+    "e": "effort",
+    "m": "impact",
+    "n": "dependencies",
+    # Others'.
     "name": "title",
     "summary": "description",
     "value": "businessValue",
@@ -29,7 +39,7 @@ _FIELDS = (
     *("dependencies", "effort", "impact", "priority", "members"),
 )
 #: Where a text names several codes.
-_BETWEEN = re.compile(r"[,;\n]+")
+BETWEEN = re.compile(r"[,;\n]+")
 _NUMBER = re.compile(r"^\W*+p?(?:riority)?\W*+(\d{1,6})\b", re.IGNORECASE)
 _LEVEL_PLACES = {"high": 1, "medium": 2, "low": 3}
 _NOTHING = frozenset({"", "none", "null", "n a", "na", "nil"})
@@ -50,7 +60,7 @@ def names(value: object) -> object:
     if value is None:
         return []
     if isinstance(value, str):
-        value = _BETWEEN.split(value)
+        value = BETWEEN.split(value)
     if not isinstance(value, list):
         return value
     return [one for one in map(_name, value) if not _is_nothing(one)]
@@ -70,7 +80,7 @@ def _name(value: object) -> object:
 
 
 def place(value: object) -> object:
-    """A whole number from 1, for "P2", "2 (next)" and words such as high."""
+    """A whole number from 1, for "P2", "2 (next)" and words such as high; None for none."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, str):

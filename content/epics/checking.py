@@ -124,7 +124,7 @@ class _Reading:
             dependencies=tuple(map(one_line, written.dependencies)),
             effort=written.effort,
             impact=written.impact,
-            priority=written.priority,
+            priority=written.priority or place,
             members=members,
         )
 

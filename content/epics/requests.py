@@ -6,13 +6,8 @@ from hashlib import blake2b
 from typing import Any
 
 from content.asking import MOST_CALLS, Asked, Wording, ask, finished
-from content.epics.answer import (
-    EPIC_SET_SCHEMA,
-    MERGED_SET_SCHEMA,
-    EpicSet,
-    NotAnEpicSet,
-    parse_epic_set,
-)
+from content.epics.answer import EpicSet, NotAnEpicSet, parse_epic_set, schema_for
+from content.epics.answer_forms import BETWEEN
 from content.epics.checking import Checked, Wanted, check
 from content.epics.prompts.conversation import (
     cards_text,
@@ -115,7 +110,7 @@ def _question(
         max_tokens=cap_for(tokens, max_tokens=inp.max_tokens),
         system=system_blocks(inp.prompts, inp.project, merging=merging),
         user=instructed(user, inp.instructions),
-        schema=MERGED_SET_SCHEMA if merging else EPIC_SET_SCHEMA,
+        schema=schema_for(merging=merging, listed=any(map(BETWEEN.search, wanted.members))),
         marker=inp.item_id,
         purpose="merge" if merging else "generate",
     )
@@ -197,6 +192,7 @@ def _as_answer(answer: EpicSet, wanted: Wanted) -> Mapping[str, Any]:
     """As the schema has it, for a repair call."""
     said = answer.model_dump(by_alias=True)
     for epic in said["epics"]:
+        del epic["priority"]
         epic["mergedFrom" if wanted.once else "cardCodes"] = epic.pop("members")
     if wanted.once:
         del said["unassigned"]

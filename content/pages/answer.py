@@ -10,13 +10,24 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, model_validator
 
-from content.answer_fields import Answer, Text, named_fields, plain_key, schema_object
+from content.answer_fields import (
+    Answer,
+    Text,
+    named_fields,
+    plain_key,
+    schema_field,
+    schema_object,
+)
 from content.answer_sets import NotRead, SetForm, has_key, set_read
 from content.asking import NotReadable
 from content.pages.values import PageDefect
 
 _PAGE_FIELDS = ("metaTitle", "metaDescription", "components")
 _PAGE_OTHERS = {
+    # Those of the schema.
+    "t": "metaTitle",
+    "d": "metaDescription",
+    # Others'.
     "title": "metaTitle",
     "seotitle": "metaTitle",
     "pagetitle": "metaTitle",
@@ -27,6 +38,11 @@ _PAGE_OTHERS = {
 }
 _FIELDS = ("type", "heading", "markdown")
 _OTHERS = {
+    # Those of the schema.
+    "k": "type",
+    "h": "heading",
+    "m": "markdown",
+    # Others'.
     "name": "type",
     "component": "type",
     "title": "heading",
@@ -94,15 +110,25 @@ class NotAPage(NotReadable):
         self.defects = defects
 
 
-_STRING: dict[str, object] = {"type": "string"}
+#: Keys are short, as those of stories are.
 _COMPONENTS: dict[str, object] = {
     "type": "array",
-    "items": schema_object({"type": _STRING, "heading": _STRING, "markdown": _STRING}),
+    "items": schema_object(
+        {
+            "k": schema_field("type", "its name, as the task gives it"),
+            "h": schema_field("heading", "a short line, or nothing"),
+            "m": schema_field("markdown", "without the heading"),
+        }
+    ),
 }
 #: What the provider holds the answer to, in the subset it supports: of a page, or of its first
 #: part; and of a part that comes later.
 PAGE_SCHEMA: dict[str, object] = schema_object(
-    {"metaTitle": _STRING, "metaDescription": _STRING, "components": _COMPONENTS}
+    {
+        "t": schema_field("metaTitle", "of search results"),
+        "d": schema_field("metaDescription", "of search results"),
+        "components": _COMPONENTS,
+    }
 )
 PART_SCHEMA: dict[str, object] = schema_object({"components": _COMPONENTS})
 
@@ -110,7 +136,7 @@ _FORM = SetForm(
     name="components",
     others=("sections", "blocks"),
     is_entry=lambda value: (
-        has_key("type", "name", "component")(value) and has_key(*_MARKDOWN_KEYS)(value)
+        has_key("type", "name", "component", "k")(value) and has_key(*_MARKDOWN_KEYS)(value)
     ),
 )
 

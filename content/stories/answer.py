@@ -6,31 +6,45 @@ read as that; what has two, or none, is a defect for the repair call.
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
-from content.answer_fields import Answer, Readable, Text, schema_object
-from content.answer_sets import NotRead, SetForm, has_key, set_read
-from content.answer_texts import criteria, effort, priority
+from content.answer_fields import (
+    Answer,
+    Readable,
+    Text,
+    number_or_none,
+    schema_field,
+    schema_object,
+)
+from content.answer_sets import NotRead, SetForm, frame_for, has_key, set_read
+from content.answer_texts import effort, priority
 from content.asking import NotReadable
+from content.sentences import ENGLISH, Frame
 from content.stories.answer_forms import notes, story_fields
 from content.stories.values import StoryDefect
 
 
 class Story(Answer):
-    """A story as the model wrote it."""
+    """A story as the model wrote it, its sentences put together.
+
+    Attributes:
+        replaces: in a repair, the number of the story whose place this one takes, 0 for a further
+            one; None where the whole set is written.
+    """
 
     title: Readable
     persona: Readable
     user_story: Readable
-    acceptance_criteria: Annotated[tuple[Text, ...], BeforeValidator(criteria)] = ()
+    acceptance_criteria: tuple[Text, ...] = ()
     technical_notes: Annotated[Text | None, BeforeValidator(notes)] = None
     priority: Annotated[Literal["high", "medium", "low"], BeforeValidator(priority)]
     effort: Annotated[Literal["S", "M", "L"], BeforeValidator(effort)]
+    replaces: Annotated[int | None, BeforeValidator(number_or_none)] = None
 
     @model_validator(mode="before")
     @classmethod
-    def _named(cls, given: object) -> object:
-        return story_fields(given) if isinstance(given, dict) else given
+    def _named(cls, given: object, info: ValidationInfo) -> object:
+        return story_fields(given, frame_for(info)) if isinstance(given, dict) else given
 
 
 class StorySet(Answer):
@@ -50,41 +64,73 @@ class NotAStorySet(NotReadable):
         self.defects = defects
 
 
-_STRING: dict[str, object] = {"type": "string"}
+#: What the provider holds the answer to, in the subset of JSON Schema that it supports (no lengths,
+#: no ranges). Keys are short, for each answer pays for them; their names and what they mean stand
+#: beside them, which is input that is cached. `i` is there in every call, since another schema for
+#: repairs would cost what the cache holds.
+_CRITERIA: dict[str, object] = {"type": "array", "items": {"type": "string"}}
+_SCORED: dict[str, object] = {
+    "p": schema_field("priority", "of the epic", type="string", enum=["high", "medium", "low"]),
+    "e": schema_field("effort", "small, medium or large", type="string", enum=["S", "M", "L"]),
+}
+_OPTIONAL: dict[str, object] = {
+    "n": schema_field("technicalNotes", "only where there are some"),
+    "i": schema_field(
+        "replaces", "only in a repair: the number of the story, 0 for a further one", type="integer"
+    ),
+}
+_TITLE = "only where the want would be no good title: 3 to 10 words"
 
-#: What the provider holds the answer to. Written by hand in the subset it supports (no lengths,
-#: no ranges), so that this module does not need the provider's SDK.
-STORY_SET_SCHEMA: dict[str, object] = schema_object(
+
+def _set_of(parts: dict[str, object], optional: dict[str, object]) -> dict[str, object]:
+    story = schema_object({**parts, **_SCORED}, {**optional, **_OPTIONAL})
+    return schema_object({"stories": {"type": "array", "items": story}})
+
+
+_CLAUSES = schema_field("given|when|then", "three clauses each, divided by |", **_CRITERIA)
+#: Of stories whose sentences are put together here.
+STORY_SET_SCHEMA = _set_of(
     {
-        "stories": {
-            "type": "array",
-            "items": schema_object(
-                {
-                    "title": _STRING,
-                    "persona": _STRING,
-                    "userStory": _STRING,
-                    "acceptanceCriteria": {"type": "array", "items": _STRING},
-                    "technicalNotes": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-                    "priority": {"type": "string", "enum": ["high", "medium", "low"]},
-                    "effort": {"type": "string", "enum": ["S", "M", "L"]},
-                }
-            ),
-        }
-    }
+        "r": schema_field("persona", "who wants it: the name alone"),
+        "w": schema_field("want", "behind I want: to do something"),
+        "b": schema_field("benefit", "behind so that"),
+        "c": _CLAUSES,
+    },
+    {"t": schema_field("shorterTitle", _TITLE)},
+)
+#: Of stories in a language without a frame.
+SENTENCES_SCHEMA = _set_of(
+    {
+        "t": schema_field("title", "3 to 10 words that name the want"),
+        "r": schema_field("persona", "who wants it: the name alone"),
+        "s": schema_field("userStory", "the whole sentence, in the language of the task"),
+        "c": schema_field("acceptanceCriteria", "a whole sentence each", **_CRITERIA),
+    },
+    {},
 )
 
 
-_FORM = SetForm(name="stories", others=("userstories",), is_entry=has_key("userstory"))
+_FORM = SetForm(
+    name="stories", others=("userstories",), is_entry=has_key("userstory", "want", "w", "s")
+)
 
 
-def parse_story_set(text: str) -> StorySet:
-    """Read an answer.
+def schema_for(frame: Frame | None) -> dict[str, object]:
+    """What an answer in a language with this frame, or without one, is held to."""
+    return STORY_SET_SCHEMA if frame else SENTENCES_SCHEMA
+
+
+def parse_story_set(text: str, frame: Frame | None = ENGLISH) -> StorySet:
+    """Read an answer, in this form or with whole sentences and names, as answers once were.
+
+    Args:
+        frame: of the language that it is in.
 
     Raises:
         NotAStorySet: it does not hold one set of stories, or not of the agreed shape.
     """
     try:
-        return set_read(text, _FORM, StorySet)
+        return set_read(text, _FORM, StorySet, frame=frame)
     except NotRead as error:
         raise NotAStorySet(tuple(_schema_defect(*one) for one in error.problems)) from error
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from content.rewriting import rewritten
 from content.stories.answer import Story, StorySet
 from content.stories.values import StoryDefect, StoryDraft
 from content.tidy_text import paragraphs, shortened
@@ -42,11 +43,30 @@ def story_code(epic_code: str, position: int) -> str:
     return f"{epic_code}-S{position}"
 
 
-def as_answer(drafts: Iterable[StoryDraft]) -> dict[str, object]:
-    """The drafts as the answer that they came from, in their order, for a repair call."""
+def with_repair(
+    epic_code: str, drafts: tuple[StoryDraft, ...], answer: StorySet
+) -> tuple[tuple[StoryDraft, ...], int]:
+    """The drafts with what a repair wrote in their places, in order, and how many that are."""
+    found = rewritten(
+        [_unscored(draft) for draft in drafts],
+        [(story.replaces, _draft(epic_code, 0, story)) for story in answer.stories],
+    )
+    found.sort(key=lambda draft: _PRIORITY_ORDER[draft.priority])
+    return renumber(epic_code, found[: bounds.MAX_STORIES_OF_EPIC]), len(found)
+
+
+def _unscored(draft: StoryDraft) -> StoryDraft:
+    """Without what a check found; what was cut stays so."""
+    defects = tuple([defect for defect in draft.defects if defect.criterion == LIMIT])
+    return replace(draft, quality_score=None, defects=defects)
+
+
+def numbered(drafts: Iterable[StoryDraft]) -> dict[str, object]:
+    """The drafts as people read them, for a repair call, each by its number."""
     return {
         "stories": [
             {
+                "number": draft.position,
                 "title": draft.title,
                 "persona": draft.persona,
                 "userStory": draft.user_story,

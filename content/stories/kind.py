@@ -9,7 +9,7 @@ from django.conf import settings
 
 from batchgen.db.ids import new_id
 from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
-from content.language import language_of
+from content.language import frame_of, language_of
 from content.pipeline import Draft, Steps
 from content.project_input import ProjectInput
 from content.run_types import RunType
@@ -58,6 +58,7 @@ class StoriesKind(ContentKind[GenerationInput, Stories]):
         return prompt_version(options["mode"], options["persona_set"])
 
     def read(self, loaded: Loaded) -> GenerationInput:
+        language = language_of(loaded.options, loaded.input["language"])
         return GenerationInput(
             run_epic_id=str(loaded.item_id),
             project=ProjectInput(**loaded.input["project"]),
@@ -69,7 +70,8 @@ class StoriesKind(ContentKind[GenerationInput, Stories]):
             max_tokens=loaded.max_tokens,
             skip_quality_check=loaded.options["skip_quality_check"],
             prompts=PROMPTS.edited(loaded.prompts),
-            language=language_of(loaded.options, loaded.input["language"]),
+            language=language,
+            frame=frame_of(language),
             instructions=loaded.options["instructions"],
             quality_bar=settings.QUALITY_BAR,
             kept=tuple(

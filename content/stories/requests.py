@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from content.asking import Wording, finished
 from content.pipeline import Request
-from content.stories.answer import STORY_SET_SCHEMA, StorySet, parse_story_set
+from content.stories.answer import StorySet, parse_story_set, schema_for
 from content.stories.prompts.conversation import repair_text
 from content.stories.values import GenerationInput, PromptContext, StoryDefect
 from providers.values import Completion, CompletionRequest
@@ -22,7 +22,7 @@ def first_request(inp: GenerationInput, context: PromptContext) -> Request:
         max_tokens=inp.max_tokens,
         system=context.system,
         user=context.user,
-        schema=STORY_SET_SCHEMA,
+        schema=schema_for(inp.frame),
         marker=inp.run_epic_id,
         purpose="generate",
     )
@@ -52,11 +52,11 @@ def repair_request(
     return Request(key=key, completion=completion, alike=f"{inp.mode} repair")
 
 
-def read_answer(completion: Completion) -> StorySet:
+def read_answer(inp: GenerationInput, completion: Completion) -> StorySet:
     """The story set of an answer.
 
     Raises:
         Refused, OutputCut: the answer is not finished.
         NotAStorySet: it is finished and cannot be read.
     """
-    return parse_story_set(finished(completion, WORDING).text)
+    return parse_story_set(finished(completion, WORDING).text, inp.frame)

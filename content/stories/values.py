@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from content.project_input import ProjectInput
 from content.prompts import PromptFolder
+from content.sentences import ENGLISH, Frame
 from providers.values import TextBlock
 from quality.defects import Defect
 from quality.linter import DEFAULT_BAR
@@ -69,6 +70,8 @@ class GenerationInput:
     prompts: PromptFolder
     #: Of the stories, by its English name.
     language: str
+    #: How sentences of that language are put together; None where they come whole.
+    frame: Frame | None = ENGLISH
     #: What the person who started the run asks for beside.
     instructions: str = ""
     #: Below this score, of 100, a set is written again once.

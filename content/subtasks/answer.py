@@ -4,7 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from content.answer_fields import Answer, Readable, Text, schema_object
+from content.answer_fields import (
+    Answer,
+    Readable,
+    Text,
+    number_or_none,
+    schema_field,
+    schema_object,
+)
 from content.answer_sets import NotRead, SetForm, has_key, set_read
 from content.asking import NotReadable
 from content.subtasks.answer_forms import criteria_numbers, hours, subtask_fields, subtask_kind
@@ -16,7 +23,12 @@ def _text(value: object) -> object:
 
 
 class Subtask(Answer):
-    """A subtask as the model wrote it."""
+    """A subtask as the model wrote it.
+
+    Attributes:
+        replaces: in a repair, the number of the subtask whose place this one takes, 0 for a
+            further one; None where the whole set is written.
+    """
 
     title: Readable
     description: Annotated[Text, BeforeValidator(_text)] = ""
@@ -28,6 +40,7 @@ class Subtask(Answer):
         float, BeforeValidator(hours), Field(gt=0, le=10_000, allow_inf_nan=False)
     ]
     criteria: Annotated[tuple[int, ...], BeforeValidator(criteria_numbers)] = ()
+    replaces: Annotated[int | None, BeforeValidator(number_or_none)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -52,27 +65,38 @@ class NotASubtaskSet(NotReadable):
         self.defects = defects
 
 
-_STRING: dict[str, object] = {"type": "string"}
-
-#: What the provider holds the answer to, in the subset of JSON Schema that it supports.
+#: What the provider holds the answer to, in the subset of JSON Schema that it supports; keys are
+#: short, as those of stories are. `i` is there in every call, so that repairs share the cache.
 SUBTASK_SET_SCHEMA: dict[str, object] = schema_object(
     {
         "subtasks": {
             "type": "array",
             "items": schema_object(
                 {
-                    "title": _STRING,
-                    "description": _STRING,
-                    "kind": {"type": "string", "enum": list(KINDS)},
-                    "effortHours": {"type": "number"},
-                    "criteria": {"type": "array", "items": {"type": "integer"}},
-                }
+                    "t": schema_field("title", "3 to 12 words that begin with a verb"),
+                    "d": schema_field("description", "what is done, and how one sees it"),
+                    "k": schema_field("kind", "of work", type="string", enum=list(KINDS)),
+                    "h": schema_field("effortHours", "0.5 to 40", type="number"),
+                },
+                {
+                    "c": schema_field(
+                        "criteria",
+                        "numbers of those that it serves, only where it serves some",
+                        type="array",
+                        items={"type": "integer"},
+                    ),
+                    "i": schema_field(
+                        "replaces",
+                        "only in a repair: the number of the subtask, 0 for a further one",
+                        type="integer",
+                    ),
+                },
             ),
         }
     }
 )
 _FORM = SetForm(
-    name="subtasks", others=("tasks",), is_entry=has_key("efforthours", "kind", "hours")
+    name="subtasks", others=("tasks",), is_entry=has_key("efforthours", "kind", "hours", "h", "k")
 )
 
 

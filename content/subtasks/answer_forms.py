@@ -9,9 +9,17 @@ from collections.abc import Mapping
 from content.answer_fields import named_fields
 from content.answer_texts import meant, words
 
-_FIELDS = ("title", "description", "kind", "effortHours", "criteria")
+_FIELDS = ("title", "description", "kind", "effortHours", "criteria", "replaces")
 #: Keys that mean a field and no other.
 _OTHER_NAMES = {
+    # Those of the schema.
+    "t": "title",
+    "d": "description",
+    "k": "kind",
+    "h": "effortHours",
+    "c": "criteria",
+    "i": "replaces",
+    # Others'.
     "name": "title",
     "task": "title",
     "details": "description",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from content.asking import Asked
 from content.errors import OutputCut, Refused
 from content.pipeline import Calls
+from content.rewriting import rewritten
 from content.subtasks.answer import NotASubtaskSet, SubtaskSet
 from content.subtasks.coverage import set_defects, uncovered
 from content.subtasks.drafts import assemble
@@ -47,10 +48,10 @@ def mended(
         context,
         key="repair-coverage",
         max_tokens=generated.max_tokens,
-        previous=generated.answer.model_dump(mode="json", by_alias=True),
+        previous=_numbered(generated.answer),
         defects=first.defects,
     )
-    second = _read(inp, completion)
+    second = _read(inp, generated.answer, completion)
     if second is None:
         return _noted(first, f"{found}; their repair was not usable")
     if second.rank < first.rank:
@@ -65,12 +66,25 @@ def _checked(inp: BreakdownInput, answer: SubtaskSet) -> Checked:
     )
 
 
-def _read(inp: BreakdownInput, completion: Completion) -> Checked | None:
-    """The second answer, checked; None when the call brought none."""
+def _read(inp: BreakdownInput, first: SubtaskSet, completion: Completion) -> Checked | None:
+    """The second answer, or the first with what was written again, checked; None when the call
+    brought none."""
     try:
-        return _checked(inp, read_answer(completion))
+        again = read_answer(completion)
     except (Refused, OutputCut, NotASubtaskSet):
         return None
+    found = rewritten(first.subtasks, [(one.replaces, one) for one in again.subtasks])
+    return _checked(inp, SubtaskSet(subtasks=tuple(found)))
+
+
+def _numbered(answer: SubtaskSet) -> dict[str, object]:
+    """An answer as people read it, for a repair call, each subtask by its number."""
+    return {
+        "subtasks": [
+            {"number": place, **one.model_dump(mode="json", by_alias=True, exclude={"replaces"})}
+            for place, one in enumerate(answer.subtasks, start=1)
+        ]
+    }
 
 
 def _counted(defects: int) -> str:

@@ -2190,6 +2190,29 @@ ANSWERS = (
         "",
         f"{_ENGINE}test_any_answer.py::test_what_is_stored_comes_in_again",
     ),
+    _mutant(
+        "answers: what a repair does not write again stays",
+        "content/rewriting.py",
+        "        if place in places or place not in gone\n",
+        "        if place in places\n",
+        "tests/unit/content/test_rewriting.py::test_what_is_written_again_takes_its_place",
+    ),
+    _mutant(
+        "answers: what was cut stays a defect when other stories are repaired",
+        "content/stories/drafts.py",
+        "if defect.criterion == LIMIT])\n    return replace(draft, quality_score=None",
+        "if False])\n    return replace(draft, quality_score=None",
+        "tests/unit/content/test_stories_quality.py::"
+        "test_what_was_cut_stays_a_defect_when_others_are_written_again",
+    ),
+    _mutant(
+        "answers: a criterion is put together of three clauses alone",
+        "content/sentences.py",
+        "if len(clauses) != len(self.criterion) or not all(clauses):\n",
+        "if len(clauses) != len(self.criterion):\n",
+        "tests/unit/content/test_sentences.py::"
+        "test_a_criterion_is_put_together_of_three_clauses_alone",
+    ),
 )
 
 _CONNECTION = "batchgen/web/connection.py"

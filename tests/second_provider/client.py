@@ -107,10 +107,27 @@ def _body(request: CompletionRequest) -> dict[str, object]:
         "messages": [*system, {"role": "user", "content": request.user}],
         "response_format": {
             "type": "json_schema",
-            "json_schema": {"name": "answer", "strict": True, "schema": request.schema},
+            "json_schema": {"name": "answer", "strict": True, "schema": _strict(request.schema)},
         },
         "safety_identifier": request.marker,
     }
+
+
+def _strict(schema: Any) -> Any:
+    """The same with null for what may be left out: here every property is required."""
+    if isinstance(schema, list):
+        return [_strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inside = {key: _strict(value) for key, value in schema.items()}
+    if "properties" not in schema:
+        return inside
+    required = schema["required"]
+    properties = {
+        key: value if key in required else {"anyOf": [value, {"type": "null"}]}
+        for key, value in inside["properties"].items()
+    }
+    return inside | {"properties": properties, "required": list(properties)}
 
 
 def _completion(body: dict[str, Any]) -> Completion:

@@ -8,11 +8,12 @@ from content.cards.values import AnalysisInput, CardDefect, KeptCard, Part
 from content.instructions import instructed
 from content.project_input import ProjectInput
 from content.prompts import PromptFolder, fenced, fenced_within
+from content.sentences import sentences_shown
 from providers.values import TextBlock
 
 #: What a repair call shows of the answer before it.
 _MAX_PREVIOUS_CHARS = 60_000
-_MAX_DEFECTS = 100
+_MAX_DEFECTS = 200
 #: Of the cards that stay, all together.
 _MAX_KEPT_CHARS = 20_000
 
@@ -34,7 +35,12 @@ def system_blocks(prompts: PromptFolder, project: ProjectInput) -> tuple[TextBlo
 
 def request_text(inp: AnalysisInput, part: Part) -> str:
     """The user message of a part's first call."""
-    task = {"part": part.number, "parts": part.parts, "language": inp.language}
+    task = {
+        "part": part.number,
+        "parts": part.parts,
+        "language": inp.language,
+        **sentences_shown(inp.frame),
+    }
     user = inp.prompts.template("user.md").render(
         task=fenced(task),
         upload=fenced({"name": inp.name, "text": part.text}),

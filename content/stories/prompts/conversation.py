@@ -7,6 +7,7 @@ from itertools import islice
 from content.instructions import instructed
 from content.project_input import ProjectInput
 from content.prompts import PromptFolder, fenced, fenced_within
+from content.sentences import sentences_shown
 from content.stories.values import STORY_RANGES, EpicInput, GenerationInput, KeptStory, StoryDefect
 from providers.values import TextBlock
 
@@ -51,6 +52,7 @@ def request_text(inp: GenerationInput, *, cards: str, epic: EpicInput) -> str:
         "minStories": low,
         "maxStories": high,
         "language": inp.language,
+        **sentences_shown(inp.frame),
     }
     user = inp.prompts.template("user.md").render(
         task=fenced(task), epic=fenced(_epic_json(epic)), cards=cards + _kept_block(inp.kept)

@@ -1,5 +1,7 @@
 """Stage 3, component generation: ask the provider until there is a story set, within bounds."""
 
+from functools import partial
+
 from content.asking import Asked, ask
 from content.pipeline import Calls, Request
 from content.stories.answer import NotAStorySet, StorySet, parse_story_set
@@ -28,7 +30,7 @@ def generate_components(inp: GenerationInput, context: PromptContext) -> Calls[A
         yield from ask(
             first_request(inp, context),
             wording=WORDING,
-            read=parse_story_set,
+            read=partial(parse_story_set, frame=inp.frame),
             miss=NotAStorySet,
             repair=repair,
         )

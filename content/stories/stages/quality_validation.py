@@ -8,7 +8,7 @@ from content.asking import Asked
 from content.errors import OutputCut, Refused
 from content.pipeline import Calls, Request
 from content.stories.answer import NotAStorySet, StorySet
-from content.stories.drafts import as_answer, assemble, cleaned
+from content.stories.drafts import cleaned, numbered, with_repair
 from content.stories.requests import MAX_CALLS, read_answer, repair_request
 from content.stories.values import GenerationInput, PromptContext, StoryDefect, StoryDraft
 from epics import bounds
@@ -67,7 +67,7 @@ def validate_quality(
     if generated.calls >= MAX_CALLS:
         return _noted(first, f"{_figures(first)}; no call was left to repair them")
     completion = yield _repair_request(inp, context, generated, first)
-    second = _read(inp, context, completion)
+    second = _read(inp, context, first, completion)
     cost = _cost(completion.usage)
     if second is None:
         return _noted(first, f"{_figures(first)}; their repair was not usable, {cost}")
@@ -207,19 +207,22 @@ def _repair_request(
         context,
         key="repair-quality",
         max_tokens=generated.max_tokens,
-        previous=as_answer(weak.stories),
+        previous=numbered(weak.stories),
         defects=weak.defects + tuple(d for story in weak.stories for d in story.defects),
     )
 
 
-def _read(inp: GenerationInput, context: PromptContext, completion: Completion) -> Checked | None:
-    """The second set, checked; None when the call brought none."""
+def _read(
+    inp: GenerationInput, context: PromptContext, first: Checked, completion: Completion
+) -> Checked | None:
+    """The second set, checked, or the first with what was written again; None when the call
+    brought none."""
     try:
-        answer = read_answer(completion)
+        answer = read_answer(inp, completion)
     except (Refused, OutputCut, NotAStorySet):
         return None
-    stories = assemble(inp.epic.code, answer)
-    return check(inp, context, stories, written=len(answer.stories))
+    stories, written = with_repair(inp.epic.code, first.stories, answer)
+    return check(inp, context, stories, written=written)
 
 
 def _rank(checked: Checked) -> tuple[bool, float]:

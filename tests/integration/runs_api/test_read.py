@@ -20,14 +20,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 _RUN_FIELDS = [
     "runId", "projectId", "type", "status", "phase", "phaseDetail", "mode", "personaSet",
-    "options", "pacingProfile", "priority", "priorityReasons", "deadline", "maxConcurrency",
-    "adaptiveLanes", "items",
+    "options", "pacingProfile", "priority", "priorityReasons", "deadline", "lane", "batches",
+    "maxConcurrency", "adaptiveLanes", "items",
     "totalEpics", "pendingEpics", "generatingEpics", "completedEpics", "failedEpics",
     "skippedEpics", "cancelledEpics",
-    "percentComplete", "created", "kept", "totalStories", "storiesKept", "usage",
+    "percentComplete", "created", "kept", "totalStories", "storiesKept", "usage", "cache",
     "createdAt", "startedAt", "completedAt", "elapsedMs", "durationMs",
-    "estimatedRemainingMs", "estimatedRemainingRange", "health", "controls", "retriedFromRunId",
-    "provider", "model", "promptVersion", "error", "version",
+    "estimatedRemainingMs", "estimatedRemainingRange", "health", "quote", "controls",
+    "retriedFromRunId", "provider", "model", "promptVersion", "error", "version",
 ]  # fmt: skip
 _EPIC_FIELDS = [
     "runEpicId", "epicId", "epicCode", "epicTitle", "order", "status", "stage", "stagePercent",
@@ -104,6 +104,8 @@ def test_every_field_of_a_running_run() -> None:
         "priority": "NORMAL",
         "priorityReasons": [],
         "deadline": None,
+        "lane": "realtime",
+        "batches": {"submitted": 0, "processing": 0, "ended": 0},
         "maxConcurrency": 3,
         "adaptiveLanes": False,
         "items": {
@@ -147,6 +149,7 @@ def test_every_field_of_a_running_run() -> None:
             "nextAction": None,
             "since": _iso(world.run.created_at),
         },
+        "quote": None,
         "controls": ["pause", "cancel"],
         "retriedFromRunId": None,
         "provider": world.run.provider,

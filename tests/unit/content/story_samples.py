@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field, replace
 
+from content.language import frame_of
 from content.pipeline import Draft, Request
 from content.project_input import ProjectInput
 from content.stories.pipeline import steps
@@ -60,6 +61,8 @@ def generation_input(
         prompts=PROMPTS,
         language="English",
     )
+    if "language" in changes:
+        changes.setdefault("frame", frame_of(str(changes["language"])))
     return replace(plain, **changes)  # type: ignore[arg-type]  # the names are GenerationInput's
 
 

@@ -7,13 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content.cards.answer import CARD_SET_SCHEMA, NotACardSet, parse_card_set
+from content.cards.answer import (
+    CARD_SET_SCHEMA,
+    SENTENCES_SCHEMA,
+    NotACardSet,
+    parse_card_set,
+)
 from content.cards.merging import merged
 from content.cards.parts import OVERLAP_CHARS, PART_CHARS, cut
 from content.cards.pipeline import STAGES
 from content.cards.quotes import Levelled
 from content.cards.values import CardDraft, KeptCard, Part
 from content.errors import NothingToGenerate, TargetGone, UnusableAnswer
+from content.language import frame_of
 from epics.bounds import QUOTE_CHARS
 from runs.states import ItemStage
 from tests.unit.content.card_samples import (
@@ -242,6 +248,38 @@ class TestRun:
         assert defect["message"] == 'This quote is not in the part: "I want the moon.".'
         assert [one.quote for one in draft.content] == [TIDE, SLOW]
         assert draft.notes == ("the first answer had 1 defect, 0 after the repair",)
+
+    def test_a_repair_writes_again_what_is_wrong_and_leaves_the_rest(self) -> None:
+        first = answer(card("I want the moon."), slow(), slow("I said so."))
+        draft, provider = run(INPUT, first, answer(card(i=1)))
+        assert [one.quote for one in draft.content] == [TIDE, SLOW], "the third has no such words"
+        shown = json.loads(block(provider.requests[1].user, "previous"))["cards"]
+        assert [one["number"] for one in shown] == [1, 2, 3]
+        assert provider.requests[1].schema is provider.requests[0].schema, "the cache holds it"
+
+    def test_a_repair_may_leave_out_all_that_is_wrong(self) -> None:
+        draft, _ = run(INPUT, answer(card("I want the moon."), slow()), answer())
+        assert [one.quote for one in draft.content] == [SLOW]
+
+    def test_a_statement_comes_in_parts(self) -> None:
+        short = {"q": TIDE, "r": "Skipperin", "w": "die Tide sehen"}
+        text = json.dumps({"cards": [{**short, "m": ["tides"], "b": "ich pünktlich bin"}]})
+        inp = analysis_input(language="German", frame=frame_of("German"))
+        draft, provider = run(inp, text)
+        (found,) = draft.content
+        assert found.statement == (
+            "Als Skipperin möchte ich die Tide sehen, damit ich pünktlich bin."
+        )
+        assert (found.title, found.quote, found.problem) == ("Die Tide sehen", TIDE, None)
+        task = json.loads(block(provider.requests[0].user, "task"))
+        assert task["sentence"] == "Als ROLE möchte ich WANT, damit BENEFIT."
+
+    def test_in_a_language_without_a_frame_it_comes_whole(self) -> None:
+        whole = {"q": TIDE, "r": "kippari", "t": "Näe vuorovesi", "m": ["tides"]}
+        text = json.dumps({"cards": [{**whole, "s": "Kipparina haluan nähdä vuoroveden."}]})
+        draft, provider = run(analysis_input(language="Finnish", frame=None), text)
+        assert draft.content[0].statement == "Kipparina haluan nähdä vuoroveden."
+        assert provider.requests[0].schema is SENTENCES_SCHEMA
 
     def test_what_stays_without_a_quote_is_kept_and_marked(self) -> None:
         bad = answer(card("I want the moon."), slow(""))

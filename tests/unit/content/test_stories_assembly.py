@@ -4,7 +4,7 @@ import json
 
 from content.pipeline import Draft
 from content.stories.answer import parse_story_set
-from content.stories.drafts import as_answer, assemble
+from content.stories.drafts import assemble, numbered, with_repair
 from content.stories.values import KeptStory, StoryDraft
 from content.tidy_text import paragraphs, shortened
 from epics import bounds
@@ -44,9 +44,27 @@ def test_drafts_are_ordered_by_priority_and_then_as_the_model_ordered_them() -> 
     ]
 
 
-def test_drafts_turn_back_into_the_answer() -> None:
+def test_a_repair_is_shown_the_stories_with_their_numbers() -> None:
     drafts = assemble("E3", parse_story_set(GOOD))
-    assert json.loads(json.dumps(as_answer(drafts))) == json.loads(GOOD)
+    shown = json.loads(json.dumps(numbered(drafts)))["stories"]
+    assert [one.pop("number") for one in shown] == [1, 2, 3]
+    assert shown == json.loads(GOOD)["stories"]
+
+
+def test_what_a_repair_writes_again_takes_its_place() -> None:
+    drafts = assemble("E3", parse_story_set(GOOD))
+    again = answer(story(5, i=2), story(6, i=0), story(7, i=2), story(3, i=9, priority="low"))
+    found, written = with_repair("E3", drafts, parse_story_set(again))
+    nouns = ("books", "prints", "films", "lamps", "seats", "games")
+    assert [one.title for one in found] == [f"Borrow {noun} at night" for noun in nouns]
+    assert [one.code for one in found] == [f"E3-S{place}" for place in range(1, 7)]
+    assert written == 6
+
+
+def test_a_repair_without_numbers_is_a_whole_set() -> None:
+    drafts = assemble("E3", parse_story_set(GOOD))
+    found, written = with_repair("E3", drafts, parse_story_set(answer(story(5))))
+    assert ([one.title for one in found], written) == (["Borrow prints at night"], 1)
 
 
 def test_text_is_stored_clean() -> None:

@@ -1,11 +1,18 @@
 """Stage 3: refusals, cut and unreadable answers, and what the repair call says."""
 
 import json
+from typing import Any
 
 import pytest
 
 from content.errors import OutputCut, Refused, UnusableAnswer
-from content.stories.answer import STORY_SET_SCHEMA, NotAStorySet, StorySet, parse_story_set
+from content.stories.answer import (
+    SENTENCES_SCHEMA,
+    STORY_SET_SCHEMA,
+    NotAStorySet,
+    Story,
+    parse_story_set,
+)
 from tests.unit.content.story_samples import (
     GOOD,
     answer,
@@ -124,15 +131,53 @@ def test_a_thousand_defects_name_only_the_first_ones() -> None:
     assert len(caught.value.defects) == 20
 
 
-def test_the_schema_asks_for_exactly_what_is_read() -> None:
-    read = StorySet.model_json_schema(by_alias=True)
-    item = STORY_SET_SCHEMA["properties"]["stories"]["items"]  # type: ignore[index]  # plain JSON
-    assert set(item["properties"]) == set(read["$defs"]["Story"]["properties"])
-    assert item["required"] == list(read["$defs"]["Story"]["properties"])
+@pytest.mark.parametrize("schema", [STORY_SET_SCHEMA, SENTENCES_SCHEMA])
+def test_the_schema_asks_for_what_is_read(schema: dict[str, Any]) -> None:
+    item = schema["properties"]["stories"]["items"]
+    fields = Story.model_json_schema(by_alias=True)["properties"]
+    filled = {key: _filler(one) for key, one in item["properties"].items()}
+    (read,) = parse_story_set(json.dumps({"stories": [filled]})).stories
+    assert read.model_dump(by_alias=True).keys() == fields.keys()
+    assert None not in read.model_dump().values(), "each key is read"
+    required = {key: filled[key] for key in item["required"]}
+    assert parse_story_set(json.dumps({"stories": [required]})).stories[0].technical_notes is None
     assert item["additionalProperties"] is False
-    for name in ("priority", "effort"):
-        assert (
-            item["properties"][name]["enum"] == read["$defs"]["Story"]["properties"][name]["enum"]
-        )
+    for key, name in (("p", "priority"), ("e", "effort")):
+        assert item["properties"][key]["enum"] == fields[name]["enum"]
     forbidden = {"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
-    assert not forbidden & set(json.dumps(STORY_SET_SCHEMA).split('"'))
+    assert not forbidden & set(json.dumps(schema).split('"'))
+
+
+def _filler(schema: dict[str, Any]) -> object:
+    kinds: dict[str, object] = {"string": "to read", "array": ["a|b|c"], "integer": 2}
+    return schema.get("enum", [kinds[schema["type"]]])[0]
+
+
+def test_sentences_come_in_parts_and_are_put_together_in_the_language() -> None:
+    parts = {"r": "Leserin", "w": "Karten leihen", "b": "ich lerne", "p": "high", "e": "S"}
+    text = json.dumps({"stories": [{**parts, "c": ["eine Karte fehlt|sie fragt|folgt nichts"]}]})
+    output, provider = run(generation_input(language="German", skip_quality_check=True), text)
+    (one,) = output.content
+    assert one.user_story == "Als Leserin möchte ich Karten leihen, damit ich lerne."
+    (criterion,) = one.acceptance_criteria
+    assert criterion == "Angenommen, eine Karte fehlt, wenn sie fragt, dann folgt nichts."
+    assert (one.title, one.persona, one.technical_notes) == ("Karten leihen", "Leserin", None)
+    task = json.loads(block(provider.requests[0].user, "task"))
+    assert task["sentence"] == "Als ROLE möchte ich WANT, damit BENEFIT."
+    assert provider.requests[0].schema is STORY_SET_SCHEMA
+
+
+def test_in_a_language_without_a_frame_sentences_come_whole() -> None:
+    whole = {
+        "t": "Lainaa karttoja",
+        "r": "Lukija",
+        "s": "Lukijana haluan lainata karttoja, jotta opin.",
+        "c": ["Oletetaan kortti, kun lukija pyytää, niin laina näkyy.", "a|b|c"],
+    }
+    text = json.dumps({"stories": [{**whole, "p": "high", "e": "S"}]})
+    output, provider = run(generation_input(language="Finnish", skip_quality_check=True), text)
+    (one,) = output.content
+    assert one.user_story == whole["s"]
+    assert one.acceptance_criteria == tuple(whole["c"])
+    assert provider.requests[0].schema is SENTENCES_SCHEMA
+    assert json.loads(block(provider.requests[0].user, "task"))["wholeSentences"] is True

@@ -37,7 +37,9 @@ def test_a_weak_set_is_repaired_once_and_the_better_one_kept() -> None:
         "repair kept, the call took 1 tokens in, 1 out"
     )
     repair = provider.requests[1].user
-    assert json.loads(block(repair, "previous")) == json.loads(WEAK)
+    shown = json.loads(block(repair, "previous"))["stories"]
+    assert [one.pop("number") for one in shown] == [1, 2, 3]
+    assert shown == json.loads(WEAK)["stories"]
     defects = json.loads(block(repair, "defects"))
     assert [(one["story"], one["criterion"]) for one in defects] == [
         (1, "well_formed"),
@@ -54,6 +56,23 @@ def test_defects_and_previous_speak_of_the_same_order() -> None:
     previous = json.loads(block(repair, "previous"))["stories"]
     defects = json.loads(block(repair, "defects"))
     assert {previous[defect["story"] - 1]["userStory"] for defect in defects} == {"Books"}
+
+
+def test_a_repair_writes_again_what_a_defect_names_and_nothing_else() -> None:
+    half = answer(story(0), story(1, userStory="Maps"), story(2))
+    output, provider = run(generation_input(), half, answer(story(5, i=2)))
+    assert [one.title for one in output.content] == [
+        f"Borrow {NOUNS[n]} at night" for n in (0, 5, 2)
+    ]
+    assert [one.quality_score for one in output.content] == [100, 100, 100]
+    assert [one.defects for one in output.content] == [(), (), ()]
+    assert provider.requests[1].schema is provider.requests[0].schema, "the cache holds it"
+
+
+def test_what_was_cut_stays_a_defect_when_others_are_written_again() -> None:
+    half = answer(story(0, title="word " * 1000), story(1, userStory="Maps"), story(2))
+    output, _ = run(generation_input(), half, answer(story(5, i=2)))
+    assert [[d.criterion for d in one.defects] for one in output.content] == [["limit"], [], []]
 
 
 def test_a_worse_repair_is_not_kept_and_the_defects_stay() -> None:

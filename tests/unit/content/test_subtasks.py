@@ -86,6 +86,29 @@ def test_a_criterion_that_none_covers_is_named_in_one_repair() -> None:
     assert {number for one in draft.content for number in one.criteria} == {1, 2, 3}
 
 
+def test_a_repair_writes_again_what_it_changes_and_leaves_the_rest() -> None:
+    changed = answer(subtask("Test", criteria=[2], i=3), subtask("Describe it", kind="docs", i=0))
+    draft, provider = run(INPUT, GAP, changed)
+    assert [(one.title, one.criteria) for one in draft.content] == [
+        ("Build the service", (1,)),
+        ("Build the screen", (3,)),
+        ("Test", (2,)),
+        ("Describe it", (1, 2, 3)),
+    ]
+    shown = json.loads(block(provider.requests[1].user, "previous"))["subtasks"]
+    assert [one["number"] for one in shown] == [1, 2, 3]
+    assert provider.requests[1].schema is provider.requests[0].schema, "the cache holds it"
+
+
+def test_short_keys_are_read() -> None:
+    short = [{"t": f"Do {n}", "d": "It.", "k": "ops", "h": 2, "c": [n]} for n in (1, 2, 3)]
+    text = json.dumps({"subtasks": [*short, {"t": "Tell", "d": "All.", "k": "docs", "h": 1.5}]})
+    draft, provider = run(INPUT, text)
+    assert [one.criteria for one in draft.content] == [(1,), (2,), (3,), ()]
+    assert [one.effort_hours for one in draft.content] == [2, 2, 2, 1.5]
+    assert len(provider.requests) == 1
+
+
 def test_what_stays_uncovered_stands_in_the_notes() -> None:
     draft, provider = run(INPUT, GAP, GAP)
     assert len(provider.requests) == 2
