@@ -169,3 +169,10 @@ class TestQuote:
         assert answer.status_code == 400
         assert "No quote" in answer.text
         assert not Quote.objects.exists()
+
+    def test_the_runs_page_shows_what_was_quoted(self, project: Project) -> None:
+        start(project, "GENERATE_ALL_STORIES", ask="quote")
+        start(project, "GENERATE_ALL_STORIES", quoteId=str(Quote.objects.get().pk))
+        page = browser(project.created_by).get(f"/runs/{Run.objects.get().pk}/")
+        assert "Quoted" in page.text
+        assert_clean(page.text)
