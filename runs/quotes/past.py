@@ -21,7 +21,7 @@ _MOST_TOLD = 0.999
 #: What nothing is known of: the part of its cap that an answer fills, and how far that may be off.
 COLD_PART, COLD_LOW, COLD_HIGH = 0.4, 0.1, 1.0
 #: Calls that are asked again, of all: where none was made, and as if so many had been seen before.
-_COLD_AGAIN, _PRIOR_CALLS = 0.05, 4
+_COLD_AGAIN, _PRIOR_CALLS = 0.04, 20
 #: How far runs differ from each other, of their mean, where fewer than three tell; and at least.
 _RUNS_DIFFER, _RUNS_DIFFER_LEAST = 0.08, 0.03
 

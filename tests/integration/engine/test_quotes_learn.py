@@ -62,4 +62,5 @@ def test_the_next_quote_is_calibrated_and_close(bench: Bench, simulator: Simulat
     assert billed == pytest.approx(expected["expected"], rel=0.25)
     spent = Lane.objects.get(run=run)
     prompts = spent.input_tokens + spent.cache_read_tokens + spent.cache_write_tokens
-    assert answer["inputTokens"] == pytest.approx(prompts, rel=0.05)
+    # With what a few repairs would read.
+    assert prompts < answer["inputTokens"] < 1.08 * prompts
