@@ -25,6 +25,7 @@ WORKLOADS: dict[str, str] = {
     "TOKENS": "benchmarks.tokens",
     "ITEMS": "benchmarks.items",
     "SIM": "benchmarks.sim_fleet",
+    "QUOTES": "benchmarks.quotes",
     "LIVE": "benchmarks.live_events",
     "WEB": "benchmarks.web_requests",
     "BIG": "benchmarks.big_database",

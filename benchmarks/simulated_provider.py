@@ -39,6 +39,15 @@ class SimulatedProvider:
         totals: dict[str, Any] = self._stats(summary=1)["totals"]
         return totals
 
+    def faults(self, rules: list[dict[str, Any]]) -> None:
+        """Script what goes wrong."""
+        self._client.post("faults", json=rules).raise_for_status()
+
+    def bill(self) -> dict[str, Any]:
+        """What it charges for all calls since the reset, in micro-dollars."""
+        bill: dict[str, Any] = self._client.get("bill").raise_for_status().json()
+        return bill
+
     def _stats(self, **query: int) -> dict[str, Any]:
         answer: dict[str, Any] = self._client.get("stats", params=query).raise_for_status().json()
         return answer
