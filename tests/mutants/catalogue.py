@@ -668,8 +668,8 @@ RUN_STATUS = (
     _mutant(
         "epics that are open elsewhere are left out",
         "runs/engine/start.py",
-        "held = holders(kind.name, project) if everything else {}\n",
-        "left_out: dict[str, str] = {}\n",
+        "held = holders(kind.name, project) if options.target_ids is None else {}\n",
+        "held = {}\n",
         f"{OPEN}TestStart::test_where_all_are_asked_for_open_ones_are_left_out",
     ),
     _mutant(
@@ -1345,8 +1345,8 @@ LIMITER = (
     _mutant(
         "start: what is left out is known by its id",
         "runs/engine/start.py",
-        "            if target.id not in held\n",
-        "            if target.code not in left_out\n",
+        "        if target.id not in held\n",
+        "        if target.code not in held_by_code(held, found)\n",
         f"{SUBTASKS}TestTargets::test_one_that_is_open_elsewhere_leaves_out_no_other_of_its_code",
     ),
     _mutant(
@@ -1863,8 +1863,8 @@ REFUSALS = (
     _mutant(
         "refusals: an error inside of a success is one",
         "providers/anthropic/client.py",
-        "            if refused := refusal_of(response):\n",
-        "            if (refused := refusal_of(response)) and not refused:\n",
+        "        if refused := refusal_of(response):\n",
+        "        if (refused := refusal_of(response)) and not refused:\n",
         "tests/unit/providers/test_client.py::test_a_refusal_inside_a_success_is_called_what_it_is",
     ),
 )
@@ -2098,23 +2098,23 @@ ANSWERS = (
     ),
     _mutant(
         "calls: none begins once close has begun",
-        "providers/anthropic/client.py",
+        "providers/anthropic/calls.py",
         "                        if self._closed:\n",
         "                        if self._closed and not self._closed:\n",
         f"{_CLIENT}test_no_call_begins_once_close_has_begun",
     ),
     _mutant(
         "calls: closing the client aborts them",
-        "providers/anthropic/client.py",
+        "providers/anthropic/calls.py",
         "                deadline.reschedule(0)\n",
         "                deadline.reschedule(deadline.when())\n",
         f"{_CLIENT}test_close_ends_the_calls_within_a_second",
     ),
     _mutant(
         "calls: the deadline covers the whole one",
-        "providers/anthropic/client.py",
-        "deadline.reschedule(asyncio.get_running_loop().time() + self._timeout_s)",
-        "deadline.reschedule(asyncio.get_running_loop().time() + 10 * self._timeout_s)",
+        "providers/anthropic/calls.py",
+        "deadline.reschedule(asyncio.get_running_loop().time() + within_s)",
+        "deadline.reschedule(asyncio.get_running_loop().time() + 10 * within_s)",
         f"{_CLIENT}test_the_deadline_covers_the_whole_call",
     ),
     _mutant(
@@ -2289,8 +2289,8 @@ ITEMS = (
     _mutant(
         "items: a wait for a limit keeps the lane",
         DISPATCH_SQL,
-        "        WHERE due.wait_reason = 'backoff' AND EXISTS",
-        "        WHERE EXISTS",
+        "        WHERE due.wait_reason = 'backoff'\n          AND (first_free",
+        "        WHERE (first_free",
         f"{_ITEMS}test_a_wait_for_a_limit_lowers_nothing_and_keeps_the_lane",
     ),
     _mutant(
