@@ -15,7 +15,8 @@ from batchgen.redis.url import parse
 #: What `secret` reads.
 SECRETS = (
     *("BATCHGEN_SECRET_KEY", "DATABASE_URL", "REDIS_URL"),
-    *("ANTHROPIC_API_KEY", "BATCHGEN_PASSWORD", "BATCHGEN_METRICS_TOKEN"),
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_ADMIN_KEY"),
+    *("BATCHGEN_PASSWORD", "BATCHGEN_METRICS_TOKEN"),
 )
 #: What the local stack and commands read, beside the settings.
 ELSEWHERE = {

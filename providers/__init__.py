@@ -5,6 +5,7 @@ registry.py  which provider has which name, and whose limits a model counts agai
 values.py    what goes to a provider and what comes back
 batches.py   the seam of batches, and their values
 errors.py    the error tree; what each error does to the item and the run
+usage_report.py  what a provider's own report says was used
 cleaning.py  texts and numbers from outside, as we can keep them
 prices.py    what a call cost; prices.toml holds the table
 anthropic/   Anthropic's Messages API

@@ -114,6 +114,11 @@ def has_price(model: str, at: date) -> bool:
     return _price_of(model, 0, at) is not None
 
 
+def unversioned(model: str) -> str:
+    """The id by which the table knows a model."""
+    return _VERSION.sub("", model)
+
+
 def parse_prices(text: str) -> dict[str, tuple[Price, ...]]:
     """The table by model.
 
@@ -129,7 +134,7 @@ def parse_prices(text: str) -> dict[str, tuple[Price, ...]]:
 
 
 def _rows(model: str) -> tuple[Price, ...]:
-    return _prices().get(_VERSION.sub("", model), ())
+    return _prices().get(unversioned(model), ())
 
 
 def _price_of(model: str, prompt_tokens: int, at: date) -> Price | None:

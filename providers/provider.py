@@ -1,8 +1,10 @@
 """The seam: what every provider can do, and no more than that. Workers alone make calls."""
 
+from datetime import date
 from typing import ClassVar, Protocol
 
 from providers.batches import Batches
+from providers.usage_report import DayUsage
 from providers.values import Answer, CompletionRequest
 
 
@@ -65,4 +67,17 @@ class ProviderAccount(Protocol):
 
         Raises:
             ProviderError: what a call would meet too, most likely.
+        """
+
+    def usage_by_day(
+        self, first: date, last: date, *, admin_key: str, api_key_id: str = ""
+    ) -> list[DayUsage] | None:
+        """What the provider's own report says was used, days in UTC; None where it has none.
+
+        Args:
+            admin_key: of an admin of the organization.
+            api_key_id: of one key alone; "": of the whole organization.
+
+        Raises:
+            ProviderError: it cannot be had now.
         """

@@ -28,6 +28,7 @@ _SECRETS: dict[str, frozenset[str]] = {
     "DATABASE_URL": frozenset({"web", "worker", "beat", "manage"}),
     "REDIS_URL": frozenset({"web", "worker", "beat", "manage", "flower"}),
     "ANTHROPIC_API_KEY": frozenset({"web", "worker", "manage"}),
+    "ANTHROPIC_ADMIN_KEY": frozenset({"manage"}),
     "BATCHGEN_METRICS_TOKEN": frozenset({"web"}),
     # Of the storage that BATCHGEN_EXPORT_S3_URL names.
     "AWS_SECRET_ACCESS_KEY": frozenset({"web", "worker", "manage"}),

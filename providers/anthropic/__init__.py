@@ -11,5 +11,6 @@ results_source.py      where a batch's results are, and who is told the key
 rate_limit_headers.py  rate-limit headers and retry-after
 refusals.py            who refused a call, and in what words
 translate.py           any exception of the SDK and its transports -> one of `providers.errors`
+usage_report.py        what an organization used, by day
 acquaintance.py        whether the key and the model are known
 """

@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, ClassVar
+
+from providers.usage_report import DayUsage
 
 if TYPE_CHECKING:
     from providers.anthropic.client import ProviderClient
@@ -53,6 +56,19 @@ class AnthropicAccount:
         from providers.anthropic.acquaintance import model_ask  # noqa: PLC0415  # as above
 
         return model_ask(api_key=self.api_key, base_url=self.base_url or None, model=model)
+
+    def usage_by_day(
+        self, first: date, last: date, *, admin_key: str, api_key_id: str = ""
+    ) -> list[DayUsage]:
+        from providers.anthropic.usage_report import usage_ask  # noqa: PLC0415  # as above
+
+        return usage_ask(
+            admin_key=admin_key,
+            base_url=self.base_url or None,
+            first=first,
+            last=last,
+            api_key_id=api_key_id,
+        )
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from providers.anthropic.sdk import (
     post,
     post_pieces,
 )
-from providers.anthropic.translate import refusal_of, refusal_of_file
+from providers.anthropic.translate import refusal_of
 from providers.anthropic.wire import loaded
 from providers.batches import BatchRequest, BatchResult, BatchState
 from providers.errors import (
@@ -140,7 +140,7 @@ class AnthropicBatches:
         if response.is_success:
             return response
         await response.aread()
-        raise refusal_of_file(response)
+        raise anthropic.APIStatusError("", response=response, body=response.text)
 
     async def _lines(self, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
         splitter = LineSplitter(longest=MAX_BODY_BYTES)

@@ -46,6 +46,21 @@ def sdk_client(
     )
 
 
+def blocking_sdk(*, api_key: str, base_url: str | None, timeout_s: float) -> anthropic.Anthropic:
+    """The same for a question or two of who is in no loop."""
+    timeout = httpx2.Timeout(timeout_s)
+    return anthropic.Anthropic(
+        api_key=api_key,
+        base_url=base_url,
+        max_retries=0,
+        timeout=timeout,
+        open_telemetry=False,
+        http_client=anthropic.DefaultHttpxClient(
+            timeout=timeout, follow_redirects=False, trust_env=goes_by_proxy(base_url)
+        ),
+    )
+
+
 def http_client(
     base_url: str | None, *, max_connections: int, answers_of: int
 ) -> httpx2.AsyncClient:

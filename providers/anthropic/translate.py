@@ -190,11 +190,6 @@ def refusal_of_line(error: object) -> ProviderError:
     return _naming_ours(cls(detail=detail, request_id=request_id))
 
 
-def refusal_of_file(response: httpx2.Response) -> ProviderError:
-    """The error in an answer, read already, of a server that is not the provider's."""
-    return _naming_ours(_refused(read_refusal(response.text), response, request_id=None))
-
-
 def _refused(
     refusal: Refusal, response: httpx2.Response, *, request_id: str | None
 ) -> ProviderError:
@@ -244,7 +239,7 @@ def _class_before_api(refusal: Refusal, http_status: int) -> type[ProviderError]
     if refusal.type == "overloaded_error":
         return errors.Overloaded
     status = http_status
-    if _is_success(http_status) and refusal.form is Form.JSON:
+    if httpx2.codes.is_success(http_status) and refusal.form is Form.JSON:
         status = refusal.status or 500
     if known := CLASS_OF_STATUS.get(status):
         return known
@@ -279,13 +274,9 @@ def _keys_in(request: httpx2.Request) -> list[str]:
 
 def _may_have_worked(refusal: Refusal, cls: type[ProviderError], http_status: int) -> bool:
     """An error in the provider's own words is not billed; a gateway's page says nothing of it."""
-    if _is_success(http_status):
+    if httpx2.codes.is_success(http_status):
         return cls is not errors.BlockedBeforeApi
     return http_status >= 500 and not refusal.by_api
-
-
-def _is_success(http_status: int) -> bool:
-    return 200 <= http_status < 300
 
 
 def _unreadable(_exc: Exception) -> ProviderError:

@@ -135,10 +135,10 @@ def _usage(usage: object, cache_for: CacheFor) -> Usage | None:
     )
 
 
-def count(value: object) -> int | None:
+def count(value: object, *, most: int = MAX_TOKENS) -> int | None:
     """A number of tokens or calls, also as 12.0 or "12"."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < DIGITS:
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if type(value) is int and 0 <= value <= MAX_TOKENS else None
+    return value if type(value) is int and 0 <= value <= most else None

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from datetime import date
 from typing import Any, ClassVar
 
 import httpx2
@@ -50,6 +51,11 @@ class SecondAccount:
 
     def find_model(self, model: str) -> str:
         return model
+
+    def usage_by_day(
+        self, first: date, last: date, *, admin_key: str, api_key_id: str = ""
+    ) -> None:
+        return None
 
 
 class SecondProvider:
