@@ -3,7 +3,7 @@
 import asyncio
 import json
 import tracemalloc
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -13,12 +13,13 @@ from providers import errors
 from providers.anthropic import batches as anthropic_batches
 from providers.anthropic.batch_wire import batch_state
 from providers.anthropic.client import ProviderClient
-from providers.batches import Batches, BatchRequest, BatchResult, BatchState, Outcome
+from providers.batches import BatchResult, BatchState, Outcome
 from providers.errors import CallAborted, ProviderError
 from providers.values import CacheFor
 from tests.blocking_client import BlockingClient
 from tests.unit.providers import wire as w
-from tests.unit.providers.conftest import ClientFactory, completion_request
+from tests.unit.providers.batch_client import BatchClient, read_into, requests
+from tests.unit.providers.conftest import ClientFactory
 from tests.unit.providers.wire import Reply, Wire
 
 ID = "msgbatch_01"
@@ -53,10 +54,6 @@ def line(custom_id: str, result: dict[str, Any] | None = None) -> bytes:
     return json.dumps({"custom_id": custom_id, "result": told}).encode() + b"\n"
 
 
-def requests(*ids: str, **changes: object) -> list[BatchRequest]:
-    return [BatchRequest(custom_id=each, request=completion_request(**changes)) for each in ids]
-
-
 def file(*lines: bytes) -> Reply:
     return w.answer(b"".join(lines), content_type="application/x-jsonl")
 
@@ -74,44 +71,6 @@ def until_the_end(*pieces: bytes) -> Reply:
     return reply
 
 
-class Client:
-    """A client's batches, for tests that are no coroutines."""
-
-    def __init__(self, blocking: BlockingClient) -> None:
-        self.blocking = blocking
-
-    def run(self, call: str, *args: Any, **named: Any) -> Any:
-        async def made() -> Any:
-            return await getattr(self._batches(), call)(*args, **named)
-
-        return self.blocking.run(made())
-
-    def failure(self, call: str, *args: Any) -> ProviderError:
-        with pytest.raises(ProviderError) as caught:
-            self.run(call, *args)
-        return caught.value
-
-    def results(
-        self, state: BatchState | None = None
-    ) -> tuple[list[BatchResult], ProviderError | None]:
-        """What arrived, and what ended it too early."""
-
-        async def read() -> tuple[list[BatchResult], ProviderError | None]:
-            arrived: list[BatchResult] = []
-            try:
-                await _read_into(arrived, self._batches().results(state or ended()))
-            except ProviderError as error:
-                return arrived, error
-            return arrived, None
-
-        return self.blocking.run(read())
-
-    def _batches(self) -> Batches:
-        batches = self.blocking.client.batches
-        assert batches is not None
-        return batches
-
-
 def ended(results_url: str | None = None) -> BatchState:
     state = batch_state(batch(processing_status="ended", results_url=results_url))
     assert state is not None
@@ -119,8 +78,8 @@ def ended(results_url: str | None = None) -> BatchState:
 
 
 @pytest.fixture
-def batches(client: BlockingClient) -> Client:
-    return Client(client)
+def batches(client: BlockingClient) -> BatchClient:
+    return BatchClient(client)
 
 
 def ids(results: Iterable[BatchResult]) -> list[str]:
@@ -130,7 +89,7 @@ def ids(results: Iterable[BatchResult]) -> list[str]:
 # ---------- handing in
 
 
-def test_it_hands_in_what_calls_would_send(wire: Wire, batches: Client) -> None:
+def test_it_hands_in_what_calls_would_send(wire: Wire, batches: BatchClient) -> None:
     wire.script = [w.answer(batch())]
 
     state = batches.run("create", requests("a1", "b-2", user="“Ünï”", cache_for=CacheFor.ONE_HOUR))
@@ -151,7 +110,7 @@ def test_it_hands_in_what_calls_would_send(wire: Wire, batches: Client) -> None:
     assert state.counts.total == 2
 
 
-def test_a_large_batch_arrives_whole(wire: Wire, batches: Client) -> None:
+def test_a_large_batch_arrives_whole(wire: Wire, batches: BatchClient) -> None:
     wire.script = [w.answer(batch())]
 
     batches.run("create", requests(*(f"c{n}" for n in range(100)), user="ü" * 100_000))
@@ -162,7 +121,7 @@ def test_a_large_batch_arrives_whole(wire: Wire, batches: Client) -> None:
 
 
 def test_what_is_too_large_is_not_sent(
-    wire: Wire, batches: Client, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, batches: BatchClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(anthropic_batches, "MAX_BATCH_BYTES", 1_000)
 
@@ -207,7 +166,7 @@ def refusal(status: int, error_type: str) -> Reply:
 )
 def test_a_batch_that_may_have_been_made_is_told_from_one_that_was_not(
     wire: Wire,
-    batches: Client,
+    batches: BatchClient,
     monkeypatch: pytest.MonkeyPatch,
     reply: Reply,
     kind: type[ProviderError],
@@ -225,7 +184,7 @@ def test_a_batch_that_may_have_been_made_is_told_from_one_that_was_not(
 
 
 def test_a_batch_that_could_not_leave_was_not_made(make_client: ClientFactory) -> None:
-    client = Client(make_client(base_url="http://127.0.0.1:1"))
+    client = BatchClient(make_client(base_url="http://127.0.0.1:1"))
 
     error = client.failure("create", requests("a"))
 
@@ -236,7 +195,7 @@ def test_a_batch_that_could_not_leave_was_not_made(make_client: ClientFactory) -
 # ---------- listing, asking, cancelling
 
 
-def test_it_lists_the_newest(wire: Wire, batches: Client) -> None:
+def test_it_lists_the_newest(wire: Wire, batches: BatchClient) -> None:
     rows = [batch(id="b3"), {"id": 7}, None, batch(id="b2")]
     wire.script = [w.answer({"data": rows, "has_more": True})]
 
@@ -249,13 +208,13 @@ def test_it_lists_the_newest(wire: Wire, batches: Client) -> None:
 
 
 @pytest.mark.parametrize("body", ["[]", "{}", '{"data": {}}', "x"])
-def test_a_list_that_is_none_is_unreadable(wire: Wire, batches: Client, body: str) -> None:
+def test_a_list_that_is_none_is_unreadable(wire: Wire, batches: BatchClient, body: str) -> None:
     wire.script = [w.answer(body)]
 
     assert type(batches.failure("newest")) is errors.UnreadableAnswer
 
 
-def test_it_asks_for_one_and_for_its_end(wire: Wire, batches: Client) -> None:
+def test_it_asks_for_one_and_for_its_end(wire: Wire, batches: BatchClient) -> None:
     wire.script = [w.answer(batch()), w.answer(batch(processing_status="canceling"))]
 
     assert batches.run("get", ID).status == "in_progress"
@@ -270,7 +229,7 @@ def test_it_asks_for_one_and_for_its_end(wire: Wire, batches: Client) -> None:
 @pytest.mark.parametrize("call", ["get", "cancel"])
 @pytest.mark.parametrize("reply", [refusal(404, "not_found_error"), w.answer("<p>", status=404)])
 def test_a_batch_that_is_not_found_may_be_too_new(
-    wire: Wire, batches: Client, call: str, reply: Reply
+    wire: Wire, batches: BatchClient, call: str, reply: Reply
 ) -> None:
     wire.script = [reply]
 
@@ -285,7 +244,7 @@ def test_a_batch_that_is_not_found_may_be_too_new(
 
 
 def test_results_come_in_any_order_with_all_that_may_become_of_a_call(
-    wire: Wire, batches: Client
+    wire: Wire, batches: BatchClient
 ) -> None:
     refused = {"type": "error", "error": {"type": "invalid_request_error", "message": "No."}}
     wire.script = [
@@ -298,7 +257,7 @@ def test_results_come_in_any_order_with_all_that_may_become_of_a_call(
         )
     ]
 
-    results, error = batches.results()
+    results, error = batches.results(ended())
 
     assert error is None
     assert [(result.custom_id, result.outcome) for result in results] == [
@@ -315,7 +274,7 @@ def test_results_come_in_any_order_with_all_that_may_become_of_a_call(
     assert wire.seen[0].line == f"GET {PATH}/results HTTP/1.1"
 
 
-def test_a_wrong_line_costs_its_call_alone(wire: Wire, batches: Client) -> None:
+def test_a_wrong_line_costs_its_call_alone(wire: Wire, batches: BatchClient) -> None:
     wire.script = [
         file(
             line("a"),
@@ -330,7 +289,7 @@ def test_a_wrong_line_costs_its_call_alone(wire: Wire, batches: Client) -> None:
         )
     ]
 
-    results, error = batches.results()
+    results, error = batches.results(ended())
 
     assert error is None
     assert ids(results) == ["a", "cut", "half", "long", "z", "last"]
@@ -340,11 +299,13 @@ def test_a_wrong_line_costs_its_call_alone(wire: Wire, batches: Client) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_lines_are_the_same_however_they_arrive(wire: Wire, batches: Client, size: int) -> None:
+def test_lines_are_the_same_however_they_arrive(
+    wire: Wire, batches: BatchClient, size: int
+) -> None:
     body = b"".join(line(f"c{n}") for n in range(20))
     wire.script = [until_the_end(*(body[at : at + size] for at in range(0, len(body), size)))]
 
-    results, error = batches.results()
+    results, error = batches.results(ended())
 
     assert (ids(results), error) == ([f"c{n}" for n in range(20)], None)
 
@@ -364,23 +325,23 @@ async def silent_in_a_line(reader: asyncio.StreamReader, writer: asyncio.StreamW
     "reply", [cut_in_a_line, silent_in_a_line, until_the_end(line("a"), line("b")[:20])]
 )
 def test_results_that_break_off_say_so_and_are_read_again(
-    wire: Wire, batches: Client, monkeypatch: pytest.MonkeyPatch, reply: Reply
+    wire: Wire, batches: BatchClient, monkeypatch: pytest.MonkeyPatch, reply: Reply
 ) -> None:
     monkeypatch.setattr(anthropic_batches, "SILENCE_S", 0.3)
     wire.script = [reply, file(line("b"), line("a"))]
 
-    results, error = batches.results()
-    again, no_error = batches.results()
+    results, error = batches.results(ended())
+    again, no_error = batches.results(ended())
 
     assert ids(results) == ["a"]
     assert type(error) is errors.BatchResultsCut
     assert (ids(again), no_error) == (["b", "a"], None)
 
 
-def test_results_that_are_not_there_yet_are_not_found(wire: Wire, batches: Client) -> None:
+def test_results_that_are_not_there_yet_are_not_found(wire: Wire, batches: BatchClient) -> None:
     wire.script = [refusal(404, "not_found_error")]
 
-    results, error = batches.results()
+    results, error = batches.results(ended())
 
     assert results == []
     assert type(error) is errors.BatchNotFound
@@ -393,10 +354,10 @@ def test_results_that_are_not_there_yet_are_not_found(wire: Wire, batches: Clien
         w.answer(w.error_body("api_error")),
     ],
 )
-def test_a_page_is_no_file_of_results(wire: Wire, batches: Client, reply: Reply) -> None:
+def test_a_page_is_no_file_of_results(wire: Wire, batches: BatchClient, reply: Reply) -> None:
     wire.script = [reply]
 
-    results, error = batches.results()
+    results, error = batches.results(ended())
 
     assert results == []
     assert type(error) is errors.UnreadableAnswer
@@ -424,7 +385,7 @@ def test_results_are_asked_for_where_the_provider_is_reached(
     wire: Wire, make_client: ClientFactory, base: str, told: str | None, asked: str
 ) -> None:
     wire.script = [file(line("a"))]
-    client = Client(make_client(base_url=wire.url + base))
+    client = BatchClient(make_client(base_url=wire.url + base))
 
     results, error = client.results(ended(told and told.replace("OWN", wire.url)))
 
@@ -441,7 +402,7 @@ def elsewhere() -> Iterator[Wire]:
 
 
 def test_nobody_else_is_told_the_key(
-    wire: Wire, elsewhere: Wire, batches: Client, monkeypatch: pytest.MonkeyPatch
+    wire: Wire, elsewhere: Wire, batches: BatchClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "x-own: secret")
     elsewhere.script = [file(line("a"))]
@@ -457,17 +418,17 @@ def test_nobody_else_is_told_the_key(
     }
 
 
-def test_no_redirect_is_followed(wire: Wire, elsewhere: Wire, batches: Client) -> None:
+def test_no_redirect_is_followed(wire: Wire, elsewhere: Wire, batches: BatchClient) -> None:
     wire.script = [w.answer("", status=307, location=f"{elsewhere.url}/x")]
 
-    results, error = batches.results()
+    results, error = batches.results(ended())
 
     assert results == []
     assert type(error) is errors.BlockedBeforeApi
     assert elsewhere.seen == []
 
 
-def test_nor_is_one_from_elsewhere(wire: Wire, elsewhere: Wire, batches: Client) -> None:
+def test_nor_is_one_from_elsewhere(wire: Wire, elsewhere: Wire, batches: BatchClient) -> None:
     elsewhere.script = [w.answer("", status=302, location=f"{wire.url}{PATH}/results")]
 
     results, error = batches.results(ended(f"{elsewhere.url}/bucket/7"))
@@ -478,7 +439,7 @@ def test_nor_is_one_from_elsewhere(wire: Wire, elsewhere: Wire, batches: Client)
 
 
 @pytest.mark.parametrize("told", ["file:///etc/passwd", "http://[::1", "ftp://x/y"])
-def test_what_is_no_address_is_refused(wire: Wire, batches: Client, told: str) -> None:
+def test_what_is_no_address_is_refused(wire: Wire, batches: BatchClient, told: str) -> None:
     results, error = batches.results(ended(told))
 
     assert results == []
@@ -490,17 +451,15 @@ def test_what_is_no_address_is_refused(wire: Wire, batches: Client, told: str) -
 
 
 @pytest.mark.slow
-def test_results_are_streamed_in_flat_memory(wire: Wire, batches: Client) -> None:
+def test_results_are_streamed_in_flat_memory(wire: Wire, batches: BatchClient) -> None:
     one = line("a", {"type": "succeeded", "message": w.message(content="x" * 50_000)})
     wire.script = [until_the_end(*(one for _ in range(1_000)))]
 
     async def read() -> tuple[int, int]:
-        batches_of = batches.blocking.client.batches
-        assert batches_of is not None
         count = 0
         tracemalloc.start()
         try:
-            async for _ in batches_of.results(ended()):
+            async for _ in batches.batches().results(ended()):
                 count += 1
             return count, tracemalloc.get_traced_memory()[1]
         finally:
@@ -512,19 +471,17 @@ def test_results_are_streamed_in_flat_memory(wire: Wire, batches: Client) -> Non
     assert peak_bytes < 5_000_000
 
 
-def test_whoever_stops_reading_frees_the_connection(wire: Wire, batches: Client) -> None:
+def test_whoever_stops_reading_frees_the_connection(wire: Wire, batches: BatchClient) -> None:
     wire.script = [until_the_end(*(line(f"c{n}") for n in range(10_000)))]
 
     async def first() -> str:
-        batches_of = batches.blocking.client.batches
-        assert batches_of is not None
-        async with aclosing(batches_of.results(ended())) as results:
+        async with aclosing(batches.batches().results(ended())) as results:
             async for result in results:
                 return result.custom_id
         return ""
 
     assert batches.blocking.run(first()) == "c0"
-    assert ids(batches.results()[0])[-1] == "c9999"
+    assert ids(batches.results(ended())[0])[-1] == "c9999"
     assert wire.open <= 1
 
 
@@ -539,7 +496,7 @@ def test_closing_the_client_aborts_what_is_under_way(wire: Wire, call: str, repl
         if call == "create":
             work: Coroutine[Any, Any, Any] = client.batches.create(requests("a"))
         else:
-            work = _read_into([], client.batches.results(ended()))
+            work = read_into([], client.batches.results(ended()))
         task = asyncio.create_task(work)
         while not wire.seen:
             await asyncio.sleep(0.01)
@@ -551,8 +508,3 @@ def test_closing_the_client_aborts_what_is_under_way(wire: Wire, call: str, repl
             await client.batches.newest()
 
     asyncio.run(closed())
-
-
-async def _read_into(arrived: list[BatchResult], results: AsyncIterator[BatchResult]) -> None:
-    async for result in results:
-        arrived.append(result)  # noqa: PERF401  # what came before an error counts
