@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 from rest_framework import serializers
 
-from batchgen.api.inputs import MAX_PROBLEMS, whole
+from batchgen.api.inputs import whole
 from batchgen.api.openapi import document_schema
+from batchgen.errors import MAX_PROBLEMS
 from content.kind import BESIDE, Options
 from content.registry import Kind, kind_started_by, run_types
 

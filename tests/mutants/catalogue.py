@@ -3088,6 +3088,30 @@ _HEALTHY = (
         f"{_HEALTH}test_between_two_short_calls_it_flows_and_later_it_waits_for_its_pacing",
     ),
 )
+_MANY_AT_ONCE = (
+    _mutant(
+        "at once: staff alone pauses all",
+        "web/views/queue.py",
+        '    staff_require(user=request.user)\n    if request.method != "POST":\n',
+        '    if request.method != "POST":\n',
+        f"{_WEB}test_queue.py::test_a_pause_of_all_says_first_what_it_stops",
+    ),
+    _mutant(
+        "at once: what filters find is counted before it is reviewed",
+        "web/views/parts.py",
+        '    if everything and "sure" not in request.POST:\n',
+        "    if False:\n",
+        f"{_WEB}test_parts.py::"
+        "test_all_that_the_filters_find_are_reviewed_after_their_count_was_told",
+    ),
+    _mutant(
+        "at once: pages that are checked are not stored",
+        "web/views/pages.py",
+        '        if request.POST.get("action") == "import":\n',
+        '        if request.POST.get("action"):\n',
+        f"{_WEB}test_parts.py::test_pages_are_checked_before_they_are_imported",
+    ),
+)
 
 _SENT = "tests/unit/providers/test_batches.py::"
 _PRICED = "tests/unit/providers/test_prices.py::"
@@ -3309,6 +3333,7 @@ MUTANTS = (
     *ROOMS,
     *_WEB_GUARDS,
     *_HEALTHY,
+    *_MANY_AT_ONCE,
     *_PROVIDER_BATCHES,
     *_BY_BATCHES,
 )
