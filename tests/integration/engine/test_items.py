@@ -104,6 +104,7 @@ def test_a_wait_for_a_limit_lowers_nothing_and_keeps_the_lane(reason: str) -> No
     world = World.make(epics=3, lanes=1)
     step = claimed(world)
     give_back(step, reason=reason, spent=False)
+    prioritise(world, "E3", 9)
     assert [link.code for link in lanes_dispatch(run_id=world.run.id)] == [step.code]
     assert world.epic(step).priority == 5
 
