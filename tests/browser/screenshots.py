@@ -7,7 +7,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from batchgen.local.local_dir import ROOT
-from epics.models import Story
+from content.pages.models import Page as WrittenPage
+from content.pages.services import components_stored
+from epics.models import Project, Story
 from epics.samples import sample_load
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
@@ -70,12 +72,36 @@ def sample_run() -> Run:
     return run
 
 
+def sample_page(project: Project) -> WrittenPage:
+    """A page of the marina's website, with a claim that nobody made."""
+    text = "Forty berths, with water and power at each. The quietest on the coast."
+    components = [
+        {"type": "introduction", "heading": "A berth for tonight", "markdown": text},
+        {"type": "faq", "heading": "What boats ask", "markdown": "Until when may we come? Always."},
+    ]
+    claim = "The quietest on the coast"
+    defect = {
+        "severity": "medium", "message": "A superlative that the facts do not make.",
+        "suggestion": "Leave it out.", "field": "components[0].markdown",
+        "start": text.index(claim), "end": text.index(claim) + len(claim), "text": claim,
+    }  # fmt: skip
+    made = page_make(project, "/berths", title="Berths", keywords=["berth"], facts={"berths": 40})
+    return page_write(
+        made,
+        meta_title="Berths at Quayside",
+        meta_description="Water and power at each of forty berths.",
+        **components_stored(components),
+        keyword_coverage=1.0,
+        defects=[defect],
+    )
+
+
 @pytest.mark.parametrize("look", _LOOKS)
 def test_screenshots(tab: Opens, look: str) -> None:
     """Takes them; nothing is compared."""
     run = sample_run()
     story = Story.objects.filter(title="Assign berths")[0]
-    page_made = page_write(page_make(run.project, title="Berths", keywords=["berth"]))
+    page_made = sample_page(run.project)
     page: Page = tab(owner(), **_LOOKS[look]).page
     FOLDER.mkdir(exist_ok=True)
     for name, address in {
