@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from batchgen.micro_usd import usd_read
 from batchgen.redis.address import RedisURLError
 from batchgen.redis.url import parse
 
@@ -134,6 +135,21 @@ def number(name: str, default: float, *, least: float = 0, most: float = 1e9) ->
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} must be a number, not {value!r}.") from error
     return _within(name, number_, least, most)
+
+
+def usd(name: str) -> int | None:
+    """An amount of dollars, in micro-dollars; None where it is empty.
+
+    Raises:
+        ImproperlyConfigured: no such amount.
+    """
+    value = text(name)
+    if not value:
+        return None
+    amount = usd_read(value)
+    if amount is None:
+        raise ImproperlyConfigured(f"{name} must be dollars like 250 or 99.50, not {value!r}.")
+    return amount
 
 
 def choice(name: str, default: str, among: tuple[str, ...]) -> str:

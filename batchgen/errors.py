@@ -2,6 +2,7 @@
 
 BatchgenError
 ├── ValidationFailed      400 VALIDATION_ERROR
+├── PriceUnknown          400 PRICE_UNKNOWN
 ├── HostNotAllowed        400 HOST_NOT_ALLOWED
 ├── Forbidden             403 FORBIDDEN
 ├── NotFound              404 NOT_FOUND
@@ -11,6 +12,7 @@ BatchgenError
 ├── ItemAlreadyActive     409 ITEM_ALREADY_ACTIVE
 ├── QuotaReached          409 QUOTA_REACHED
 ├── QuoteOutdated         409 QUOTE_OUTDATED
+├── BudgetReached         409 BUDGET_REACHED
 ├── VersionConflict       409 VERSION_CONFLICT
 ├── IdempotencyConflict   409 IDEMPOTENCY_CONFLICT
 ├── PayloadTooLarge       413 PAYLOAD_TOO_LARGE
@@ -44,6 +46,14 @@ class ValidationFailed(BatchgenError):
     """The input is not valid; details say which field and why. Nothing was changed."""
 
     code = "VALIDATION_ERROR"
+    http_status = 400
+
+
+class PriceUnknown(BatchgenError):
+    """A budget applies, and this model has no price: nobody could say what its calls may cost.
+    Choose another model, leave the budget out, or have the price added to providers/prices.toml."""
+
+    code = "PRICE_UNKNOWN"
     http_status = 400
 
 
@@ -113,6 +123,13 @@ class QuoteOutdated(BatchgenError):
     """The quote does not hold any more. Ask for a new one, then start with that."""
 
     code = "QUOTE_OUTDATED"
+    http_status = 409
+
+
+class BudgetReached(BatchgenError):
+    """A budget is used up; details say which, its limit and what is spent."""
+
+    code = "BUDGET_REACHED"
     http_status = 409
 
 

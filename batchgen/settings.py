@@ -324,6 +324,8 @@ LIMIT_OUTPUT_TOKENS_PER_MINUTE = env.integer("BATCHGEN_LIMIT_OUTPUT_TOKENS_PER_M
 LIMIT_CONCURRENCY = env.integer("BATCHGEN_LIMIT_CONCURRENCY", 0)
 #: A longer wait than this is not taken from the provider: the run pauses and says why.
 LONGEST_WAIT_S = env.number("BATCHGEN_LONGEST_WAIT_S", 3600, least=1, most=86_400)
+#: What the whole installation may spend in a month, in micro-dollars; None: without a limit.
+MONTHLY_BUDGET_MICRO_USD = env.usd("BATCHGEN_MONTHLY_BUDGET_USD")
 #: What a bucket holds, in seconds of its refill.
 LIMIT_BURST_S = env.number("BATCHGEN_LIMIT_BURST_S", 1, least=0.1, most=60)
 
@@ -415,6 +417,8 @@ SPECTACULAR_SETTINGS = {
         "ReviewedKind": "epics.api.review_serializers.KINDS",
         "SubtaskKind": "epics.models.stories.Subtask.Kind",
         "LowerRunStatus": "runs.api.run_output.LOWER_STATUSES",
+        "RunLane": "runs.states.MoneyLane",
+        "CallLane": "runs.states.CallLane",
         "JobStatus": "runs.api.batch_json.JOB_STATUSES",
         "PageType": "content.pages.models.Page.Type",
         "PageContentStatus": "content.pages.models.Page.ContentStatus",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_delete
 
 from epics.registry import (
     deletion_guard_register,
@@ -19,6 +19,7 @@ class RunsConfig(AppConfig):
         """Have every pacing profile in the database, from the first migration on; and tell the
         backlog what it is to ask of runs."""
         post_migrate.connect(profiles_ensure, sender=self)
+        pre_delete.connect(_run_goes, sender="runs.Run")
         # The models are not there yet when this module is imported.
         from epics.models import Project, Upload  # noqa: PLC0415  # see above
         from runs.engine.open_targets import targets_gone  # noqa: PLC0415  # see above
@@ -28,6 +29,13 @@ class RunsConfig(AppConfig):
         figure_register(Upload, "failure", targets.last_failure)
         deletion_guard_register(projects.open_run_refuse)
         deletion_listener_register(targets_gone)
+
+
+def _run_goes(sender: object, **given: Any) -> None:
+    # The models are not there yet when this module is imported.
+    from runs.engine.deletion import calls_give_up  # noqa: PLC0415  # see above
+
+    calls_give_up(given["instance"])
 
 
 def profiles_ensure(sender: AppConfig, **_: Any) -> None:

@@ -68,6 +68,7 @@ class WaitReason(TextChoices):
     CACHE = "cache"  # the first call with this project's text is under way
     LIMITER_AWAY = "limiter-away"  # Redis does not answer
     RATE_LIMIT = "rate-limit"  # the call was refused; no attempt is spent
+    BUDGET = "budget"  # calls under way hold the rest of a budget
     BACKOFF = "backoff"  # the call failed; the attempt is repeated
     STOPPED = "stopped"  # its worker stops, or its run stood still
     RUN_PAUSED = "run-paused"  # of an item, whatever its lane does

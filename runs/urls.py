@@ -7,6 +7,7 @@ from runs.api.batch_views import BatchesView, BatchView, JobView
 from runs.api.failure_views import RunErrorsView
 from runs.api.file_views import RunFileView
 from runs.api.gate_views import gate_view
+from runs.api.ledger_views import LedgerSummaryView, LedgerView
 from runs.api.provider_batch_views import RunBatchesView
 from runs.api.quote_views import ProjectQuotesView
 from runs.live import views as live
@@ -14,6 +15,8 @@ from runs.live import views as live
 urlpatterns = [
     path("projects/<id:project_id>/runs", control_views.ProjectRunsView.as_view()),
     path("projects/<id:project_id>/quotes", ProjectQuotesView.as_view()),
+    path("ledger", LedgerView.as_view()),
+    path("ledger/summary", LedgerSummaryView.as_view()),
     path("queue/status", views.QueueStatusView.as_view()),
     # A gateway's ids of models may have slashes.
     path("gates/<path:model>/close", gate_view("close").as_view()),

@@ -27,16 +27,20 @@ from content.prompt_sets import prompt_texts
 from content.registry import kind_named
 from providers.errors import ProviderError
 from providers.provider import Provider
+from runs.engine.budget_waits import budget_wait
 from runs.engine.claims import LaneClaim
 from runs.engine.dispatch import Link
 from runs.engine.lanes import Fence, Finishing, GivingBack, Outcome
+from runs.engine.refusals import BudgetRefused
 from runs.engine.transitions import run_break_circuit, run_finalize, run_move
 from runs.models import RunAction
 from runs.states import CallOutcome, ItemStatus, RunStatus
 from workers.caller import AttemptTools, Caller
 from workers.decisions import Finish, GiveBack, StopRun, decide
+from workers.holds import Hold
 from workers.permits import FirstCall, Permit
 from workers.progress import Progress
+from workers.spend import usage_note
 from workers.worker_metrics import item_ended
 
 log = logging.getLogger(__name__)
@@ -44,11 +48,8 @@ log = logging.getLogger(__name__)
 _RANDOM = SystemRandom()
 #: PostgreSQL is away: the engine's statements say it so, and a job's queries by Django's names.
 _AWAY = (psycopg.OperationalError, DjangoOperationalError, DjangoInterfaceError)
-
-
 #: Work on so much text takes 10 ms, which is too long for all that wait for the loop.
-_LARGE_CHARS = 50_000
-_LARGE_TOKENS = 15_000
+_LARGE_CHARS, _LARGE_TOKENS = 50_000, 15_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +81,22 @@ class Attempt:
         client: Provider | ProviderError | None,
         first: FirstCall,
         permit: Permit | None,
+        hold: Hold | None = None,
     ) -> None:
-        """`client` answers, or says why nobody can; it is None where the item's kind makes no
-        calls. `permit` is of the first call."""
+        """`client` answers, or says why nobody can; None where the item's kind makes no calls.
+        `permit` and `hold` are the first call's."""
         self.claim = claim
         self._kind = kind_named(claim.fence.kind)
         self._tools = tools
         self.progress = Progress(tools.times)
         self._caller = Caller(
-            claim, tools=tools, client=client, first=first, permit=permit, progress=self.progress
+            claim,
+            tools=tools,
+            client=client,
+            first=first,
+            permit=permit,
+            hold=hold,
+            progress=self.progress,
         )
         self._is_large = first.input_tokens > _LARGE_TOKENS
         #: The lane's row once the item has ended.
@@ -184,7 +192,7 @@ class Attempt:
         reached = self.progress.reached()
         notes = draft.notes
         if self._caller.unknown_calls:
-            notes = (*notes, _usage_note(self._caller.unknown_calls))
+            notes = (*notes, usage_note(self._caller.unknown_calls))
         await self._finish(
             Outcome(
                 status=ItemStatus.COMPLETED,
@@ -207,6 +215,8 @@ class Attempt:
                 await self._fail(decision, call_error)
             case GiveBack() as decision:
                 await self._give_back(decision, call_error)
+                if isinstance(error, BudgetRefused):
+                    await in_thread(budget_wait, run_id=self.claim.run_id, refused=error)
             case StopRun() as decision:
                 await self._stop_run(decision, call_error)
 
@@ -245,6 +255,7 @@ class Attempt:
         await self._give_back(back, call_error)
 
     async def _give_back(self, decision: GiveBack, call_error: ProviderError | None) -> None:
+        doubt = self._caller.in_doubt
         given = await self._tools.store.give_back(
             GivingBack(
                 fence=self.fence,
@@ -255,8 +266,9 @@ class Attempt:
                 refund=not decision.spent,
                 error_code=decision.code,
                 request_id=(call_error.request_id if call_error else None) or "",
-                possibly_billed=call_error.possibly_billed if call_error else False,
+                possibly_billed=call_error.possibly_billed if call_error else doubt,
                 rate_limit_streak=decision.slower,
+                call_outcome=CallOutcome.FAILED if call_error or doubt else CallOutcome.NOT_MADE,
             )
         )
         if given:
@@ -286,8 +298,3 @@ class Attempt:
             self._tools.sender.send(Link.of(moved), due_at=due_at)
         elif moved["state"] == "idle":
             await in_thread(run_finalize, run_id=moved["run_id"])
-
-
-def _usage_note(calls: int) -> str:
-    whose = "a call" if calls == 1 else f"{calls} calls"
-    return f"the provider did not say what {whose} took; tokens and cost are booked as unknown"

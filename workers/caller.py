@@ -15,9 +15,11 @@ from providers.errors import CallAborted, ProviderError
 from providers.provider import Provider
 from providers.values import Answer, Completion, StopReason, Usage
 from runs.engine.claims import LaneClaim
+from runs.engine.refusals import BudgetRefused, PriceMissing
 from runs.states import CallOutcome
 from workers.answer_turns import AnswerTurns
 from workers.decisions import Closing, RunNotActive
+from workers.holds import Hold, Holds, hold_of
 from workers.lane_store import LaneStore
 from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes, Progress
@@ -36,6 +38,7 @@ class AttemptTools:
     permits: Permits
     answers: AnswerTurns
     times: CallTimes
+    holds: Holds
 
 
 class Caller:
@@ -57,6 +60,7 @@ class Caller:
         client: Provider | ProviderError | None,
         first: FirstCall,
         permit: Permit | None,
+        hold: Hold | None,
         progress: Progress,
     ) -> None:
         self.call_id = claim.call_id
@@ -68,6 +72,10 @@ class Caller:
         self._client = client
         self._first = first
         self._permit: Permit | None = permit
+        #: What is held for the call that is booked next.
+        self._held = hold
+        #: That call was sent.
+        self._sent = False
         self._progress = progress
         #: The last call's request and answer, until the next one begins.
         self._answered: tuple[Request, Completion] | None = None
@@ -79,12 +87,18 @@ class Caller:
         """Of the call that is booked next, unless it failed."""
         return CallOutcome.NOT_MADE if self._answered is None else CallOutcome.ANSWERED
 
+    @property
+    def in_doubt(self) -> bool:
+        """That call was sent, and nobody knows what came of it, unless an error says so."""
+        return self._sent and self._answered is None
+
     async def answer(self, request: Request) -> Completion:
         """Call the provider once, or answer with what an earlier attempt was already told.
 
         Raises:
             ProviderError, CallAborted: there is no answer.
             RunNotActive: a second call may not start; the answer to the first one is kept.
+            BudgetRefused, PriceMissing: it may cost more than may be spent; likewise.
         """
         kept = self._claim.answers.get(request.key)
         if kept is not None and _is_answer_to(request, kept):
@@ -100,8 +114,11 @@ class Caller:
         if isinstance(self._client, ProviderError):
             raise self._client
         permit = await self._permitted(request)
+        needed = hold_of(request.completion)
         if self._answered is not None or self.call_id is None:
-            await self._begin_next_call(request)
+            await self._begin_next_call(request, needed)
+        else:
+            await self._hold(needed)
         self._permit = None
         completion = await self._ask(request, self._client, permit)
         self._answered, self.spend = (request, completion), spend_of(completion, request)
@@ -137,7 +154,8 @@ class Caller:
 
     async def book(self) -> None:
         """Book what was spent, where nothing else of the attempt counts."""
-        await self._book(response=None)
+        if self._answered is not None:
+            await self._book(response=None)
 
     def close(self) -> None:
         """No call is made for now: a permit that is left over goes back."""
@@ -154,21 +172,42 @@ class Caller:
             raise CallAborted
         return self._permit
 
-    async def _begin_next_call(self, request: Request) -> None:
+    async def _hold(self, needed: Hold) -> None:
+        """Hold what the first call needs where its prompt is longer than was thought."""
+        if not self._claim.answers:
+            self._tools.holds.learn(self._first, needed)
+        held, micro_usd = self._held, needed.micro_usd
+        if held is None or self.call_id is None or micro_usd is None or held.covers(needed):
+            return
+        try:
+            await self._tools.store.hold(self.call_id, micro_usd)
+        except BudgetRefused as refused:
+            # What is held already goes back: the call needs all of it.
+            raise BudgetRefused(refused.budget_id, micro_usd) from refused
+        self._held = needed
+
+    async def _begin_next_call(self, request: Request, needed: Hold) -> None:
         """After the call before was answered; or where the claim wrote none, as a slice had the
         answer to the first request."""
-        next_call_id = await self._tools.store.next_call(
-            self._claim.fence,
-            call_id=self.call_id,
-            spend=self.spend,
-            response=_kept(*self._answered) if self._answered else {},
-            purpose=request.completion.purpose,
-            model=request.completion.model,
-        )
-        self._answered, self.spend = None, NO_SPEND
+        kept = _kept(*self._answered) if self._answered else {}
+        try:
+            next_call_id = await self._tools.store.next_call(
+                self._claim.fence,
+                call_id=self.call_id,
+                spend=self.spend,
+                response=kept,
+                purpose=request.completion.purpose,
+                model=request.completion.model,
+                held_micro_usd=needed.micro_usd,
+            )
+        except (BudgetRefused, PriceMissing):
+            if self._answered:
+                await self._book(response=kept)
+            raise
+        self._answered, self.spend, self._sent = None, NO_SPEND, False
         if next_call_id is None:
             raise RunNotActive
-        self.call_id = next_call_id
+        self.call_id, self._held = next_call_id, needed
 
     async def _book(self, *, response: Mapping[str, str] | None) -> None:
         await self._tools.store.book(
@@ -199,6 +238,7 @@ class Caller:
     async def _send(self, request: Request, client: Provider) -> Answer:
         with self._progress.call((request.completion.model, request.alike)):
             self._call = asyncio.create_task(client.ask(request.completion))
+            self._sent = not self._aborted
             if self._aborted:
                 # Asked for before there was a call to give up.
                 self._call.cancel()

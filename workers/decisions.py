@@ -18,6 +18,12 @@ from providers.errors import (
     QueueFull,
     RateLimited,
 )
+from runs.engine.refusals import (
+    PRICE_MISSING_CODE,
+    PRICE_MISSING_TEXT,
+    BudgetRefused,
+    PriceMissing,
+)
 from runs.states import ItemStatus, RunStatus
 
 #: Seconds that backoff never exceeds; the provider may still ask for more.
@@ -90,6 +96,8 @@ class Between:
 
 
 AT_ONCE = Between()
+#: Calls under way hold the rest of a budget, and take less than they hold.
+BUDGET_WAIT = Between(least_s=2.0, most_s=4.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +118,7 @@ class GiveBack:
         slower: the lane's pace grows, until an item of it ends.
     """
 
-    reason: Literal["rate-limit", "backoff", "stopped"]
+    reason: Literal["rate-limit", "backoff", "budget", "stopped"]
     code: str
     message: str
     wait: Between = AT_ONCE
@@ -145,10 +153,8 @@ def decide(error: Exception, claim: Claim, closing: Closing | None = None) -> De
             nothing = isinstance(error, NothingToGenerate)
             status = ItemStatus.SKIPPED if nothing else ItemStatus.FAILED
             return Finish(status=status, code=error.code, message=error.message)
-        case CallAborted():
-            return _stopped("The call was given up.")
-        case RunNotActive():
-            return _stopped("The run stands still; the answer so far is kept.")
+        case CallAborted() | RunNotActive() | BudgetRefused() | PriceMissing():
+            return _not_begun(error)
     return Finish(
         status=ItemStatus.FAILED,
         code="INTERNAL_ERROR",
@@ -198,6 +204,23 @@ def _retry(error: ProviderError | StorageUnavailable, claim: Claim) -> Decision:
         wait=Between(least_s=least_s, most_s=most_s),
         spent=True,
     )
+
+
+def _not_begun(error: CallAborted | RunNotActive | BudgetRefused | PriceMissing) -> Decision:
+    match error:
+        case CallAborted():
+            return _stopped("The call was given up.")
+        case RunNotActive():
+            return _stopped("The run stands still; the answer so far is kept.")
+        case BudgetRefused():
+            return GiveBack(
+                reason="budget",
+                code="BUDGET_REACHED",
+                message="Its next call does not fit the budget now.",
+                wait=BUDGET_WAIT,
+            )
+        case PriceMissing():
+            return StopRun(to=RunStatus.PAUSED, code=PRICE_MISSING_CODE, message=PRICE_MISSING_TEXT)
 
 
 def _stopped(message: str) -> GiveBack:

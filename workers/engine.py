@@ -14,6 +14,7 @@ from django.conf import settings
 
 from batchgen.db.clock import DATABASE
 from batchgen.db.ids import new_id
+from batchgen.db.in_thread import in_thread
 from batchgen.db.sql import AsyncDatabase
 from batchgen.logs import log_bind, log_context
 from batchgen.redis.loop_client import loop_client
@@ -22,14 +23,19 @@ from content.registry import kind_named
 from limiter.permit_queue import TryLater
 from providers.errors import ProviderError
 from providers.provider import Provider
+from runs.engine.budget_waits import budget_rests, budget_wait, run_pause_unpriced
+from runs.engine.claims import LaneClaim
 from runs.engine.dispatch import LOWEST_PRIORITY, last_of
 from runs.engine.lanes import Fence
+from runs.engine.refusals import BudgetRefused, PriceMissing
+from runs.states import WaitReason
 from workers.answer_turns import AnswerTurns
 from workers.attempt import Attempt
 from workers.batches.driver import BatchDriver
 from workers.caller import AttemptTools
 from workers.celery_face import ItemRequest
 from workers.clients import Clients
+from workers.holds import Hold, Holds, least_of
 from workers.intake import Intake
 from workers.lane_store import LaneStore
 from workers.loop import LoopThread
@@ -88,6 +94,7 @@ class Engine:
             permits=Permits(self._redis, process=self._worker_id),
             answers=self.answers,
             times=CallTimes(),
+            holds=Holds(),
         )
         self._batches = BatchDriver(self._database, self._clients)
         self._flushing = asyncio.create_task(self._flush())
@@ -189,7 +196,14 @@ class Engine:
         if isinstance(permit, TryLater):
             await self.tools.store.park(fence, reason=permit.reason, wait_s=permit.seconds)
             return False
-        attempt = await self.attempt(fence, client, first, permit)
+        try:
+            attempt = await self.attempt(fence, client, first, permit)
+        except BudgetRefused as refused:
+            await self._await_budget(fence, first, refused)
+            return False
+        except PriceMissing:
+            await in_thread(run_pause_unpriced, run_id=UUID(first.run))
+            return False
         if attempt is None:
             log.debug("late or doubled: lane %s.%s", fence.lane_id, fence.fencing_token)
             return False
@@ -229,17 +243,46 @@ class Engine:
         permit: Permit | None,
     ) -> Attempt | None:
         """Claim the fence's item; None when its message is late, doubled, or the run stands
-        still. Then the permit goes back."""
-        claim = None
+        still. Then the permit goes back.
+
+        Raises:
+            BudgetRefused, PriceMissing: its call may not begin; likewise.
+        """
+        claim = hold = None
         try:
-            claim = await self.tools.store.claim(fence, new_id() if permit else None)
+            if permit is None:
+                claim = await self.tools.store.claim(fence, None, held_micro_usd=None)
+            else:
+                claim, hold = await self._claim_holding(fence, first)
         finally:
             if permit and claim is None:
                 permit.unused()
         if claim is None:
             return None
         log_bind(run=claim.run_id)
-        return Attempt(claim, tools=self.tools, client=client, first=first, permit=permit)
+        return Attempt(
+            claim, tools=self.tools, client=client, first=first, permit=permit, hold=hold
+        )
+
+    async def _claim_holding(self, fence: Fence, first: FirstCall) -> tuple[LaneClaim | None, Hold]:
+        """Claim the item, and hold what its first call is thought to cost at most. At the end of a
+        budget, once nothing else is under way in it, its prompt decides: less is held for now."""
+        hold, call_id = self.tools.holds.first(first), new_id()
+        claim = self.tools.store.claim
+        try:
+            return await claim(fence, call_id, held_micro_usd=hold.micro_usd), hold
+        except BudgetRefused as refused:
+            if not await in_thread(budget_rests, refused):
+                raise
+            hold = least_of(first)
+            return await claim(fence, call_id, held_micro_usd=hold.micro_usd), hold
+
+    async def _await_budget(self, fence: Fence, first: FirstCall, refused: BudgetRefused) -> None:
+        """Park the lane while calls hold what is left of a budget; the run is paused where none
+        does."""
+        wait_s = await in_thread(budget_wait, run_id=UUID(first.run), refused=refused)
+        if wait_s is not None:
+            await self.tools.store.park(fence, reason=WaitReason.BUDGET, wait_s=wait_s)
 
     async def _run(self, attempt: Attempt, request: ItemRequest) -> None:
         lane_id = attempt.fence.lane_id

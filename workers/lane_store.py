@@ -9,7 +9,7 @@ from uuid import UUID
 from batchgen.db.ids import new_id
 from batchgen.db.in_thread import in_thread
 from batchgen.db.sql import AsyncDatabase, Row
-from runs.engine.calls import call_book, call_next
+from runs.engine.calls import call_book, call_hold, call_next
 from runs.engine.claims import Claiming, LaneClaim, lane_claim, lanes_claim
 from runs.engine.lanes import (
     Fence,
@@ -24,6 +24,7 @@ from runs.engine.lanes import (
     lanes_give_back,
     lanes_park,
 )
+from runs.engine.refusals import refusals
 from runs.engine.rhythm import Rhythm
 from runs.engine.transitions import run_begin
 from workers.group_commit import GroupCommit
@@ -57,9 +58,15 @@ class LaneStore:
         self._unread = Rhythm(_UNREAD_EVERY_S)
         self._beginnings: dict[UUID, asyncio.Task[bool]] = {}
 
-    async def claim(self, fence: Fence, call_id: UUID | None) -> LaneClaim | None:
+    async def claim(
+        self, fence: Fence, call_id: UUID | None, *, held_micro_usd: int | None
+    ) -> LaneClaim | None:
         """Claim the fence's item; None when its message is late or doubled, or the run stands
-        still. For the arguments, see `Claiming`; all raise psycopg.Error."""
+        still. For the arguments, see `Claiming`; all raise psycopg.Error.
+
+        Raises:
+            BudgetRefused, PriceMissing: its call may not begin.
+        """
         claims = self._claims.get(fence.kind)
         if claims is None:
             claims = self._claims[fence.kind] = GroupCommit(
@@ -68,7 +75,10 @@ class LaneStore:
                 single=partial(lane_claim, worker_id=self._worker_id),
                 group=partial(lanes_claim, worker_id=self._worker_id),
             )
-        return await claims.submit(Claiming(fence=fence, call_id=call_id))
+        with refusals():
+            return await claims.submit(
+                Claiming(fence=fence, call_id=call_id, held_micro_usd=held_micro_usd)
+            )
 
     async def finish(self, finishing: Finishing) -> Row | None:
         """End an item and move its lane on; the lane's new row, or None for a stale attempt."""
@@ -102,21 +112,37 @@ class LaneStore:
         response: Mapping[str, str],
         purpose: str,
         model: str,
+        held_micro_usd: int | None,
     ) -> UUID | None:
-        """End a call and begin the attempt's next one; its id, or None where it may not start."""
+        """End a call and begin the attempt's next one; its id, or None where it may not start.
+
+        Raises:
+            BudgetRefused, PriceMissing: it may not begin; nothing was done.
+        """
         next_call_id = new_id()
-        begun = await self._database.run(
-            call_next(
-                fence=fence,
-                call_id=call_id,
-                next_call_id=next_call_id,
-                spend=spend,
-                response=response,
-                purpose=purpose,
-                model=model,
+        with refusals():
+            begun = await self._database.run(
+                call_next(
+                    fence=fence,
+                    call_id=call_id,
+                    next_call_id=next_call_id,
+                    spend=spend,
+                    response=response,
+                    purpose=purpose,
+                    model=model,
+                    held_micro_usd=held_micro_usd,
+                )
             )
-        )
         return next_call_id if begun else None
+
+    async def hold(self, call_id: UUID, held_micro_usd: int) -> None:
+        """Hold more for a call, before it begins.
+
+        Raises:
+            BudgetRefused: that does not fit.
+        """
+        with refusals():
+            await self._database.run(call_hold(call_id=call_id, held_micro_usd=held_micro_usd))
 
     async def book(
         self,

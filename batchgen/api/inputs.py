@@ -2,14 +2,17 @@
 OpenAPI document can say exactly what is accepted."""
 
 import re
+from decimal import ROUND_DOWN, Decimal
 from heapq import nsmallest
 from typing import Any, ClassVar
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
 
 from batchgen.api.paging import PAGE_NAMES
 from batchgen.errors import MAX_PROBLEMS
+from batchgen.micro_usd import MOST_USD, USD_PATTERN, usd_read
 
 #: Where details say how much they leave out.
 AND_MORE = "andMore"
@@ -139,6 +142,42 @@ class Moment(serializers.DateTimeField):
         if not is_moment(value):
             self.fail("invalid", format="YYYY-MM-DDThh:mm:ssZ")
         return super().to_internal_value(value)
+
+
+@extend_schema_field(
+    {
+        "anyOf": [
+            {"type": "string", "pattern": f"^{USD_PATTERN}$"},
+            {"type": "number", "minimum": 0, "maximum": MOST_USD},
+        ]
+    }
+)
+class Usd(serializers.Field[int, Any, str, Any]):
+    """Dollars, as a decimal string or a number, of which a part of a micro-dollar is dropped;
+    becomes whole micro-dollars."""
+
+    default_error_messages: ClassVar = {
+        "invalid": "Give dollars like 12.50: up to 10000000, with at most six decimal places.",
+        "least": "Give more than 0 dollars.",
+    }
+
+    def __init__(self, *, positive: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._positive = positive
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) in (int, float):
+            data = (
+                f"{Decimal(str(data)).quantize(Decimal('1.000000'), ROUND_DOWN):f}"
+                if (0 <= data <= MOST_USD)
+                else ""
+            )
+        amount = usd_read(data) if isinstance(data, str) else None
+        if amount is None:
+            self.fail("invalid")
+        if self._positive and not amount:
+            self.fail("least")
+        return amount
 
 
 class StrictSerializer(serializers.Serializer[Any]):

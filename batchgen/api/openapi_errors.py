@@ -31,6 +31,7 @@ _ERRORS: dict[str, tuple[int, str, str, dict[str, Any]]] = {
         "The input is not valid.",
         {"title": ["This field may not be blank."]},
     ),
+    "PRICE_UNKNOWN": (400, "A budget applies, and the model has no price.", "", {}),
     "HOST_NOT_ALLOWED": (400, "The server does not answer to this name.", "", {}),
     "UNAUTHORIZED": (
         401,
@@ -76,6 +77,12 @@ _ERRORS: dict[str, tuple[int, str, str, dict[str, Any]]] = {
         "The quote's time is over, or what it was made of has changed.",
         "The quote was valid until 2026-11-30 10:29:00 UTC. Ask for a new one.",
         {"validUntil": "2026-11-30T10:29:00Z"},
+    ),
+    "BUDGET_REACHED": (
+        409,
+        "A budget is used up; `details` says which, its limit and what is spent.",
+        "The project's budget for November 2026 is used up: $20.00 of $20.00 are spent.",
+        {"scope": "project", "limitUsd": "20.000000", "spentUsd": "20.000000"},
     ),
     "VERSION_CONFLICT": (409, "Somebody changed it since that version.", "", {"version": 8}),
     "IDEMPOTENCY_CONFLICT": (409, "The Idempotency-Key belongs to another request.", "", {}),

@@ -14,6 +14,19 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import empty
 
+from batchgen.micro_usd import usd_of
+
+
+class UsdOutput(serializers.DecimalField):
+    """Whole micro-dollars, shown as dollars: `"12.500000"`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=20, decimal_places=6, read_only=True, **kwargs)
+
+    def to_representation(self, value: Any) -> Any:
+        return super().to_representation(usd_of(value))
+
+
 Shown = dict[str, Any]
 _Convert = Callable[[Any], Any]
 

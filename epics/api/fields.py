@@ -8,7 +8,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from batchgen.api.inputs import ListOf, PlainText, StrictSerializer
+from batchgen.api.inputs import ListOf, PlainText, StrictSerializer, Usd
 from epics import bounds
 from epics.languages import REFUSAL, is_language
 from epics.models import ReviewStatus
@@ -130,3 +130,16 @@ def criteria_field() -> ListOf:
 def review_status_field() -> serializers.ChoiceField:
     """What an answer says of a review."""
     return serializers.ChoiceField(ReviewStatus.choices, source="review_status", read_only=True)
+
+
+def monthly_budget_field() -> Usd:
+    """What a project's runs may spend in a month."""
+    return Usd(
+        source="monthly_budget_micro_usd",
+        required=False,
+        allow_null=True,
+        help_text=(
+            "What the project's runs may spend together in a month (UTC); null: no limit. Only "
+            "owners change it."
+        ),
+    )

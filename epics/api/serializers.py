@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from batchgen.api.inputs import ListOf, StrictSerializer, WholeNumber
+from batchgen.api.output import UsdOutput
 from epics import bounds
 from epics.api.fields import (
     BrandVoiceInput,
@@ -15,6 +16,7 @@ from epics.api.fields import (
     code_field,
     criteria_field,
     line_field,
+    monthly_budget_field,
     review_status_field,
     text_field,
     texts_field,
@@ -40,6 +42,7 @@ class ProjectOutput(serializers.ModelSerializer[Project]):
     storyCount = serializers.IntegerField(source="story_count", read_only=True)
     activeRunId = serializers.UUIDField(source="active_run_id", read_only=True, allow_null=True)
     brandVoice = BrandVoiceOutput(source="brand_voice", read_only=True, allow_null=True)
+    monthlyBudgetUsd = UsdOutput(source="monthly_budget_micro_usd", allow_null=True)
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
     updatedAt = serializers.DateTimeField(source="updated_at", read_only=True)
 
@@ -52,7 +55,7 @@ class ProjectOutput(serializers.ModelSerializer[Project]):
             "description",
             "context",
             "language",
-            "brandVoice",
+            *("brandVoice", "monthlyBudgetUsd"),
             "source",
             "epicCount",
             "cardCount",
@@ -77,6 +80,7 @@ class ProjectInput(StrictSerializer):
         allow_null=True,
         help_text="How the content of pages sounds; null: nobody has said so.",
     )
+    monthlyBudgetUsd = monthly_budget_field()
     source = text_field()  # type: ignore[assignment]  # as above
 
     answered = ProjectOutput.Meta.fields

@@ -81,7 +81,8 @@ class ProjectView(APIView):
     def patch(self, request: Request, project_id: UUID) -> Response:
         project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
         changes, version = patch_of(ProjectPatch, request)
-        with role_held(user=request.user, project_id=project_id, role=Role.EDITOR):
+        role = Role.OWNER if "monthly_budget_micro_usd" in changes else Role.EDITOR
+        with role_held(user=request.user, project_id=project_id, role=role):
             services.project_update(project_id=project_id, changes=changes, version=version)
         return _project(project_id)
 

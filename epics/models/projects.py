@@ -30,6 +30,8 @@ class Project(models.Model):
     language = models.CharField(max_length=50, default="English")
     #: {tone, do, dont, bannedWords, sample}: how pages sound; null: nobody has said so.
     brand_voice = models.JSONField(null=True, blank=True)
+    #: What its runs may spend together in a month, in micro-dollars; null: without a limit.
+    monthly_budget_micro_usd = models.BigIntegerField(null=True, blank=True)
     #: Where imported material came from, to be named wherever it is shown.
     source = models.TextField(blank=True, default="")
     created_by = models.ForeignKey(

@@ -10,7 +10,13 @@ from rest_framework.views import APIView
 
 from batchgen.api.operations import operation, query_of, signed_in, valid
 from batchgen.api.output import shown
-from batchgen.errors import ItemAlreadyActive, NotFound, QuotaReached
+from batchgen.errors import (
+    BudgetReached,
+    ItemAlreadyActive,
+    NotFound,
+    PriceUnknown,
+    QuotaReached,
+)
 from content.pages.bulk import pages_held, pages_put
 from epics.access import Role, project_for, role_now
 from runs.api.batch_json import (
@@ -43,7 +49,7 @@ class BatchesView(APIView):
         status=202,
         creates=edits,
         makes_place=True,
-        errors=[NotFound, ItemAlreadyActive, QuotaReached],
+        errors=[PriceUnknown, NotFound, ItemAlreadyActive, QuotaReached, BudgetReached],
         description=(
             "All or nothing: the pages are stored and the run begins together. For more pages "
             "than one request takes, import them and start a run of type GENERATE_PAGES. A page "

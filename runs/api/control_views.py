@@ -14,8 +14,10 @@ from batchgen.api.inputs import NothingInput
 from batchgen.api.operations import operation, signed_in, valid
 from batchgen.api.output import shown
 from batchgen.errors import (
+    BudgetReached,
     InvalidTransition,
     ItemAlreadyActive,
+    PriceUnknown,
     QuotaReached,
     QuoteOutdated,
     RunAlreadyActive,
@@ -24,7 +26,7 @@ from epics.access import Role, project_for, role_now
 from runs.api.item_output import RunEpicOutput, RunItemOutput
 from runs.api.run_input import PauseInput, RetryInput, RunInput
 from runs.api.run_output import ControlOutput, RetryOutput, RunStartedOutput, run_json
-from runs.engine.controls import run_control, run_item_cancel, run_retry
+from runs.engine.controls import Limit, run_control, run_item_cancel, run_retry
 from runs.engine.start import RunOptions, run_start
 from runs.models import RunItem
 from runs.reads import selectors
@@ -42,7 +44,10 @@ class ProjectRunsView(APIView):
         response=RunStartedOutput,
         status=202,
         creates=partial(role_now, role=Role.EDITOR),
-        errors=[RunAlreadyActive, ItemAlreadyActive, QuotaReached, QuoteOutdated],
+        errors=[
+            *(PriceUnknown, RunAlreadyActive, ItemAlreadyActive, QuotaReached),
+            *(BudgetReached, QuoteOutdated),
+        ],
         description=(
             "Answers at once; workers do the run. At most one run of a type other than "
             "GENERATE_STORIES, GENERATE_PAGES and EXPORT is active in a project: 409 "
@@ -111,7 +116,10 @@ class RunRetryView(APIView):
         response=RetryOutput,
         status=202,
         creates=partial(selectors.run_role_now, role=Role.EDITOR),
-        errors=[InvalidTransition, RunAlreadyActive, ItemAlreadyActive, QuotaReached],
+        errors=[
+            *(PriceUnknown, InvalidTransition, RunAlreadyActive, ItemAlreadyActive),
+            *(QuotaReached, BudgetReached),
+        ],
     )
     def post(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
@@ -121,6 +129,9 @@ class RunRetryView(APIView):
             user=signed_in(request),
             include_pending=options["includePending"],
             error_codes=options["error_codes"],
+            budget=Limit(micro_usd=options["budget_micro_usd"])
+            if "budget_micro_usd" in options
+            else None,
         )
         return Response(shown(RetryOutput, retry), status=202)
 

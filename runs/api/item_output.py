@@ -20,7 +20,8 @@ class WaitingOutput(serializers.Serializer[Any]):
             "`run-paused`; `pacing`: its profile's delay; `permit-requests`, `permit-input`, "
             "`permit-output`, `permit-concurrency`: the limit that is used up; `gate-closed`: the "
             "provider refused calls; `turn`: others come first; `cache`: the first call with this "
-            "project's text is under way; `limiter-away`; `rate-limit`; `backoff`; `stopped`; "
+            "project's text is under way; `budget`: calls under way hold the rest of it; "
+            "`limiter-away`; `rate-limit`; `backoff`; `stopped`; "
             "`batch`: it is asked by the provider's batches."
         )
     )

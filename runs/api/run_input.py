@@ -15,6 +15,7 @@ from batchgen.api.inputs import (
     PlainText,
     QuerySerializer,
     StrictSerializer,
+    Usd,
     WholeNumber,
 )
 from batchgen.api.paging import order_choices
@@ -25,6 +26,7 @@ from content.stories.options import Mode, PersonaSet
 from epics.bounds import MAX_EPICS, MAX_TARGETS
 from runs.api.run_options import OptionsField, options_chosen
 from runs.api.run_type import RunTypeField
+from runs.engine.controls import Limit
 from runs.models.work import MOST_PRIORITY
 from runs.pacing import MOST_LANES
 from runs.states import ItemStatus, MoneyLane, Pacing, Priority, RunStatus
@@ -130,6 +132,16 @@ class RunInput(StrictSerializer):
         source="quote_id",
         help_text="The quote that it was made by, for the same body; the run keeps it.",
     )
+    budgetUsd = Usd(
+        default=None,
+        allow_null=True,
+        positive=True,
+        source="budget_micro_usd",
+        help_text=(
+            "What the run may spend; null: no limit of its own. No call starts whose worst case "
+            "does not fit; then the run is PAUSED with BUDGET_REACHED."
+        ),
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         kind = kind_started_by(attrs["type"])
@@ -174,13 +186,35 @@ class RunChangeInput(StrictSerializer):
     maxConcurrency = WholeNumber(
         required=False, min_value=1, max_value=MOST_LANES, source="max_concurrency"
     )
-    version = WholeNumber(min_value=1, max_value=2**31 - 1)
+    budgetUsd = Usd(
+        required=False,
+        allow_null=True,
+        source="budget_micro_usd",
+        help_text="What the run may spend, what it spent already included; null: no limit.",
+    )
+    version = WholeNumber(
+        required=False,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text=(
+            "The version that you read; another one now answers 409 VERSION_CONFLICT. It may be "
+            "left out where budgetUsd alone is changed."
+        ),
+    )
 
-    keywords = {"minProperties": 2}
+    keywords = {
+        "anyOf": [{"required": ["version"], "minProperties": 2}, {"required": ["budgetUsd"]}],
+        "dependentRequired": {"priority": ["version"], "maxConcurrency": ["version"]},
+    }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if len(attrs) == 1:
-            raise serializers.ValidationError("Name priority or maxConcurrency.")
+        changes = attrs.keys() - {"version"}
+        if not changes:
+            raise serializers.ValidationError("Name priority, maxConcurrency or budgetUsd.")
+        if "version" not in attrs and changes != {"budget_micro_usd"}:
+            raise serializers.ValidationError({"version": ["This field is required."]})
+        if "budget_micro_usd" in attrs:
+            attrs["budget"] = Limit(micro_usd=attrs.pop("budget_micro_usd"))
         return attrs
 
 
@@ -203,6 +237,13 @@ class RetryInput(StrictSerializer):
         default=list,
         source="error_codes",
         help_text="Only what failed with one of these; empty: all that failed.",
+    )
+    budgetUsd = Usd(
+        required=False,
+        allow_null=True,
+        positive=True,
+        source="budget_micro_usd",
+        help_text="Of the new run; left out: what is left of the old one's. Null: none.",
     )
 
 

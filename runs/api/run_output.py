@@ -9,6 +9,7 @@ from rest_framework import serializers
 from batchgen.api.output import shown
 from content.registry import kind_started_by
 from content.stories.options import Mode, PersonaSet
+from runs.api.budget_output import BudgetOutput
 from runs.api.quote_json import RunQuoteOutput
 from runs.api.run_options import OptionsField
 from runs.api.run_type import RunTypeField
@@ -199,6 +200,9 @@ class RunOutput(serializers.Serializer[Any]):
     storiesKept = EpicsCount(source="epics.kept", help_text="`kept` of a run over epics.")
     usage = UsageOutput(source="*")
     cache = CacheOutput(help_text="By the provider's own numbers.")
+    budget = BudgetOutput(
+        allow_null=True, help_text="What the run may spend; null: it has no limit of its own."
+    )
     createdAt = serializers.DateTimeField(source="run.created_at")
     startedAt = serializers.DateTimeField(source="run.started_at", allow_null=True)
     completedAt = serializers.DateTimeField(source="run.completed_at", allow_null=True)

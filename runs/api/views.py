@@ -19,7 +19,7 @@ from batchgen.api.operations import (
 )
 from batchgen.api.output import shown, shown_all
 from batchgen.api.paging import MAX_LIMIT, first_rows, fitting, keys_of, page_of
-from batchgen.errors import InvalidTransition, QuotaReached, VersionConflict
+from batchgen.errors import InvalidTransition, PriceUnknown, QuotaReached, VersionConflict
 from epics.access import Role
 from runs.api.action_output import RunActionOutput
 from runs.api.item_output import ProgressOutput, RunEpicOutput
@@ -86,17 +86,16 @@ class RunView(APIView):
 
     @operation(
         "runChange",
-        "Change a run's priority or lanes",
+        "Change a run's priority, lanes or budget",
         tag="runs",
         request=RunChangeInput,
         response=RunOutput,
-        errors=[VersionConflict, InvalidTransition, QuotaReached],
+        errors=[VersionConflict, InvalidTransition, QuotaReached, PriceUnknown],
         description="Takes effect from the next dispatched item. A final run: 409.",
     )
     def patch(self, request: Request, run_id: UUID) -> Response:
         run = selectors.run_for(user=request.user, run_id=run_id, role=Role.EDITOR)
-        changes = {"priority": None, "max_concurrency": None, **valid(RunChangeInput, request.data)}
-        run_change(run=run, user=signed_in(request), **changes)
+        run_change(run=run, user=signed_in(request), **valid(RunChangeInput, request.data))
         return Response(run_json(RunProgress.of(selectors.run_read(run_id=run_id))))
 
 

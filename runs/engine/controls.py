@@ -1,6 +1,7 @@
 """What people do to a run that is under way, or over. Each says who did it."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import NoReturn
 from uuid import UUID
 
@@ -9,7 +10,9 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from batchgen.errors import InvalidTransition, ValidationFailed, VersionConflict
+from batchgen.micro_usd import usd_of, usd_text
 from content.registry import kind_named, kind_started_by
+from runs.engine.budgets import BUDGET, budget_left, price_check, run_budget_set
 from runs.engine.queries import QUERIES
 from runs.engine.quotas import lanes_check, users_hold
 from runs.engine.start import RunOptions, model_chosen, run_start
@@ -77,14 +80,31 @@ def _a_run(status: str) -> str:
     return f"a {status.lower().replace('_', ' ')} run"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """What a run may spend from now on; None: without a limit of its own."""
+
+    micro_usd: int | None
+
+
 def run_change(
-    *, run: Run, user: Actor, version: int, priority: str | None, max_concurrency: int | None
+    *,
+    run: Run,
+    user: Actor,
+    version: int | None = None,
+    priority: str | None = None,
+    max_concurrency: int | None = None,
+    budget: Limit | None = None,
 ) -> None:
-    """Change the priority or the number of lanes, from the next dispatched item on.
+    """Change the priority, the number of lanes or the budget, from the next dispatched item on.
+
+    Args:
+        version: the run has to have it still; None: whatever it is.
 
     Raises:
         VersionConflict: somebody changed the run in the meantime.
         InvalidTransition: it is final.
+        PriceUnknown: it is to have a budget, and its model has no price.
         QuotaReached: who started the run has too many lanes.
     """
     changes: dict[str, object] = {}
@@ -96,9 +116,18 @@ def run_change(
     if max_concurrency is not None:
         changes["max_concurrency"] = max_concurrency
         others["adaptive_lanes"] = False
+    details: dict[str, object] = dict(changes)
+    told = [f"{name.replace('_', ' ')} {value}" for name, value in changes.items()]
+    if budget is not None:
+        micro_usd = budget.micro_usd
+        if micro_usd is not None and run.provider:
+            price_check(run.model)
+        details[BUDGET] = None if micro_usd is None else str(usd_of(micro_usd))
+        told.append("no budget" if micro_usd is None else f"budget {usd_text(micro_usd)}")
     with transaction.atomic():
         users_hold(run, user)
-        changed = Run.objects.filter(id=run.id, version=version, status__in=ACTIVE).update(
+        found = Run.objects.filter(id=run.id, status__in=ACTIVE)
+        changed = (found if version is None else found.filter(version=version)).update(
             **changes, **others, version=F("version") + 1
         )
         if not changed:
@@ -108,17 +137,14 @@ def run_change(
         wanted = min(max_concurrency or 0, run.total_items)
         lanes_check(run, more=wanted - run.lanes.count())
         lanes_provide(run=run, most=wanted)
-        before: dict[str, object] = {}
         if max_concurrency is not None:
-            before = {
-                "lanesBefore": run.max_concurrency,
-                "epicsDone": epics_counted(run_id=run.id)[1],
-            }
-        action_append(
-            run_id=run.id, kind=RunAction.Kind.CHANGE, user=user, details={**changes, **before}
-        )
-        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in changes.items())
-        log_append(run_id=run.id, message=f"Changed by {user.get_username()}: {told}.")
+            details["lanesBefore"] = run.max_concurrency
+            details["epicsDone"] = epics_counted(run_id=run.id)[1]
+        action_append(run_id=run.id, kind=RunAction.Kind.CHANGE, user=user, details=details)
+        message = f"Changed by {user.get_username()}: {', '.join(told)}."
+        log_append(run_id=run.id, message=message)
+        if budget is not None:
+            run_budget_set(run_id=run.id, micro_usd=budget.micro_usd)
     run_rest(run_id=run.id)
     run_dispatch(run_id=run.id)
 
@@ -190,7 +216,12 @@ def _priorities_given(run: Run) -> dict[UUID, int]:
 
 
 def run_retry(
-    *, run: Run, user: Actor, include_pending: bool, error_codes: Collection[str] = ()
+    *,
+    run: Run,
+    user: Actor,
+    include_pending: bool,
+    error_codes: Collection[str] = (),
+    budget: Limit | None = None,
 ) -> Run:
     """A new run over the failed items of a final one, with its options, said in both trails.
 
@@ -200,8 +231,11 @@ def run_retry(
     Args:
         include_pending: those that were not begun too, as a cancelled run leaves them.
         error_codes: only those that failed with one of these; none: all that failed.
+        budget: of the new run; None: what is left of the old one's.
 
     Raises:
+        BudgetReached: nothing is left of that, or of a month's budget.
+        PriceUnknown: a budget applies, and the model has no price.
         InvalidTransition: the run is not over, calls in flight included.
         ValidationFailed: nothing to retry.
         RunAlreadyActive: the project has an active run of this type.
@@ -233,6 +267,7 @@ def run_retry(
         lane=run.lane,
         model=model_chosen(run=run),
         priorities=_priorities_given(run),
+        budget_micro_usd=budget.micro_usd if budget else budget_left(run),
     )
     with transaction.atomic():
         retry = run_start(project=run.project, user=user, options=options, retried_from=run)

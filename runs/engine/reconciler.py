@@ -20,6 +20,8 @@ from batchgen.redis import client as redis
 from limiter.gate import processes_forget
 from providers.registry import limit_pool
 from runs.engine.adaptive import lanes_adapt_all
+from runs.engine.budget_waits import budgets_tell
+from runs.engine.budgets import months_ensure
 from runs.engine.dispatch import message_id, messages_waiting
 from runs.engine.lanes import MOST_SENT, lanes_reclaim
 from runs.engine.queries import QUERIES
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 _LOCK = 7102
 #: How often a process looks at the number of lanes; its rounds are more frequent.
 _ADAPTING = Rhythm(1.0)
+#: And how often at budgets that are used up, and at months that begin.
+_BUDGETS, _MONTHS = Rhythm(1.0), Rhythm(60.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +102,11 @@ def reconcile(
         if not turn:
             return Round()
         done = _round(orphans, judge=judge, detector=detector)
+    # On their own: what comes after budgets are locked locks nothing else.
+    if _BUDGETS.due():
+        budgets_tell()
+    if _MONTHS.due():
+        months_ensure()
     if any(done.as_dict().values()):
         log.info("reconciled: %s", done)
     return done

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from batchgen.db.clock import database_now
 from batchgen.errors import RunAlreadyActive
+from batchgen.micro_usd import usd_of
 from content.kind import Options, Reason, Target
 from content.models import PromptSet
 from content.priority import deadline_reasons
@@ -22,6 +23,7 @@ from content.registry import Kind, kind_started_by
 from content.run_types import RunType
 from epics.models import Project
 from epics.writes import project_lock
+from runs.engine.budgets import BUDGET, budgets_check, months_ensure, run_budget_set
 from runs.engine.open_targets import already_active, held_by_code, holders
 from runs.engine.quotas import run_check
 from runs.engine.quote_take import content_digest, quote_take
@@ -62,6 +64,8 @@ class RunOptions:
     lane: str = MoneyLane.REALTIME
     #: What it was quoted by.
     quote_id: UUID | None = None
+    #: What it may spend; None: without a limit of its own.
+    budget_micro_usd: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,10 +182,13 @@ def run_start(
         ValidationFailed: nothing to process, or options that do not fit together.
         RunAlreadyActive: the project has an active run of this type.
         ItemAlreadyActive: a target that is named, or each there is, is open in another run.
+        PriceUnknown: a budget applies, and the model has no price.
+        BudgetReached: the project's month, or the installation's, is used up.
         QuotaReached: the user has too many runs, lanes or items in them, or too much stored.
         QuoteOutdated: the quote that is named does not hold any more.
         NotFound: the project was deleted just now.
     """
+    months_ensure()
     with transaction.atomic():
         # Nobody deletes the project, changes its targets or starts with them up to the commit.
         project_lock(project.pk)
@@ -192,8 +199,11 @@ def run_start(
         run = _run_create(plan, project=project, user=user, retried_from=retried_from)
         if not targets:
             raise already_active(left_out)
+        budgets_check(run, limited=options.budget_micro_usd is not None)
         items_create(kind, run, targets)
         lanes_provide(run=run, most=run.max_concurrency)
+        if options.budget_micro_usd is not None:
+            run_budget_set(run_id=run.id, micro_usd=options.budget_micro_usd)
         origin = {"retriedFrom": str(retried_from.id)} if retried_from else {}
         others: dict[str, object] = {"leftOut": left_out} if left_out else {}
         kept = kind.left_out(project, plan.chosen) if options.target_ids is None else 0
@@ -201,6 +211,8 @@ def run_start(
             others[KEPT] = kept
         if options.model:
             others[CHOSEN_MODEL] = options.model
+        if options.budget_micro_usd is not None:
+            others[BUDGET] = str(usd_of(options.budget_micro_usd))
         if run.adaptive_lanes:
             others[LANES] = run.max_concurrency
         action_append(

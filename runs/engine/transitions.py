@@ -5,7 +5,7 @@ Each function is one transaction, decided by the WHERE clause of an UPDATE.
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -103,6 +103,7 @@ def run_move(
     message: str,
     error_code: str = "",
     cancel_batches: bool = False,
+    still: Callable[[], bool] | None = None,
 ) -> Transition | None:
     """Move a run on, log it and keep who did it; None when its status does not allow it.
 
@@ -114,6 +115,7 @@ def run_move(
         error_code: why, where something went wrong.
         cancel_batches: have what is out in the provider's batches cancelled there; of a run that
             is over it always is.
+        still: whether to move it, asked once its row is held; else None.
     """
     params: dict[str, Any] = {
         "run_id": run_id,
@@ -127,6 +129,9 @@ def run_move(
         cursor.execute(QUERIES["run_move"], params)
         row = cursor.fetchone()
         if row is None:
+            return None
+        if still is not None and not still():
+            transaction.set_rollback(True)
             return None
         # A statement of its own: it sees the claims that the one before waited for.
         in_flight, done = epics_counted(run_id=run_id)

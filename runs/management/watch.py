@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from batchgen.micro_usd import usd_text
 from content.kind import counted
 from content.registry import kind_started_by
 from runs.models import RunItem
@@ -71,8 +72,16 @@ def watch(console: Console, *, run_id: UUID, until_paused: bool = False) -> RunP
 
 def spent_text(spent: RunProgress) -> str:
     """Tokens and money, and of how many calls nobody knows them."""
-    text = f"{tokens(spent):,} tokens, ${spent.cost_usd:.4f}"
+    text = f"{tokens(spent):,} tokens, ${spent.cost_usd:.4f}{_of_budget(spent)}"
     return f"{text}, {spent.unknown_calls} calls unknown" if spent.unknown_calls else text
+
+
+def _of_budget(spent: RunProgress) -> str:
+    """What it may spend; and what calls under way hold of that."""
+    if spent.budget is None:
+        return ""
+    held = f" ({usd_text(spent.budget['held'])} held)" if spent.budget["held"] else ""
+    return f" of {usd_text(spent.budget['limit'])}{held}"
 
 
 def tokens(spent: RunProgress | RunItem) -> int:

@@ -205,18 +205,25 @@ CREATE FUNCTION runs_budget_set(
 DECLARE
     found_id bigint;
 BEGIN
-    IF of_scope <> 'run' THEN
-        PERFORM pg_advisory_xact_lock(7103);
+    IF micro_usd IS NOT NULL AND NOT EXISTS (
+        SELECT FROM runs_budget
+        WHERE scope = of_scope AND run_id IS NOT DISTINCT FROM of_run
+          AND project_id IS NOT DISTINCT FROM of_project AND month IS NOT DISTINCT FROM of_month
+    ) THEN
+        IF of_scope <> 'run' THEN
+            PERFORM pg_advisory_xact_lock(7103);
+        END IF;
+        INSERT INTO runs_budget (scope, run_id, project_id, month)
+        VALUES (of_scope, of_run, of_project, of_month)
+        ON CONFLICT DO NOTHING
+        RETURNING id INTO found_id;
+        IF found_id IS NOT NULL THEN
+            PERFORM runs_budget_begin(found_id);
+        END IF;
     END IF;
     SELECT id INTO found_id FROM runs_budget
     WHERE scope = of_scope AND run_id IS NOT DISTINCT FROM of_run
       AND project_id IS NOT DISTINCT FROM of_project AND month IS NOT DISTINCT FROM of_month;
-    IF found_id IS NULL AND micro_usd IS NOT NULL THEN
-        INSERT INTO runs_budget (scope, run_id, project_id, month)
-        VALUES (of_scope, of_run, of_project, of_month)
-        RETURNING id INTO found_id;
-        PERFORM runs_budget_begin(found_id);
-    END IF;
     UPDATE runs_budget SET limit_micro_usd = micro_usd, told_percent = 0
     WHERE id = found_id AND limit_micro_usd IS DISTINCT FROM micro_usd;
     RETURN found_id;

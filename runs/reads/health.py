@@ -33,12 +33,13 @@ WAITS: dict[str, str] = {
     WaitReason.RATE_LIMIT: "The provider refused calls for its rate limit",
     WaitReason.BACKOFF: "Calls failed and are tried again",
     WaitReason.STOPPED: "The worker of its items was stopped",
-    "budget": "Calls under way hold the rest of the budget",
+    WaitReason.BUDGET: "Calls under way hold the rest of the budget",
 }
 #: {what paused the run: what lets it go on}; of others the reason says it.
 _AFTER: dict[str, str] = {
     "FAILURES_IN_A_ROW": "Mend what the failed items say, then resume the run.",
     "BUDGET_REACHED": "Raise the budget, then resume the run.",
+    "PRICE_UNKNOWN": "Take the budget away, or add the model's price, then resume the run.",
 }
 _OTHERWISE = "Mend what the reason says, then resume the run."
 _DOCTOR = "Run `manage.py doctor` where the workers run, and mend what it finds."

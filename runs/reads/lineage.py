@@ -65,6 +65,7 @@ def run_effective(*, run: Run) -> EffectiveProgress:
         run=run,
         run_ids=tuple(run_ids),
         can_retry=own.can_retry,
+        budget_figures=own.budget_figures,
         may_control=own.may_control,
         **outcomes,
         **spent,

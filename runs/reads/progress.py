@@ -3,7 +3,7 @@
 Made from one row of `runs.reads.selectors.runs_with_figures`; nothing here asks the database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -79,6 +79,8 @@ class RunProgress:
     prompt_version: int | None = None
     #: The answer of the quote that it began with; None where it had none.
     quoted: dict[str, Any] | None = None
+    #: {limit, spent, held, possibly} in micro-dollars; None where it has no budget.
+    budget_figures: Mapping[str, int] | None = None
     #: A retry of its failed items would start.
     can_retry: bool = False
     #: Whoever reads it may do more than that.
@@ -100,6 +102,7 @@ class RunProgress:
             surroundings=vars(run)["surroundings"] or {},
             can_retry=vars(run)["can_retry"],
             prompt_version=vars(run)["prompt_version"],
+            budget_figures=vars(run)["budget"],
             in_batch=vars(run)["in_batch"] or 0,
             **(vars(run)["batch_figures"] or {}),
             quoted=vars(run)["quoted"],
@@ -243,6 +246,15 @@ class RunProgress:
         if not self.may_control:
             return ()
         return _CONTROLS.get(self.run.status, ("retry-failed",) if self.can_retry else ())
+
+    @property
+    def budget(self) -> dict[str, int] | None:
+        """What it may spend, what it did, and what is left, in micro-dollars."""
+        figures = self.budget_figures
+        if figures is None:
+            return None
+        gone = figures["spent"] + figures["held"] + figures["possibly"]
+        return {**figures, "left": max(0, figures["limit"] - gone)}
 
     @property
     def error(self) -> dict[str, str] | None:

@@ -40,7 +40,7 @@ from epics.access import (
 )
 from epics.models import Membership, Project
 from runs.engine.start import KEPT
-from runs.models import Lane, OpenTarget, Run, RunAction, RunItem
+from runs.models import Budget, Lane, OpenTarget, Run, RunAction, RunItem
 from runs.pacing import MOST_LANES
 from runs.reads.batches import batches_figures, items_in_batch
 from runs.reads.eta import TYPICAL_EPIC_MS, expected_ms
@@ -68,9 +68,19 @@ _COUNTED = (
 _OBSERVED_EPICS = 200
 
 
+_SPENT = F("spent_micro_usd") + F("possibly_micro_usd")
+_BUDGET_JSON = JSONObject(
+    limit="limit_micro_usd",
+    spent="spent_micro_usd",
+    held="held_micro_usd",
+    possibly="possibly_micro_usd",
+)
+
+
 def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
     """Each with what `RunProgress.of` reads: `figures`, `current`, `stages`, `marks`,
-    `batch_figures`, `in_batch`, `surroundings`, `can_retry`, `prompt_version` and `quoted`."""
+    `batch_figures`, `in_batch`, `surroundings`, `can_retry`, `prompt_version`, `quoted` and
+    `budget`."""
     lanes = Lane.objects.filter(run=OuterRef("pk")).order_by()
     figures = lanes.values("run").annotate(
         figures=JSONObject(
@@ -126,6 +136,14 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
         can_retry=ExpressionWrapper(_retry_succeeds(), output_field=BooleanField()),
         prompt_version=F("prompt_set__version"),
         quoted=F("quote__answer"),
+        budget=Subquery(_budget().values(json=_BUDGET_JSON)),
+    )
+
+
+def _budget() -> "QuerySet[Budget]":
+    """Of a run, where it has one."""
+    return Budget.objects.order_by().filter(
+        scope=Budget.Scope.RUN, run_id=OuterRef("pk"), limit_micro_usd__isnull=False
     )
 
 
@@ -159,6 +177,8 @@ def _retry_succeeds() -> Q:
         & Q(Exists(failed))
         & ~Q(Exists(in_the_way))
         & ~Q(Exists(elsewhere))
+        # It has what is left of the run's budget.
+        & ~Q(Exists(_budget().filter(limit_micro_usd__lte=_SPENT)))
     )
 
 

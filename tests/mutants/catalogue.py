@@ -3293,6 +3293,127 @@ _BY_BATCHES = (
         f"{_SLICES}TestCheapest::test_what_a_slice_answered_in_time_is_used",
     ),
 )
+_LEDGER_SQL = "runs/migrations/0024_ledger.py"
+_LEDGER = f"{_ENGINE}test_ledger.py::"
+_BUDGETS = f"{_ENGINE}test_budgets.py::"
+_BUDGET_RUNS = f"{_ENGINE}test_budget_runs.py::"
+_MONEY = "tests/integration/runs_api/test_money.py::"
+_OF_MONEY = (
+    _mutant(
+        "ledger: lines are only ever added",
+        _LEDGER_SQL,
+        "    RAISE EXCEPTION 'the ledger is append-only';\n",
+        "    RETURN NEW;\n",
+        f"{_LEDGER}test_a_line_is_never_changed_nor_deleted",
+        schema=True,
+    ),
+    _mutant(
+        "ledger: what changes nothing that is known makes no line",
+        _LEDGER_SQL,
+        "    ) IS DISTINCT FROM (\n        last.certainty,",
+        "    ) IS DISTINCT FROM (\n        last.model,",
+        f"{_LEDGER}test_what_changes_nothing_that_is_known_makes_no_line",
+        schema=True,
+    ),
+    _mutant(
+        "ledger: a call that may have been billed is no call that was not",
+        _LEDGER_SQL,
+        "WHEN outcome = 'FAILED' AND NOT possibly_billed THEN",
+        "WHEN outcome = 'FAILED' THEN",
+        f"{_LEDGER}test_a_call_that_was_given_back_costs_what_it_may_have",
+        schema=True,
+    ),
+    _mutant(
+        "budget: no call begins that does not fit",
+        _LEDGER_SQL,
+        "OR (change.held <= 0 AND change.unpriced <= 0)",
+        "OR change.unpriced <= 0",
+        f"{_BUDGETS}test_of_claims_at_the_same_time_those_begin_that_fit",
+        schema=True,
+    ),
+    _mutant(
+        "budget: no call begins whose cost nobody knows",
+        _LEDGER_SQL,
+        "SELECT (outcome = 'STARTED' AND held_micro_usd IS NULL)::int,",
+        "SELECT 0,",
+        f"{_BUDGETS}test_where_a_budget_applies_a_call_without_a_price_does_not_begin",
+        schema=True,
+    ),
+    _mutant(
+        "budget: what was possibly spent is gone",
+        _LEDGER_SQL,
+        "AND spent_micro_usd + change.spent + possibly_micro_usd + change.possibly",
+        "AND spent_micro_usd + change.spent",
+        f"{_BUDGETS}test_what_was_possibly_spent_is_gone",
+        schema=True,
+    ),
+    _mutant(
+        "budget: a new one counts what is under way",
+        _LEDGER_SQL,
+        "            PERFORM runs_budget_begin(found_id);\n",
+        "            NULL;\n",
+        f"{_BUDGETS}test_a_budget_counts_what_was_spent_and_held_before_it",
+        schema=True,
+    ),
+    _mutant(
+        "budget: a longer prompt holds more before its call",
+        "workers/caller.py",
+        "            await self._tools.store.hold(self.call_id, micro_usd)\n",
+        "            pass\n",
+        f"{_BUDGET_RUNS}test_a_prompt_that_is_longer_than_was_thought_holds_more_before_its_call",
+    ),
+    _mutant(
+        "budget: an answer is kept whose repair does not fit",
+        "workers/caller.py",
+        "            if self._answered:\n                await self._book(response=kept)\n",
+        "",
+        f"{_BUDGET_RUNS}"
+        "test_a_repair_that_does_not_fit_keeps_the_answer_until_the_budget_is_raised",
+    ),
+    _mutant(
+        "budget: a call that is given up on its way may have been billed",
+        "workers/caller.py",
+        "            self._sent = not self._aborted\n",
+        "",
+        f"{_BUDGET_RUNS}test_a_call_that_is_given_up_on_its_way_was_possibly_billed",
+    ),
+    _mutant(
+        "budget: at its end the prompt decides",
+        _WORKER_ENGINE,
+        "            if not await in_thread(budget_rests, refused):\n                raise\n",
+        "            raise\n",
+        f"{_BUDGET_RUNS}test_a_prompt_that_is_longer_than_was_thought_holds_more_before_its_call",
+    ),
+    _mutant(
+        "budget: a run waits while calls hold what is left",
+        "runs/engine/budget_waits.py",
+        "        held_micro_usd=0,\n",
+        "",
+        f"{_BUDGETS}test_a_run_is_not_paused_where_a_call_has_begun_since_somebody_looked",
+    ),
+    _mutant(
+        "budget: nothing starts in a month that is used up",
+        "runs/engine/budgets.py",
+        "            _refuse(budget)\n",
+        "            pass\n",
+        f"{_MONEY}test_the_installations_month_stops_starts_once_it_is_used_up",
+    ),
+    _mutant(
+        "budget: nothing starts whose cost nobody knows",
+        "runs/engine/budgets.py",
+        "    if not has_price(model, database_now().date()):\n",
+        "    if not model:\n",
+        f"{_MONEY}test_where_a_budget_applies_a_model_needs_a_price",
+    ),
+    _mutant(
+        "budget: a project's is its owners'",
+        "epics/api/views.py",
+        'Role.OWNER if "monthly_budget_micro_usd" in changes else Role.EDITOR',
+        "Role.EDITOR",
+        f"{_MONEY}test_a_projects_month_has_a_budget_that_its_owners_set",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
@@ -3336,4 +3457,5 @@ MUTANTS = (
     *_MANY_AT_ONCE,
     *_PROVIDER_BATCHES,
     *_BY_BATCHES,
+    *_OF_MONEY,
 )

@@ -18,6 +18,8 @@ from runs.engine.batches import (
     runs_for_slices,
     slice_begin,
 )
+from runs.engine.budget_waits import budget_wait, run_pause_unpriced
+from runs.engine.refusals import BudgetRefused, PriceMissing, refusals
 from runs.engine.transitions import run_begin
 from runs.states import MoneyLane, RunStatus
 from workers.batches.quiet import Quiet
@@ -67,16 +69,7 @@ class Creator:
         batch_id, run = new_id(), made.run
         self.under_way.add(batch_id)
         try:
-            call_ids = await self._database.run(
-                slice_begin(
-                    batch_id=batch_id,
-                    run_id=run["id"],
-                    requests=[part.intent() for part in made.parts],
-                    primer=made.primer,
-                    prefix=made.prefix,
-                    shape=made.shape,
-                )
-            )
+            call_ids = await self._begin(batch_id, made)
             if not call_ids:
                 return True
             if run["status"] == RunStatus.QUEUED:
@@ -85,6 +78,29 @@ class Creator:
             return await self._hand_in(batch_id, made, call_ids)
         finally:
             self.under_way.discard(batch_id)
+
+    async def _begin(self, batch_id: UUID, made: Slice) -> set[UUID]:
+        """Write the slice's intent; its calls, and none where they do not fit a budget."""
+        run_id, parts = made.run["id"], made.parts
+        intent = slice_begin(
+            batch_id=batch_id,
+            run_id=run_id,
+            requests=[part.intent() for part in parts],
+            primer=made.primer,
+            prefix=made.prefix,
+            shape=made.shape,
+        )
+        try:
+            with refusals():
+                return await self._database.run(intent)
+        except BudgetRefused as refused:
+            if len(parts) > 1:
+                self._most[run_id] = len(parts) // 2
+            else:
+                await in_thread(budget_wait, run_id=run_id, refused=refused)
+        except PriceMissing:
+            await in_thread(run_pause_unpriced, run_id=run_id)
+        return set()
 
     async def _hand_in(self, batch_id: UUID, made: Slice, call_ids: set[UUID]) -> bool:
         try:

@@ -1,6 +1,7 @@
 """`manage.py generate PROJECT`: start a run and watch it in the terminal."""
 
 import shutil
+from argparse import ArgumentTypeError
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from rich.text import Text
 
 from batchgen.errors import BatchgenError, RunAlreadyActive
+from batchgen.micro_usd import usd_read
 from content.kind import MakesFiles, counted
 from content.registry import kind_started_by
 from epics.models import Project
@@ -37,6 +39,12 @@ class Command(RunsCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("project", help="its id, its code or its whole name")
         start_arguments(parser)
+        parser.add_argument(
+            "--budget",
+            type=_usd,
+            metavar="USD",
+            help="what the run may spend, in dollars (default: no limit of its own)",
+        )
         parser.add_argument("--quote", type=UUID, metavar="ID", help="the quote that it goes by")
         parser.add_argument(
             "--lane",
@@ -85,13 +93,23 @@ class Command(RunsCommand):
                 console.print(Text(NO_WORKER))
 
 
+def _usd(text: str) -> int:
+    amount = usd_read(text.removeprefix("$"))
+    if not amount:
+        raise ArgumentTypeError("give dollars, such as 2.50")
+    return amount
+
+
 def _start(project: Project, options: dict[str, Any]) -> Run:
     try:
         return run_start(
             project=project,
             user=actor_named(options["user"]) if options["user"] else None,
             options=replace(
-                start_options(project, options), quote_id=options["quote"], lane=options["lane"]
+                start_options(project, options),
+                quote_id=options["quote"],
+                lane=options["lane"],
+                budget_micro_usd=options["budget"],
             ),
         )
     except RunAlreadyActive as error:

@@ -18,6 +18,7 @@ from django.db import connection
 from batchgen.db.sql import Statement
 from batchgen.errors import BatchgenError
 from runs.engine.lanes import lanes_reclaim
+from runs.engine.ledger import ledger_drift
 from runs.models import Run, RunItem
 from tests.integration.engine import test_page_runs, test_subtask_runs
 from tests.integration.engine.crowd_content import Editors
@@ -78,12 +79,14 @@ class Crowd:
         return made
 
     def check(self) -> None:
-        """Every counter is true, and each target is open in the run that has it."""
+        """Every counter is true, in budgets and the ledger too, and each target is open in the run
+        that has it."""
         for run in Run.objects.exclude(id__in=self._checked):
             assert_counted(run, kept=False)
             if run.completed_at is not None:
                 self._checked.add(run.id)
         assert_open()
+        assert ledger_drift() == []
 
     def end(self) -> None:
         """Bring all runs to their ends."""

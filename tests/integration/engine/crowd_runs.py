@@ -7,7 +7,7 @@ from functools import partial
 from content.run_types import RunType
 from epics.models import Epic, Project
 from epics.services import epic_create
-from runs.engine.controls import run_change, run_control, run_item_cancel, run_retry
+from runs.engine.controls import Limit, run_change, run_control, run_item_cancel, run_retry
 from runs.engine.items import item_prioritise, items_add
 from runs.engine.start import RunOptions, run_start
 from runs.models import Run, RunItem
@@ -15,6 +15,8 @@ from runs.states import ACTIVE, ItemStatus, RunStatus
 from tests.integration.engine.crowd_somebody import Action, Somebody
 
 _LANES = 6
+#: A budget that no run here uses up, in micro-dollars.
+_ENOUGH = 10**12
 _OF_ALL = [RunType.GENERATE_ALL_STORIES, RunType.GENERATE_SUBTASKS, RunType.GENERATE_PAGES]
 _TYPES = [*_OF_ALL, RunType.GENERATE_STORIES]
 
@@ -28,7 +30,8 @@ class Operators(Somebody):
         self._user = projects[0].created_by
 
     def start_all(self) -> None:
-        """A run over all there is of each kind, in each project."""
+        """A run over all there is of each kind, in each project; all of one month's budgets."""
+        Project.objects.update(monthly_budget_micro_usd=_ENOUGH)
         for project in self._projects:
             for kind in _OF_ALL:
                 self._start(project, kind)
@@ -60,6 +63,7 @@ class Operators(Somebody):
             version=run.version,
             priority=None,
             max_concurrency=self.random.randint(1, _LANES + 2),
+            budget=Limit(micro_usd=self.random.choice([None, _ENOUGH, 2 * _ENOUGH])),
         )
 
     def retries(self) -> Action | None:
@@ -102,6 +106,7 @@ class Operators(Somebody):
                 type=kind,
                 pacing_profile="adaptive",
                 max_concurrency=_LANES,
+                budget_micro_usd=self.random.choice([None, _ENOUGH]),
                 target_ids=[epic.pk] if one else None,
             ),
         )

@@ -40,6 +40,13 @@ from tests.integration.engine.world import SPEND, stories_make, worker_make
 M = TypeVar("M")
 T = TypeVar("T")
 
+#: For each call, in micro-dollars.
+_HELD = 50_000
+
+
+def _claimings(fences: Sequence[Fence]) -> list[Claiming]:
+    return [Claiming(fence=fence, call_id=new_id(), held_micro_usd=_HELD) for fence in fences]
+
 
 class Worker(Somebody):
     """One worker, with all its lanes and its reconciler.
@@ -63,7 +70,9 @@ class Worker(Somebody):
         fences = self._of_one_kind(self._fences())
         if not fences:
             return None
-        members = [Claiming(fence=fence, call_id=new_id()) for fence in fences]
+        members = [
+            Claiming(fence=fence, call_id=new_id(), held_micro_usd=_HELD) for fence in fences
+        ]
 
         def act() -> None:
             answers = self._grouped(
@@ -107,7 +116,9 @@ class Worker(Somebody):
         (item,) = RunItem.objects.filter(target_id=target_id)
         self.edited.add(target_id)
         fences = [fence for fence in self._fences() if fence.kind == item.kind]
-        members = [Claiming(fence=fence, call_id=new_id()) for fence in fences]
+        members = [
+            Claiming(fence=fence, call_id=new_id(), held_micro_usd=_HELD) for fence in fences
+        ]
         claims = self._run(lanes_claim(members, worker_id=self._worker.id))
         ends = [
             Finishing(
@@ -153,6 +164,7 @@ class Worker(Somebody):
                     response={},
                     purpose="repair",
                     model="m",
+                    held_micro_usd=_HELD,
                 )
             )
             if not begun:

@@ -22,13 +22,28 @@ from providers.errors import (
     RequestRejected,
     RequestTooLarge,
 )
+from runs.engine.budgets import run_budget_set
 from runs.engine.controls import run_control, run_item_cancel
 from runs.engine.lanes import Fence
-from runs.models import Lane, OpenTarget, ProviderBatch, ProviderCall, Run, RunItem
+from runs.models import (
+    Budget,
+    Lane,
+    OpenTarget,
+    ProviderBatch,
+    ProviderCall,
+    Run,
+    RunItem,
+)
 from tests.integration.engine import hands
 from tests.integration.engine.bench import Attempted, Bench
 from tests.integration.engine.shelf import Batching, custom_id, the_batch
-from tests.integration.engine.world import FIRST, assert_counted, worker_make
+from tests.integration.engine.world import (
+    FIRST,
+    assert_booked,
+    assert_counted,
+    lines_of,
+    worker_make,
+)
 from tests.loops import Loop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -157,6 +172,38 @@ class TestAttempts:
         run.refresh_from_db()
         assert run.completed_at
         assert not OpenTarget.objects.exists()
+
+
+class TestBudgets:
+    def test_a_slice_is_held_whole_and_settled(self, batching: Batching) -> None:
+        run = batching.start()
+        run_budget_set(run_id=run.id, micro_usd=10**9)
+        batching.rounds()
+        assert Budget.objects.get().held_micro_usd == sum(
+            call.held_micro_usd or 0 for call in ProviderCall.objects.all()
+        )
+        assert_booked(run)
+        batching.shelf.end()
+        batching.rounds(2)
+        assert (Budget.objects.get().held_micro_usd, lines_of(run).count()) == (0, 4)
+        assert set(lines_of(run).values_list("lane", flat=True)) == {"batch"}
+        assert_booked(run)
+
+    def test_one_that_does_not_fit_is_halved_and_then_the_run_is_paused(
+        self, batching: Batching
+    ) -> None:
+        run = batching.start()
+        run_budget_set(run_id=run.id, micro_usd=1)
+        batching.rounds(4)
+        run.refresh_from_db()
+        assert (run.status, run.error_code) == ("PAUSED", "BUDGET_REACHED")
+        assert not ProviderCall.objects.exists()
+        assert batching.shelf.kept == []
+        run_budget_set(run_id=run.id, micro_usd=10**9)
+        run_control(run=run, action="resume", user=starter(run))
+        batching.rounds(2)
+        assert sum(len(kept.requests) for kept in batching.shelf.kept) == 4
+        assert_booked(run)
 
 
 def outcomes_of(batching: Batching, *which: Any) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from django.db import connection, transaction
 
 from batchgen.db.ids import new_id
 from batchgen.db.sql import run as run_statement
-from runs.engine.budgets import BudgetRefused, PriceMissing, refusal_of, run_budget_set
+from runs.engine import budget_waits
+from runs.engine.budgets import run_budget_set
 from runs.engine.calls import call_book, call_hold, call_next
 from runs.engine.claims import Claiming, lanes_claim
+from runs.engine.refusals import BudgetRefused, PriceMissing, refusal_of
 from runs.models import Budget, Lane, ProviderCall, Run
-from runs.states import CallOutcome, LaneState
+from runs.states import CallOutcome, LaneState, RunStatus
 from tests.integration.engine import hands
 from tests.integration.engine.test_ledger import lost
 from tests.integration.engine.world import SPEND, Step, World, assert_booked, assert_counted
@@ -204,6 +206,14 @@ def test_a_lost_call_counts_at_the_most_that_it_can_have_cost_until_it_is_known(
     assert_counted(world.run)
 
 
+def test_what_was_possibly_spent_is_gone() -> None:
+    world = limited(2 * HOLD)
+    assert world.claim(holding=HOLD)
+    lost(world)
+    assert isinstance(refused(lambda: world.claim(holding=HOLD + 1)), BudgetRefused)
+    assert world.claim(holding=HOLD)
+
+
 def test_calls_end_whatever_the_limit_is_by_then() -> None:
     world = limited(3 * HOLD)
     steps = [world.claim(holding=HOLD) for _ in range(2)]
@@ -269,3 +279,19 @@ def test_a_call_counts_in_the_month_that_held_it() -> None:
     world.finish(step)
     assert figures(month=date(2001, 1, 1)) == (COST, 0, 0)
     assert figures(month=month_now)[1] == 0
+
+
+def test_a_run_is_not_paused_where_a_call_has_begun_since_somebody_looked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = limited(HOLD)
+    refusal = refused(lambda: world.claim(holding=HOLD + 1))
+    assert isinstance(refusal, BudgetRefused)
+    step = world.claim(holding=HOLD)
+    assert step
+    monkeypatch.setattr(budget_waits, "budget_rests", lambda _: True)
+    assert budget_waits.budget_wait(run_id=world.run.id, refused=refusal)
+    assert Run.objects.get().status == RunStatus.RUNNING
+    world.finish(step)
+    assert budget_waits.budget_wait(run_id=world.run.id, refused=refusal) is None
+    assert Run.objects.get().error_code == "BUDGET_REACHED"

@@ -9,12 +9,20 @@ from django.utils.timezone import now
 
 from batchgen.db.ids import new_id
 from batchgen.db.sql import run as run_statement
+from runs.engine.budgets import run_budget_set
 from runs.engine.calls import call_book, call_next
 from runs.engine.lanes import Outcome, Spend, lanes_reclaim
-from runs.models import LedgerLine, ProviderCall, Run, Worker
+from runs.models import Budget, LedgerLine, ProviderCall, Run, Worker
 from runs.states import CallOutcome, ItemStatus
 from tests.integration.engine import hands
-from tests.integration.engine.world import SPEND, Step, World, assert_booked, assert_counted
+from tests.integration.engine.world import (
+    SPEND,
+    Step,
+    World,
+    assert_booked,
+    assert_counted,
+    lines_of,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,7 +46,7 @@ def lost(world: World) -> None:
 @pytest.mark.usefixtures("grouping")
 def test_a_finished_call_has_one_line_that_says_what_it_took() -> None:
     world, step = begun()
-    assert not LedgerLine.objects.exists()
+    assert not lines_of(world.run).exists()
     world.finish(step)
     line = LedgerLine.objects.get(call_id=step.call_id)
     call = ProviderCall.objects.get(id=step.call_id)
@@ -103,7 +111,7 @@ def test_a_call_that_was_given_back_costs_what_it_may_have(
         possibly_billed=possibly_billed,
         call_outcome=outcome,
     )
-    lines = LedgerLine.objects.values_list("certainty", "input_tokens", "cost_micro_usd")
+    lines = lines_of(world.run).values_list("certainty", "input_tokens", "cost_micro_usd")
     assert list(lines) == expected
     assert ProviderCall.objects.get().outcome == outcome
     assert_booked(world.run)
@@ -187,3 +195,14 @@ def test_lines_outlive_their_run() -> None:
     world.finish(step)
     Run.objects.get(id=world.run.id).delete()
     assert LedgerLine.objects.get().run_id == world.run.id
+
+
+def test_a_run_that_is_deleted_leaves_what_its_calls_may_have_cost() -> None:
+    world, step = begun()
+    run_budget_set(run_id=world.run.id, micro_usd=HOLD)
+    Run.objects.get(id=world.run.id).delete()
+    line = LedgerLine.objects.get()
+    assert (line.certainty, line.cost_micro_usd) == ("possibly", HOLD)
+    assert (line.run_id, line.call_id) == (world.run.id, step.call_id)
+    budget = Budget.objects.get()
+    assert (budget.held_micro_usd, budget.possibly_micro_usd) == (0, HOLD)

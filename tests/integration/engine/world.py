@@ -231,7 +231,7 @@ def assert_counted(run: Run, *, kept: bool = True) -> None:
     assert lanes == epics, (lanes, epics)
     if kept:
         assert lanes["created"] == Story.objects.filter(run_id=run.id).count()
-    unknown = ProviderCall.objects.filter(item__run=run, cost_usd=None, outcome="ANSWERED")
+    unknown = ProviderCall.objects.filter(item__run=run, input_tokens=None, outcome="ANSWERED")
     for model in (Lane, RunItem):
         counted = model.objects.filter(run=run).aggregate(n=Sum("unknown_calls"))["n"] or 0
         assert counted == unknown.count()

@@ -15,7 +15,17 @@ from tests.integration.engine.world import World, project_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-_TABLES = ["run", "runitem", "lane", "runlog", "runaction", "providercall", "worker"]
+_TABLES = [
+    "run",
+    "runitem",
+    "lane",
+    "runlog",
+    "runaction",
+    "providercall",
+    "worker",
+    "ledgerline",
+    "budget",
+]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from content.errors import GenerationError
 from providers.errors import CallAborted, ConnectionFailed, Effect, ProviderError, RateLimited
+from runs.engine.refusals import BudgetRefused, PriceMissing
 from runs.pacing import PROFILES
 from runs.states import RunStatus
 from workers.decisions import (
@@ -67,6 +68,10 @@ def rows() -> Iterator[str]:
             yield _row(f"{name}, retries used up", failed.code, last)
     yield _row("the call is given up", "STOPPED", decide(CallAborted(), FIRST))
     yield _row("the run is not active", "STOPPED", decide(RunNotActive(), FIRST))
+    refused = BudgetRefused(budget_id=1, need=1)
+    yield _row("a budget has no room for its call", "BUDGET_REACHED", decide(refused, FIRST))
+    unpriced = decide(PriceMissing(), FIRST)
+    yield _row("a budget applies, and the model has no price", "PRICE_UNKNOWN", unpriced)
     yield _row("anything else: a bug", "INTERNAL_ERROR", decide(ValueError(), FIRST))
 
 
