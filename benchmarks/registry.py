@@ -20,6 +20,7 @@ WORKLOADS: dict[str, str] = {
     "W7": "benchmarks.w7_quality",
     "W8": "benchmarks.w8_slow_calls",
     "LANES": "benchmarks.lane_curve",
+    "M1": "benchmarks.m1_bill",
     "GROUPS": "benchmarks.groups",
     "EPICS": "benchmarks.epics_grouping",
     "TOKENS": "benchmarks.tokens",

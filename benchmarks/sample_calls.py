@@ -80,11 +80,12 @@ class SampleCall:
 def sample_calls() -> Iterator[SampleCall]:
     """All of them, kind by kind."""
     for kind in (_cards, _epics, _stories, _subtasks, _pages):
-        for backlog in _backlogs():
+        for backlog in backlogs():
             yield from kind(backlog)
 
 
-def _backlogs() -> Iterator[Json]:
+def backlogs() -> Iterator[Json]:
+    """The documents of the test data, as `manage.py import_backlog` reads them."""
     for path in sorted((ROOT / "tests" / "data" / "backlogs").glob("*.json")):
         yield json.loads(path.read_text(encoding="utf-8"))
 
