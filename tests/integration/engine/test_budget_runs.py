@@ -212,14 +212,22 @@ def test_a_prompt_that_is_longer_than_was_thought_holds_more_before_its_call(
 def test_a_repair_that_does_not_fit_keeps_the_answer_until_the_budget_is_raised(
     bench: Bench, simulator: Simulator
 ) -> None:
-    world, drive = make(bench, simulator, micro_usd=120_000, epics=1, lanes=1)
+    world, drive = make(bench, simulator, micro_usd=5_000_000, epics=1, lanes=1)
     simulator.faults([{"match": {"epic": "E1"}, "times": 1, "action": {"type": "weak_stories"}}])
-    run = drive.to_its_end()
+    simulator.config(latency_ms=1_000)
+    attempt = attempt_make(world, bench)
+    assert attempt
+    thread = elsewhere(attempt.run)
+    wait_for(lambda: simulator.stats()["calls"], "the first call is under way")
+    run_budget_set(run_id=world.run.id, micro_usd=1)
+    thread.join(10)
+    run = Run.objects.get()
     assert (run.status, run.error_code) == (RunStatus.PAUSED, "BUDGET_REACHED")
     (call,) = ProviderCall.objects.all()
     assert call.response
     assert (call.outcome, call.response["key"]) == ("ANSWERED", "generate")
     assert billed(simulator) == Budget.objects.get().spent_micro_usd
+    simulator.config(latency_ms=0)
     raised(world, 5_000_000)
     assert drive.to_its_end().status == RunStatus.SUCCEEDED
     assert len(simulator.stats()["calls"]) == 2
