@@ -295,7 +295,8 @@ class RunStartedOutput(RunOutput):
     estimatedDurationMs = serializers.IntegerField(
         help_text=(
             "What the run may need, by its lanes, its pacing, and the time that an item took in "
-            "the last run of its kind, provider and model (20 s where there was none)."
+            "the last run of its kind, provider and model (20 s where there was none); with what "
+            "batches took of late (15 min), where they are asked."
         ),
     )
     warnings = WarningOutput(many=True)

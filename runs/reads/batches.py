@@ -1,5 +1,6 @@
 """A run's batches at the provider: counted, and each."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery
@@ -7,7 +8,10 @@ from django.db.models.functions import Extract, JSONObject
 
 from batchgen.db.compiled_query import CompiledRows
 from runs.models import ProviderBatch, Run, RunItem
-from runs.states import BATCH_OUT, BatchState
+from runs.states import BATCH_OUT, BatchState, MoneyLane
+
+#: Batches that tell how long one takes; until one has ended, what most others saw.
+_LATEST, _TYPICAL = 20, timedelta(minutes=15)
 
 
 def batches_figures() -> Subquery:
@@ -32,6 +36,18 @@ def items_in_batch() -> Subquery:
 def run_batches(*, run: Run) -> CompiledRows[ProviderBatch]:
     """Those that the provider was handed, in the order in which they were."""
     return CompiledRows(_of_run, run_id=run.pk)
+
+
+def batches_expected_ms(*, run: Run) -> int:
+    """What the provider's batches may take, by those of late; 0 of a run in realtime."""
+    if run.lane == MoneyLane.REALTIME:
+        return 0
+    latest = ProviderBatch.objects.filter(
+        provider=run.provider, succeeded__gt=0, ended_at__isnull=False
+    ).order_by("-ended_at")[:_LATEST]
+    took = [batch.ended_at - batch.intent_at for batch in latest if batch.ended_at is not None]
+    mean = sum(took, timedelta()) / len(took) if took else _TYPICAL
+    return max(0, round(mean.total_seconds() * 1000))
 
 
 def _of_run(*, run_id: Any) -> "QuerySet[ProviderBatch]":

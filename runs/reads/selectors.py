@@ -42,7 +42,7 @@ from epics.models import Membership, Project
 from runs.engine.start import KEPT
 from runs.models import Budget, Lane, OpenTarget, Run, RunAction, RunItem
 from runs.pacing import MOST_LANES
-from runs.reads.batches import batches_figures, items_in_batch
+from runs.reads.batches import batches_expected_ms, batches_figures, items_in_batch
 from runs.reads.eta import TYPICAL_EPIC_MS, expected_ms
 from runs.reads.surroundings import surroundings, workers_alive
 from runs.states import ACTIVE, ItemStatus, LaneState
@@ -315,7 +315,7 @@ def run_expected_ms(*, run: Run) -> int:
     )
     rate = settings.LIMIT_REQUESTS_PER_MINUTE
     limited = round(run.total_items / rate * 60_000) if run.adaptive_lanes and rate else 0
-    return max(expected, limited)
+    return max(expected, limited) + batches_expected_ms(run=run)
 
 
 def _observed_epic_ms(run: Run) -> int | None:

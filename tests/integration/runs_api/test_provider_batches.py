@@ -34,6 +34,8 @@ def test_a_run_is_started_by_batches_and_shows_them() -> None:
     body = {"lane": "batch", "pacingProfile": "fast"}
     started = post(client, f"/projects/{project.pk}/runs", body, status=202)["data"]
     assert started["lane"] == "batch"
+    # A quarter of an hour for a batch, before any told.
+    assert started["estimatedDurationMs"] >= 900_000
     assert started["batches"] == {"submitted": 0, "processing": 0, "ended": 0}
     run = Run.objects.get()
     assert set(run.items.values_list("in_batch", flat=True)) == {True}
