@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.conf import settings
 
-from batchgen.db.clock import DATABASE
 from batchgen.db.ids import new_id
 from batchgen.db.in_thread import in_thread
 from batchgen.db.sql import AsyncDatabase, Row
@@ -20,7 +19,6 @@ from content.pipeline import Job, Request, StageBegun, Steps
 from content.prompt_sets import prompt_texts
 from content.registry import Kind, kind_started_by
 from providers.batches import BatchRequest
-from providers.prices import worst_case_micro_usd
 from providers.values import CacheFor, CompletionRequest
 from runs.engine.batches import (
     SliceRequest,
@@ -30,6 +28,7 @@ from runs.engine.batches import (
     slice_load,
 )
 from runs.engine.transitions import run_dispatch
+from workers.holds import hold_of
 from workers.request_digest import prefix_digest, prefix_texts, request_digest, shape_digest
 from workers.spend import ALIKE_CHARS
 
@@ -73,7 +72,7 @@ class Part:
             request_key=self.request.key,
             request_digest=request_digest(self.request.completion),
             purpose=self.request.completion.purpose,
-            held_micro_usd=_most_micro_usd(self.request.completion),
+            held_micro_usd=hold_of(self.request.completion, batch=True).micro_usd,
             alike=self.request.alike[:ALIKE_CHARS],
             prompt_bytes=self.request.completion.prompt_bytes,
         )
@@ -274,17 +273,6 @@ async def _first_request(kind: Kind, steps: Steps[Any]) -> Request | None:
                     sent = await in_thread(kind.jobs[step.name], **step.args)
                 case StageBegun():
                     sent = None
-
-
-def _most_micro_usd(request: CompletionRequest) -> int | None:
-    """What it can cost: no token has less than a byte."""
-    return worst_case_micro_usd(
-        request.model,
-        input_tokens=_bytes(request),
-        output_tokens=request.max_tokens,
-        at=DATABASE.as_known().date(),
-        batch=True,
-    )
 
 
 def _bytes(request: CompletionRequest) -> int:
