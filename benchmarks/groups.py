@@ -19,7 +19,8 @@ from benchmarks.bench import Bench
 from benchmarks.memory_provider import ANSWER
 from benchmarks.rows import Rows, spread
 from runs.engine.claims import Claiming, LaneClaim, lane_claim, lanes_claim
-from runs.engine.lanes import Fence, Finishing, Outcome, Spend, lane_finish, lanes_finish
+from runs.engine.lanes import Fence, Finishing, lane_finish, lanes_finish
+from runs.engine.outcomes import Outcome, Spend
 from runs.engine.transitions import run_begin
 from runs.models import Run, RunItem, Worker
 from runs.states import ItemStatus, LaneState

@@ -31,7 +31,8 @@ from benchmarks.live_clients import Task
 from benchmarks.processes import Tree
 from benchmarks.rows import Rows, Value, side_by_side
 from runs.engine.claims import Claiming, lane_claim
-from runs.engine.lanes import Fence, Finishing, Outcome, Spend, lane_finish
+from runs.engine.lanes import Fence, Finishing, lane_finish
+from runs.engine.outcomes import Outcome, Spend
 from runs.models import Lane, Run, RunItem, Worker
 from runs.states import ItemStatus, LaneState
 

@@ -30,7 +30,8 @@ from providers.provider import Provider
 from runs.engine.budget_waits import budget_wait
 from runs.engine.claims import LaneClaim
 from runs.engine.dispatch import Link
-from runs.engine.lanes import Fence, Finishing, GivingBack, Outcome
+from runs.engine.lanes import Fence, Finishing, GivingBack
+from runs.engine.outcomes import Outcome
 from runs.engine.refusals import BudgetRefused
 from runs.engine.transitions import run_break_circuit, run_finalize, run_move
 from runs.models import RunAction
@@ -112,8 +113,7 @@ class Attempt:
 
         Raises:
             psycopg.OperationalError, django.db.OperationalError, django.db.InterfaceError:
-                PostgreSQL is away. The worker's next heartbeat finds the lane without an attempt
-                and takes it back.
+                PostgreSQL is away. The next heartbeat finds the lane alone and takes it back.
         """
         try:
             if self.claim.run_status is RunStatus.QUEUED:

@@ -16,7 +16,6 @@ from runs.engine.lanes import (
     Finishing,
     GivingBack,
     Parking,
-    Spend,
     lane_finish,
     lane_give_back,
     lane_park,
@@ -24,6 +23,7 @@ from runs.engine.lanes import (
     lanes_give_back,
     lanes_park,
 )
+from runs.engine.outcomes import Spend
 from runs.engine.refusals import refusals
 from runs.engine.rhythm import Rhythm
 from runs.engine.transitions import run_begin

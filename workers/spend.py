@@ -9,7 +9,7 @@ from batchgen.micro_usd import usd_of
 from content.pipeline import Request
 from providers.prices import cost_micro_usd
 from providers.values import Completion
-from runs.engine.lanes import Spend
+from runs.engine.outcomes import Spend
 
 log = logging.getLogger(__name__)
 

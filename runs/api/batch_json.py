@@ -13,7 +13,8 @@ from content.pages.bulk import rows_of
 from content.run_types import RunType
 from epics import bounds
 from runs.api.run_input import RunInput
-from runs.api.run_output import LOWER_STATUSES, EmptyAsNull
+from runs.api.run_output import LOWER_STATUSES
+from runs.api.run_parts import EmptyAsNull
 from runs.models import RunItem
 from runs.reads.items import duration_ms, remaining_ms, stage_percent
 from runs.reads.progress import RunProgress

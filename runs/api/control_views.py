@@ -30,6 +30,7 @@ from runs.engine.controls import Limit, run_control, run_item_cancel, run_retry
 from runs.engine.start import RunOptions, run_start
 from runs.models import RunItem
 from runs.reads import selectors
+from runs.reads.expected import run_expected_ms
 from runs.reads.items import item_read
 from runs.reads.progress import RunProgress
 from runs.reads.warnings import start_warnings
@@ -64,7 +65,7 @@ class ProjectRunsView(APIView):
         options = RunOptions(**valid(RunInput, request.data))
         started = run_start(project=project, user=signed_in(request), options=options)
         run = selectors.run_read(run_id=started.pk)
-        expected_ms = selectors.run_expected_ms(run=run)
+        expected_ms = run_expected_ms(run=run)
         output = {
             **run_json(RunProgress.of(run)),
             "estimatedDurationMs": expected_ms,

@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from batchgen.api.operations import operation, query_of
 from batchgen.api.output import shown_all
-from runs.api.run_output import EmptyAsNull
+from runs.api.run_parts import EmptyAsNull
 from runs.reads.failures import MOST_IDS, run_failures
 from runs.reads.selectors import run_plain
 

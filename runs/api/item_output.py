@@ -8,7 +8,8 @@ from rest_framework import serializers
 
 from batchgen.api.output import shown
 from content.registry import kind_named
-from runs.api.run_output import EmptyAsNull, RunOutput, UsageOutput
+from runs.api.run_output import RunOutput
+from runs.api.run_parts import EmptyAsNull, UsageOutput
 from runs.models import RunEpic, RunItem
 from runs.reads.items import duration_ms, remaining_ms, stage_percent, waiting_of
 from runs.states import ItemStage, ItemStatus

@@ -14,7 +14,8 @@ from uuid import UUID
 
 from batchgen.db.sql import Row, Statement
 from runs.engine.groups import LOCKED_S
-from runs.engine.lanes import PATIENCE_S, Spend
+from runs.engine.lanes import PATIENCE_S
+from runs.engine.outcomes import Spend
 from runs.engine.queries import QUERIES, loading
 from runs.states import BATCH_OUT, BatchState, CallOutcome
 
@@ -201,8 +202,7 @@ def batch_refused(batch_id: UUID, *, error_code: str) -> Statement[set[UUID]]:
 
 
 def batch_lost(batch_id: UUID) -> Statement[set[UUID]]:
-    """The provider does not have it (any more): it may be billed, and its items wait for another
-    one."""
+    """The provider does not have it: it may be billed, and its items wait for another one."""
     return _gone(batch_id, BatchState.LOST, CallOutcome.LOST, "BATCH_LOST", billed=True)
 
 

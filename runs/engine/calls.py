@@ -7,7 +7,8 @@ from psycopg.types.json import Jsonb
 
 from batchgen.db.sql import Statement
 from runs.engine.groups import LOCKED_S
-from runs.engine.lanes import PATIENCE_S, Fence, Spend
+from runs.engine.lanes import PATIENCE_S, Fence
+from runs.engine.outcomes import Spend
 from runs.engine.queries import QUERIES
 
 

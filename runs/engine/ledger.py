@@ -11,7 +11,7 @@ from batchgen.db.sql import Row
 from batchgen.micro_usd import usd_of
 from providers.prices import cost_micro_usd
 from providers.values import Usage
-from runs.engine.lanes import Spend
+from runs.engine.outcomes import Spend
 from runs.engine.queries import QUERIES
 from runs.states import CallLane
 

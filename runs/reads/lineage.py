@@ -8,7 +8,8 @@ from django.db.models.functions import Coalesce
 
 from runs.engine.queries import QUERIES
 from runs.models import Lane, Run, RunItem
-from runs.reads.progress import EffectiveProgress, RunProgress
+from runs.reads.effective import EffectiveProgress
+from runs.reads.progress import RunProgress
 from runs.reads.selectors import SPENT
 from runs.states import ItemStatus
 

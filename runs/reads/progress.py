@@ -8,18 +8,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from batchgen.db.clock import database_now
-from content.kind import counted, options_shown
+from content.kind import options_shown
 from content.registry import Kind, kind_started_by
 from providers.registry import limit_pool
 from runs.models import Run
 from runs.quoted import RunQuote, run_quote
 from runs.reads.cache import CacheUse, cache_use
-from runs.reads.eta import Mark, Remaining, remaining
-from runs.reads.health import Closing, Fleet, Health, Situation, health_of, moment_if
+from runs.reads.detail import detail_of
+from runs.reads.eta import Remaining, remaining
+from runs.reads.health import Health, health_of
+from runs.reads.marks import marks_of
 from runs.reads.phases import RunActivity, phase_of
+from runs.reads.situation import Closing, Fleet, Situation, moment_if
 from runs.states import FINAL, RunPhase, RunStatus
 
 #: What a person may ask of a run that is not over.
@@ -69,7 +71,7 @@ class RunProgress:
     #: When the first of them is due, and when an item began last in any lane, as JSON has it.
     wake_at_s: float | None = None
     claimed_at_s: float | None = None
-    #: {code, title, order} of the item that began last and is being generated, or None.
+    #: {code, title, order} of the item that began last, where it is being generated.
     current: dict[str, Any] | None = None
     #: {kind, actor, at_s, details} of its pauses, resumes and changes of lanes, in order.
     actions: Sequence[dict[str, Any]] = ()
@@ -141,8 +143,7 @@ class RunProgress:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What its starter chose of its kind, by the names of the JSON; without those that have
-        names of their own there."""
+        """What its starter chose of its kind, by the JSON's names, but those with a place there."""
         return options_shown(self.run.options)
 
     @property
@@ -208,37 +209,16 @@ class RunProgress:
 
     @property
     def remaining(self) -> Remaining | None:
-        """None before the first item is done and while the run does not run; and while a batch is
-        waited for, which says nothing of its progress."""
+        """None before the first item is done, while it does not run, and while a batch is out."""
         if self.run.status != RunStatus.RUNNING or self.in_batch:
             return None
         return remaining(
-            marks=self._marks(),
+            marks=marks_of(self.run, self.actions, at=self.at),
             at_ms=self.at.timestamp() * 1000,
             done=self.done,
             generating=self.generating,
             left=self.left,
         )
-
-    def _marks(self) -> list[Mark]:
-        """The run's begin and its actions, as the estimate reads them."""
-        began = {"kind": "resume", "at_s": (self.run.started_at or self.at).timestamp()}
-        rows = [{**began, "details": {"epicsDone": 0}}, *self.actions]
-        lanes = [self.run.max_concurrency]
-        for row in rows[:0:-1]:
-            lanes.insert(0, row["details"].get("lanesBefore", lanes[0]))
-        runs, marks = True, []
-        for row, count in zip(rows, lanes, strict=True):
-            runs = {"pause": False, "resume": True}.get(row["kind"], runs)
-            marks.append(
-                Mark(
-                    at_ms=row["at_s"] * 1000,
-                    runs=runs,
-                    lanes=min(count, self.run.total_items),
-                    done=row["details"]["epicsDone"],
-                )
-            )
-        return marks
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -305,71 +285,16 @@ class RunProgress:
                 claimed_at=moment_if(self.claimed_at_s),
                 actions=self.actions,
                 fleet=Fleet.of(around.get("workers"), around.get("others")),
-                closing=self._closing(),
+                closing=Closing.of(
+                    around.get("closed") or (),
+                    gate=limit_pool(run.model, run.provider) if run.model else None,
+                ),
                 in_batch=self.in_batch,
                 batches_since=moment_if(self.batches_since_s),
             )
         )
 
-    def _closing(self) -> Closing | None:
-        """That of its model's gate."""
-        closed = self.surroundings.get("closed")
-        if not closed or not self.run.model:
-            return None
-        return Closing.of(closed, limit_pool(self.run.model, self.run.provider))
-
     @property
     def phase_detail(self) -> str:
         """One line on what is going on."""
-        place = f"({self.over}/{self.total})"
-        if self.final or self.run.status == RunStatus.PAUSED:
-            return self._standing_line(place)
-        if current := self.current:
-            return (
-                f"Processing {current['code']}: {current['title']} "
-                f"({current['order']}/{self.total})"
-            )
-        if self.wait_reason:
-            return f"Waiting: {self.wait_reason} {place}"
-        if self.in_batch:
-            batches = counted(self.batches_processing, ("batch", "batches"))
-            return f"Waiting for {batches} of the provider's {place}"
-        return f"Waiting for a worker {place}"
-
-    def _standing_line(self, place: str) -> str:
-        word = RunStatus(self.run.status).label.capitalize()
-        if self.generating:
-            begun = counted(self.generating, self.kind.item_words)
-            return f"{word}; finishing {begun} that had begun {place}"
-        if self.run.status == RunStatus.PAUSED:
-            return f"{word} {place}"
-        made = counted(self.created, self.kind.made_words)
-        return f"{word}: {made} from {counted(self.completed, self.kind.item_words)} {place}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EffectiveProgress(RunProgress):
-    """A run with its retries and what it retries: per item the latest outcome."""
-
-    #: The family's runs, the oldest first.
-    run_ids: tuple[UUID, ...]
-    items: int
-
-    @property
-    def total(self) -> int:
-        return self.items
-
-    @property
-    def remaining(self) -> Remaining | None:
-        """Of the run itself: nothing else of its family is running."""
-        return RunProgress.of(self.run).remaining
-
-    @property
-    def phase(self) -> RunPhase:
-        """Of the run itself."""
-        return RunProgress.of(self.run).phase
-
-    @property
-    def health(self) -> Health:
-        """Of the run itself: nothing else of its family goes on."""
-        return RunProgress.of(self.run).health
+        return detail_of(self)

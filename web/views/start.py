@@ -27,7 +27,8 @@ from runs.models import Run
 from runs.pacing import MOST_LANES
 from runs.quotes.quoting import quote_make
 from runs.reads.eta import duration_text
-from runs.reads.selectors import active_runs, run_expected_ms, run_read
+from runs.reads.expected import run_expected_ms
+from runs.reads.selectors import active_runs, run_read
 from runs.reads.warnings import start_warnings
 from runs.states import Pacing
 from web.forms import REFUSALS, form_refused, typed

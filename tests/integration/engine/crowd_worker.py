@@ -18,7 +18,6 @@ from runs.engine.lanes import (
     Fence,
     Finishing,
     GivingBack,
-    Outcome,
     Parking,
     lane_finish,
     lane_give_back,
@@ -28,6 +27,7 @@ from runs.engine.lanes import (
     lanes_park,
     lanes_reclaim,
 )
+from runs.engine.outcomes import Outcome
 from runs.engine.queries import QUERIES
 from runs.engine.reconciler import reconcile
 from runs.engine.transitions import run_begin, run_dispatch

@@ -25,9 +25,7 @@ from runs.engine.lanes import (
     Fence,
     Finishing,
     GivingBack,
-    Outcome,
     Parking,
-    Spend,
     lane_finish,
     lane_give_back,
     lane_park,
@@ -35,6 +33,7 @@ from runs.engine.lanes import (
     lanes_give_back,
     lanes_park,
 )
+from runs.engine.outcomes import Outcome, Spend
 from runs.models import Lane, Run, RunItem
 from runs.states import ItemStatus, LaneState
 

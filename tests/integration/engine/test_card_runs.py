@@ -18,7 +18,8 @@ from epics.models import Card, ContentChange, Epic, EpicCard, Project, ReviewSta
 from epics.services import card_create
 from epics.uploads import upload_delete
 from runs.engine.claims import LaneClaim
-from runs.engine.lanes import Fence, Outcome
+from runs.engine.lanes import Fence
+from runs.engine.outcomes import Outcome
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.models import Run, RunItem, Worker

@@ -13,7 +13,7 @@ from content.run_types import RunType
 from epics.models import Card, ContentChange, Epic, EpicCard, Project, Story, StoryCount
 from epics.services import card_delete, epic_create, epic_update
 from epics.story_services import story_update
-from runs.engine.lanes import Outcome
+from runs.engine.outcomes import Outcome
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.models import OpenTarget, Run, RunItem

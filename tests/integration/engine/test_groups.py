@@ -28,13 +28,13 @@ from runs.engine.lanes import (
     Fence,
     Finishing,
     GivingBack,
-    Outcome,
     Parking,
     lanes_dispatch,
     lanes_finish,
     lanes_give_back,
     lanes_park,
 )
+from runs.engine.outcomes import Outcome
 from runs.models import Lane, ProviderCall, Run, RunItem, RunLog, Worker
 from runs.states import ItemStatus, LaneState, RunStatus
 from tests.acceptance.fleet import wait_for

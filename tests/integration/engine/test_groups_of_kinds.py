@@ -11,7 +11,8 @@ from batchgen.db.sql import Row, run
 from content.pages.models import Page
 from epics.models import Card, Epic, Project, Subtask
 from runs.engine.claims import Claiming, lanes_claim
-from runs.engine.lanes import Finishing, Outcome, lanes_finish
+from runs.engine.lanes import Finishing, lanes_finish
+from runs.engine.outcomes import Outcome
 from runs.engine.transitions import run_finalize
 from runs.models import Run, RunItem
 from runs.states import ItemStatus

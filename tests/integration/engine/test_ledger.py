@@ -11,7 +11,8 @@ from batchgen.db.ids import new_id
 from batchgen.db.sql import run as run_statement
 from runs.engine.budgets import run_budget_set
 from runs.engine.calls import call_book, call_next
-from runs.engine.lanes import Outcome, Spend, lanes_reclaim
+from runs.engine.lanes import lanes_reclaim
+from runs.engine.outcomes import Outcome, Spend
 from runs.models import Budget, LedgerLine, ProviderCall, Run, Worker
 from runs.states import CallOutcome, ItemStatus
 from tests.integration.engine import hands

@@ -23,7 +23,7 @@ from content.pages.values import GenerationInput
 from content.run_types import RunType
 from epics.models import ContentChange, Project, ReviewStatus
 from runs.engine.claims import LaneClaim
-from runs.engine.lanes import Outcome
+from runs.engine.outcomes import Outcome
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.models import Run, RunItem, RunLog, Worker

@@ -18,7 +18,7 @@ from content.subtasks.kind import SUBTASKS
 from content.subtasks.options import SubtasksOptions
 from epics.models import ContentChange, Epic, Project, ReviewStatus, Story, Subtask
 from runs.engine.claims import LaneClaim
-from runs.engine.lanes import Outcome
+from runs.engine.outcomes import Outcome
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.models import Lane, Run, RunItem, Worker

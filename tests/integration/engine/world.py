@@ -14,7 +14,8 @@ from batchgen.db.ids import new_id
 from content.run_types import RunType
 from epics.models import Card, Epic, EpicCard, Project, Story
 from epics.services import project_create
-from runs.engine.lanes import Fence, Outcome, Spend
+from runs.engine.lanes import Fence
+from runs.engine.outcomes import Outcome, Spend
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_move
 from runs.models import (

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 
 from batchgen.db.ids import new_id
 from epics.models import Project
-from runs.engine.lanes import Outcome
+from runs.engine.outcomes import Outcome
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.live.changes import changes_since
