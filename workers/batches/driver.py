@@ -213,6 +213,8 @@ class BatchLane:
     def _read(self, out: list[Row]) -> None:
         for batch_id in [key for key, task in self._reading.items() if task.done()]:
             del self._reading[batch_id]
+        known = {row["id"] for row in out}
+        self._read_at = {key: at for key, at in self._read_at.items() if key in known}
         for row in out:
             due = time.monotonic() >= self._read_at.get(row["id"], 0.0)
             if (
