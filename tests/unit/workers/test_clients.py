@@ -15,6 +15,8 @@ from workers.clients import Clients
 class Counted:
     """A provider's client whose opening may be held up, and may fail at first."""
 
+    batches = None
+
     def __init__(self, *, fails: bool = False) -> None:
         self.opened = self.closed = 0
         self.may_open = asyncio.Event()
