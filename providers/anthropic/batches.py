@@ -47,8 +47,9 @@ PATH = "/v1/messages/batches"
 MAX_BATCH_BYTES = 64_000_000
 #: Bytes of a batch's results: no batch of that size can have more.
 MAX_RESULTS_BYTES = 8_000_000_000
-#: Seconds until a batch is handed in, and until anything else is answered.
-CREATE_S = 600.0
+#: Seconds until a batch is handed in, and until anything else is answered. The first is well below
+#: what a batch that nobody finds is waited for: BATCHGEN_BATCH_LOST_S.
+CREATE_S = 300.0
 ANSWER_S = 60.0
 #: Seconds without a byte after which results count as cut.
 SILENCE_S = 60.0
