@@ -1,6 +1,7 @@
 """A quote: what a start would cost and take. Nothing is spent or created but the quote itself."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,6 +14,7 @@ from django.db.models import Sum
 from batchgen.db.clock import database_now
 from content.kind import counted
 from content.prompt_sets import prompt_texts
+from epics.access import Role, role_held
 from epics.models import Project
 from runs.engine.open_targets import already_active
 from runs.engine.start import RunOptions, StartPlan, start_plan
@@ -74,6 +76,7 @@ def quote_make(*, project: Project, user: User | None, options: RunOptions) -> Q
     """Quote a start with these options, as things are now.
 
     Raises:
+        NotFound, Forbidden: the user may not start runs there by the time that it is written.
         ValidationFailed: as the start would.
         ItemAlreadyActive: all targets are open in other runs.
         psycopg.Error: PostgreSQL is away.
@@ -83,7 +86,7 @@ def quote_make(*, project: Project, user: User | None, options: RunOptions) -> Q
         raise already_active(plan.left_out)
     now = database_now()
     valid_until = now + timedelta(seconds=settings.QUOTE_VALID_S)
-    return Quote.objects.create(
+    quote = Quote(
         project=project,
         body=plan.body,
         content_digest=plan.digest,
@@ -92,6 +95,10 @@ def quote_make(*, project: Project, user: User | None, options: RunOptions) -> Q
         valid_until=valid_until,
         expires_at=valid_until + timedelta(seconds=_KEPT_S),
     )
+    held = role_held(user=user, project_id=project.pk, role=Role.EDITOR) if user else nullcontext()
+    with held:
+        quote.save()
+    return quote
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -169,5 +169,5 @@ def test_the_stories_are_a_folder_and_a_line() -> None:
         "content/registry.py",
         "runs/api/run_input.py",
         "runs/api/run_output.py",
-        "runs/management/commands/generate.py",
+        "runs/management/starting.py",
     }

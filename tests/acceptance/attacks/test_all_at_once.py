@@ -71,4 +71,4 @@ def test_another_user_signs_in_and_has_a_run_done(
 
         wait_for(lambda: status() not in ("QUEUED", "RUNNING"), "the run is over")
         assert status() == "SUCCEEDED"
-        assert RunItem.objects.filter(completed_at=None).count() > 100, "the others' go on"
+        assert RunItem.objects.filter(completed_at=None).exists(), "the others' go on"

@@ -75,6 +75,9 @@ QUERIES = {
     "/runs/{run_id}/errors": 4,
     "/runs/{run_id}/logs": 6,
     "/runs/{run_id}/actions": 5,
+    "/runs/{run_id}/batches": 5,
+    "/ledger": 2,
+    "/ledger/summary?by=day": 2,
 }
 #: A stream, and files: of those that are read by pages their own tests count the pages.
 NOT_READS = {

@@ -36,7 +36,7 @@ _RENAMED = {
     "kept": "stories_kept",
 }
 #: Columns that items had not.
-_NEW = ("kind", "priority")
+_NEW = ("kind", "priority", "in_batch", "batch_id")
 #: What could be chosen for a run.
 _CHOSEN = ("mode", "persona_set", "skip_quality_check", "keep_edited")
 
@@ -63,6 +63,9 @@ def _all() -> dict[str, list[dict[str, Any]]]:
     found = {table: _rows(table, key) for table, key in keys.items()}
     for run in found["runs_run"]:
         run["options"] = {name: run["options"][name] for name in _CHOSEN}
+        del run["prompt_key"]  # the version before has no place for it,
+    for lane in found["runs_lane"]:
+        del lane["claimed_at"]  # or for this
     return found
 
 

@@ -111,7 +111,7 @@ def test_an_attempt_that_was_given_up_ends_with_its_job(
     attempts[0].run()
     item = RunItem.objects.get()
     assert (item.status, item.attempt, item.created) == ("PENDING", 0, 0)
-    outcomes = {"before": "FAILED", "after": "ANSWERED"}
+    outcomes = {"before": "NOT_MADE", "after": "ANSWERED"}
     assert list(ProviderCall.objects.values_list("outcome", flat=True)) == [outcomes[place]]
     assert_counted(item.run)
 
