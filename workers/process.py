@@ -43,8 +43,8 @@ log = logging.getLogger(__name__)
 _ORPHAN_AFTER_S = 2.0
 #: How often Celery's thread hears what is worked on.
 _CELERY_STATE_S = 0.25
-#: Attempts whose progress one heartbeat looks at, in turns: nobody watches thousands, and to write
-#: down all of them took a third of the CPU of an item whose call is long.
+#: Attempts whose progress one heartbeat looks at, in turns: nobody watches thousands, and each
+#: would be a row to build and to write, twice a second.
 _MOST_TOLD = 100
 #: Heartbeats without a gap after which this worker may say of others that they missed theirs.
 _STEADY_BEATS = 3
