@@ -59,9 +59,8 @@ class Calls:
         prefix, own = (size * past.tokens_per_byte for size in (call.prefix_bytes, call.own_bytes))
         # As the calls before it were counted: all of a prompt that is not cached.
         seen = own if past.caches else prefix + own
-        answer = past.answer(
-            alike=call.alike, purpose=call.purpose, own_tokens=seen, cap=call.max_tokens
-        )
+        asked = seen - call.stays_bytes * past.tokens_per_byte
+        answer = past.answer(call, own_tokens=asked)
         return Asked(
             call=call,
             tokens=Tokens(prefix=prefix, own=own, output=answer.tokens),

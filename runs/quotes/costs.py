@@ -9,7 +9,7 @@ from providers.prices import cost_micro_usd
 from providers.values import CacheFor, Usage
 from runs.quotes.calls import Asked, Calls, Tokens
 from runs.quotes.past import COLD_HIGH, COLD_LOW, COLD_PART, Past
-from runs.quotes.past_batches import NO_BATCHES, PastBatches
+from runs.quotes.past_batches import NO_BATCHES, PRIMED_FROM, PastBatches
 from runs.quotes.rendering import FutureCall
 
 #: How many of its usual deviations a bill may be off: 19 of 20 are within two.
@@ -79,8 +79,8 @@ class Costs:
         return self._range(expected, less=written, more=firsts.extra * 0.1, part=1.0)
 
     def batch(self) -> Range | None:
-        """Each item's first call at the price of batches; one before them, and all else, at the
-        full one."""
+        """Each item's first call at the price of batches; one that may go before them, and all
+        else, at the full one."""
         if not self.calls.first:
             return _NOTHING
         leading = [each for each in self.calls.first if each.leads]
@@ -90,8 +90,8 @@ class Costs:
         if leads is None or full is None or rest is None:
             return None
         worst, usual, best = self.batches.hits if self.past.caches else (_ALWAYS,) * 3
-        # One is asked in realtime, before all others.
-        before = (full.read - leads.read) / max(self.calls.leads, 1)
+        alone = self.batches.goes_ahead(self.calls.leads)
+        before = (full.read - leads.read) / self.calls.leads if alone else 0.0
         expected = leads.expected(usual) + rest.expected(self._hits) + before
         part = expected / max(full.read + rest.read, 1)
         return self._range(
@@ -177,8 +177,12 @@ class Costs:
 
     def _first(self, each: Asked, *, batch: bool, hit: bool) -> int | None:
         hour = batch or _hour(each.call)
-        usage = _usage(each.call, each.tokens, hit=hit, caches=self.past.caches, hour=hour)
+        usage = _usage(each.call, each.tokens, hit=hit, caches=self._caches(batch), hour=hour)
         return self._cost(usage, batch=batch)
+
+    def _caches(self, batch: bool) -> bool:
+        """A few requests of a batch have nothing marked: nobody would read what they write."""
+        return self.past.caches and not (batch and self.calls.leads < PRIMED_FROM)
 
     def _written(self, *, batch: bool) -> float:
         """What the first write of each beginning costs beyond reading it."""
@@ -191,6 +195,8 @@ class Costs:
                 continue
             seen.add(each.call.prefix)
             count, in_batch = round(each.tokens.prefix), batch and each.leads
+            if not self._caches(in_batch):
+                continue
             write = _write(count, hour=in_batch or _hour(each.call))
             costs = [
                 self._cost(usage, batch=in_batch)

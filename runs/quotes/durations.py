@@ -8,10 +8,10 @@ from enum import StrEnum
 from functools import cached_property
 from math import ceil, erf, exp, inf, log, sqrt
 from random import Random
-from statistics import fmean
+from statistics import fmean, pstdev
 
 from runs.quotes.calls import Calls
-from runs.quotes.past_batches import NO_BATCHES, PastBatches
+from runs.quotes.past_batches import NO_BATCHES, PRIMED_FROM, PastBatches
 from runs.quotes.rendering import FutureItem
 
 #: Items of one play; more are played by a part of them, with as large a part of lanes and limits.
@@ -25,8 +25,6 @@ _AROUND_S = 0.05
 #: Of a batch: half of them end in so many seconds, nine in ten in so many. Others saw this.
 BATCH_P50_S, BATCH_P90_S = 7 * 60.0, 60 * 60.0
 _BATCH_MOST_S = 24 * 3600.0
-#: Requests from which on a batch of one, before all others, pays for the cache that it writes.
-_PRIMED = 3
 #: The p90 of a deviation that is normal.
 _P90 = 1.2816
 
@@ -118,7 +116,7 @@ class Play:
         if not self._loads:
             return Duration(p50=0, p90=0, binding=None)
         random = Random(self.seed)  # noqa: S311  # as above
-        rounds = 2 if self.calls.leads >= _PRIMED else 1
+        rounds = 2 if self.calls.leads >= PRIMED_FROM else 1
         seconds = sorted(
             self._realtime_s + sum(self._batch_s(random) for _ in range(rounds))
             for _ in range(_MOST_PLAYS)
@@ -126,20 +124,34 @@ class Play:
         return _duration(_part(seconds, 0.5), _part(seconds, 0.9), Binding.BATCHES)
 
     def _batch_s(self, random: Random) -> float:
-        known = self.batches.known_seconds
-        if known:
-            return known[random.randrange(len(known))]
+        middle, spread = self._batch_times
+        return min(exp(random.gauss(middle, spread)), _BATCH_MOST_S)
+
+    @cached_property
+    def _batch_times(self) -> tuple[float, float]:
+        """Of a batch's seconds, their logarithms' middle and deviation. A few batches look more
+        alike than they are: that of others counts as if one more had been seen."""
         spread = log(BATCH_P90_S / BATCH_P50_S) / _P90
-        return min(BATCH_P50_S * exp(random.gauss(0, spread)), _BATCH_MOST_S)
+        known = [log(max(seconds, 0.1)) for seconds in self.batches.known_seconds]
+        if not known:
+            return log(BATCH_P50_S), spread
+        seen = len(known) * pstdev(known) ** 2 + spread**2
+        return fmean(known), sqrt(seen / (len(known) + 1))
+
+    @property
+    def call_s(self) -> float:
+        """Of a first call; 0 where none is made."""
+        return fmean(self._loads[0].seconds[0]) if self._loads else 0.0
 
     @property
     def _realtime_s(self) -> float:
-        """What is asked beside batches: one call before, and lane by lane what comes behind."""
-        one = fmean(self._loads[0].seconds[0])
+        """What is asked beside batches: a call before, and lane by lane what comes behind."""
+        one = self.call_s
+        alone = one if self.batches.goes_ahead(self.calls.leads) else 0.0
         again = self.calls.past.times.again_seconds
         behind = (self.calls.count - self.calls.leads) * one
         asked_again = self.calls.again * (fmean(again) if again else one)
-        return one + (behind + asked_again) / max(self.lanes, 1)
+        return alone + (behind + asked_again) / max(self.lanes, 1)
 
     @cached_property
     def _loads(self) -> list[_Load]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from runs.quotes.past_calls import PastCall, by_run
 from runs.quotes.past_times import PastTimes
+from runs.quotes.rendering import FutureCall
 
 #: Fewer calls with the same prompts do not outweigh those with others.
 ENOUGH_CALLS = 5
@@ -65,7 +66,7 @@ class Past:
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]], *, same_model: bool = True) -> "Past":
         """Of calls as SQL has them: those with the same prompts alone, where they are enough."""
-        calls = [PastCall(**row) for row in rows]
+        calls = [PastCall.of(row) for row in rows]
         same = [call for call in calls if call.same_prompts]
         if len(same) >= ENOUGH_CALLS:
             return cls(calls=same, same_prompts=True, same_model=same_model)
@@ -112,13 +113,14 @@ class Past:
         """Whether a provider's counts are known."""
         return any(call.prompt_bytes for call in self.calls)
 
-    def answer(self, *, alike: str, purpose: str, own_tokens: float, cap: int) -> Answer:
+    def answer(self, call: FutureCall, *, own_tokens: float) -> Answer:
         """An answer to a prompt with so many tokens behind its beginning."""
-        line = self._line(alike, purpose)
+        cap = call.max_tokens
+        line = self._line(call.alike, call.purpose)
         if line is None:
             return Answer(COLD_PART * cap, COLD_PART * cap / 2)
-        tokens = min(max(line.at(own_tokens), line.y / 4), cap)
-        return Answer(tokens, line.spread)
+        tokens = min(call.part * max(line.at(own_tokens), line.y / 4), cap)
+        return Answer(tokens, call.part * line.spread)
 
     def _line(self, alike: str, purpose: str) -> _Line | None:
         """Of calls like this one, else of this purpose, else of all."""
@@ -140,10 +142,12 @@ class Past:
         chance: list[float] = []
         for calls in by_run(self.first):
             lines = [(call, self._line(call.alike, call.purpose)) for call in calls]
-            expected = sum(line.at(call.input_tokens) for call, line in lines if line)
+            told = [(call, line) for call, line in lines if line]
+            expected = sum(call.part * line.at(call.input_tokens) for call, line in told)
             if expected and len(calls) >= 3:
                 parts.append(sum(call.output_tokens for call in calls) / expected)
-                chance.append(sum(line.spread**2 for _, line in lines if line) / expected**2)
+                single = sum((call.part * line.spread) ** 2 for call, line in told)
+                chance.append(single / expected**2)
         if len(parts) < 3:
             return _RUNS_DIFFER
         beyond = pstdev(parts) ** 2 - fmean(chance)
@@ -205,7 +209,7 @@ def _line_through(calls: Sequence[PastCall]) -> _Line | None:
     if not calls:
         return None
     xs = [float(call.input_tokens) for call in calls]
-    ys = [float(call.output_tokens) for call in calls]
+    ys = [call.whole for call in calls]
     x, y = fmean(xs), fmean(ys)
     width, height = pstdev(xs), pstdev(ys)
     slope = 0.0

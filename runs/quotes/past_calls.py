@@ -1,9 +1,12 @@
 """Earlier calls, as quotes learn from them. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+from content.pipeline import asked_before
 
 #: Calls that ask again, for what a first one should have brought.
 AGAIN = ("repair", "enlarge")
@@ -33,6 +36,20 @@ class PastCall:
     cache_read_tokens: int
     cache_write_tokens: int
     call_s: float
+
+    #: As `content.pipeline.Request` has it.
+    part: float = 1.0
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "PastCall":
+        """As SQL has it."""
+        alike, part = asked_before(row["alike"])
+        return cls(**{**row, "alike": alike, "part": part})
+
+    @property
+    def whole(self) -> float:
+        """Its answer's tokens, as if all had been asked for."""
+        return self.output_tokens / self.part
 
     @property
     def again(self) -> bool:

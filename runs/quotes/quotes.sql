@@ -9,22 +9,33 @@ SELECT claimed.target_id, loaded.input
 FROM claimed JOIN @kind@_loaded loaded USING (item_id)
 
 -- quote_batches --
--- The provider's last batches of several requests of a model: what each took, and how many of its
--- requests found their beginning in the cache.
-SELECT EXTRACT(EPOCH FROM batch.ended_at - batch.created_at)::float8 AS seconds, call.hit_rate
+-- The provider's last batches of several requests of a model: how long each took until its answers
+-- were here; of how many of its requests the beginning was marked for the cache, and found there.
+SELECT EXTRACT(EPOCH FROM call.ended_at - batch.intent_at)::float8 AS seconds, call.marked,
+       call.found
 FROM (
-    SELECT id, created_at, ended_at
+    SELECT id, intent_at
     FROM runs_providerbatch
     WHERE provider = %(provider)s AND created_at IS NOT NULL AND ended_at IS NOT NULL
       AND expected > 1
     ORDER BY intent_at DESC
     LIMIT %(batches)s
 ) AS batch, LATERAL (
-    SELECT AVG((cache_read_tokens > 0)::int)::float8 AS hit_rate
+    SELECT COUNT(*) FILTER (WHERE cache_read_tokens > 0 OR cache_write_tokens > 0) AS marked,
+           COUNT(*) FILTER (WHERE cache_read_tokens > 0) AS found,
+           MAX(ended_at) AS ended_at
     FROM runs_providercall
     WHERE batch_id = batch.id AND outcome = 'ANSWERED' AND model = %(model)s
 ) AS call
-WHERE call.hit_rate IS NOT NULL
+WHERE call.ended_at IS NOT NULL
+
+-- quote_batched --
+-- Whether a batch ever had answers of this model to these prompts.
+SELECT EXISTS (
+    SELECT FROM runs_providerbatch batch JOIN runs_run run ON run.id = batch.run_id
+    WHERE batch.succeeded > 0 AND batch.provider = %(provider)s AND run.type = ANY (%(types)s)
+      AND run.model = %(model)s AND run.prompt_key = %(prompt_key)s
+) AS before
 
 -- quote_item_times --
 -- What the last items of these types took, in seconds: half of them, and nine in ten.

@@ -23,19 +23,18 @@ from runs.models import Quote
 from runs.pacing import MOST_LANES
 from runs.quotes.calibration import Experience, experience
 from runs.quotes.calls import Calls
+from runs.quotes.cheapest import batch_part, cheapest_duration
 from runs.quotes.costs import Costs, Range, mixed
 from runs.quotes.durations import (
     BATCH_P50_S,
     BATCH_P90_S,
-    Binding,
     Duration,
     Pace,
     Play,
-    fitting_part,
 )
 from runs.quotes.limits import limits_of
 from runs.quotes.past import COLD_PART, Past
-from runs.quotes.past_batches import PastBatches
+from runs.quotes.past_batches import Cached, PastBatches
 from runs.quotes.rendering import MOST_RENDERED, QUERIES, Rendering
 from runs.reads.eta import duration_text
 from runs.reads.surroundings import workers_alive
@@ -127,21 +126,21 @@ class Quoting:
         """Of the same model, else of any; none where the kind makes no calls."""
         if not self.plan.kind.uses_provider:
             return Past()
-        past = Past.of(self._rows(self.plan.model))
-        return past if past.calls else Past.of(self._rows(""), same_model=False)
+        asked = {**self._these, "runs": _RUNS, "items": _ITEMS}
+        past = Past.of(QUERIES.fetch("quote_past", asked))
+        if past.calls:
+            return past
+        return Past.of(QUERIES.fetch("quote_past", {**asked, "model": ""}), same_model=False)
 
-    def _rows(self, model: str) -> list[dict[str, Any]]:
-        return QUERIES.fetch(
-            "quote_past",
-            {
-                "types": list(map(str, self.plan.kind.run_types)),
-                "provider": settings.PROVIDER_NAME,
-                "model": model,
-                "prompt_key": self.plan.prompt_key,
-                "runs": _RUNS,
-                "items": _ITEMS,
-            },
-        )
+    @property
+    def _these(self) -> dict[str, Any]:
+        """What says whose calls are alike."""
+        return {
+            "types": list(map(str, self.plan.kind.run_types)),
+            "provider": settings.PROVIDER_NAME,
+            "model": self.plan.model,
+            "prompt_key": self.plan.prompt_key,
+        }
 
     @cached_property
     def _calls(self) -> Calls:
@@ -164,10 +163,12 @@ class Quoting:
 
     @cached_property
     def _batches(self) -> PastBatches:
-        params = {"provider": settings.PROVIDER_NAME, "model": self.plan.model}
-        rows = QUERIES.fetch("quote_batches", {**params, "batches": _BATCHES})
+        rows = QUERIES.fetch("quote_batches", {**self._these, "batches": _BATCHES})
+        (told,) = QUERIES.fetch("quote_batched", self._these)
         return PastBatches(
-            seconds=[row["seconds"] for row in rows], hit_rates=[row["hit_rate"] for row in rows]
+            seconds=[row["seconds"] for row in rows],
+            cached=[Cached(found=row["found"], marked=row["marked"]) for row in rows],
+            before=told["before"],
         )
 
     def _lanes(self) -> Iterator[LaneQuote]:
@@ -194,11 +195,11 @@ class Quoting:
         yield LaneQuote(lane=MoneyLane.REALTIME, cost=now, duration=realtime)
         yield LaneQuote(lane=MoneyLane.BATCH, cost=later, duration=batch)
         deadline_s = self._deadline_s
-        part = fitting_part(batch.p50 / 1000, batch.p90 / 1000, deadline_s - realtime.p90 / 1000)
+        part = batch_part(play, batch, deadline_s=deadline_s, lanes=self.plan.lanes)
         yield LaneQuote(
             lane=MoneyLane.CHEAPEST,
             cost=mixed([(part, later), (1 - part, now)]) if now and later else None,
-            duration=_cheapest(batch, realtime, deadline_s),
+            duration=cheapest_duration(part, batch, realtime, deadline_s=deadline_s),
         )
 
     def _without_calls(self) -> Duration:
@@ -289,10 +290,3 @@ class Quoting:
     def _deadline_text(self) -> str:
         deadline = self.plan.options.deadline
         return f"{deadline:%Y-%m-%d %H:%M} UTC" if deadline else "24 hours"
-
-
-def _cheapest(batch: Duration, realtime: Duration, deadline_s: float) -> Duration:
-    """As batches, and no longer than the deadline, or what realtime takes, allows."""
-    most = max(round(deadline_s * 1000), realtime.p90)
-    binding = Binding.BATCHES if batch.p90 <= most else realtime.binding
-    return Duration(p50=min(batch.p50, most), p90=min(batch.p90, most), binding=binding)

@@ -16,8 +16,10 @@ from batchgen.db.sql import Queries
 from content.errors import GenerationError
 from content.kind import ForeseesCalls, Loaded, Target
 from content.pipeline import Job, Request, Work
-from content.registry import Kind
+from content.prompt_sets import prompt_texts
+from content.registry import Kind, kind_named
 from providers.values import CacheFor, CompletionRequest, text_bytes
+from runs.models import RunItem
 
 QUERIES = Queries(Path(__file__).with_name("quotes.sql"))
 #: Items whose prompts are rendered; of more, so many, evenly by their size.
@@ -31,11 +33,14 @@ class FutureCall:
     """A call that an item would make.
 
     Attributes:
+        part, stays_bytes: as `Request` has them.
         prefix: names what the prompt begins with, where the provider may cache that; else "".
         prefix_bytes, own_bytes: of that, and of all behind it.
     """
 
     alike: str
+    part: float
+    stays_bytes: int
     purpose: str
     prefix: str
     prefix_bytes: int
@@ -77,10 +82,15 @@ class Rendering:
         weight = len(targets) / len(chosen) if chosen else 0.0
         return [
             FutureItem(calls=tuple(map(future_call, requests)), weight=weight)
-            for requests in self._requests(chosen)
+            for requests in self.requests(chosen)
         ]
 
-    def _requests(self, targets: Sequence[Target]) -> Iterator[tuple[Request, ...]]:
+    def requests(self, targets: Sequence[Target]) -> Iterator[tuple[Request, ...]]:
+        """Of each target what its item would ask, in full; nothing where it is gone.
+
+        Raises:
+            psycopg.Error: PostgreSQL is away.
+        """
         run_id = new_id()
         for begin in range(0, len(targets), _AT_ONCE):
             some = targets[begin : begin + _AT_ONCE]
@@ -127,6 +137,23 @@ class Rendering:
             return ()  # it will be skipped, or fail, before any call
 
 
+def requests_now(item: RunItem) -> tuple[Request, ...]:
+    """What an attempt at an item would ask as things are now; nothing where it asks nobody, or what
+    it is of is gone."""
+    run, kind = item.run, kind_named(item.kind)
+    if not kind.uses_provider or item.target_id is None:
+        return ()
+    rendering = Rendering(
+        kind=kind,
+        model=run.model,
+        max_tokens=run.max_tokens,
+        options=kind.options.model_validate(run.options).model_dump(mode="json"),
+        prompts=prompt_texts(run.prompt_set_id),
+    )
+    target = Target(id=item.target_id, code=item.code, title=item.title, input_tokens=0)
+    return next(rendering.requests([target]))
+
+
 def sample(targets: Sequence[Target], most: int = MOST_RENDERED) -> list[Target]:
     """All of them, or so many that stand for all: from the smallest to the largest, at even
     distances."""
@@ -144,6 +171,8 @@ def future_call(request: Request) -> FutureCall:
     said = prefix.encode(errors="surrogatepass")
     return FutureCall(
         alike=request.alike,
+        part=request.part,
+        stays_bytes=request.stays_bytes,
         purpose=completion.purpose,
         prefix=blake2b(said, digest_size=8).hexdigest() if said else "",
         prefix_bytes=len(said),

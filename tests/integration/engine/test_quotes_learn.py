@@ -1,9 +1,10 @@
 """What quotes learn: what calls were asked, and runs by which prompts; the next one is of them."""
 
 import pytest
+from django.db.models.functions import Now
 
 from runs.engine.start import RunOptions, run_start
-from runs.models import Lane, ProviderCall
+from runs.models import Lane, ProviderBatch, ProviderCall, Run
 from runs.quotes.quoting import quote_make
 from runs.states import CallOutcome
 from tests.conftest import Simulator
@@ -64,3 +65,44 @@ def test_the_next_quote_is_calibrated_and_close(bench: Bench, simulator: Simulat
     prompts = spent.input_tokens + spent.cache_read_tokens + spent.cache_write_tokens
     # With what a few repairs would read.
     assert prompts < answer["inputTokens"] < 1.08 * prompts
+
+
+def _batch_ended(run: Run, *, read: int, written: int = 0) -> None:
+    """Of two requests, each of which read and wrote so many tokens of the cache."""
+    batch = ProviderBatch.objects.create(
+        run=run,
+        provider=run.provider,
+        expected=2,
+        state="collected",
+        created_at=Now(),
+        ended_at=Now(),
+    )
+    for item in run.items.all()[:2]:
+        ProviderCall.objects.create(
+            item=item,
+            attempt=1,
+            batch=batch,
+            lane="batch",
+            model=run.model,
+            outcome=CallOutcome.ANSWERED,
+            ended_at=Now(),
+            cache_read_tokens=read,
+            cache_write_tokens=written,
+        )
+
+
+def test_batches_whose_beginning_was_not_marked_tell_nothing_of_the_cache(
+    bench: Bench, simulator: Simulator
+) -> None:
+    world = World.make(epics=4, lanes=1, begin=False)
+    _run_through(world, bench)
+    for _ in range(5):
+        _batch_ended(world.run, read=2_000)
+    _batch_ended(world.run, read=0)
+    project = project_make(epics=6, name="Next")
+    options = RunOptions(pacing_profile="adaptive", max_concurrency=1)
+    told = quote_make(project=project, user=None, options=options).answer["cacheAssumption"]
+    assert "in batches 100% read them (100% to 100%)" in told
+    _batch_ended(world.run, read=0, written=2_000)
+    told = quote_make(project=project, user=None, options=options).answer["cacheAssumption"]
+    assert "in batches 83% read them (0% to 100%)" in told

@@ -17,14 +17,24 @@ from content.pipeline import Request
 from providers.prices import cost_micro_usd
 from providers.values import CacheFor, CompletionRequest, TextBlock, Usage
 from runs.quotes.calls import Calls
+from runs.quotes.cheapest import batch_part, cheapest_duration
 from runs.quotes.costs import Costs, Range, mixed
-from runs.quotes.durations import Binding, Pace, Play, fitting_part
+from runs.quotes.durations import Binding, Duration, Pace, Play, fitting_part
 from runs.quotes.past import COLD_PART, ENOUGH_CALLS, Past
-from runs.quotes.past_batches import COLD_HITS, PastBatches
+from runs.quotes.past_batches import COLD_HITS, Cached, PastBatches
 from runs.quotes.rendering import FutureCall, FutureItem, future_call, sample
 
 MODEL = "claude-sonnet-5-5"
 DAY = date(2026, 11, 26)
+ASKED = CompletionRequest(
+    model=MODEL,
+    max_tokens=100,
+    system=(TextBlock(text="A"),),
+    user="",
+    schema={},
+    marker="",
+    purpose="generate",
+)
 _numbers = count(1)
 
 
@@ -70,6 +80,8 @@ def three_runs(**changes: Any) -> list[dict[str, Any]]:
 def call(**changes: Any) -> FutureCall:
     plain: dict[str, Any] = {
         "alike": "standard generate",
+        "part": 1.0,
+        "stays_bytes": 0,
         "purpose": "generate",
         "prefix": "a",
         "prefix_bytes": 5_200,
@@ -115,9 +127,7 @@ class TestPast:
 
     def test_an_answer_is_as_long_as_those_before(self) -> None:
         past = Past.of(three_runs())
-        answer = past.answer(
-            alike="standard generate", purpose="generate", own_tokens=700, cap=8_000
-        )
+        answer = past.answer(call(), own_tokens=700)
         assert answer.tokens == pytest.approx(1_600, rel=0.05)
         assert 50 < answer.spread < 200
 
@@ -126,23 +136,33 @@ class TestPast:
             row(input_tokens=100 * n, output_tokens=200 * n + 7 * (n % 3)) for n in range(1, 21)
         ]
         past = Past.of(seen)
-        wanted: dict[str, Any] = {"alike": "standard generate", "purpose": "generate", "cap": 8_000}
-        assert past.answer(own_tokens=1_000, **wanted).tokens == pytest.approx(2_000, rel=0.02)
-        assert past.answer(own_tokens=9_999, **wanted).tokens == pytest.approx(4_000, rel=0.02)
+        for own_tokens, tokens in ((1_000, 2_000), (9_999, 4_000)):
+            answer = past.answer(call(), own_tokens=own_tokens)
+            assert answer.tokens == pytest.approx(tokens, rel=0.02)
+
+    def test_one_that_asks_for_a_part_has_that_part_of_an_answer(self) -> None:
+        asked = Request(key="k", completion=ASKED, alike="standard generate", part=0.5)
+        seen = rows([1_600] * 10) + rows([800] * 10, run=2, alike=asked.asked)
+        seen += rows([1_600] * 10, run=3)
+        past = Past.of(seen)
+        assert asked.asked == "standard generate, part 0.50"
+        assert past.answer(call(), own_tokens=700).tokens == pytest.approx(1_600)
+        assert past.answer(call(part=0.25), own_tokens=700).tokens == pytest.approx(400)
+        assert past.runs_differ < 0.04
 
     def test_answers_of_the_same_sort_count_before_others(self) -> None:
         seen = rows([500] * 5, alike="pages part") + rows([3_000] * 5, alike="pages page")
         past = Past.of(seen)
         for alike, tokens in (("pages part", 500), ("pages page", 3_000), ("new", 1_750)):
-            answer = past.answer(alike=alike, purpose="generate", own_tokens=700, cap=8_000)
+            answer = past.answer(call(alike=alike), own_tokens=700)
             assert answer.tokens == tokens
 
     def test_no_answer_is_longer_than_its_cap(self) -> None:
         past = Past.of(rows([9_000] * 6))
-        assert past.answer(alike="x", purpose="generate", own_tokens=1, cap=2_000).tokens == 2_000
+        assert past.answer(call(alike="x", max_tokens=2_000), own_tokens=1).tokens == 2_000
 
     def test_where_nothing_is_known_it_fills_a_part_of_its_cap(self) -> None:
-        answer = Past().answer(alike="x", purpose="generate", own_tokens=1, cap=2_000)
+        answer = Past().answer(call(alike="x", max_tokens=2_000), own_tokens=1)
         assert answer.tokens == COLD_PART * 2_000
 
     def test_repairs_are_a_rate_and_are_longer(self) -> None:
@@ -187,13 +207,26 @@ class TestPast:
         assert past.times.beside_s == pytest.approx(0.1)
 
     def test_batches_are_as_those_before_once_there_are_enough(self) -> None:
-        few = PastBatches(seconds=[60.0] * 4, hit_rates=[0.9] * 4)
+        few = PastBatches(seconds=[60.0] * 4, cached=[Cached(9, 10)] * 4 + [Cached(0, 0)])
         assert (few.hits, few.known_seconds) == (COLD_HITS, ())
-        enough = PastBatches(seconds=[60.0] * 5, hit_rates=[0.8, 0.9, 0.9, 1.0, 0.9])
-        assert enough.hits == pytest.approx((0.8, 0.9, 1.0))
+        told = [
+            Cached(4, 5),
+            Cached(90, 100),
+            Cached(5, 5),
+            Cached(91, 100),
+            Cached(0, 0),
+            Cached(81, 90),
+        ]
+        enough = PastBatches(seconds=[60.0] * 6, cached=told)
+        # By requests, as large batches tell more.
+        assert enough.hits == pytest.approx((0.8, 271 / 300, 1.0))
         past = Past.of(three_runs())
-        play = Play(calls=calls_of(past), pace=Pace(lanes=4), count=10, batches=enough)
-        assert play.batch().p90 < 200_000
+        many = PastBatches(seconds=[60.0] * 50, cached=[Cached(9, 10)] * 50)
+        few_p90, many_p90 = (
+            Play(calls=calls_of(past), pace=Pace(lanes=4), count=10, batches=known).batch().p90
+            for known in (enough, many)
+        )
+        assert 120_000 < many_p90 < 200_000 < few_p90 < 400_000
         cheap, dear = costs_of(past, batches=enough).batch(), costs_of(past).batch()
         assert cheap is not None
         assert dear is not None
@@ -246,6 +279,16 @@ class TestCosts:
         now, later = realtime(costs), costs.batch()
         assert later is not None
         assert 0.48 < later.expected / now.expected < 0.6
+
+    def test_one_is_asked_in_realtime_where_the_prompts_are_new_to_batches(self) -> None:
+        past = Past.of(three_runs())
+        found = [
+            costs_of(past, items, batches=PastBatches(before=before)).batch()
+            for items, before in ((10, False), (10, True), (9, False), (9, True))
+        ]
+        new, known, few, few_known = (each.expected for each in found if each)
+        assert 1.05 < new / known < 1.15
+        assert few == few_known
 
     def test_what_an_item_asks_further_is_no_batchs(self) -> None:
         past = Past.of(three_runs())
@@ -355,6 +398,32 @@ class TestDurations:
         assert fitting_part(0, 0, within_s) == 1
 
 
+class TestCheapest:
+    """Margins of a minute each, and calls taken for 20 s until one has ended."""
+
+    @pytest.mark.parametrize(
+        ("minutes", "lanes", "part"),
+        # 40 items in 4 lanes need 240 s, a minute to spare and one for slices to end; in 40 lanes
+        # 60 s, which leaves batches 420 s of 600.
+        [(24 * 60, 4, 1.0), (1, 4, 0.0), (10, 40, 0.4)],
+    )
+    def test_so_much_goes_by_batches_before_a_deadline(
+        self, minutes: float, lanes: int, part: float
+    ) -> None:
+        past = Past.of(three_runs())
+        batches = PastBatches(seconds=[400.0] * 9, cached=[Cached(9, 10)] * 9, before=True)
+        play = Play(calls=calls_of(past, 40), pace=Pace(lanes=lanes), count=40, batches=batches)
+        batch = Duration(p50=450_000, p90=600_000, binding=Binding.BATCHES)
+        found = batch_part(play, batch, deadline_s=minutes * 60, lanes=lanes)
+        assert found == pytest.approx(part, abs=0.06)
+
+    def test_where_none_does_it_takes_as_long_as_realtime(self) -> None:
+        batch = Duration(p50=450_000, p90=900_000, binding=Binding.BATCHES)
+        now = Duration(p50=20_000, p90=30_000, binding=Binding.LANES)
+        assert cheapest_duration(0.0, batch, now, deadline_s=60) == now
+        assert cheapest_duration(0.5, batch, now, deadline_s=600).p90 == 600_000
+
+
 class TestRendering:
     def _targets(self, count: int) -> Iterator[Target]:
         for number in range(count):
@@ -381,13 +450,4 @@ class TestRendering:
         found = future_call(Request(key="k", completion=completion, alike="x"))
         assert (found.prefix_bytes, found.own_bytes) == (4, 2 + 4)
         assert found.prefix_bytes + found.own_bytes == completion.prompt_bytes
-        bare = CompletionRequest(
-            model=MODEL,
-            max_tokens=100,
-            system=(TextBlock(text="A"),),
-            user="",
-            schema={},
-            marker="",
-            purpose="generate",
-        )
-        assert future_call(Request(key="k", completion=bare, alike="x")).prefix == ""
+        assert future_call(Request(key="k", completion=ASKED, alike="x")).prefix == ""
