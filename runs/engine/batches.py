@@ -7,92 +7,21 @@ it names are the fence: what is late changes nothing.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from batchgen.db.sql import Row, Statement
 from runs.engine.groups import LOCKED_S
 from runs.engine.lanes import PATIENCE_S
-from runs.engine.outcomes import Spend
 from runs.engine.queries import QUERIES, loading
+from runs.engine.slice_values import Collected, Seen, SliceRequest
 from runs.states import BATCH_OUT, BatchState, CallOutcome
 
 T = TypeVar("T")
 
 _OUT = [state.value for state in BATCH_OUT]
-#: `batch_collect` says what each means.
-Fate = Literal["answered", "again", "leave", "fail"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SliceRequest:
-    """One item's first request, as its call is to know it."""
-
-    item_id: UUID
-    call_id: UUID
-    request_key: str
-    request_digest: str
-    purpose: str
-    #: The most that it can cost; None where nobody knows.
-    held_micro_usd: int | None
-    #: As ProviderCall has them.
-    alike: str
-    prompt_bytes: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """What the provider says of a slice."""
-
-    id: UUID
-    state: BatchState
-    processing: int
-    succeeded: int
-    errored: int
-    canceled: int
-    expired: int
-    created_at: datetime | None
-    expires_at: datetime | None
-    ended_at: datetime | None
-    results_url: str | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Collected:
-    """The outcome of one request of a slice.
-
-    Attributes:
-        fate: what it leads to, for an item that is out in the slice still.
-        counts: the item's attempt counts.
-    """
-
-    call_id: UUID
-    fate: Fate
-    outcome: CallOutcome
-    spend: Spend
-    text: str = ""
-    stop_reason: str = ""
-    error_code: str = ""
-    error: str = ""
-    possibly_billed: bool = False
-    counts: bool = False
-
-    def given(self) -> dict[str, object]:
-        """As `batch_collect` names it."""
-        return {
-            **self.spend.params(),
-            "call_id": str(self.call_id),
-            "fate": self.fate,
-            "outcome": self.outcome.value,
-            "text": self.text,
-            "stop_reason": self.stop_reason,
-            "error_code": self.error_code,
-            "error": self.error,
-            "possibly_billed": self.possibly_billed,
-            "spent": int(self.counts),
-        }
 
 
 def batch_work() -> Statement[list[str]]:
@@ -239,6 +168,13 @@ def calls_left(batch_id: UUID, *, most: int) -> Statement[set[UUID]]:
     return _of("calls_left", {"batch_id": batch_id, "most": most}, _ids)
 
 
+def calls_in_vain(batch_id: UUID, *, times: int, most: int) -> Statement[set[UUID]]:
+    """Some of the slice's requests that have no outcome, of items that were so often in slices
+    that expired or were lost."""
+    params = {"batch_id": batch_id, "times": times, "most": most}
+    return _of("calls_in_vain", params, _ids)
+
+
 def calls_of_batch(batch_id: UUID, call_ids: Sequence[UUID]) -> Statement[set[UUID]]:
     """Which of these are requests of the slice."""
     return _of("calls_of_batch", {"batch_id": batch_id, "call_ids": list(call_ids)}, _ids)
@@ -263,6 +199,12 @@ def batch_collect(batch_id: UUID, collected: Sequence[Collected]) -> Statement[R
     return _of(
         "batch_collect", params, lambda rows: rows[0], patience_s=PATIENCE_S, locked_s=LOCKED_S
     )
+
+
+def batch_settle(collected: Sequence[Collected]) -> Statement[set[UUID]]:
+    """Book what became of these requests of a run that was deleted, each once; those booked."""
+    given = {"given": _json([each.given() for each in collected])}
+    return _of("batch_settle", given, _ids, patience_s=PATIENCE_S, locked_s=LOCKED_S)
 
 
 def batch_read(batch_id: UUID) -> Statement[bool]:

@@ -17,7 +17,10 @@ class ProviderBatch(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="batches")
+    #: Null: it was deleted while this was out, which is cancelled at the provider, and booked.
+    run = models.ForeignKey(
+        Run, null=True, blank=True, on_delete=models.SET_NULL, related_name="batches"
+    )
     #: Who has it, as in `Run.provider`.
     provider = models.CharField(max_length=20)
     state = models.CharField(max_length=10, choices=BatchState, default=BatchState.CREATING)

@@ -185,6 +185,29 @@ def test_a_pause_has_them_cancelled_and_a_resume_asks_again(
     _assert_whole(run, project, epics=4)
 
 
+def test_what_expires_is_asked_again_in_another_batch(batches: Fleet, provider: Simulator) -> None:
+    provider.faults(
+        [
+            {
+                "match": {"endpoint": "batches.create"},
+                "times": 1,
+                "action": {"type": "batch", "never_ends": True, "done": 0.5},
+            }
+        ]
+    )
+    batches.start("w1")
+    project, run = _start(epics=4)
+    wait_for(lambda: ProviderBatch.objects.filter(state="open").exists(), "a batch is out")
+    provider.advance(24 * 3600 + 1)
+    wait_until_ended(run)
+    _assert_whole(run, project, epics=4)
+    expired = ProviderCall.objects.filter(error_code="BATCH_EXPIRED")
+    assert {(call.outcome, call.possibly_billed) for call in expired} == {("FAILED", False)}
+    assert len(expired) == 2
+    assert provider.bill()["calls"] == 4
+    assert _booked() == provider.bill()["micro_usd"]
+
+
 def test_what_was_answered_of_a_cancelled_run_is_kept(batches: Fleet, provider: Simulator) -> None:
     provider.config(batch_ends_after_s=3600, batch_in_flight=2)
     batches.start("w1")

@@ -5,5 +5,8 @@ slices.py    a run's next slice: its items' first requests, as many as go togeth
 creating.py  a slice handed in, or refused
 polling.py   what the provider says of those that are out; those of unknown outcome are looked for
 collecting.py  results, each once, as kept answers
-spilling.py  how much of a run goes realtime, to end by its deadline
+results.py   what each result leads to
+writing.py   what became of requests, written down, and what that means for their run
+deadlines.py  what goes realtime to end by a deadline (how much: runs/spilling.py), and slices that
+             nobody waits for any longer
 """

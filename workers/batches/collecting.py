@@ -1,19 +1,15 @@
 """Results of slices that have ended, as they arrive, each once, as kept answers of their calls."""
 
 import logging
-from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from batchgen.db.in_thread import in_thread
 from batchgen.db.sql import AsyncDatabase, Row
 from providers import batches as theirs
 from providers.batches import Batches, BatchResult
-from providers.errors import BatchNotFound, ProviderError
+from providers.errors import BatchNotFound
 from runs.engine.batches import (
-    Collected,
-    batch_collect,
     batch_collected,
     batch_items,
     batch_not_ours,
@@ -22,9 +18,8 @@ from runs.engine.batches import (
     calls_left,
     calls_of_batch,
 )
-from runs.engine.transitions import run_break_circuit, run_dispatch, run_finalize
 from workers.batches.results import OfItem, call_id_of, of_result, unanswered
-from workers.batches.stopping import run_stop
+from workers.batches.writing import outcomes_write
 
 log = logging.getLogger(__name__)
 
@@ -89,37 +84,19 @@ class Collector:
             reading.ours = bool(found)
         if not reading.ours:
             return
-        failed = [call_id for call_id, result in chunk.items() if result.error is not None]
+        failed = [call_id for call_id, result in chunk.items() if result.completion is None]
         items = await self._database.run(batch_items(row["id"], failed)) if failed else {}
         outcomes = [
             of_result(
                 call_id,
                 result,
                 OfItem.of(items[call_id]) if call_id in items else None,
-                model=row["model"],
+                model=row["model"] or "",
                 spilled=row["spilled"],
             )
             for call_id, result in chunk.items()
         ]
-        await self._write(row, outcomes)
-
-    async def _write(
-        self, row: Row, outcomes: Iterable[tuple[Collected, ProviderError | None]]
-    ) -> None:
-        collected = [each for each, _ in outcomes]
-        counted = await self._database.run(batch_collect(row["id"], collected))
-        stops = next((error for _, error in outcomes if error is not None), None)
-        if stops is not None and counted["calls"]:
-            await run_stop(row["run_id"], stops)
-        if counted["answered"] or counted["left"]:
-            await in_thread(run_dispatch, run_id=row["run_id"])
-        if counted["failed"]:
-            await self._failed(row, {each.error_code for each in collected if each.fate == "fail"})
-
-    async def _failed(self, row: Row, codes: Iterable[str]) -> None:
-        for code in codes:
-            await in_thread(run_break_circuit, run_id=row["run_id"], error_code=code)
-        await in_thread(run_finalize, run_id=row["run_id"])
+        await outcomes_write(self._database, row, outcomes)
 
     async def _read_to_the_end(self, row: Row, reading: _Reading) -> None:
         if reading.lines and not reading.ours:
@@ -135,5 +112,5 @@ class Collector:
             log.warning("slice %s: %s requests have no result", row["id"], len(left))
             items = await self._database.run(batch_items(row["id"], list(left)))
             outcomes = [unanswered(call_id, OfItem.of(item)) for call_id, item in items.items()]
-            await self._write(row, outcomes)
+            await outcomes_write(self._database, row, outcomes)
         await self._database.run(batch_collected(row["id"]))

@@ -15,26 +15,17 @@ import psycopg
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
 
-from batchgen.db.in_thread import in_thread
 from batchgen.db.sql import AsyncDatabase, Row, Turn
 from providers.batches import Batches
 from providers.errors import CallAborted, ProviderError
 from providers.registry import account_of
-from runs.engine.batches import (
-    batch_let_go,
-    batch_work,
-    batches_out,
-    batches_spill,
-    items_spill,
-    run_spills,
-)
-from runs.engine.transitions import run_dispatch
+from runs.engine.batches import batch_work, batches_out
 from runs.states import BatchState
 from workers.batches.collecting import Collector
 from workers.batches.creating import Creator
+from workers.batches.deadlines import Deadlines
 from workers.batches.polling import Poller
 from workers.batches.quiet import Quiet
-from workers.batches.spilling import Left, spill
 from workers.clients import Clients
 
 log = logging.getLogger(__name__)
@@ -49,8 +40,6 @@ _VANISHED_S, _KEEP_S = 15.0, 3.0
 _MOST_READ = 2
 #: So long what a worker that stops has sent may take to be answered.
 _STOP_S = 10.0
-#: Without a deadline a run of the cheapest lane may take a day.
-_NO_DEADLINE_S = 24 * 3600.0
 
 
 class BatchDriver:
@@ -143,6 +132,7 @@ class BatchLane:
         self._poller = Poller(database, none)
         self._collector = Collector(database, none)
         self._creator = Creator(database, none, provider)
+        self._deadlines = Deadlines(database, provider)
         self._creating: asyncio.Task[None] | None = None
         self._reading: dict[UUID, asyncio.Task[None]] = {}
         #: When a slice's results are read again, by time.monotonic.
@@ -158,8 +148,8 @@ class BatchLane:
             await self._creator.leave_all()
             return False
         out = await self._database.run(batches_out(self._provider))
-        await self._spill(out)
-        await self._let_go(out)
+        await self._deadlines.spill(out)
+        await self._deadlines.let_go(out)
         if not self._quiet.lasts:
             await self._ask(out)
             out = await self._database.run(batches_out(self._provider))
@@ -253,42 +243,3 @@ class BatchLane:
             log.warning("slices: %s; again soon", error)
         except Exception:
             log.exception("slices; again soon")
-
-    async def _spill(self, out: list[Row]) -> None:
-        for run in await self._database.run(
-            run_spills(self._provider, no_deadline_s=_NO_DEADLINE_S)
-        ):
-            slices = [
-                (row["id"], row["expected"])
-                for row in out
-                if row["run_id"] == run["id"] and not row["cancel"]
-            ]
-            left = Left(
-                **{name: run[name] for name in ("left_s", "waiting", "out", "realtime")},
-                **{name: run[name] for name in ("lanes", "delay_ms", "call_s")},
-                per_minute=settings.LIMIT_REQUESTS_PER_MINUTE,
-            )
-            spilled = spill(
-                left,
-                slices,
-                wait_s=settings.BATCH_SPILL_WAIT_S,
-                margin_s=settings.BATCH_SPILL_MARGIN_S,
-            )
-            if spilled.waiting:
-                await self._database.run(items_spill(run_id=run["id"], most=spilled.waiting))
-                await in_thread(run_dispatch, run_id=run["id"])
-            if spilled.batch_ids:
-                log.info("run %s: %s slices go realtime", run["id"], len(spilled.batch_ids))
-                await self._database.run(batches_spill(spilled.batch_ids))
-
-    async def _let_go(self, out: list[Row]) -> None:
-        """Go on without slices that were cancelled and do not end."""
-        for row in out:
-            patience_s = settings.BATCH_SPILL_WAIT_S if row["spilled"] else settings.BATCH_LOST_S
-            if row["state"] == BatchState.ENDED or (row["cancel_s"] or 0) <= patience_s:
-                continue
-            if row["run_active"] and not row["spilled"]:
-                continue
-            if await self._database.run(batch_let_go(run_id=row["run_id"], batch_id=row["id"])):
-                log.warning("slice %s does not end: its items go on without it", row["id"])
-                await in_thread(run_dispatch, run_id=row["run_id"])

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -11,19 +11,22 @@ from django.conf import settings
 from batchgen.db.sql import AsyncDatabase, Row
 from providers import batches as theirs
 from providers.batches import Batches
-from providers.errors import BatchNotFound, ProviderError
+from providers.errors import BatchNotFound, ProviderError, RequestRejected
 from runs.engine.batches import (
-    Seen,
+    batch_items,
     batch_lost,
     batch_not_ours,
     batch_opened,
     batches_known,
     batches_seen,
     batches_unseen,
+    calls_in_vain,
     calls_of_batch,
 )
+from runs.engine.slice_values import Seen
 from runs.states import BatchState
-from workers.batches.results import call_id_of
+from workers.batches.results import MOST_IN_VAIN, OfItem, call_id_of, lost
+from workers.batches.writing import outcomes_write
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ log = logging.getLogger(__name__)
 _AGE_PART = 10
 #: Of those that are on no page, so many are asked for one by one in a round.
 _ONE_BY_ONE = 5
-_PAGE, _MOST_PAGE = 100, 1000
+_PAGE, _MOST_PAGE, _MOST_PAGES = 100, 1000, 20
 #: Their clock and PostgreSQL's may be so far apart.
 _CLOCKS = timedelta(minutes=2)
 #: So long after it should have expired a slice is given up.
@@ -43,6 +46,8 @@ _STATES = {
 }
 #: Results that are read to see whose a batch is.
 _LOOKED_AT = 20
+#: Requests that one statement ends.
+_AT_ONCE = 300
 
 
 def due(row: Row) -> bool:
@@ -100,16 +105,27 @@ class Poller:
             overdue = not results and (row["overdue_s"] or 0) > _OVERDUE_S
             if missing or overdue:
                 log.warning("slice %s is lost", row["id"])
-                await self._database.run(batch_lost(row["id"]))
+                await self._lose(row)
+
+    async def _lose(self, row: Row) -> None:
+        """Have its items wait for another slice, but for those that were in too many."""
+        in_vain = calls_in_vain(row["id"], times=MOST_IN_VAIN - 1, most=_AT_ONCE)
+        while found := await self._database.run(in_vain):
+            items = await self._database.run(batch_items(row["id"], list(found)))
+            outcomes = [lost(call_id, OfItem.of(item)) for call_id, item in items.items()]
+            await outcomes_write(self._database, row, outcomes)
+        await self._database.run(batch_lost(row["id"]))
 
     async def cancel(self, out: Iterable[Row]) -> None:
-        """Tell the provider which ones somebody wants cancelled; all of them, whatever it says."""
+        """Tell the provider which ones somebody wants cancelled, or nobody waits for any more: all
+        of them, whatever it says."""
         failed: ProviderError | None = None
         for row in out:
-            if not row["cancel"] or row["state"] != BatchState.OPEN:
+            wanted = row["cancel"] or not row["awaited"]
+            if not wanted or row["state"] != BatchState.OPEN:
                 continue
             try:
-                state = await self._batches.cancel(row["provider_batch_id"])
+                state = await self._canceled(row["provider_batch_id"])
             except BatchNotFound:
                 continue  # not yet, or no more: the next round sees
             except ProviderError as error:
@@ -118,6 +134,13 @@ class Poller:
                 await self._database.run(batches_seen([_seen(row["id"], state)]))
         if failed is not None:
             raise failed
+
+    async def _canceled(self, provider_batch_id: str) -> theirs.BatchState:
+        try:
+            return await self._batches.cancel(provider_batch_id)
+        except RequestRejected:
+            # It has ended, most likely: so it says if it is asked.
+            return await self._batches.get(provider_batch_id)
 
     async def adopt(self, out: Iterable[Row], *, under_way: Collection[UUID]) -> None:
         """Look for those that may have been created: a batch that is younger than the intent, of as
@@ -143,19 +166,34 @@ class Poller:
             )
         elif row["age_s"] > settings.BATCH_LOST_S:
             log.warning("slice %s: the provider never had it", row["id"])
-            await self._database.run(batch_lost(row["id"]))
+            await self._lose(row)
 
     async def _candidates(self, row: Row) -> list[theirs.BatchState]:
-        page = await self._batches.newest(limit=_MOST_PAGE)
         fitting = [
             state
-            for state in page
-            if state.counts.total == row["expected"]
-            and (state.created_at is None or state.created_at > row["intent_at"] - _CLOCKS)
-            and state.provider_id not in row["not_ours"]
+            for state in await self._younger(row["intent_at"] - _CLOCKS)
+            if state.counts.total == row["expected"] and state.provider_id not in row["not_ours"]
         ]
         known = await self._database.run(batches_known([each.provider_id for each in fitting]))
         return [state for state in fitting if state.provider_id not in known]
+
+    async def _younger(self, since: datetime) -> list[theirs.BatchState]:
+        """Batches that are younger. Some have smaller pages than they are asked for."""
+        younger: dict[str, theirs.BatchState] = {}
+        before: str | None = None
+        for _ in range(_MOST_PAGES):
+            page = await self._batches.newest(limit=_MOST_PAGE, before=before)
+            fresh = {
+                state.provider_id: state
+                for state in page
+                if state.provider_id not in younger
+                and (state.created_at is None or state.created_at > since)
+            }
+            younger |= fresh
+            if len(fresh) < len(page) or not page:
+                break
+            before = page[-1].provider_id
+        return list(younger.values())
 
     async def _is_ours(self, row: Row, state: theirs.BatchState) -> bool:
         """Of one that has not ended nobody knows."""

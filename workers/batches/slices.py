@@ -21,16 +21,15 @@ from content.registry import Kind, kind_started_by
 from providers.batches import BatchRequest
 from providers.values import CacheFor, CompletionRequest
 from runs.engine.batches import (
-    SliceRequest,
     items_leave,
     prefix_known,
     shape_known,
     slice_load,
 )
+from runs.engine.slice_values import SliceRequest
 from runs.engine.transitions import run_dispatch
 from workers.holds import hold_of
 from workers.request_digest import prefix_digest, prefix_texts, request_digest, shape_digest
-from workers.spend import ALIKE_CHARS
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +72,7 @@ class Part:
             request_digest=request_digest(self.request.completion),
             purpose=self.request.completion.purpose,
             held_micro_usd=hold_of(self.request.completion, batch=True).micro_usd,
-            alike=self.request.alike[:ALIKE_CHARS],
+            alike=self.request.asked,
             prompt_bytes=self.request.completion.prompt_bytes,
         )
 

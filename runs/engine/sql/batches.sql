@@ -11,7 +11,8 @@ WHERE run.completed_at IS NULL AND run.lane <> 'realtime' AND run.status IN ('QU
   )
 
 -- batches_out --
--- A provider's slices that may still bring answers, the oldest first.
+-- A provider's slices that may still bring answers, the oldest first. Of a run that was deleted
+-- there is no more than the slice.
 SELECT batch.id, batch.run_id, batch.state, batch.provider_batch_id, batch.expected, batch.reads,
        batch.results_url, batch.created_at, batch.expires_at, batch.not_ours, batch.primer,
        batch.cancel_at IS NOT NULL AS cancel, batch.spilled,
@@ -20,8 +21,13 @@ SELECT batch.id, batch.run_id, batch.state, batch.provider_batch_id, batch.expec
        EXTRACT(EPOCH FROM clock_timestamp() - batch.cancel_at)::float AS cancel_s,
        EXTRACT(EPOCH FROM clock_timestamp() - batch.missing_since)::float AS missing_s,
        EXTRACT(EPOCH FROM clock_timestamp() - batch.expires_at)::float AS overdue_s,
-       batch.intent_at, run.model, run.lane, run.status IN ('QUEUED', 'RUNNING', 'PAUSED') AS run_active
-FROM runs_providerbatch batch JOIN runs_run run ON run.id = batch.run_id
+       batch.intent_at, run.model, run.lane,
+       COALESCE(run.status IN ('QUEUED', 'RUNNING', 'PAUSED'), false) AS run_active,
+       EXISTS (
+           SELECT FROM runs_runitem
+           WHERE run_id = batch.run_id AND in_batch AND batch_id = batch.id
+       ) AS awaited
+FROM runs_providerbatch batch LEFT JOIN runs_run run ON run.id = batch.run_id
 WHERE batch.provider = %(provider)s AND batch.state = ANY(%(out)s)
 ORDER BY batch.intent_at, batch.id
 
@@ -141,9 +147,15 @@ SELECT provider_batch_id FROM runs_providerbatch
 WHERE provider_batch_id = ANY(%(names)s::text[])
 
 -- calls_of_batch --
--- Which of these calls are requests of a slice.
+-- Which of these calls are requests of a slice. Those of a run that was deleted are known by their
+-- lines alone.
 SELECT id FROM runs_providercall
 WHERE id = ANY(%(call_ids)s::uuid[]) AND batch_id = %(batch_id)s
+UNION
+SELECT call_id
+FROM runs_providerbatch batch JOIN runs_ledgerline line ON line.call_id = ANY(%(call_ids)s::uuid[])
+WHERE batch.id = %(batch_id)s AND batch.run_id IS NULL AND line.lane = 'batch'
+  AND NOT EXISTS (SELECT FROM runs_providercall WHERE id = line.call_id)
 
 -- batches_seen --
 -- What the provider says of slices. One that has ended stays so.
@@ -209,6 +221,13 @@ UPDATE runs_providerbatch SET cancel_at = clock_timestamp()
 WHERE run_id = %(run_id)s AND state IN ('creating', 'open') AND cancel_at IS NULL
 RETURNING id
 
+-- batches_keep --
+-- A run goes on: what the provider was not told to cancel yet is waited for.
+UPDATE runs_providerbatch SET cancel_at = NULL
+WHERE run_id = %(run_id)s AND state IN ('creating', 'open') AND cancel_at IS NOT NULL
+  AND NOT spilled
+RETURNING id
+
 -- batch_spill --
 -- Have these cancelled at the provider; what is canceled or expired of them goes realtime.
 UPDATE runs_providerbatch
@@ -237,10 +256,26 @@ WHERE batch_id = %(batch_id)s AND outcome = 'STARTED'
 ORDER BY id
 LIMIT %(most)s::int
 
+-- calls_in_vain --
+-- Requests of a slice that have no outcome, of items that were out so often for nothing before.
+SELECT call.id
+FROM runs_providercall call JOIN runs_runitem item ON item.id = call.item_id
+WHERE call.batch_id = %(batch_id)s AND call.outcome = 'STARTED'
+  AND item.in_batch AND item.batch_id = %(batch_id)s AND @in_vain@ >= %(times)s
+ORDER BY call.id
+LIMIT %(most)s::int
+
+-- in_vain (part) --
+-- In how many slices an item was that expired, or were lost.
+(
+    SELECT COUNT(*)::int FROM runs_providercall
+    WHERE item_id = item.id AND error_code IN ('BATCH_EXPIRED', 'BATCH_LOST')
+)
+
 -- batch_items --
 -- What is to be known of items whose requests failed.
 SELECT call.id AS call_id, item.id AS item_id, item.attempt, item.code, run.max_retries,
-       run.retry_wait_ms, run.delay_ms
+       run.retry_wait_ms, run.delay_ms, run.lane, @in_vain@ AS in_vain
 FROM runs_providercall call
 JOIN runs_runitem item ON item.id = call.item_id
 JOIN runs_run run ON run.id = item.run_id
@@ -341,6 +376,68 @@ WITH batch AS (
 )
 SELECT calls::int, answered::int, failed::int, "left"::int FROM spent
 
+-- batch_settle --
+-- What became of requests whose run was deleted: nothing is made of it, and their lines, by which
+-- they were possibly billed, are corrected, each once. The budgets that count them count that.
+WITH told AS (
+    SELECT told.*, known.certainty
+    FROM json_to_recordset(%(given)s::json) AS told (
+        call_id uuid, outcome text, input_tokens int, output_tokens int, cache_read_tokens int,
+        cache_write_tokens int, cache_write_1h_tokens int, cost_usd numeric, price_date date,
+        possibly_billed boolean
+    ), LATERAL (
+        SELECT runs_call_certainty(outcome, input_tokens, possibly_billed) AS certainty
+    ) AS known
+    WHERE known.certainty <> 'possibly'
+), doubt AS MATERIALIZED (
+    SELECT last.*
+    FROM told, LATERAL (
+        SELECT * FROM runs_ledgerline WHERE call_id = told.call_id ORDER BY id DESC LIMIT 1
+    ) AS last
+    WHERE last.certainty = 'possibly'
+      AND NOT EXISTS (SELECT FROM runs_providercall WHERE id = told.call_id)
+), line AS (
+    INSERT INTO runs_ledgerline (
+        call_id, at, project_id, run_id, item_id, model, purpose, lane, certainty, input_tokens,
+        cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens,
+        cost_micro_usd, price_date, corrects
+    )
+    SELECT call_id, doubt.at, doubt.project_id, doubt.run_id, doubt.item_id, doubt.model,
+           doubt.purpose, doubt.lane, told.certainty, told.input_tokens, told.cache_read_tokens,
+           told.cache_write_tokens - told.cache_write_1h_tokens, told.cache_write_1h_tokens,
+           told.output_tokens, runs_call_micro_usd(told.certainty, told.cost_usd, NULL),
+           COALESCE(told.price_date, doubt.price_date), doubt.id
+    FROM doubt JOIN told USING (call_id)
+    ON CONFLICT DO NOTHING
+    RETURNING *
+), budget AS MATERIALIZED (
+    SELECT id, scope, run_id, project_id, month FROM runs_budget
+    WHERE (scope = 'run' AND run_id IN (SELECT run_id FROM doubt))
+       OR (scope = 'project' AND project_id IN (SELECT project_id FROM doubt))
+       OR (scope = 'installation' AND month IN (SELECT runs_month(at) FROM doubt))
+    ORDER BY id
+    FOR UPDATE
+), counted AS (
+    SELECT budget.id, SUM(doubt.cost_micro_usd) AS possibly,
+           SUM(line.cost_micro_usd) FILTER (WHERE line.certainty = 'billed') AS spent
+    FROM line JOIN doubt ON doubt.id = line.corrects
+    JOIN budget ON (
+        CASE budget.scope
+            WHEN 'run' THEN line.run_id = budget.run_id
+            WHEN 'project' THEN line.project_id = budget.project_id
+            ELSE true
+        END AND (budget.month IS NULL OR runs_month(line.at) = budget.month)
+    )
+    GROUP BY budget.id
+), settled AS (
+    UPDATE runs_budget
+    SET possibly_micro_usd = possibly_micro_usd - COALESCE(counted.possibly, 0),
+        spent_micro_usd = spent_micro_usd + COALESCE(counted.spent, 0)
+    FROM counted
+    WHERE runs_budget.id = counted.id
+)
+SELECT call_id AS id FROM line
+
 -- batch_read --
 -- The results of a slice were read to their end.
 UPDATE runs_providerbatch SET reads = reads + 1
@@ -395,14 +492,14 @@ FROM runs_providerbatch
 WHERE provider = %(provider)s AND state IN ('creating', 'open', 'canceling')
 
 -- run_spills --
--- Runs that are to end by a time and have work in slices: what is left of it, and of time, and how
--- long their calls took.
+-- Runs that are to end by a time and have work in slices: what is left of it, and of time, how long
+-- their calls took alone, and what calls took of the limits.
 SELECT run.id, run.max_concurrency AS lanes, run.delay_ms,
        EXTRACT(EPOCH FROM COALESCE(
            run.deadline, run.created_at + make_interval(secs => %(no_deadline_s)s)
        ) - clock_timestamp())::float AS left_s,
        items.waiting, items.out, items.realtime,
-       EXTRACT(EPOCH FROM calls.took)::float AS call_s
+       EXTRACT(EPOCH FROM calls.took)::float AS call_s, calls.input_tokens, calls.output_tokens
 FROM runs_run run
 CROSS JOIN LATERAL (
     SELECT COUNT(*) FILTER (WHERE in_batch AND batch_id IS NULL)::int AS waiting,
@@ -411,12 +508,14 @@ CROSS JOIN LATERAL (
     FROM runs_runitem WHERE run_id = run.id AND status IN ('PENDING', 'GENERATING')
 ) AS items
 CROSS JOIN LATERAL (
-    SELECT AVG(call.ended_at - call.started_at) AS took
+    SELECT AVG(call.ended_at - call.started_at) FILTER (WHERE call.batch_id IS NULL) AS took,
+           AVG(call.input_tokens + call.cache_write_tokens)::float AS input_tokens,
+           AVG(call.output_tokens)::float AS output_tokens
     FROM (
         SELECT id FROM runs_runitem WHERE run_id = run.id ORDER BY "order" LIMIT 100
     ) AS item
     JOIN runs_providercall call ON call.item_id = item.id
-    WHERE call.outcome = 'ANSWERED' AND call.batch_id IS NULL
+    WHERE call.outcome = 'ANSWERED'
 ) AS calls
 WHERE run.completed_at IS NULL AND run.lane = 'cheapest' AND run.status IN ('QUEUED', 'RUNNING')
   AND run.provider = %(provider)s AND items.waiting + items.out > 0

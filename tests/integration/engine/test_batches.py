@@ -1,19 +1,14 @@
 """Slices of a run that go by a provider's batches, whatever becomes of them, or of the worker."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db.models import F
 from django.db.models.functions import Now
-from pytest_django.fixtures import Settings
 
 from batchgen.db.clock import database_now
-from batchgen.db.sql import AsyncDatabase
 from epics.models import Epic
 from providers.batches import BatchRequest, Outcome
 from providers.errors import (
@@ -25,7 +20,6 @@ from providers.errors import (
 )
 from runs.engine.budgets import run_budget_set
 from runs.engine.controls import run_control, run_item_cancel
-from runs.engine.lanes import Fence
 from runs.models import (
     Budget,
     Lane,
@@ -33,11 +27,19 @@ from runs.models import (
     ProviderBatch,
     ProviderCall,
     Run,
-    RunItem,
 )
 from tests.integration.engine import hands
 from tests.integration.engine.bench import Attempted, Bench
-from tests.integration.engine.shelf import Batching, custom_id, the_batch
+from tests.integration.engine.shelf import (
+    Batching,
+    custom_id,
+    items,
+    outcomes_of,
+    sent,
+    starter,
+    the_batch,
+    time_passes,
+)
 from tests.integration.engine.world import (
     FIRST,
     assert_booked,
@@ -45,28 +47,8 @@ from tests.integration.engine.world import (
     lines_of,
     worker_make,
 )
-from tests.loops import Loop
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def batching(loop: Loop, settings: Settings) -> Iterator[Batching]:
-    settings.BATCH_POLL_S = settings.BATCH_POLL_MOST_S = 0
-    settings.BATCH_SLICE = 4
-    database = AsyncDatabase()
-    loop.run(database.open())
-    yield Batching(loop, database)
-    loop.run(database.close())
-
-
-def starter(run: Run) -> User:
-    assert run.created_by
-    return run.created_by
-
-
-def items(run: Run, **where: Any) -> Any:
-    return RunItem.objects.filter(run=run, **where).order_by("order")
 
 
 class TestSlices:
@@ -114,13 +96,6 @@ class TestSlices:
         # Half of $2 and $10 for a million.
         assert call.cost_usd == Decimal("0.003000")
         assert_counted(run, kept=False)
-
-
-def sent(run: Run) -> Fence:
-    """What the run's first message names."""
-    lane = Lane.objects.filter(run=run, state="sent").order_by("index")[0]
-    item = RunItem.objects.get(lane=lane)
-    return Fence(lane_id=lane.id, fencing_token=lane.fencing_token, item_id=item.id, kind=item.kind)
 
 
 def attempted(bench: Bench, run: Run) -> list[str]:
@@ -205,24 +180,6 @@ class TestBudgets:
         batching.rounds(2)
         assert sum(len(kept.requests) for kept in batching.shelf.kept) == 4
         assert_booked(run)
-
-
-def outcomes_of(batching: Batching, *which: Any) -> dict[str, Any]:
-    """The outcomes of the shelf's only batch's first requests."""
-    (kept,) = batching.shelf.kept
-    return {
-        request.custom_id: outcome for request, outcome in zip(kept.requests, which, strict=False)
-    }
-
-
-def time_passes(run: Run, seconds: float) -> None:
-    """What happened to the run's slices was so much earlier."""
-    by = timedelta(seconds=seconds)
-    ProviderBatch.objects.filter(run=run).update(
-        intent_at=F("intent_at") - by,
-        missing_since=F("missing_since") - by,
-        cancel_at=F("cancel_at") - by,
-    )
 
 
 class TestCanaryAndPrimer:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workers.batches.spilling import Left, Spill, spill
+from runs.spilling import Left, Spill, calls_per_minute, spill
 
 #: Ten lanes, two seconds a call: five items a second, and four seconds for the last.
 _LEFT = Left(
@@ -55,3 +55,18 @@ def test_what_is_cancelled_already_is_waited_for() -> None:
 def test_the_keys_limit_counts(per_minute: int, items: int) -> None:
     now = left(per_minute=per_minute)
     assert now.in_time(reserved_s=22) == pytest.approx(items, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "sharing", "calls"),
+    [
+        ([(1000, 1.0), (0, 2000.0), (0, 1500.0)], 1, 1000),
+        ([(1000, 1.0), (2_000_000, 2500.0), (400_000, 1600.0)], 1, 250),
+        ([(1000, 1.0), (2_000_000, None), (400_000, None)], 4, 250),
+        ([(0, 1.0), (0, None)], 3, 0),
+    ],
+)
+def test_the_limit_that_binds_counts_and_runs_share_it(
+    limits: list[tuple[int, float | None]], sharing: int, calls: float
+) -> None:
+    assert calls_per_minute(limits, sharing=sharing) == calls

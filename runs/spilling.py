@@ -19,7 +19,7 @@ class Left:
         waiting, out: items that wait for a slice, and that are out in one.
         realtime: all others.
         lanes, delay_ms, call_s: how they go; None where no call has ended yet.
-        per_minute: calls that the key allows; 0: any number.
+        per_minute: calls that the key allows it; 0: any number.
     """
 
     left_s: float
@@ -29,20 +29,43 @@ class Left:
     lanes: int
     delay_ms: int
     call_s: float | None
-    per_minute: int
+    per_minute: float
 
     @property
     def items(self) -> int:
         """All of it."""
         return self.waiting + self.out + self.realtime
 
+    @property
+    def _call_s(self) -> float:
+        return self.call_s or _TYPICAL_CALL_S
+
+    @property
+    def _each_s(self) -> float:
+        """An item's part of the time that lanes take for many."""
+        each_s = (self._call_s + self.delay_ms / 1000) / max(1, self.lanes)
+        return max(each_s, 60 / self.per_minute) if self.per_minute else each_s
+
     def in_time(self, *, reserved_s: float) -> int:
         """How many items lanes can do by the deadline, less what is kept in reserve."""
-        call_s = self.call_s or _TYPICAL_CALL_S
-        each_s = (call_s + self.delay_ms / 1000) / max(1, self.lanes)
-        if self.per_minute:
-            each_s = max(each_s, 60 / self.per_minute)
-        return max(0, int((self.left_s - reserved_s - _TAIL * call_s) / each_s))
+        return max(0, int((self.left_s - reserved_s - _TAIL * self._call_s) / self._each_s))
+
+    def spare_s(self, *, reserved_s: float) -> float:
+        """How long all of it may wait before lanes could not do it any more in time."""
+        needed_s = _TAIL * self._call_s + self.items * self._each_s
+        return self.left_s - reserved_s - needed_s
+
+
+def calls_per_minute(limits: Iterable[tuple[int, float | None]], *, sharing: int) -> float:
+    """How many calls a run may make of those that a key allows; 0: any number.
+
+    Args:
+        limits: so much of something is allowed in a minute (0: any amount), and so much a call
+            takes; None: nobody knows yet.
+        sharing: runs that share the key.
+    """
+    rates = [allowed / taken for allowed, taken in limits if allowed and taken]
+    return min(rates, default=0.0) / max(1, sharing)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
