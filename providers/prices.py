@@ -109,6 +109,21 @@ def cache_saving_micro_usd(
     return _rounded(uncached - price.cost(replace(usage, output_tokens=0)), price, batch=batch)
 
 
+def batch_saving_micro_usd(model: str, cost_micro_usd: int, at: date) -> int | None:
+    """How much more calls in batches would have cost one by one that cost so much together; None
+    where the model has no price, or its batches cost nothing."""
+    price = _price_of(model, 0, at)
+    if price is None or not price.batch:
+        return None
+    return int((cost_micro_usd / price.batch).to_integral_value(ROUND_HALF_UP)) - cost_micro_usd
+
+
+def price_days() -> tuple[date, ...]:
+    """The days from which a price holds, the latest first; between two of them none changes."""
+    days = {row.since for rows in _prices().values() for row in rows}
+    return tuple(sorted(days, reverse=True))
+
+
 def has_price(model: str, at: date) -> bool:
     """Whether every call of this model has a price on that day."""
     return _price_of(model, 0, at) is not None

@@ -14,8 +14,6 @@ from runs.engine.outcomes import Spend
 log = logging.getLogger(__name__)
 
 NO_SPEND = Spend()
-#: As `ProviderCall.alike` keeps it.
-ALIKE_CHARS = 100
 
 
 def spend_of(answer: Completion, request: Request | None, *, batch: bool = False) -> Spend:
@@ -55,7 +53,7 @@ def _asked(request: Request | None) -> dict[str, Any]:
     if request is None:
         return {}
     return {
-        "alike": request.alike[:ALIKE_CHARS],
+        "alike": request.asked,
         "prompt_bytes": request.completion.prompt_bytes,
     }
 

@@ -1,10 +1,11 @@
-"""The ledger and budgets in the admin, for looking at: nobody's hands change what was spent."""
+"""Money in the admin, for looking at: nobody's hands change what was quoted, handed in or spent."""
 
 from django.contrib import admin
 
 from batchgen.micro_usd import usd_text
 from epics.admin.read_only import ReadOnlyAdmin
-from runs.models import Budget, LedgerLine
+from runs.models import Budget, LedgerLine, ProviderBatch, Quote
+from runs.states import MoneyLane
 
 
 def _usd(micro_usd: int | None) -> str:
@@ -49,3 +50,51 @@ class BudgetAdmin(ReadOnlyAdmin):
     @admin.display(ordering="possibly_micro_usd")
     def possibly(self, budget: Budget) -> str:
         return _usd(budget.possibly_micro_usd)
+
+
+@admin.register(ProviderBatch)
+class ProviderBatchAdmin(ReadOnlyAdmin):
+    list_display = (
+        *("intent_at", "provider_batch_id", "state", "run", "expected", "processing"),
+        *("succeeded", "errored", "canceled", "expired", "primer", "spilled", "ended_at"),
+    )
+    list_filter = ("state", "primer", "spilled")
+    list_select_related = ("run",)
+    search_fields = ("=id", "=provider_batch_id", "=run__id")
+
+
+@admin.register(Quote)
+class QuoteAdmin(ReadOnlyAdmin):
+    list_display = (
+        *("created_at", "project", "run_type", "items", "realtime", "batch", "calibrated"),
+        *("created_by", "valid_until"),
+    )
+    list_select_related = ("project", "created_by")
+    search_fields = ("=id", "=project__id")
+
+    @admin.display(description="type")
+    def run_type(self, quote: Quote) -> str:
+        return str(quote.body["type"])
+
+    @admin.display
+    def items(self, quote: Quote) -> int:
+        return int(quote.answer["itemCount"])
+
+    @admin.display
+    def realtime(self, quote: Quote) -> str:
+        return _expected(quote, MoneyLane.REALTIME)
+
+    @admin.display
+    def batch(self, quote: Quote) -> str:
+        return _expected(quote, MoneyLane.BATCH)
+
+    @admin.display(boolean=True)
+    def calibrated(self, quote: Quote) -> bool:
+        return bool(quote.answer["calibrated"])
+
+
+def _expected(quote: Quote, lane: str) -> str:
+    """What a lane was expected to cost."""
+    costs = {each["lane"]: each["costMicroUsd"] for each in quote.answer["lanes"]}
+    cost = costs.get(lane)
+    return _usd(cost["expected"] if cost else None)

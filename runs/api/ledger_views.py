@@ -109,6 +109,17 @@ class LedgerSumOutput(serializers.Serializer[Any]):
     unpricedCalls = serializers.IntegerField(
         source="unpriced", help_text="What they cost is unknown, and in no sum."
     )
+    cacheSavedUsd = UsdOutput(
+        source="cache_saved",
+        help_text=(
+            "What the same input would have cost more without a cache, by the prices of short "
+            "prompts; below 0 where more was written than read."
+        ),
+    )
+    batchSavedUsd = UsdOutput(
+        source="batch_saved",
+        help_text="What calls in batches would have cost more, each for itself.",
+    )
     inputTokens = serializers.IntegerField(source="input_tokens")
     cacheReadTokens = serializers.IntegerField(source="cache_read_tokens")
     cacheWrite5mTokens = serializers.IntegerField(source="cache_write_5m_tokens")

@@ -11,6 +11,7 @@ from django.db.models import Case, F, Value, When
 from batchgen.micro_usd import usd_text
 from content.registry import kind_started_by
 from runs.engine.budgets import budget_words, spent_text
+from runs.engine.news import RunNews, news_tell
 from runs.engine.refusals import PRICE_MISSING_CODE, PRICE_MISSING_TEXT, BudgetRefused
 from runs.engine.trail import log_append
 from runs.engine.transitions import run_begin, run_move
@@ -128,6 +129,7 @@ def _tell(budget: Budget, percent: int) -> int:
                 level=RunLog.Level.INFO if part == _TOLD[0] else RunLog.Level.WARNING,
                 message=f"{part} % of {name} is used up: {spent_text(budget)}.",
             )
+        news_tell(run_id, RunNews.BUDGET)
     # Budgets are locked last. Of several that tell the same one is first.
     told = Budget.objects.filter(
         id=budget.pk, told_percent=budget.told_percent, limit_micro_usd=budget.limit_micro_usd

@@ -46,6 +46,12 @@ def ledger_drift() -> list[Row]:
     return QUERIES.fetch("ledger_drift", {})
 
 
+def runs_adrift() -> int:
+    """How many runs of the last hour do not add up; to be asked again and again."""
+    (found,) = QUERIES.fetch("runs_adrift", {})
+    return int(found["runs"])
+
+
 def calls_reconcile(*, provider: str, billed_lines: BilledLines) -> Reconciled:
     """Settle the calls that were possibly billed, by the books of the provider that answered
     them. What its books have of an item, and no billed call of ours, was a call in doubt.

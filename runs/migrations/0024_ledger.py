@@ -59,24 +59,61 @@ BEGIN
     );
 END $$;
 
--- Calls begin: the budgets that count them hold what they may cost, by runs_calls_book.
+-- A call begins: it knows the budgets that count it.
 -- The lock is had by many at a time; who makes a budget has it alone, so that each call is
 -- counted in it once.
-CREATE FUNCTION runs_calls_begin() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION runs_call_begins() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7103);
     IF EXISTS (SELECT FROM runs_budget) THEN
-        UPDATE runs_providercall
-        SET budget_ids = call.budget_ids
-        FROM (
-            SELECT id, runs_budgets_of(item_id, started_at) AS budget_ids
-            FROM begun
-            WHERE outcome = 'STARTED'
-            OFFSET 0
-        ) AS call
-        WHERE runs_providercall.id = call.id AND call.budget_ids <> '{}'
-          AND runs_providercall.id = ANY (ARRAY(SELECT id FROM begun));
+        NEW.budget_ids := NULLIF(runs_budgets_of(NEW.item_id, NEW.started_at), '{}');
     END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER runs_call_begins BEFORE INSERT ON runs_providercall
+    FOR EACH ROW WHEN (NEW.outcome = 'STARTED') EXECUTE FUNCTION runs_call_begins();
+
+-- What a budget holds and counts changes by so much. More is held only where it fits: else nothing
+-- is done, by an error of class BG whose detail names the budget.
+CREATE FUNCTION runs_budget_change(
+    of_budget bigint, unpriced bigint, held bigint, spent bigint, possibly bigint
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE runs_budget
+    SET held_micro_usd = held_micro_usd + held,
+        spent_micro_usd = spent_micro_usd + spent,
+        possibly_micro_usd = possibly_micro_usd + possibly
+    WHERE id = of_budget AND (
+        limit_micro_usd IS NULL
+        OR (held <= 0 AND unpriced <= 0)
+        OR (
+            unpriced <= 0
+            AND spent_micro_usd + spent + possibly_micro_usd + possibly
+                + held_micro_usd + held <= limit_micro_usd
+        )
+    );
+    IF NOT FOUND AND EXISTS (SELECT FROM runs_budget WHERE id = of_budget) THEN
+        RAISE EXCEPTION 'no call begins that does not fit its budget'
+        USING ERRCODE = CASE WHEN unpriced > 0 THEN 'BG002' ELSE 'BG001' END,
+              DETAIL = json_build_object('budget', of_budget, 'need', held);
+    END IF;
+END $$;
+
+-- Calls have begun: their budgets hold what they may cost.
+CREATE FUNCTION runs_calls_begin() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    change record;
+BEGIN
+    FOR change IN
+        SELECT budget_id, SUM(counted.unpriced) AS unpriced, SUM(counted.held) AS held
+        FROM begun, unnest(budget_ids) AS budget_id, LATERAL runs_call_counted(
+            outcome, input_tokens, possibly_billed, cost_usd, held_micro_usd
+        ) AS counted
+        GROUP BY budget_id
+        ORDER BY budget_id
+    LOOP
+        PERFORM runs_budget_change(change.budget_id, change.unpriced, change.held::bigint, 0, 0);
+    END LOOP;
     RETURN NULL;
 END $$;
 CREATE TRIGGER runs_calls_begin AFTER INSERT ON runs_providercall
@@ -85,8 +122,7 @@ CREATE TRIGGER runs_calls_begin AFTER INSERT ON runs_providercall
 
 -- Whatever becomes of calls, and whatever becomes known of them later: each that ended has a line,
 -- and another that corrects it where that is not what is known any more. What the budgets hold and
--- count of a call is what its row says. More is held only where it fits: else nothing is done, by
--- an error of class BG whose detail names the budget.
+-- count of a call is what its row says.
 CREATE FUNCTION runs_calls_book() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     change record;
@@ -157,24 +193,10 @@ BEGIN
             <> (0, 0, 0, 0)
         ORDER BY id
     LOOP
-        UPDATE runs_budget
-        SET held_micro_usd = held_micro_usd + change.held,
-            spent_micro_usd = spent_micro_usd + change.spent,
-            possibly_micro_usd = possibly_micro_usd + change.possibly
-        WHERE id = change.id AND (
-            limit_micro_usd IS NULL
-            OR (change.held <= 0 AND change.unpriced <= 0)
-            OR (
-                change.unpriced <= 0
-                AND spent_micro_usd + change.spent + possibly_micro_usd + change.possibly
-                    + held_micro_usd + change.held <= limit_micro_usd
-            )
+        PERFORM runs_budget_change(
+            change.id, change.unpriced, change.held::bigint, change.spent::bigint,
+            change.possibly::bigint
         );
-        IF NOT FOUND AND EXISTS (SELECT FROM runs_budget WHERE id = change.id) THEN
-            RAISE EXCEPTION 'no call begins that does not fit its budget'
-            USING ERRCODE = CASE WHEN change.unpriced > 0 THEN 'BG002' ELSE 'BG001' END,
-                  DETAIL = json_build_object('budget', change.id, 'need', change.held);
-        END IF;
     END LOOP;
     RETURN NULL;
 END $$;
@@ -283,11 +305,14 @@ END $$;
 FORGET = """
 DROP TRIGGER runs_calls_book ON runs_providercall;
 DROP TRIGGER runs_calls_begin ON runs_providercall;
+DROP TRIGGER runs_call_begins ON runs_providercall;
 DROP TRIGGER runs_ledgerline_keep ON runs_ledgerline;
 DROP FUNCTION runs_budget_set(text, uuid, uuid, date, bigint);
 DROP FUNCTION runs_budget_begin(bigint);
 DROP FUNCTION runs_calls_book();
 DROP FUNCTION runs_calls_begin();
+DROP FUNCTION runs_call_begins();
+DROP FUNCTION runs_budget_change(bigint, bigint, bigint, bigint, bigint);
 DROP FUNCTION runs_call_counted(text, int, boolean, numeric, bigint);
 DROP FUNCTION runs_budgets_of(uuid, timestamptz);
 DROP FUNCTION runs_month(timestamptz);

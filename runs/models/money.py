@@ -4,6 +4,7 @@ Amounts are whole micro-dollars. The rows name runs, projects and calls by their
 outlive them. The database itself writes both, by triggers on ProviderCall (migration 0024).
 """
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -54,6 +55,9 @@ class LedgerLine(models.Model):
         indexes = [
             models.Index(fields=["run_id"], name="ledger_of_run"),
             models.Index(fields=["project_id", "at"], name="ledger_of_project"),
+            # What all projects spent since a day. Lines are written in the order of their times,
+            # so the index has a row for many pages, and a new line costs nothing.
+            BrinIndex(fields=["at"], name="ledger_at", autosummarize=True),
         ]
 
     def __str__(self) -> str:

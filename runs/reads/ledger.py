@@ -12,16 +12,14 @@ from batchgen.micro_usd import usd_of
 from epics.access import Somebody, is_staff, projects_of
 from epics.files.csv_rows import csv_rows
 from runs.models import LedgerLine
+from runs.reads.savings import PROMPT_TOKENS, savings
 from runs.states import Certainty
 
 #: What lines are summed by, and the column.
 SUMMED_BY = {"project": "project_id", "run": "run_id", "model": "model", "day": "day"}
 #: The sums that cost the most; there may be as many as runs.
 MOST_SUMS = 1_000
-TOKENS = (
-    *("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens"),
-    "output_tokens",
-)
+TOKENS = (*PROMPT_TOKENS, "output_tokens")
 #: {column of a file: what of a line stands there}.
 _COLUMNS = {
     "callId": "call_id",
@@ -83,20 +81,30 @@ def ledger_lines(
 
 
 def ledger_sums(lines: "QuerySet[LedgerLine]", *, by: str) -> list[dict[str, Any]]:
-    """The lines summed by one of SUMMED_BY, `key`: of days the latest first, of all else the
-    dearest; MOST_SUMS at most."""
+    """The lines summed by one of SUMMED_BY, `key`, with what cache and batches saved: of days the
+    latest first, of all else the dearest; MOST_SUMS at most."""
     column = SUMMED_BY[by]
     if by == "day":
         lines = lines.annotate(day=TruncDay("at"))
     sums = lines.values(key=F(column)).annotate(
         calls=Count("pk"),
-        billed=_micro_usd(Q(certainty=Certainty.BILLED)),
-        possibly=_micro_usd(Q(certainty=Certainty.POSSIBLY)),
+        **_spent(),
         unpriced=Count("pk", filter=Q(cost_micro_usd=None)),
         **{name: Coalesce(Sum(name), 0) for name in TOKENS},
     )
     order = "-key" if by == "day" else "-billed"
-    return [{**row} for row in sums.order_by(order, "key")[:MOST_SUMS]]
+    found = [{**row} for row in sums.order_by(order, "key")[:MOST_SUMS]]
+    saved = savings(lines, column=column, keys=[row["key"] for row in found])
+    return [
+        {**row, "cache_saved": saved[row["key"]].cache, "batch_saved": saved[row["key"]].batch}
+        for row in found
+    ]
+
+
+def ledger_spent(lines: "QuerySet[LedgerLine]") -> tuple[int, int]:
+    """What all of them cost, and what those may have cost of which nobody knows; micro-dollars."""
+    sums = lines.aggregate(**_spent())
+    return sums["billed"], sums["possibly"]
 
 
 def ledger_csv(lines: "QuerySet[LedgerLine]") -> Iterator[bytes]:
@@ -104,6 +112,13 @@ def ledger_csv(lines: "QuerySet[LedgerLine]") -> Iterator[bytes]:
     rows = lines.order_by("id").values(*_COLUMNS.values()).iterator(chunk_size=_AT_ONCE)
     for row in csv_rows([[*_COLUMNS]], map(_cells, rows)):
         yield row.encode()
+
+
+def _spent() -> dict[str, Coalesce]:
+    return {
+        "billed": _micro_usd(Q(certainty=Certainty.BILLED)),
+        "possibly": _micro_usd(Q(certainty=Certainty.POSSIBLY)),
+    }
 
 
 def _micro_usd(where: Q) -> Coalesce:

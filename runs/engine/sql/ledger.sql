@@ -57,6 +57,26 @@ FROM runs_budget budget JOIN counted USING (id) LEFT JOIN held ON held.budget_id
      ) AS figures (figure, said, counted)
 WHERE said <> counted
 
+-- runs_adrift --
+-- How many runs that are open, or ended within the hour, have lanes that counted something else than
+-- their lines: as in ledger_drift, and run by run by an index, as it is asked once a minute.
+SELECT count(*) AS runs
+FROM runs_run run, LATERAL (
+    SELECT COALESCE((SUM(cost_usd) * 1000000)::bigint, 0) AS micro_usd
+    FROM runs_lane WHERE run_id = run.id OFFSET 0
+) AS lanes, LATERAL (
+    SELECT COALESCE(SUM(cost_micro_usd), 0)::bigint AS micro_usd
+    FROM runs_ledgerline line
+    WHERE line.run_id = run.id AND line.certainty = 'billed'
+      AND NOT EXISTS (
+          SELECT FROM runs_ledgerline later
+          WHERE later.call_id = line.call_id AND later.corrects = line.id
+      )
+    OFFSET 0
+) AS lines
+WHERE (run.completed_at IS NULL OR run.completed_at > now() - interval '1 hour')
+  AND lanes.micro_usd <> lines.micro_usd
+
 -- calls_in_doubt --
 -- Calls that were possibly billed, of runs that this provider answered, oldest first.
 SELECT call.id, call.item_id, call.model, call.lane, item.run_id

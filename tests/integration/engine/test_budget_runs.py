@@ -42,7 +42,7 @@ from tests.integration.engine.world import (
 )
 from tests.threads import elsewhere
 from workers.engine import Engine
-from workers.holds import least_of
+from workers.holds import Holds, least_of
 from workers.permits import FirstCall
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -131,7 +131,12 @@ def raised(world: World, micro_usd: int) -> None:
     run_control(run=run, action="resume", user=user)
 
 
-def test_the_ledger_is_the_providers_bill(bench: Bench, simulator: Simulator) -> None:
+@pytest.mark.parametrize("format_is_input", [0, 1])
+def test_the_ledger_is_the_providers_bill(
+    format_is_input: int, bench: Bench, simulator: Simulator
+) -> None:
+    """What a call held covers it, with the form of its answer, too."""
+    simulator.config(format_is_input=format_is_input)
     world, drive = make(bench, simulator)
     assert drive.to_its_end().status == RunStatus.SUCCEEDED
     lines = LedgerLine.objects.filter(run_id=world.run.id)
@@ -190,6 +195,36 @@ def test_a_run_whose_first_call_does_not_fit_is_paused_before_it(
     assert not ProviderCall.objects.exists()
     assert RunItem.objects.filter(attempt__gt=0).count() == 0
     assert billed(simulator) == 0
+
+
+def test_a_run_is_not_paused_for_what_a_call_was_thought_to_hold(
+    bench: Bench, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others' calls ended just when its claim had found no room: its prompt was not looked at."""
+    monkeypatch.setitem(FIRST_CALL, "inputTokens", 6_000)
+    thought = Holds().first(FirstCall.of(FIRST_CALL)).micro_usd
+    assert thought
+    _, drive = make(bench, simulator, micro_usd=thought - 1, epics=1, lanes=1)
+    monkeypatch.setattr("workers.engine.budget_rests", lambda _: False)
+    drive.round()
+    assert Run.objects.get().status == RunStatus.RUNNING
+    assert Lane.objects.get().wait_reason == "budget"
+    monkeypatch.undo()
+    assert drive.to_its_end().status == RunStatus.SUCCEEDED
+    assert billed(simulator) <= thought - 1
+
+
+def test_a_budget_that_is_taken_away_lets_lanes_go_on_that_wait_for_it(
+    bench: Bench, simulator: Simulator
+) -> None:
+    world, drive = make(bench, simulator, micro_usd=200_000, epics=3, lanes=3)
+    simulator.config(latency_ms=300)
+    drive.round()
+    assert Lane.objects.filter(wait_reason="budget").exists()
+    run_budget_set(run_id=world.run.id, micro_usd=None)
+    assert drive.to_its_end().status == RunStatus.SUCCEEDED
+    assert billed(simulator) == Budget.objects.get().spent_micro_usd
+    assert_counted(world.run)
 
 
 def test_a_prompt_that_is_longer_than_was_thought_holds_more_before_its_call(

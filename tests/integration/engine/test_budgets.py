@@ -14,6 +14,7 @@ from runs.engine import budget_waits
 from runs.engine.budgets import run_budget_set
 from runs.engine.calls import call_book, call_hold, call_next
 from runs.engine.claims import Claiming, lanes_claim
+from runs.engine.ledger import ledger_drift
 from runs.engine.refusals import BudgetRefused, PriceMissing, refusal_of
 from runs.models import Budget, Lane, ProviderCall, Run
 from runs.states import CallOutcome, LaneState, RunStatus
@@ -279,6 +280,52 @@ def test_a_call_counts_in_the_month_that_held_it() -> None:
     world.finish(step)
     assert figures(month=date(2001, 1, 1)) == (COST, 0, 0)
     assert figures(month=month_now)[1] == 0
+
+
+def test_a_month_begins_and_ends_in_utc_wherever_a_session_is() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL TIME ZONE 'Pacific/Kiritimati'")
+        cursor.execute(
+            "SELECT runs_month('2026-12-01T00:59+01'), runs_month('2026-11-30T23:59-01')"
+        )
+        assert cursor.fetchone() == (date(2026, 11, 1), date(2026, 12, 1))
+
+
+def test_a_call_of_the_month_before_is_not_counted_by_a_budget_that_is_made_after_it() -> None:
+    world = World.make(epics=2, lanes=2)
+    before, step = world.claim(holding=HOLD), world.claim(holding=HOLD)
+    assert before
+    assert step
+    ProviderCall.objects.filter(id=before.call_id).update(started_at="2001-01-31T23:59:59Z")
+    month_set("installation", HOLD)
+    month_set("installation", HOLD, month="2001-01-01")
+    month_set("installation", HOLD, month="2001-02-01")
+    months = Budget.objects.order_by("month")
+    assert list(months.values_list("held_micro_usd", flat=True)) == [HOLD, 0, HOLD]
+    world.finish(before)
+    world.finish(step)
+    assert list(months.values_list("spent_micro_usd", flat=True)) == [COST, 0, COST]
+    assert ledger_drift() == []
+
+
+def test_what_calls_of_a_deleted_project_held_is_possibly_spent() -> None:
+    world = limited(10 * HOLD, epics=2, lanes=2)
+    month_set("project", 10 * HOLD, project_id=world.run.project_id)
+    month_set("installation", 10 * HOLD)
+    step, late = world.claim(holding=HOLD), world.claim(holding=HOLD)
+    assert step
+    assert late
+    world.finish(step)
+    world.run.project.delete()
+    assert not ProviderCall.objects.exists()
+    for scope in ("run", "project", "installation"):
+        assert figures(scope=scope) == (COST, 0, HOLD)
+    assert world.finish(late) is None
+    run_statement(
+        call_book(lane_id=late.fence.lane_id, call_id=late.call_id, spend=SPEND, response=None)
+    )
+    assert figures(scope="installation") == (COST, 0, HOLD)
+    assert ledger_drift() == []
 
 
 def test_a_run_is_not_paused_where_a_call_has_begun_since_somebody_looked(

@@ -5,9 +5,12 @@ import io
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
+from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
+from batchgen.db.ids import new_id
 from runs.engine.budgets import months_ensure
 from runs.engine.transitions import run_finalize
 from runs.models import Budget, LedgerLine, Run, RunAction, RunLog
@@ -246,3 +249,52 @@ def test_the_ledger_is_summed(by: str) -> None:
         "0.030000",
     )
     assert (found["inputTokens"], found["outputTokens"], found["unpricedCalls"]) == (700, 900, 0)
+
+
+def line_make(world: World, **more: Any) -> LedgerLine:
+    """Of a call of the run that was billed."""
+    fields = {
+        "call_id": new_id(),
+        "at": now(),
+        "project_id": world.run.project_id,
+        "run_id": world.run.pk,
+        "item_id": new_id(),
+        "model": world.run.model,
+        "purpose": "generate",
+        "lane": "realtime",
+        "certainty": "billed",
+        "price_date": now().date(),
+    }
+    return LedgerLine.objects.create(**{**fields, **more})
+
+
+def test_sums_say_what_cache_and_batches_saved() -> None:
+    world = World.make(epics=1, lanes=1)
+    tokens = {
+        "input_tokens": 100_000,
+        "cache_read_tokens": 1_000_000,
+        "cache_write_1h_tokens": 200_000,
+        "output_tokens": 10_000,
+    }
+    line_make(world, lane="batch", cost_micro_usd=600_000, **tokens)
+    line_make(world, cost_micro_usd=1_200_000, **tokens)
+    # Nobody knows what these cost, or that they did.
+    line_make(world, model="local-1", price_date=None, **tokens)
+    line_make(world, certainty="possibly", cost_micro_usd=9_000_000, price_date=None)
+    for by in ("project", "run", "day"):
+        (found,) = get(owner(world), "/ledger/summary", by=by)["data"]
+        # 1.3 million tokens at $2 would have been $2.60, and were $1.10; half of both in a batch.
+        assert (found["cacheSavedUsd"], found["batchSavedUsd"]) == ("2.250000", "0.600000")
+        assert (found["billedUsd"], found["possiblyUsd"]) == ("1.800000", "9.000000")
+    priced, unpriced = get(owner(world), "/ledger/summary", by="model")["data"]
+    assert priced["cacheSavedUsd"] == "2.250000"
+    assert (unpriced["cacheSavedUsd"], unpriced["batchSavedUsd"]) == ("0.000000", "0.000000")
+
+
+def test_what_was_spent_of_no_project_any_more_is_summed_too() -> None:
+    world = World.make(epics=1, lanes=1)
+    line_make(world, project_id=None, lane="batch", cost_micro_usd=70)
+    client = client_of("sam")
+    User.objects.filter(username="sam").update(is_staff=True)
+    (found,) = get(client, "/ledger/summary", by="project")["data"]
+    assert (found["key"], found["batchSavedUsd"]) == (None, "0.000070")

@@ -1,7 +1,7 @@
 """What calls cost, to the millionth of a dollar."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
@@ -10,9 +10,11 @@ import pytest
 from providers import prices
 from providers.prices import (
     PRICES_PATH,
+    batch_saving_micro_usd,
     cost_micro_usd,
     has_price,
     parse_prices,
+    price_days,
     worst_case_micro_usd,
 )
 from providers.values import Usage
@@ -235,3 +237,20 @@ def test_reading_costs_less_than_input_and_writing_more() -> None:
             assert price.cache_read < price.input < price.cache_write < price.output
             assert price.cache_write < price.cache_write_1h == 2 * price.input
             assert price.batch == Decimal("0.5")
+
+
+def test_what_batches_cost_would_be_twice_as_much_one_by_one() -> None:
+    assert batch_saving_micro_usd("claude-sonnet-5-5", 600_001, DAY) == 600_001
+    assert batch_saving_micro_usd("local-1", 600_001, DAY) is None
+    assert batch_saving_micro_usd("claude-sonnet-5-5", 1, date(2000, 1, 1)) is None
+
+
+def test_between_two_days_no_price_changes() -> None:
+    days = price_days()
+    assert days == tuple(sorted(set(days), reverse=True))
+    million = usage(prompt=90_000, output=1_000)
+    for day in days:
+        after = day + timedelta(days=1)
+        if after not in days:
+            for model in ("claude-haiku-5-5", "claude-sonnet-5", "claude-opus-5"):
+                assert cost_micro_usd(model, million, day) == cost_micro_usd(model, million, after)
