@@ -1,7 +1,9 @@
-"""Tables of the API itself: idempotency keys, failed sign-ins, ended sign-ins, the installation."""
+"""Tables of the API itself: idempotency keys, failed sign-ins, ended sign-ins, API tokens, the
+installation."""
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 
 from batchgen.db.ids import new_id
 
@@ -64,6 +66,34 @@ class EndedFamily(models.Model):
 
     def __str__(self) -> str:
         return str(self.family)
+
+
+class ApiToken(models.Model):
+    """A token for a program, until it is revoked: see `batchgen.accounts.api_tokens`."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    #: For people: what uses it.
+    name = models.CharField(max_length=100)
+    #: SHA-256 of the token, which is stored nowhere.
+    secret_hash = models.CharField(max_length=64, unique=True, editable=False)
+    #: Of the user's password when it was made: it is good while that is the password.
+    password_mark = models.CharField(max_length=32, editable=False)
+    write = models.BooleanField()
+    contents = models.BooleanField()
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True)
+    #: To the minute.
+    last_used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "API token"
+        indexes = [
+            models.Index(fields=["expires_at"], name="api_token_expiry"),  # rows_expire
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Installation(models.Model):

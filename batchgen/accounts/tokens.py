@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest
+from rest_framework.request import Request
 from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken, TokenError
@@ -23,6 +24,7 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
+from batchgen.accounts.api_tokens import ApiBearer, bearer_find, is_api_token
 from batchgen.db.compiled_query import CompiledRows
 from batchgen.db.expiry import rows_expire
 from batchgen.db.ids import new_id
@@ -30,6 +32,7 @@ from batchgen.models import EndedFamily
 
 _SPENT = "This refresh token is not good any more. Sign in again."
 _ENDED = "This sign-in is over. Sign in again."
+_NOT_GOOD = "There is no such API token, or it is not good any more."
 #: A claim of both kinds of tokens, which goes from one refresh token to the next.
 _FAMILY = "family"
 #: So long after it was spent a refresh token may come again and be refused for no more than that.
@@ -37,7 +40,25 @@ GRACE_S = 10
 
 
 class BearerAuthentication(JWTAuthentication):
-    """`Authorization: Bearer …`, the scheme in any case, as HTTP has it."""
+    """`Authorization: Bearer …`, the scheme in any case, as HTTP has it: a JWT or an API token."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        """The user, and the token that was brought; None without one.
+
+        Raises:
+            InvalidToken: it is not good, or not any more.
+        """
+        header = self.get_header(request)
+        raw = (self.get_raw_token(header) if header else None) or b""
+        text = raw.decode("latin-1")
+        if not is_api_token(text):
+            return super().authenticate(request)
+        found = bearer_find(text)
+        if found is None:
+            raise InvalidToken(_NOT_GOOD)
+        # For whose turn it is: see `batchgen.web.turns`.
+        request._request.token_user_id = found[0].pk  # type: ignore[attr-defined]  # as above
+        return found
 
     def get_raw_token(self, header: bytes) -> bytes | None:
         scheme, *rest = header.split(maxsplit=1) or [b""]
@@ -154,8 +175,11 @@ def _spend(token: RefreshToken) -> None:
         raise InvalidToken(_SPENT)
 
 
-def family_of(token: tokens.Token) -> UUID:
-    """Of a token from before there were families: its own id, so that it is one by itself."""
+def family_of(token: tokens.Token | ApiBearer) -> UUID:
+    """Of an API token, and of a JWT from before there were families, its own id: it is one by
+    itself."""
+    if isinstance(token, ApiBearer):
+        return token.id
     return UUID(str(token.payload.get(_FAMILY) or token.payload[api_settings.JTI_CLAIM]))
 
 
