@@ -1,26 +1,22 @@
 """/metrics of the web process: its own counts, and gauges read from PostgreSQL and the broker."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 
 import psycopg
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
-from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from redis import RedisError
 
 from batchgen.http.hosts import is_internal_host
 from batchgen.http.proxies import address_of, is_proxied
-from runs.engine.dispatch import queue_depths
-from runs.models import Lane, Run
-from runs.reads.surroundings import workers_alive
-from runs.states import ACTIVE, LaneState
+from runs.reads.gauges import READERS, UP, Reader
 
 
 @csrf_exempt  # whatever writes is refused by its method, with 405
@@ -54,41 +50,19 @@ class RunsCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("batchgen_up", "Whether a service answered.", labels=["service"])
-        for service, read in (("database", _books), ("redis", _queue)):
-            found = _or_nothing(read)
-            up.add_metric([service], found is not None)
+        up: dict[tuple[str, ...], float] = {}
+        for service, readers in READERS.items():
+            found = _or_nothing(readers)
+            up[service,] = found is not None
             yield from found or ()
-        yield up
+        yield UP.of(up)
 
 
-def _or_nothing(read: Callable[[], list[Metric]]) -> list[Metric] | None:
+def _or_nothing(readers: Iterable[Reader]) -> list[Metric] | None:
     try:
-        return read()
+        return [metric for read in readers for metric in read()]
     except (DjangoDatabaseError, psycopg.Error, RedisError):
         return None
-
-
-def _books() -> list[Metric]:
-    lanes = GaugeMetricFamily("batchgen_lanes", "Lanes of open runs.", labels=["state"])
-    open_lanes = Lane.objects.filter(run__completed_at__isnull=True).order_by()
-    found = dict(open_lanes.values_list("state").annotate(Count("pk")))
-    for state in LaneState:
-        lanes.add_metric([state.value], found.get(state, 0))
-    runs = GaugeMetricFamily("batchgen_runs", "Runs that are not over.", labels=["status"])
-    active = Run.objects.filter(completed_at__isnull=True).order_by()
-    counted = dict(active.values_list("status").annotate(Count("pk")))
-    for status in ACTIVE:
-        runs.add_metric([status.value], counted.get(status, 0))
-    alive = workers_alive().count()
-    return [lanes, runs, GaugeMetricFamily("batchgen_workers", "Workers alive.", value=alive)]
-
-
-def _queue() -> list[Metric]:
-    depth = GaugeMetricFamily("batchgen_queue_depth", "Messages that wait.", labels=["priority"])
-    for priority, count in queue_depths().items():
-        depth.add_metric([priority], count)
-    return [depth]
 
 
 REGISTRY.register(RunsCollector())

@@ -17,7 +17,7 @@ from tests.acceptance.contract.hooks import is_rule
 if TYPE_CHECKING:
     from tests.acceptance.contract.rows import Rows
 
-_EXAMPLES = 25
+_EXAMPLES = 10
 _SEED = 5
 
 
