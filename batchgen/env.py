@@ -3,41 +3,38 @@
 import os
 import re
 from collections.abc import Callable
-from contextlib import suppress
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
 
+from batchgen import entries
 from batchgen.micro_usd import usd_read
 from batchgen.redis.address import RedisURLError
 from batchgen.redis.url import parse
 
 #: What `secret` reads.
 SECRETS = (
-    *("BATCHGEN_SECRET_KEY", "DATABASE_URL", "REDIS_URL"),
+    *("BATCHGEN_SECRET_KEY", "DATABASE_URL", "DATABASE_PASSWORD", "REDIS_URL", "REDIS_PASSWORD"),
     *("ANTHROPIC_API_KEY", "ANTHROPIC_ADMIN_KEY"),
-    *("BATCHGEN_PASSWORD", "BATCHGEN_METRICS_TOKEN"),
+    *("BATCHGEN_PASSWORD", "BATCHGEN_METRICS_TOKEN", "BATCHGEN_MCP_TOKEN", "FLOWER_BASIC_AUTH"),
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
 )
 #: What the local stack and commands read, beside the settings.
 ELSEWHERE = {
     *("BATCHGEN_HOST", "BATCHGEN_PORT", "BATCHGEN_FLOWER_PORT"),
     *("BATCHGEN_USER", "BATCHGEN_PASSWORD", "BATCHGEN_PASSWORD_FILE"),
+    *("BATCHGEN_MCP_TOKEN", "BATCHGEN_MCP_TOKEN_FILE"),
 }
+#: Of a secret's file, in characters.
+_LONGEST = 100_000
 #: BATCHGEN_TEST_… is for the suite.
 _OURS = re.compile(r"BATCHGEN_(?!TEST_)", re.IGNORECASE)
 _read: set[str] = set()
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 _BETWEEN = re.compile(r"[,\s]+")
-#: What people copy from a browser's address field.
-_ADDRESS = re.compile(
-    r"(?:(?P<scheme>https?)://)?(?P<host>\[[^\]/]+\]|[^:/?#@]+)(?::(?P<port>\d{1,5}))?/?",
-    re.ASCII | re.IGNORECASE,
-)
-_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
-_PORTS = {"http": 80, "https": 443}
-_LAST_PORT = 65_535
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*(/[A-Za-z0-9][A-Za-z0-9._~-]*)*", re.ASCII)
 
 Network = IPv4Network | IPv6Network
@@ -81,20 +78,43 @@ def secret(name: str, *, required: bool = False, default: str = "") -> str:
     return value
 
 
-def redis_url(name: str, *, required: bool, default: str) -> str:
-    """A secret that is the address of a Redis.
+def url(name: str, *, password: str, required: bool = False, default: str = "") -> str:
+    """A secret that is the address of a server; a password that stands apart goes into it.
+
+    Raises:
+        ImproperlyConfigured: as for `secret`; there is no such address, or it has a password.
+    """
+    address = secret(name, required=required, default=default)
+    if not password:
+        return address
+    apart = name.replace("URL", "PASSWORD")
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        raise ImproperlyConfigured(
+            f"{apart} is set, so {name} must be an address like scheme://user@host/name."
+        )
+    before, _, parameters = rest.partition("?")
+    user, at, _ = before.rpartition("@")
+    if ":" in user or re.search(r"(^|&)password=", parameters):
+        raise ImproperlyConfigured(f"{name} has a password, and {apart} is set: give one of them.")
+    server = rest.removeprefix(f"{user}{at}")
+    return f"{scheme}://{user}:{quote(password, safe='')}@{server}"
+
+
+def redis_url(name: str, *, password: str, required: bool, default: str) -> str:
+    """The same, of a Redis.
 
     Raises:
         ImproperlyConfigured: it cannot be served, or a file that it names cannot be used.
     """
-    url = secret(name, required=required, default=default)
+    url_ = url(name, password=password, required=required, default=default)
     try:
-        address = parse(url)
+        address = parse(url_)
         if address.tls is not None:
             address.tls.check_files()
     except RedisURLError as error:
         raise ImproperlyConfigured(f"{name} cannot be served. {error}") from None
-    return url
+    return url_
 
 
 def boolean(name: str, *, default: bool) -> bool:
@@ -171,7 +191,7 @@ def hosts(name: str, default: str) -> list[str]:
     Raises:
         ImproperlyConfigured: something else.
     """
-    return _each(name, default, _host, "host names like app.example.com")
+    return _each(name, default, entries.host, "host names like app.example.com")
 
 
 def origins(name: str, *, subdomains: bool = False) -> list[str]:
@@ -185,7 +205,7 @@ def origins(name: str, *, subdomains: bool = False) -> list[str]:
     """
 
     def read(given: str) -> str | None:
-        return _origin(given, subdomains=subdomains)
+        return entries.origin(given, subdomains=subdomains)
 
     return _each(name, "", read, "origins like https://app.example.com")
 
@@ -199,8 +219,17 @@ def networks(name: str) -> list[Network] | None:
     if "*" in _entries(name):
         return None
     such = "addresses and networks like 10.0.0.0/8, or *"
-    found = [ip_network(each) for each in _each(name, "", _network, such)]
+    found = [ip_network(each) for each in _each(name, "", entries.network, such)]
     return found if all(network.prefixlen for network in found) else None
+
+
+def ports(name: str, default: str) -> list[int]:
+    """Ports between commas.
+
+    Raises:
+        ImproperlyConfigured: something else.
+    """
+    return [int(each) for each in _each(name, default, entries.port, "ports like 443")]
 
 
 def url_path(name: str, *, taken: tuple[str, ...]) -> str:
@@ -217,6 +246,19 @@ def url_path(name: str, *, taken: tuple[str, ...]) -> str:
     return f"/{path}" if path else ""
 
 
+def link(name: str, *, path: bool = True) -> str:
+    """An address by HTTP or, where a page leads there, a path of this host; empty: nowhere.
+
+    Raises:
+        ImproperlyConfigured: something else.
+    """
+    address = text(name)
+    if address and not address.startswith((*("/" * path), "http://", "https://")):
+        such = "a path or an address" if path else "an address like http://host:4318"
+        raise ImproperlyConfigured(f"{name} must be {such}, not {address!r}.")
+    return address
+
+
 def _each(name: str, default: str, read: Callable[[str], str | None], such: str) -> list[str]:
     """What `read` makes of each entry, which may stand in quotes; each once."""
     found = {entry: read(entry) for entry in _entries(name) or default.split()}
@@ -230,44 +272,6 @@ def _entries(name: str) -> list[str]:
     return [entry for part in _BETWEEN.split(text(name)) if (entry := part.strip("'\""))]
 
 
-def _network(given: str) -> str | None:
-    with suppress(ValueError):
-        return str(ip_network(given, strict=False))
-    return None
-
-
-def _host(given: str) -> str | None:
-    if given == "*":
-        return given
-    found = _ADDRESS.fullmatch(given)
-    host = _name(found["host"]) if found else _name(given)
-    return None if host is None else f".{host}" if given.startswith(".") else host
-
-
-def _origin(given: str, *, subdomains: bool) -> str | None:
-    found = _ADDRESS.fullmatch(given)
-    if found is None or not found["scheme"]:
-        return None
-    scheme, port = found["scheme"].lower(), int(found["port"] or 0)
-    below = "*." if subdomains and found["host"].startswith("*.") else ""
-    host = _name(found["host"].removeprefix(below))
-    if host is None or port > _LAST_PORT:
-        return None
-    usual = port in {0, _PORTS[scheme]}  # a browser leaves it away
-    return f"{scheme}://{below}{host}" if usual else f"{scheme}://{below}{host}:{port}"
-
-
-def _name(host: str) -> str | None:
-    """As it stands in a Host header: lower case, ASCII, IPv6 in brackets; None: it is no name."""
-    with suppress(ValueError):
-        return f"[{IPv6Address(host.removeprefix('[').removesuffix(']'))}]"
-    try:
-        name = host.removeprefix(".").removesuffix(".").encode("idna").decode().lower()
-    except UnicodeError:
-        return None
-    return name if _NAME.fullmatch(name) else None
-
-
 def _within(name: str, value: float, least: float, most: float) -> float:
     if not least <= value <= most:
         raise ImproperlyConfigured(f"{name} must be from {least} to {most}, not {value}.")
@@ -276,11 +280,14 @@ def _within(name: str, value: float, least: float, most: float) -> float:
 
 def _content(name: str, path: str) -> str:
     try:
-        value = Path(path).read_text(encoding="utf-8-sig").strip()
+        with Path(path).open(encoding="utf-8-sig") as file:
+            value = file.read(_LONGEST + 1).strip()
     except OSError as error:
         raise ImproperlyConfigured(f"{name}: {path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ImproperlyConfigured(f"{name}: {path} is no text in UTF-8.") from None
     if not value:
         raise ImproperlyConfigured(f"{name}: {path} is empty.")
+    if len(value) > _LONGEST:
+        raise ImproperlyConfigured(f"{name}: {path} is too long for a secret.")
     return value

@@ -102,6 +102,16 @@ def test_forms_may_come_from_all_subdomains(monkeypatch: pytest.MonkeyPatch) -> 
     assert env.origins(NAME, subdomains=True) == ["https://*.example.com"]
 
 
+@pytest.mark.parametrize("address", ["", "/ops/flower/", "http://127.0.0.1:5555/"])
+def test_a_link_leads_to_a_path_or_by_http(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(NAME, address)
+    assert env.link(NAME) == address
+    for odd in ("javascript:alert(1)", "flower"):
+        monkeypatch.setenv(NAME, odd)
+        with pytest.raises(ImproperlyConfigured, match=NAME):
+            env.link(NAME)
+
+
 def test_a_variable_that_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NAME, " ")
     assert env.text(NAME, "default") == "default"

@@ -43,13 +43,24 @@ def test_both_are_refused(file: Path, monkeypatch: Patch) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "No such file"), (b" \n", "is empty"), (b"\xff\xfe", "no text in UTF-8")],
+    [
+        (None, "No such file"),
+        (b" \n", "is empty"),
+        (b"\xff\xfe", "no text in UTF-8"),
+        (b"x" * 100_001, "too long"),
+    ],
 )
 def test_a_file_without_a_secret_is_named(file: Path, content: bytes | None, words: str) -> None:
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(ImproperlyConfigured, match=f"A_SECRET_FILE: .*{words}"):
         env.secret("A_SECRET", default="another")
+
+
+def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:
+    file.mkdir()
+    with pytest.raises(ImproperlyConfigured, match=r"A_SECRET_FILE: .* cannot be read: Is a dir"):
+        env.secret("A_SECRET")
 
 
 def test_what_is_required_names_both(monkeypatch: Patch) -> None:
@@ -63,25 +74,77 @@ def test_a_redis_url_that_cannot_be_served_stops_the_start(monkeypatch: Patch) -
     with pytest.raises(
         ImproperlyConfigured, match=r"REDIS_URL cannot be served\..*ercent-enc"
     ) as e:
-        env.redis_url("REDIS_URL", required=True, default="")
+        env.redis_url("REDIS_URL", password="", required=True, default="")
     assert "s3cr" not in str(e.value)
     monkeypatch.setenv("REDIS_URL", "rediss://cache?ssl_ca_certs=/none.pem")
     with pytest.raises(ImproperlyConfigured, match=r"/none\.pem cannot be read"):
-        env.redis_url("REDIS_URL", required=True, default="")
+        env.redis_url("REDIS_URL", password="", required=True, default="")
+
+
+@pytest.mark.parametrize(
+    ("given", "whole"),
+    [
+        ("postgresql://ada@db:5432/b", "postgresql://ada:p%40%2F%3F%25w@db:5432/b"),
+        ("postgresql://h1,h2:5433/b?x=a@b", "postgresql://:p%40%2F%3F%25w@h1,h2:5433/b?x=a@b"),
+        ("unix:///run/redis.sock?db=1", "unix://:p%40%2F%3F%25w@/run/redis.sock?db=1"),
+    ],
+)
+def test_a_password_that_stands_apart_goes_into_the_address(
+    given: str, whole: str, monkeypatch: Patch
+) -> None:
+    monkeypatch.setenv("A_URL", given)
+    assert env.url("A_URL", password="") == given
+    assert env.url("A_URL", password="p@/?%w") == whole
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("postgresql://ada:pw@db/b", "A_URL has a password, and A_PASSWORD is set"),
+        ("redis://cache?db=1&password=pw", "A_URL has a password, and A_PASSWORD is set"),
+        ("", "A_PASSWORD is set, so A_URL must be an address"),
+        ("host=db password=pw", "A_PASSWORD is set, so A_URL must be an address"),
+    ],
+)
+def test_two_passwords_are_refused(given: str, words: str, monkeypatch: Patch) -> None:
+    monkeypatch.setenv("A_URL", given)
+    with pytest.raises(ImproperlyConfigured, match=words) as refused:
+        env.url("A_URL", password="s3cret")
+    assert "s3cret" not in str(refused.value)
+    assert "pw" not in str(refused.value)
 
 
 def test_every_secret_of_the_settings_may_stand_in_a_file(tmp_path: Path) -> None:
     values = {
         "BATCHGEN_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz-0123456789-abcdef",
-        "DATABASE_URL": "postgresql://ada:pw@db/batchgen",
-        "REDIS_URL": "redis://:pw@cache:6379/4",
+        "DATABASE_URL": "postgresql://ada@db/batchgen",
+        "DATABASE_PASSWORD": "of-the-database",
+        "REDIS_URL": "redis://cache:6379/4",
+        "REDIS_PASSWORD": "of-redis",
         "ANTHROPIC_API_KEY": "another-key",
+        "BATCHGEN_METRICS_TOKEN": "of-prometheus",
+        "FLOWER_BASIC_AUTH": "ada:of-flower",
+        "AWS_SECRET_ACCESS_KEY": "of-the-storage",
+        "AWS_SESSION_TOKEN": "of-its-session",
     }
+    # Those of commands, which their own tests give.
+    of_commands = {"ANTHROPIC_ADMIN_KEY", "BATCHGEN_MCP_TOKEN", "BATCHGEN_PASSWORD"}
+    assert set(env.SECRETS) - values.keys() == of_commands
     environment = {name: value for name, value in os.environ.items() if name not in values}
     for name, value in values.items():
         (tmp_path / name).write_text(f"{value}\n")
         environment[f"{name}_FILE"] = str(tmp_path / name)
-    names = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", "ANTHROPIC_API_KEY")
+    found = {
+        "SECRET_KEY": values["BATCHGEN_SECRET_KEY"],
+        "DATABASE_URL": "postgresql://ada:of-the-database@db/batchgen",
+        "REDIS_URL": "redis://:of-redis@cache:6379/4",
+        "ANTHROPIC_API_KEY": "another-key",
+        "METRICS_TOKEN": "of-prometheus",
+        "FLOWER_BASIC_AUTH": "ada:of-flower",
+        "AWS_SECRET_ACCESS_KEY": "of-the-storage",
+        "AWS_SESSION_TOKEN": "of-its-session",
+    }
+    names = tuple(found)
     script = f"from batchgen import settings; print(*(getattr(settings, n) for n in {names}))"
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -91,13 +154,15 @@ def test_every_secret_of_the_settings_may_stand_in_a_file(tmp_path: Path) -> Non
         text=True,
         check=True,
     )
-    assert done.stdout.split() == list(values.values())
+    assert dict(zip(names, done.stdout.split(), strict=True)) == found
 
 
 def test_the_local_stack_reads_the_files(monkeypatch: Patch, tmp_path: Path) -> None:
     (tmp_path / "url").write_text("redis://cache")
     monkeypatch.delenv("REDIS_URL", raising=False)
     monkeypatch.setenv("REDIS_URL_FILE", str(tmp_path / "url"))
+    (tmp_path / "password").write_text("of-redis")
+    monkeypatch.setenv("REDIS_PASSWORD_FILE", str(tmp_path / "password"))
     environment = stack.base_environment()
-    assert environment["REDIS_URL"] == "redis://cache"
-    assert "REDIS_URL_FILE" not in environment
+    assert environment["REDIS_URL"] == "redis://:of-redis@cache"
+    assert not {"REDIS_URL_FILE", "REDIS_PASSWORD_FILE", "REDIS_PASSWORD"} & environment.keys()
