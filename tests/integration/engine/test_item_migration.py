@@ -1,12 +1,10 @@
 """Runs of the version before go on after the migrations, and back."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from psycopg import sql
 
 from epics.models import Epic
@@ -14,6 +12,7 @@ from epics.services import epic_delete
 from runs.engine.transitions import run_finalize
 from runs.models import OpenTarget, Run, RunItem
 from runs.states import ItemStatus, RunStatus
+from tests.database import migrated_back
 from tests.integration.engine import hands
 from tests.integration.engine.world import World, assert_counted, assert_open, halt
 
@@ -39,14 +38,6 @@ _RENAMED = {
 _NEW = ("kind", "priority", "in_batch", "batch_id")
 #: What could be chosen for a run.
 _CHOSEN = ("mode", "persona_set", "skip_quality_check", "keep_edited")
-
-
-@pytest.fixture
-def latest() -> Iterator[list[tuple[str, str]]]:
-    """The newest migrations, which are applied again whatever happened."""
-    leaves: list[tuple[str, str]] = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    yield leaves
-    MigrationExecutor(connection).migrate(leaves)
 
 
 def _rows(table: str, key: str) -> list[dict[str, Any]]:
@@ -104,10 +95,25 @@ def _worlds() -> list[World]:
     return [queued, running, paused, cancelled, ended]
 
 
-def test_runs_in_every_state_keep_all_they_have(latest: list[tuple[str, str]]) -> None:
+def test_runs_in_every_state_keep_all_they_have_and_go_on() -> None:
     worlds = _worlds()
+    going = World.make(epics=3, lanes=1)
+    step = going.claim()
+    assert step
     new = _all()
-    MigrationExecutor(connection).migrate([_BEFORE])
+    with migrated_back(_BEFORE):
+        _assert_renamed(new)
+    assert _all() == new
+    assert RunItem.objects.filter(target_id=None, code="E1").count() == 1
+    assert_open()
+    for world in worlds:
+        assert_counted(Run.objects.get(pk=world.run.pk))
+    assert going.finish(step)
+    _go_to_the_end(going)
+
+
+def _assert_renamed(new: dict[str, list[dict[str, Any]]]) -> None:
+    """What there is now, by the names of the version before."""
     items, lanes = _rows("runs_runepic", "id"), _rows("runs_lane", "id")
     assert items == [
         {_RENAMED.get(name, name): value for name, value in row.items() if name not in _NEW}
@@ -121,31 +127,12 @@ def test_runs_in_every_state_keep_all_they_have(latest: list[tuple[str, str]]) -
     ]
     for run, before in zip(_rows("runs_run", "id"), new["runs_run"], strict=True):
         assert {name: run[name] for name in before["options"]} == before["options"]
-    MigrationExecutor(connection).migrate(latest)
-    assert _all() == new
-    assert RunItem.objects.filter(target_id=None, code="E1").count() == 1
-    assert_open()
-    for world in worlds:
-        assert_counted(Run.objects.get(pk=world.run.pk))
 
 
-def test_they_go_on_to_their_ends(latest: list[tuple[str, str]]) -> None:
-    world = World.make(epics=3, lanes=1)
-    step = world.claim()
-    assert step
-    MigrationExecutor(connection).migrate([_BEFORE])
-    MigrationExecutor(connection).migrate(latest)
-    assert world.finish(step)
-    while again := world.fences():
-        claimed = world.claim(again[0])
+def _go_to_the_end(world: World) -> None:
+    while fences := world.fences():
+        claimed = world.claim(fences[0])
         assert claimed
         world.finish(claimed)
     assert run_finalize(run_id=world.run.id) == RunStatus.SUCCEEDED
-    assert not OpenTarget.objects.exists()
-
-
-def test_a_database_without_runs_goes_there_and_back(latest: list[tuple[str, str]]) -> None:
-    MigrationExecutor(connection).migrate([_BEFORE])
-    assert _rows("runs_runepic", "id") == []
-    MigrationExecutor(connection).migrate(latest)
-    assert _rows("runs_runitem", "id") == []
+    assert not OpenTarget.objects.filter(run=world.run).exists()

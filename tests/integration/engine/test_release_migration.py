@@ -1,10 +1,7 @@
 """From the last release's tables to these and back, with what only these know."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from content.registry import kind_started_by
 from content.run_types import RunType
@@ -13,6 +10,7 @@ from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_finalize
 from runs.models import OpenTarget, Run
 from runs.states import RunStatus
+from tests.database import migrated_back
 from tests.integration.engine import test_card_runs as cards
 from tests.integration.engine import test_page_runs as pages
 from tests.integration.engine import test_subtask_runs as subtasks
@@ -31,17 +29,7 @@ _RELEASE = [
 ]
 
 
-@pytest.fixture
-def latest() -> Iterator[list[tuple[str, str]]]:
-    """The newest migrations, which are applied again whatever happened."""
-    leaves: list[tuple[str, str]] = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    yield leaves
-    MigrationExecutor(connection).migrate(leaves)
-
-
-def test_runs_of_all_kinds_go_back_to_the_last_release_and_forth(
-    latest: list[tuple[str, str]],
-) -> None:
+def test_runs_of_all_kinds_go_back_to_the_last_release_and_forth() -> None:
     project = project_make(epics=2)
     stories = subtasks.stories_make(project, each=2)
     Story.objects.filter(pk=stories[0].pk).update(code="E" * 50 + "-S200")
@@ -59,14 +47,13 @@ def test_runs_of_all_kinds_go_back_to_the_last_release_and_forth(
     assert step
     world.finish(step)
 
-    MigrationExecutor(connection).migrate(_RELEASE)
-    assert _ones("SELECT DISTINCT status FROM runs_run WHERE type LIKE 'GENERATE_%S'") == {
-        "CANCELLED",  # of types that it does not know
-        "RUNNING",
-    }
-    longest = _ones("SELECT epic_code FROM runs_runepic WHERE length(epic_code) = 50")
-    assert longest == {"E" * 49 + "\u2026"}
-    MigrationExecutor(connection).migrate(latest)
+    with migrated_back(*_RELEASE):
+        assert _ones("SELECT DISTINCT status FROM runs_run WHERE type LIKE 'GENERATE_%S'") == {
+            "CANCELLED",  # of types that it does not know
+            "RUNNING",
+        }
+        longest = _ones("SELECT epic_code FROM runs_runepic WHERE length(epic_code) = 50")
+        assert longest == {"E" * 49 + "\u2026"}
     for run in Run.objects.all():
         kind = kind_started_by(run.type)
         assert {item.kind for item in run.items.all()} == {kind.name}
