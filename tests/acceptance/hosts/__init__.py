@@ -1,0 +1,1 @@
+"""batchgen on many hosts, which are network namespaces of this machine: `make hosts`."""
