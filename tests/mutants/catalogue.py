@@ -13,6 +13,7 @@ ATTEMPTS = f"{_ENGINE}test_attempts.py::"
 JOBS = f"{_ENGINE}test_jobs.py::"
 LOG = f"{_ENGINE}test_log.py::"
 MAX_CONCURRENCY = f"{_ENGINE}test_max_concurrency.py::"
+_PROBES = "tests/acceptance/test_worker_probes.py::"
 _HEALTH = "tests/integration/runs_api/test_health.py::"
 _ADAPTIVE = f"{_ENGINE}test_adaptive_lanes.py::"
 OPEN = f"{_ENGINE}test_open_epics.py::"
@@ -32,6 +33,13 @@ SESSION = "tests/integration/postgresql/test_session.py::"
 READ_ONLY = "tests/integration/postgresql/test_read_only.py::"
 START = "tests/integration/postgresql/test_start.py::"
 _WEB = "tests/integration/web/"
+_WEBHOOKS_SQL = "runs/webhooks/queries.sql"
+_OUTBOX = "tests/integration/webhooks/test_outbox.py::"
+_DELIVERING = "tests/integration/webhooks/test_delivering.py::"
+_SENDING = "tests/integration/webhooks/test_sending.py::"
+_SCOPES = "tests/integration/api/test_scopes.py::"
+_API_TOKENS = "tests/integration/api/test_api_tokens.py::"
+_MCP = "tests/integration/mcp/test_tools.py::"
 _GROUPS = f"{_ENGINE}test_groups.py::"
 _LANE_QUERIES = "runs/engine/queries.py"
 CLAIMS_SQL = "runs/engine/sql/claims.sql"
@@ -253,9 +261,17 @@ INTAKE = (
     _mutant(
         "messages: a connection that breaks ends no pulling",
         _INTAKE,
-        "            except* (RedisError, OSError, TimeoutError) as away:\n",
-        "            except* ValueError as away:\n",
+        "                _tell(pulling)\n",
+        "                return\n",
         f"{_PULLED}test_where_its_connection_breaks_the_messages_after_it_are_taken",
+        f"{_PULLED}test_a_cancel_that_nobody_meant_ends_no_pulling",
+    ),
+    _mutant(
+        "messages: where none comes, Redis is not taken for silent",
+        _INTAKE,
+        "disable_decoding=True, timeout=math.inf)",
+        "disable_decoding=True)",
+        f"{_PULLED}test_a_wait_for_messages_is_no_silence_of_redis",
     ),
     _mutant(
         "messages: what a broken connection was asked is asked again",
@@ -292,6 +308,21 @@ INTAKE = (
         "        self._after(loop)\n",
         "tests/unit/workers/test_answer_turns.py::"
         "test_answers_are_worked_on_in_their_order_and_others_go_on_between_two",
+    ),
+    _mutant(
+        "plans: tables that grew are analysed",
+        "runs/engine/reconciler.py",
+        "        grown_analyze()\n",
+        "        pass\n",
+        "tests/integration/engine/test_whole_run_plans.py::test_tables_that_grew_are_analysed_once",
+    ),
+    _mutant(
+        "ends: a look that began before an item ended does not speak for it",
+        "workers/run_ends.py",
+        "        look = self._next.get(run_id)\n",
+        "        look = self._under_way.get(run_id) or self._next.get(run_id)\n",
+        "tests/unit/workers/test_run_ends.py::"
+        "test_who_asks_during_a_look_waits_for_one_that_begins_after_it",
     ),
 )
 
@@ -383,11 +414,8 @@ CLAIMING = (
     _mutant(
         "second call: FOR SHARE",
         CALLS_SQL,
-        "    SELECT id, status FROM runs_run\n"
-        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s) @lets_go@\n"
-        "    FOR SHARE\n",
-        "    SELECT id, status FROM runs_run\n"
-        "    WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s) @lets_go@\n",
+        "pg_advisory_xact_lock_shared(7103))\n    FOR SHARE\n",
+        "pg_advisory_xact_lock_shared(7103))\n",
         f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
     ),
     _mutant(
@@ -554,7 +582,7 @@ FINISHING = (
     _mutant(
         "no epic is claimed before calls can be made",
         _WORKER_ENGINE,
-        "        client = await self._client(first)\n",
+        "        client = await self._clients.for_call(first.kind, first.provider)\n",
         "        client = None\n",
         f"{WORKER}test_no_epic_is_claimed_before_calls_can_be_made",
     ),
@@ -578,16 +606,30 @@ RUN_STATUS = (
     _mutant(
         "cancel of one epic: its run is active",
         TRANSITIONS_SQL,
-        "    WHERE item.id = %(item_id)s AND run.status IN ('QUEUED', 'RUNNING', 'PAUSED')\n",
-        "    WHERE item.id = %(item_id)s\n",
+        " AND status IN ('QUEUED', 'RUNNING', 'PAUSED')\n    FOR SHARE\n",
+        "\n    FOR SHARE\n",
         f"{CONTROLS}TestCancelOfOneEpic::test_in_a_run_that_is_over_it_is_refused",
     ),
     _mutant(
         "cancel of one epic: FOR SHARE, which the run's end waits for",
         TRANSITIONS_SQL,
-        "    FOR SHARE OF run\n",
-        "",
+        "'PAUSED')\n    FOR SHARE\n",
+        "'PAUSED')\n",
         f"{CONTROLS}TestCancelOfOneEpic::test_the_runs_own_cancel_waits_for_it",
+    ),
+    _mutant(
+        "cancel of many items: each is counted",
+        TRANSITIONS_SQL,
+        "COUNT(*) AS items, bool_or(",
+        "1 AS items, bool_or(",
+        f"{_ENGINE}test_items_cancel.py::test_those_that_wait_are_cancelled_and_no_others",
+    ),
+    _mutant(
+        "cancel of many items: what is generated goes on",
+        TRANSITIONS_SQL,
+        "      AND %(under_way)s\n",
+        "",
+        f"{_ENGINE}test_items_cancel.py::test_those_that_wait_are_cancelled_and_no_others",
     ),
     _mutant(
         "a retry is offered where something failed, and is there",
@@ -689,15 +731,15 @@ RUN_STATUS = (
     _mutant(
         "a cancel: what is generated stays open",
         TRANSITIONS_SQL,
-        "                item.status = 'GENERATING'\n                OR (item.status = 'PENDING'",
-        "                false\n                OR (item.status = 'PENDING'",
+        "            AND (status = 'GENERATING' OR (status = 'PENDING' AND batch_id",
+        "            AND (false OR (status = 'PENDING' AND batch_id",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
     _mutant(
         "a cancel: running lanes are told that their epic is the last",
         TRANSITIONS_SQL,
-        "UPDATE runs_lane SET draining = true FROM running",
-        "UPDATE runs_lane SET draining = false FROM running",
+        "UPDATE runs_lane SET draining = true\n",
+        "UPDATE runs_lane SET draining = false\n",
         f"{OPEN}TestRaces::test_a_finish_that_began_before_a_cancel_closes_its_epic",
     ),
     _mutant(
@@ -711,17 +753,15 @@ RUN_STATUS = (
     _mutant(
         "a draining run's epic is closed by its finish",
         FINISHES_SQL,
-        "      AND (open.kind, open.target_id, open.run_id) = "
-        "(ended.kind, ended.target_id, ended.run_id)\n",
-        "      AND false\n",
+        "        WHERE ended.draining\n    ))\n",
+        "        WHERE false\n    ))\n",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
     _mutant(
         "a draining run's epic is closed when it is given back",
         FINISHES_SQL,
-        "      AND (open.kind, open.target_id, open.run_id) = "
-        "(back.kind, back.target_id, back.run_id)\n",
-        "      AND false\n",
+        "        WHERE back.draining\n    ))\n",
+        "        WHERE false\n    ))\n",
         f"{OPEN}TestUntil::test_one_that_is_draining_keeps_what_is_generated",
     ),
     _mutant(
@@ -781,9 +821,16 @@ RECOVERY = (
     _mutant(
         "the reconciler's advisory lock",
         "runs/engine/reconciler.py",
-        "        if not turn:\n",
-        "        if turn is None:\n",
+        "        if not mine:\n",
+        "        if mine is None:\n",
         f"{RECONCILER}test_of_rounds_at_once_one_does_the_work",
+    ),
+    _mutant(
+        "a turn that nobody hears of is given to others",
+        "batchgen/db/turns.py",
+        '[lock, f"{VANISHED_S * 1000:.0f}"]',
+        '[lock, "0"]',
+        f"{RECONCILER}test_the_turn_of_a_process_that_stands_still_is_given_to_others",
     ),
     _mutant(
         "the lease's heartbeat",
@@ -882,6 +929,27 @@ RECOVERY = (
         "            permit.unused()\n            raise Stopping\n",
         "            raise Stopping\n",
         f"{WORKER}test_a_worker_that_stops_gives_back_a_permit_that_comes_late",
+    ),
+    _mutant(
+        "probes: a worker that takes no items is not ready",
+        "workers/process.py",
+        '"intake": self.engine.intake.is_open',
+        '"intake": True',
+        f"{_PROBES}test_it_is_ready_while_its_servers_are_there_and_lives_without_them",
+    ),
+    _mutant(
+        "probes: a worker without PostgreSQL is not ready",
+        "workers/process.py",
+        '"database": self._has_beaten_lately()}',
+        '"database": True}',
+        f"{_PROBES}test_it_is_ready_while_its_servers_are_there_and_lives_without_them",
+    ),
+    _mutant(
+        "probes: a worker whose loop hangs is dead",
+        "workers/process.py",
+        'return ["loop", *dead] if self._loop.behind_s() > _HANGS_S else dead',
+        "return dead",
+        f"{WORKER}test_a_worker_whose_loop_hangs_or_whose_heart_stopped_is_dead",
     ),
     _mutant(
         "claim: the permit of a message that is late goes back",
@@ -1034,7 +1102,7 @@ REDIS = (
         "batchgen/db/installation.py",
         "ON CONFLICT DO NOTHING",
         "ON CONFLICT (id) DO NOTHING",
-        f"{INSTALLATION}test_all_who_ask_at_once_get_the_same_id",
+        f"{INSTALLATION}test_who_is_second_waits_for_the_id_of_the_first",
     ),
 )
 
@@ -1411,6 +1479,13 @@ LIMITER = (
         f"{GATES}test_a_prompt_that_the_provider_does_not_keep_yet_is_sent_by_one_call_first",
     ),
     _mutant(
+        "limiter: a call that failed warms nothing",
+        f"{LUA}cache.lua",
+        "    caches[call.cache_key] = nil  -- it failed, or was not made: the next goes first\n",
+        "",
+        f"{GATES}test_after_a_first_call_that_warms_nothing_the_next_goes_first",
+    ),
+    _mutant(
         "limiter: an overloaded provider gets fewer calls at once",
         f"{LUA}closing.lua",
         "  window = math.max(1, math.floor(held / 2))\n",
@@ -1427,8 +1502,8 @@ LIMITER = (
     _mutant(
         "providers: a run is answered by the one that it names",
         _WORKER_ENGINE,
-        "self._clients.of(first.provider)",
-        "self._clients.of(settings.PROVIDER_NAME)",
+        "self._clients.for_call(first.kind, first.provider)",
+        "self._clients.for_call(first.kind, settings.PROVIDER_NAME)",
         f"{SECOND}test_a_run_is_answered_by_the_provider_that_it_names",
     ),
     _mutant(
@@ -1634,8 +1709,8 @@ OPEN_EDITS = (
     _mutant(
         "open edits: giving out items waits for nobody",
         DISPATCH_SQL,
-        "        FOR UPDATE OF tried SKIP LOCKED\n",
-        "        FOR UPDATE OF tried\n",
+        "    FOR UPDATE OF tried SKIP LOCKED\n",
+        "    FOR UPDATE OF tried\n",
         f"{_OPEN_EDITS}test_what_outranks_an_item_goes_before_others",
     ),
     _mutant(
@@ -1662,8 +1737,9 @@ OPEN_EDITS = (
     _mutant(
         "order: a second call takes the run before its lane",
         CALLS_SQL,
-        "    SELECT runs_lane.id FROM run, runs_lane\n",
-        "    SELECT runs_lane.id FROM runs_lane\n",
+        # Without `run` beside it, the order would be the planner's.
+        "FROM runs_lane WHERE id = %(lane_id)s) @lets_go@",
+        "FROM runs_lane WHERE id = %(lane_id)s FOR UPDATE) @lets_go@",
         f"{_LOCK_ORDER}test_a_second_call_takes_the_run_before_its_lane",
     ),
     _mutant(
@@ -1709,8 +1785,8 @@ CLOCKS = (
     _mutant(
         "clocks: a row's age is judged by the database's clock",
         "batchgen/db/expiry.py",
-        "expires_at__lt=Now()",
-        f"expires_at__lt={_HOST}",
+        '__lt": Now()}',
+        f'__lt": {_HOST}}}',
         f"{WRONG_CLOCKS}test_an_idempotency_key_is_kept_as_long_as_promised",
     ),
     _mutant(
@@ -1923,6 +1999,13 @@ LIVE = (
 
 SETTINGS = (
     _mutant(
+        "settings: two passwords for one server",
+        "batchgen/env.py",
+        'if ":" in user or ',
+        "if ",
+        "tests/unit/batchgen/test_secrets.py::test_two_passwords_are_refused",
+    ),
+    _mutant(
         "settings: what does not fit together stops the start",
         "batchgen/settings.py",
         "if _refusals := cross_checks.refusals(globals()):\n",
@@ -2006,6 +2089,13 @@ PROXIES = (
 
 SESSIONS = (
     _mutant(
+        "a connection whose packets nobody takes is given up",
+        "batchgen/db/postgresql/url.py",
+        "            **_PATIENCE,\n",
+        "",
+        "tests/unit/batchgen/test_database_url.py::test_a_network_that_drops_packets_is_noticed_unless_told_otherwise",
+    ),
+    _mutant(
         "a session's settings, whatever the role has",
         "batchgen/db/postgresql/base.py",
         '            own = {"options": startup_options(session, parameters.get("options", ""))}\n',
@@ -2037,7 +2127,7 @@ SESSIONS = (
         "a read-only server's connections are given up",
         "batchgen/db/sql.py",
         "            renew(engine_pool())\n",
-        "",
+        "            pass\n",
         f"{READ_ONLY}test_the_engine_waits_for_a_server_that_takes_writes",
     ),
     _mutant(
@@ -2289,15 +2379,15 @@ ITEMS = (
     _mutant(
         "items: a wait for a limit keeps the lane",
         DISPATCH_SQL,
-        "        WHERE due.wait_reason = 'backoff'\n          AND (first_free",
-        "        WHERE (first_free",
+        "SELECT id FROM due WHERE wait_reason = 'backoff'",
+        "SELECT id FROM due",
         f"{_ITEMS}test_a_wait_for_a_limit_lowers_nothing_and_keeps_the_lane",
     ),
     _mutant(
         "items: a lane whose item was outranked is not left behind",
         DISPATCH_SQL,
-        "    WHERE runs_lane.id = outranked.lane_id\n      AND NOT EXISTS",
-        "    WHERE false AND runs_lane.id = outranked.lane_id\n      AND NOT EXISTS",
+        "    WHERE runs_lane.id = behind.lane_id\n      AND NOT EXISTS",
+        "    WHERE false AND runs_lane.id = behind.lane_id\n      AND NOT EXISTS",
         f"{_ITEMS}test_a_lane_whose_item_others_outranked_first_is_not_left_behind",
     ),
     _mutant(
@@ -2386,8 +2476,8 @@ RIGHTS = (
     _mutant(
         "rights: a repeated key asks for the rights of now",
         "batchgen/api/idempotency.py",
-        '            allowed(user=request.user, **({"data": data} if of_answer else kwargs))\n',
-        "",
+        '                allowed(user=request.user, **({"data": data} if of_answer else kwargs))\n',
+        "                pass\n",
         "tests/integration/api/test_idempotency.py::test_a_repetition_asks_for_the_rights_of_now",
     ),
     _mutant(
@@ -3098,18 +3188,33 @@ _MANY_AT_ONCE = (
     ),
     _mutant(
         "at once: what filters find is counted before it is reviewed",
-        "web/views/parts.py",
-        '    if everything and "sure" not in request.POST:\n',
+        "web/views/bulk.py",
+        '    if chosen.everything and request.POST.get("sure") != chosen.mark:\n',
         "    if False:\n",
-        f"{_WEB}test_parts.py::"
+        f"{_WEB}test_bulk.py::"
         "test_all_that_the_filters_find_are_reviewed_after_their_count_was_told",
     ),
     _mutant(
-        "at once: pages that are checked are not stored",
-        "web/views/pages.py",
-        '        if request.POST.get("action") == "import":\n',
-        '        if request.POST.get("action"):\n',
-        f"{_WEB}test_parts.py::test_pages_are_checked_before_they_are_imported",
+        "at once: what is deleted is what was counted",
+        "web/views/bulk.py",
+        '    if request.POST.get("sure") != chosen.mark:\n',
+        '    if "sure" not in request.POST:\n',
+        f"{_WEB}test_bulk.py::"
+        "test_all_that_the_filters_find_are_deleted_and_exactly_those_that_were_counted",
+    ),
+    _mutant(
+        "at once: what was changed since it was ticked is not deleted",
+        "epics/history.py",
+        "    if version is not None and row.version != version:\n",
+        "    if False:\n",
+        f"{_WEB}test_bulk.py::test_what_was_changed_since_it_was_ticked_stays",
+    ),
+    _mutant(
+        "web: adding members is held to the API's limit",
+        "web/views/members.py",
+        "        member_count(request)\n",
+        "",
+        f"{_WEB}test_members.py::test_adding_is_held_to_the_limit_that_the_api_has",
     ),
 )
 
@@ -3211,6 +3316,7 @@ HELD_TO_QUOTES = (
 
 _SLICES_SQL = "runs/engine/sql/batches.sql"
 _SLICES = f"{_ENGINE}test_batches.py::"
+_SLICE_ENDS = f"{_ENGINE}test_batch_ends.py::"
 _BY_BATCHES = (
     _mutant(
         "batches: no lane takes what waits for a slice",
@@ -3286,6 +3392,62 @@ _BY_BATCHES = (
         "test_a_cancel_has_what_is_out_cancelled_and_waits_for_it",
     ),
     _mutant(
+        "batches: what expires again and again is not asked for ever",
+        "workers/batches/results.py",
+        'last_time=row["in_vain"] + 1 >= MOST_IN_VAIN',
+        'last_time=row["in_vain"] >= 99',
+        f"{_SLICE_ENDS}TestInVain::test_what_expires_again_and_again_is_not_asked_for_ever",
+    ),
+    _mutant(
+        "batches: what is lost again and again is not asked for ever",
+        "workers/batches/polling.py",
+        "times=MOST_IN_VAIN - 1, most=_AT_ONCE",
+        "times=99, most=_AT_ONCE",
+        f"{_SLICE_ENDS}TestInVain::test_what_is_lost_again_and_again_is_not_asked_for_ever",
+    ),
+    _mutant(
+        "batches: of a deleted run they are cancelled",
+        "runs/engine/deletion.py",
+        "    slices.filter(cancel_at=None).update(cancel_at=Now())\n",
+        "    slices.delete()\n",
+        f"{_SLICE_ENDS}TestDeletedRuns::test_what_may_have_been_created_is_found_and_cancelled",
+    ),
+    _mutant(
+        "batches: of a deleted run they are booked once",
+        _SLICES_SQL,
+        "    WHERE last.certainty = 'possibly'\n      AND NOT",
+        "    WHERE NOT",
+        f"{_SLICE_ENDS}TestDeletedRuns::test_what_is_out_is_cancelled_and_booked_and_nothing_is_made_of_it",
+    ),
+    _mutant(
+        "batches: what nobody waits for is cancelled",
+        "workers/batches/polling.py",
+        'wanted = row["cancel"] or not row["awaited"]',
+        'wanted = row["cancel"]',
+        f"{_SLICE_ENDS}TestNobodyWaits::test_a_slice_whose_items_were_all_cancelled_is_cancelled",
+    ),
+    _mutant(
+        "batches: a worker's death ends no call of a slice",
+        RECOVERY_SQL,
+        "      AND runs_providercall.batch_id IS NULL\n",
+        "",
+        f"{_SLICE_ENDS}TestNobodyWaits::test_a_slice_that_was_not_waited_for_ends_as_it_does_when_a_worker_dies",
+    ),
+    _mutant(
+        "batches: a resume keeps what was not cancelled yet",
+        "runs/engine/transitions.py",
+        'cursor.execute(QUERIES["batches_keep"], {"run_id": run_id})',
+        "pass",
+        f"{_SLICE_ENDS}TestControls::test_a_resume_keeps_what_the_provider_was_not_told_to_cancel",
+    ),
+    _mutant(
+        "batches: calls that are not the slice's are left alone",
+        _SLICES_SQL,
+        "WHERE id = told.call_id AND batch_id = batch.id AND outcome = 'STARTED'\n",
+        "WHERE id = told.call_id AND outcome = 'STARTED'\n",
+        f"{_SLICE_ENDS}TestStrangers::test_lines_of_calls_that_are_not_ours_change_nothing",
+    ),
+    _mutant(
         "cheapest: what was canceled goes realtime",
         "workers/batches/results.py",
         '    return "leave" if spilled else "again"\n',
@@ -3326,8 +3488,8 @@ _OF_MONEY = (
     _mutant(
         "budget: no call begins that does not fit",
         _LEDGER_SQL,
-        "OR (change.held <= 0 AND change.unpriced <= 0)",
-        "OR change.unpriced <= 0",
+        "OR (held <= 0 AND unpriced <= 0)",
+        "OR unpriced <= 0",
         f"{_BUDGETS}test_of_claims_at_the_same_time_those_begin_that_fit",
         schema=True,
     ),
@@ -3342,8 +3504,8 @@ _OF_MONEY = (
     _mutant(
         "budget: what was possibly spent is gone",
         _LEDGER_SQL,
-        "AND spent_micro_usd + change.spent + possibly_micro_usd + change.possibly",
-        "AND spent_micro_usd + change.spent",
+        "AND spent_micro_usd + spent + possibly_micro_usd + possibly",
+        "AND spent_micro_usd + spent",
         f"{_BUDGETS}test_what_was_possibly_spent_is_gone",
         schema=True,
     ),
@@ -3380,9 +3542,39 @@ _OF_MONEY = (
     _mutant(
         "budget: at its end the prompt decides",
         _WORKER_ENGINE,
-        "            if not await in_thread(budget_rests, refused):\n                raise\n",
-        "            raise\n",
+        "            if not await in_thread(budget_rests, refused):  # later its prompt may fit\n",
+        "            if True:\n",
         f"{_BUDGET_RUNS}test_a_prompt_that_is_longer_than_was_thought_holds_more_before_its_call",
+    ),
+    _mutant(
+        "budget: a run is not paused for what a call was thought to hold",
+        _WORKER_ENGINE,
+        "raise BudgetRefused(refused.budget_id, least.micro_usd or 0) from refused\n",
+        "raise\n",
+        f"{_BUDGET_RUNS}test_a_run_is_not_paused_for_what_a_call_was_thought_to_hold",
+    ),
+    _mutant(
+        "budget: a second call holds no row before its budgets may be made",
+        CALLS_SQL,
+        "      AND (SELECT true FROM pg_advisory_xact_lock_shared(7103))\n",
+        "",
+        f"{_LOCK_ORDER}test_a_second_call_takes_no_row_before_its_budgets_may_be_made",
+    ),
+    _mutant(
+        "budget: the next month's is made before this month's is changed",
+        "runs/migrations/0031_budgets_in_order.py",
+        "    PERFORM runs_budget_set(\n        'project', NULL, NEW.id, (this",
+        "    PERFORM runs_budget_set('project', NULL, NEW.id, this, 3);\n"
+        "    PERFORM runs_budget_set(\n        'project', NULL, NEW.id, (this",
+        f"{_LOCK_ORDER}test_a_new_budget_of_the_next_month_is_made_before_this_months_is_changed",
+        schema=True,
+    ),
+    _mutant(
+        "budget: months are set behind a transaction that a run starts in",
+        "runs/engine/start.py",
+        "    transaction.on_commit(months_ensure)  #",
+        "    months_ensure()  #",
+        f"{_LOCK_ORDER}test_a_start_within_a_transaction_changes_months_behind_it",
     ),
     _mutant(
         "budget: a run waits while calls hold what is left",
@@ -3411,6 +3603,191 @@ _OF_MONEY = (
         'Role.OWNER if "monthly_budget_micro_usd" in changes else Role.EDITOR',
         "Role.EDITOR",
         f"{_MONEY}test_a_projects_month_has_a_budget_that_its_owners_set",
+    ),
+)
+
+_SCOPED = (
+    _mutant(
+        "tokens: one that may only read changes nothing",
+        "batchgen/api/scopes.py",
+        '        if not scope.write and not _reads(request.method or "", route):\n',
+        "        if not scope.write and not route:\n",
+        f"{_SCOPES}test_a_token_that_may_read_changes_nothing",
+    ),
+    _mutant(
+        "tokens: without contents only routes that are listed",
+        "batchgen/api/scopes.py",
+        '    if f"{method} {route}" not in ROUTES:\n',
+        "    if not route:\n",
+        f"{_SCOPES}test_without_contents_what_is_not_listed_is_refused",
+    ),
+    _mutant(
+        "tokens: without contents no texts",
+        "batchgen/api/contents.py",
+        "    return value if key in SHOWN or not isinstance(value, str) else None\n",
+        "    return value\n",
+        f"{_SCOPES}test_no_text_of_people_files_or_models_is_shown",
+    ),
+    _mutant(
+        "tokens: without contents no search",
+        "batchgen/api/scopes.py",
+        "    if others := sorted(request.query_params.keys() - PARAMETERS):\n",
+        "    if others := sorted(PARAMETERS - PARAMETERS):\n",
+        f"{_SCOPES}test_what_is_not_shown_is_not_searched",
+    ),
+    _mutant(
+        "tokens: none manages tokens",
+        "batchgen/api/scopes.py",
+        '        if getattr(request.auth, "scope", None) and route in _SIGN_IN_ONLY:\n',
+        "        if not route:\n",
+        f"{_API_TOKENS}test_a_token_manages_no_tokens",
+    ),
+    _mutant(
+        "tokens: one ends with the password",
+        "batchgen/accounts/api_tokens.py",
+        " or token.password_mark != get_md5_hash_password(token.user.password)",
+        "",
+        f"{_API_TOKENS}test_what_is_no_good_token_is_refused",
+    ),
+    _mutant(
+        "tokens: streams end with the token that opened them",
+        "batchgen/accounts/api_tokens.py",
+        "[EndedFamily(family=token_id, expires_at=Now() + _REMEMBERED)]",
+        "[]",
+        f"{_API_TOKENS}test_a_stream_ends_with_the_token_that_opened_it",
+    ),
+    _mutant(
+        "MCP: a tool asks with no more than its own scope",
+        "batchgen/mcp/inside.py",
+        "        narrow(request, question.scope)\n",
+        "",
+        f"{_MCP}test_texts_are_shown_where_they_are_asked_for_and_cannot_leave_their_block",
+    ),
+    _mutant(
+        "MCP: no text closes its block",
+        "batchgen/mcp/answering.py",
+        '    for sign in "&<>\\x85\\u2028\\u2029":\n',
+        '    for sign in "&\\x85\\u2028\\u2029":\n',
+        f"{_MCP}test_texts_are_shown_where_they_are_asked_for_and_cannot_leave_their_block",
+    ),
+)
+_WEBHOOKED = (
+    _mutant(
+        "webhooks: the second message of a run waits for the first",
+        _WEBHOOKS_SQL,
+        "          AND (hook_id, ordering_key) > (head.hook_id, head.ordering_key)\n",
+        "          AND (hook_id, ordering_key, id) > (head.hook_id, head.ordering_key, head.id)\n",
+        f"{_DELIVERING}test_a_run_is_told_in_order_though_its_first_message_fails_at_first",
+    ),
+    _mutant(
+        "webhooks: what somebody is sending is nobody else's",
+        _WEBHOOKS_SQL,
+        "    leased_until = clock_timestamp() + %(lease_s)s",
+        "    leased_until = clock_timestamp() + 0 * %(lease_s)s",
+        f"{_DELIVERING}test_a_process_that_dies_between_sending_and_noting_has_it_sent_again",
+    ),
+    _mutant(
+        "webhooks: one has so many places",
+        _WEBHOOKS_SQL,
+        "    WHERE place <= %(of_hook)s\n",
+        "    WHERE place <= 100 * %(of_hook)s\n",
+        f"{_DELIVERING}test_a_slow_receiver_holds_up_no_other",
+    ),
+    _mutant(
+        "webhooks: only the last attempt says that it failed",
+        "runs/webhooks/deliveries.py",
+        ", status=Delivery.Status.PENDING, attempts=delivery.attempts\n    )\n    failed =",
+        ", status=Delivery.Status.PENDING\n    )\n    failed =",
+        f"{_DELIVERING}test_only_the_last_attempt_says_that_it_failed_and_any_that_it_arrived",
+    ),
+    _mutant(
+        "webhooks: no address inside",
+        "runs/webhooks/sending.py",
+        "        if not all(is_allowed(address_of(address)) for address in found):\n",
+        "        if not found:\n",
+        f"{_SENDING}test_no_address_inside_is_allowed",
+    ),
+    _mutant(
+        "webhooks: the connection goes to what was looked at",
+        "runs/webhooks/sending.py",
+        "self._network.connect_tcp(address, port, timeout)",
+        "self._network.connect_tcp(self._lookup(host, port)[0], port, timeout)",
+        f"{_SENDING}test_the_name_is_looked_up_once_and_the_connection_goes_to_what_was_looked_at",
+    ),
+    _mutant(
+        "webhooks: a gate is told of once",
+        "runs/webhooks/outbox.py",
+        "        if mine:\n",
+        "        if mine is not None:\n",
+        f"{_OUTBOX}test_gates_are_told_of_once_whoever_looks_and_however_they_open",
+    ),
+)
+_MIGRATING = "batchgen/db/postgresql/migrating.py"
+_MIGRATED = (
+    _mutant(
+        "migrate: no long wait for a table",
+        _MIGRATING,
+        'session["lock_timeout"] = lock_timeout',
+        'session["lock_timeout"] = "0"',
+        "tests/integration/postgresql/test_migrating.py::"
+        "test_once_the_table_is_free_it_is_tried_again",
+    ),
+    _mutant(
+        "migrate: one process at a time",
+        _MIGRATING,
+        "if not mine:",
+        "if False:",
+        "tests/integration/postgresql/test_migrating.py::"
+        "test_a_second_process_waits_for_the_first_and_says_so",
+    ),
+    _mutant(
+        "migrate: an index that is built beside everybody may take its time",
+        _MIGRATING,
+        'if pooled or "CONCURRENTLY" not in sql:',
+        "if True:",
+        "tests/integration/postgresql/test_migrating.py::"
+        "test_an_index_that_is_built_beside_everybody_waits_for_who_began_before",
+    ),
+)
+
+_TRACING = "tests/unit/batchgen/test_tracing.py::"
+_TRACED = "tests/acceptance/test_traces.py::"
+_WAS_SO = "tests/integration/runs_api/test_health_history.py::"
+_SEEN = (
+    _mutant(
+        "traces: without a collector nothing is imported",
+        "batchgen/tracing/spans.py",
+        "    if not settings.OTLP_ENDPOINT or _tracer is not None:\n",
+        "    if _tracer is not None:\n",
+        f"{_TRACING}test_without_a_collector_nothing_is_imported_and_no_span_is_made",
+    ),
+    _mutant(
+        "traces: an error's text is told to nobody",
+        "batchgen/tracing/exporting.py",
+        "    return code if isinstance(code, str) else type(error).__name__\n",
+        "    return str(error)\n",
+        f"{_TRACING}test_an_error_is_told_by_its_code_alone",
+    ),
+    _mutant(
+        "traces: prompts are told where a setting says so",
+        "workers/spans.py",
+        "    if settings.TRACE_CONTENTS:\n        system",
+        "    if True:\n        system",
+        f"{_TRACED}test_a_run_is_one_trace_with_each_try_of_a_call",
+    ),
+    _mutant(
+        "health: of two that notice the same one writes it",
+        "runs/health_history.py",
+        "                return False\n            if health.verdict",
+        "                pass\n            if health.verdict",
+        f"{_WAS_SO}test_of_two_that_notice_the_same_one_writes_it",
+    ),
+    _mutant(
+        "health: a run's history is bounded",
+        "runs/health_history.py",
+        "    HealthPeriod.objects.filter(pk__in=list(old)).delete()\n",
+        "",
+        f"{_WAS_SO}test_the_last_ones_are_kept",
     ),
 )
 
@@ -3458,4 +3835,8 @@ MUTANTS = (
     *_PROVIDER_BATCHES,
     *_BY_BATCHES,
     *_OF_MONEY,
+    *_WEBHOOKED,
+    *_SCOPED,
+    *_MIGRATED,
+    *_SEEN,
 )

@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         "scenarios", nargs="*", default=["mixed", "controls", "poison", "lanes"], help="what to run"
     )
     parser.add_argument("--seed", type=int, help="repeat a schedule; by default any")
-    parser.add_argument("--faults", type=int, default=300, help="faults of `mixed`")
+    parser.add_argument(
+        "--faults", type=int, default=300, help="faults of `mixed`; of `batches` 60 at most"
+    )
     parser.add_argument("--epics", type=int, default=2000, help="epics of `mixed`")
     parser.add_argument(
         "--content",

@@ -55,7 +55,8 @@ def _with_stories(count: int) -> Project:
         for epic in project.epics.all()
         for place in range(1, _STORIES + 1)
     )
-    Story.objects.filter(id__in=list(Story.objects.values_list("id", flat=True)[count:])).delete()
+    spare = Story.objects.filter(project=project).values_list("id", flat=True)[count:]
+    Story.objects.filter(id__in=list(spare)).delete()
     return project
 
 

@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from random import Random
 
-from tests.acceptance.faults.bed import Bed, wait_for
+from tests.acceptance.faults.bed import Ground, wait_for
 from tests.acceptance.faults.books import BOOKS
 from tests.acceptance.faults.invariants import Observed, observe
 from tests.acceptance.faults.journal import Journal, Step
+from tests.acceptance.faults.kinds import Fault
 from tests.acceptance.faults.monitor import watched
 from tests.acceptance.faults.scene import Scene
 from tests.acceptance.faults.schedule import PlannedStep
@@ -35,14 +37,25 @@ class Load:
     at_most_s: float = 3600.0
 
 
-def drive(bed: Bed, load: Load, steps: Sequence[PlannedStep], *, seed: int, say: Say) -> Observed:
+def drive(
+    bed: Ground,
+    load: Load,
+    steps: Sequence[PlannedStep],
+    *,
+    seed: int,
+    say: Say,
+    beside: Callable[[Scene], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> Observed:
     """Start a run, let everything go wrong, wait for the end; what the invariants say then.
+
+    Args:
+        beside: what goes on meanwhile.
 
     Raises:
         Stalled: the program came to nothing.
     """
     scene = scene_make(bed, load, seed=seed)
-    with watched(scene):
+    with watched(scene), beside(scene):
         for planned in steps:
             if time.monotonic() - scene.journal.begun > load.at_most_s:
                 break
@@ -52,7 +65,7 @@ def drive(bed: Bed, load: Load, steps: Sequence[PlannedStep], *, seed: int, say:
     return observe(scene)
 
 
-def scene_make(bed: Bed, load: Load, *, seed: int, poison: str = "") -> Scene:
+def scene_make(bed: Ground, load: Load, *, seed: int, poison: str = "") -> Scene:
     """Workers, a provider that takes its time, and a run that has begun.
 
     Args:
@@ -80,7 +93,8 @@ def scene_make(bed: Bed, load: Load, *, seed: int, poison: str = "") -> Scene:
     return scene
 
 
-def _step(scene: Scene, planned: PlannedStep, say: Say) -> None:
+def go_wrong(scene: Scene, planned: PlannedStep, say: Say) -> tuple[Step, list[Fault]]:
+    """Inject the faults of a step, let them hold, and lift them."""
     time.sleep(planned.after_s)
     scene.replace_the_dead()
     scene.go_on()
@@ -97,7 +111,14 @@ def _step(scene: Scene, planned: PlannedStep, say: Say) -> None:
     time.sleep(planned.hold_s)
     for fault in sorted(faults, key=lambda fault: (not fault.lift_first, fault.lift_last)):
         fault.lift(scene)
+    for fault in faults:
+        fault.settle(scene)
     scene.replace_the_dead()
+    return step, faults
+
+
+def _step(scene: Scene, planned: PlannedStep, say: Say) -> None:
+    step, faults = go_wrong(scene, planned, say)
     runnable = scene.is_runnable()
     step.lifted = time.monotonic()
     if runnable:

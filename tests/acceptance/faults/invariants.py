@@ -81,17 +81,18 @@ def observe(scene: Scene, *, complete: bool = True) -> Observed:
     """
     journal = scene.journal
     runs = list(Run.objects.filter(id__in=[run.id for run in scene.runs]).order_by("created_at"))
-    _check_rest(journal)
-    calls = _seen(scene.bed.provider.calls())
+    check_rest(journal)
+    calls = calls_seen(scene.bed.provider.calls())
     epics = list(RunItem.objects.filter(run__in=runs).order_by("run__created_at", "order"))
-    lost = _lost(scene, runs, epics) if complete else set()
-    doubled = _doubled(scene, epics)
-    _check_counters(journal, runs)
-    _check_open(journal, runs)
+    lost = lost_items(scene, runs, epics) if complete else set()
+    doubled = doubled_items(scene, epics)
+    check_counters(journal, runs)
+    check_open(journal)
+    _check_spans(journal, runs)
     extra = _extra(calls)
     _check_calls(journal, calls, extra)
-    _check_concurrency(scene, runs, calls, {str(epic.id): epic.run_id for epic in epics})
-    _check_controls(journal, calls, {str(epic.id): epic.run_id for epic in epics})
+    check_concurrency(scene, runs, calls, {str(epic.id): epic.run_id for epic in epics})
+    check_controls(journal, calls, {str(epic.id): epic.run_id for epic in epics})
     observed = Observed(
         journal=journal,
         lanes=scene.lanes,
@@ -107,7 +108,7 @@ def observe(scene: Scene, *, complete: bool = True) -> Observed:
     return observed
 
 
-def _seen(calls: Iterable[dict[str, Any]]) -> dict[str, list[SeenCall]]:
+def calls_seen(calls: Iterable[dict[str, Any]]) -> dict[str, list[SeenCall]]:
     """The calls of each epic of a run, in order."""
     seen = defaultdict(list)
     for call in calls:
@@ -124,7 +125,7 @@ def _seen(calls: Iterable[dict[str, Any]]) -> dict[str, list[SeenCall]]:
     return seen
 
 
-def _lost(scene: Scene, runs: list[Run], epics: list[RunItem]) -> set[str]:
+def lost_items(scene: Scene, runs: list[Run], epics: list[RunItem]) -> set[str]:
     """I1: epics that are not final in an ended run, and epics of the project in no last run."""
     journal = scene.journal
     status_of = {run.id: run.status for run in runs}
@@ -145,7 +146,7 @@ def _lost(scene: Scene, runs: list[Run], epics: list[RunItem]) -> set[str]:
     return lost
 
 
-def _doubled(scene: Scene, epics: list[RunItem]) -> set[str]:
+def doubled_items(scene: Scene, epics: list[RunItem]) -> set[str]:
     """I2: items whose rows are not exactly those of the run that completed them last."""
     completed = {e.target_id: e for e in epics if e.status == ItemStatus.COMPLETED}
     counts: dict[UUID, Counter[UUID | None]] = defaultdict(Counter)
@@ -170,7 +171,7 @@ def _doubled(scene: Scene, epics: list[RunItem]) -> set[str]:
     return wrong
 
 
-def _check_counters(journal: Journal, runs: list[Run]) -> None:
+def check_counters(journal: Journal, runs: list[Run]) -> None:
     """I3."""
     for run in runs:
         try:
@@ -180,12 +181,16 @@ def _check_counters(journal: Journal, runs: list[Run]) -> None:
             journal.violate("I3", f"run {run.id}: {error}")
 
 
-def _check_open(journal: Journal, runs: list[Run]) -> None:
-    """I13: what is open now, and that no two runs had calls for the same epic at the same time."""
+def check_open(journal: Journal) -> None:
+    """I13: what is open now."""
     try:
         assert_open()
     except AssertionError as error:
         journal.violate("I13", str(error))
+
+
+def _check_spans(journal: Journal, runs: list[Run]) -> None:
+    """I13: no two runs had calls for the same epic at the same time."""
     # By the database's clock, which both times are of.
     spans = (
         RunItem.objects.filter(run__in=runs, target_id__isnull=False, calls__isnull=False)
@@ -231,7 +236,7 @@ def _check_calls(journal: Journal, calls: dict[str, list[SeenCall]], extra: list
             journal.violate("I4", f"{marker}: {len(counted)} calls, the cap is {_MOST_CALLS}")
 
 
-def _check_concurrency(
+def check_concurrency(
     scene: Scene,
     runs: list[Run],
     calls: dict[str, list[SeenCall]],
@@ -265,8 +270,12 @@ def _check_concurrency(
                 journal.violate("I5", f"{now} calls at once at {at - journal.begun:.2f} s")
 
 
-def _check_controls(
-    journal: Journal, calls: dict[str, list[SeenCall]], run_of: dict[str, UUID]
+def check_controls(
+    journal: Journal,
+    calls: dict[str, list[SeenCall]],
+    run_of: dict[str, UUID],
+    *,
+    late_s: float = LATE_S,
 ) -> None:
     """I7: what started late. Calls that a frozen worker was about to make are its thaw's."""
     for control in journal.controls:
@@ -279,7 +288,7 @@ def _check_controls(
             for call in mine
         ]
         after = [at for at in begun if control.answered < at < control.until]
-        late = [at - control.answered for at in after if at > control.answered + LATE_S]
+        late = [at - control.answered for at in after if at > control.answered + late_s]
         if late:
             journal.violate("I7", f"calls {max(late):.3f} s after a {control.action}")
         if len(after) > control.in_flight:
@@ -309,14 +318,13 @@ def _check_recovery(observed: Observed) -> None:
                 told = "never" if took_s is None else f"{took_s:.1f} s"
                 journal.violate("I8", f"{kinds}: {told}, allowed {step.allowed_s:g} s")
         if step.no_pause_s is not None and step.allowed_s is not None:
-            starts = [c.begun for c in observed._all_calls() if step.holds(c.begun, c.begun)]
-            edges = [step.begun, *starts, step.ended]
-            longest = max(b - a for a, b in pairwise(edges))
+            starts = [call.begun for call in observed._all_calls()]
+            longest = journal.longest_silence_s(step, starts)
             if longest > step.no_pause_s:
                 journal.violate("I8", f"{kinds}: no call for {longest:.1f} s")
 
 
-def _check_rest(journal: Journal) -> None:
+def check_rest(journal: Journal) -> None:
     """I9."""
     try:
         wait_for(lambda: not _unrest(), "rest", timeout_s=_REST_S)

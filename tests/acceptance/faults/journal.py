@@ -79,6 +79,8 @@ class Journal:
     limits: list[Limit] = field(default_factory=list)
     #: (from, to) in which messages were copied on purpose.
     copied: list[tuple[float, float]] = field(default_factory=list)
+    #: Faults for which there was no occasion while they lasted.
+    unmet: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
     def violate(self, invariant: str, what: str) -> None:
@@ -101,6 +103,20 @@ class Journal:
                 most = max(most, lanes)
             lanes = limit.lanes
         return max(most, lanes)
+
+    def longest_silence_s(self, step: Step, starts: Iterable[float]) -> float:
+        """The longest time of a step without one of these calls, but for pauses that were asked
+        for: what was asked for is no failure, and what comes after it counts anew."""
+        longest, since = 0.0, step.begun
+        pauses = sorted((c.asked, c.until) for c in self.controls if c.action == "pause")
+        for at in [*sorted(each for each in starts if step.holds(each, each)), step.ended]:
+            for asked, until in pauses:
+                if since < until and asked < at:
+                    longest = max(longest, asked - since)
+                    since = until
+            longest = max(longest, at - since)
+            since = max(since, at)
+        return longest
 
     def in_flight_at_losses(self) -> int:
         """Calls that may have had to be made twice."""

@@ -17,7 +17,7 @@ from runs.engine.reconciler import reconcile
 from runs.engine.transitions import run_dispatch
 from tests.acceptance.faults.bed import LEASE_S, NotInTime, WorkerProcess, wait_for
 from tests.acceptance.faults.journal import Control, Freeze
-from tests.acceptance.faults.scene import Scene
+from tests.acceptance.faults.scene import Scene, bed_of
 from tests.acceptance.faults.worker import COPIED, DROPPED, LATE, POINTS
 
 #: A worker that does not come to its crash point by itself is killed where it is.
@@ -58,6 +58,9 @@ class Fault:
     def lift(self, scene: Scene) -> None:
         """End, so that the program may recover."""
 
+    def settle(self, scene: Scene) -> None:
+        """See it recover, when all faults of the step are over."""
+
 
 class CrashAt(Fault):
     """F1: kill -9 at one point of an epic's way, then a new worker of the same or another name."""
@@ -77,7 +80,7 @@ class CrashAt(Fault):
         if self.point.endswith(("next-call", "stored-response")):
             # A second call of the same attempt needs a first answer that cannot be used.
             scene.bed.provider.faults([rule({"type": "schema_miss"}, 0.9)])
-        scene.bed.arm(self._worker, self.point)
+        bed_of(scene).arm(self._worker, self.point)
 
     def lift(self, scene: Scene) -> None:
         worker = self._worker
@@ -88,7 +91,7 @@ class CrashAt(Fault):
             scene.note_death(worker)
         except NotInTime:
             scene.kill(worker)
-        scene.bed.disarm(worker.name)
+        bed_of(scene).disarm(worker.name)
         died = time.monotonic()
         if self.point.endswith(("next-call", "stored-response")):
             scene.bed.provider.faults([])
@@ -145,17 +148,17 @@ class RedisKilled(Fault):
     lift_first = True
 
     def inject(self, scene: Scene) -> None:
-        scene.bed.redis.end(signal.SIGKILL)
+        bed_of(scene).redis.end(signal.SIGKILL)
 
     def lift(self, scene: Scene) -> None:
-        scene.bed.redis.start_again()
+        bed_of(scene).redis.start_again()
 
 
 class RedisLost(RedisKilled):
     """F3: kill -9, and everything in it is gone."""
 
     def lift(self, scene: Scene) -> None:
-        scene.bed.forget_redis()
+        bed_of(scene).forget_redis()
         super().lift(scene)
 
 
@@ -168,10 +171,10 @@ class RedisFrozen(Fault):
     lift_first = True
 
     def inject(self, scene: Scene) -> None:
-        scene.bed.redis.send(signal.SIGSTOP)
+        bed_of(scene).redis.send(signal.SIGSTOP)
 
     def lift(self, scene: Scene) -> None:
-        scene.bed.redis.send(signal.SIGCONT)
+        bed_of(scene).redis.send(signal.SIGCONT)
 
 
 class RedisFlushed(Fault):
@@ -209,10 +212,10 @@ class PostgresRestarted(Fault):
     lift_first = True
 
     def inject(self, scene: Scene) -> None:
-        scene.bed.postgres.end(signal.SIGQUIT)
+        bed_of(scene).postgres.end(signal.SIGQUIT)
 
     def lift(self, scene: Scene) -> None:
-        scene.bed.postgres.start_again()
+        bed_of(scene).postgres.start_again()
         # This process's own connections were lost too, and their pool would wait for seconds.
         scene.bed.close_connections()
         scene.patiently(connection.ensure_connection)
@@ -249,7 +252,7 @@ class Messages(Fault):
 
     def inject(self, scene: Scene) -> None:
         self._begun = time.monotonic()
-        self._order = scene.bed.armed / self.how
+        self._order = bed_of(scene).armed / self.how
         self._order.touch()
 
     def lift(self, scene: Scene) -> None:

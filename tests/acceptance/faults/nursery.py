@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from batchgen.local.child import Running
 from batchgen.local.local_dir import ROOT
 
 _ANSWER_S = 60.0
@@ -50,6 +51,19 @@ class Process:
         """Its parent has seen its end."""
         self._code = code
         self._dead.set()
+
+
+def watched(running: Running) -> Process:
+    """A worker that runs by itself: whoever asks hears of its end."""
+    process = Process(running.process.pid)
+    threading.Thread(target=_await_end, args=(running, process), daemon=True).start()
+    return process
+
+
+def _await_end(running: Running, process: Process) -> None:
+    code = running.process.wait()
+    running.stop(hurry=threading.Event())
+    process.died(code)
 
 
 class Nursery:
@@ -93,7 +107,8 @@ class Nursery:
             child.send(signal.SIGKILL)
         assert self._parent.stdin is not None
         self._parent.stdin.close()
-        self._parent.wait(10)
+        # A crowded machine takes its time over the dead.
+        self._parent.wait(60)
         self._log.close()
 
     def _read(self) -> None:

@@ -14,6 +14,8 @@ from providers.registry import limit_pool
 from runs.closures import closure_write
 from runs.models import PacingProfile, RunItem
 from runs.states import Pacing
+from tests.acceptance.faults.batch_kinds import BATCH_KINDS
+from tests.acceptance.faults.batches import by_deadlines, faulty, show_books, show_deadlines
 from tests.acceptance.faults.bed import Bed
 from tests.acceptance.faults.drive import Load, drive, scene_make
 from tests.acceptance.faults.invariants import LATE_S, Observed, observe
@@ -29,6 +31,16 @@ _END_S = 120.0
 _REFUSALS: tuple[dict[str, Any], ...] = (
     {"type": "error", "status": 429, "retry_after_s": 0.3},
     {"type": "error", "status": 500},
+)
+#: Each kind of `batches` about once.
+_BATCH_FAULTS = 60
+_SHORT_KINDS = (
+    "B1 kill -9 after-create",
+    "B1 two have the turn",
+    "B2 somebody else's batch",
+    "B3 results: cut",
+    "B5 expired",
+    "B6 pause, cancel",
 )
 #: A lane waits 1.1 s between epics, and a refused call hardly longer.
 _LANES_STALL_S = 20.0
@@ -60,7 +72,7 @@ def mixed(bed: Bed, asked: Asked, console: Console) -> list[str]:
 
 
 def short(bed: Bed, asked: Asked, console: Console) -> list[str]:
-    """A few faults during a small run: what `make test` can afford."""
+    """A few faults during a small run: what `make acceptance` can afford."""
     load = Load(epics=200, lanes=8, latency_ms=400, at_most_s=asked.minutes * 60)
     return _mixed(bed, asked, load, console)
 
@@ -251,6 +263,39 @@ def _check_poison(scene: Scene, observed: Observed) -> None:
         scene.journal.violate("F9", f"{len(observed.journal.losses)} workers died of it")
 
 
+def batches(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """Runs by the provider's batches, one by a deadline: mixed faults, and the books."""
+    faults = min(asked.faults, _BATCH_FAULTS)
+    return _batches(bed, replace(asked, faults=faults), console, items=120)
+
+
+def short_batches(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """A few of them, of each group."""
+    chosen = replace(asked, faults=len(_SHORT_KINDS), kinds=_SHORT_KINDS)
+    return _batches(bed, chosen, console, items=24)
+
+
+def _batches(bed: Bed, asked: Asked, console: Console, *, items: int) -> list[str]:
+    kinds = asked.kinds or tuple(BATCH_KINDS)
+    steps = schedule(seed=asked.seed, faults=asked.faults, kinds=kinds)
+
+    def say(line: str) -> None:
+        console.print(line, style="dim", markup=False, highlight=False)
+
+    scenes, books = faulty(
+        bed, steps, seed=asked.seed, items=items, most_s=asked.minutes * 60, say=say
+    )
+    show_books(scenes, books, console, title=f"batches, seed {asked.seed}")
+    return scenes[0].journal.violations
+
+
+def cheapest(bed: Bed, asked: Asked, console: Console) -> list[str]:
+    """20 runs with random deadlines under batches that never end: all end before them."""
+    ended, violations = by_deadlines(bed, seed=asked.seed, runs=20)
+    show_deadlines(ended, violations, console)
+    return violations
+
+
 Scenario = Callable[[Bed, Asked, Console], list[str]]
 
 SCENARIOS: dict[str, Scenario] = {
@@ -263,4 +308,7 @@ SCENARIOS: dict[str, Scenario] = {
     "lanes": lanes,
     "short-lanes": short_lanes,
     "stall": stall,
+    "batches": batches,
+    "short-batches": short_batches,
+    "cheapest": cheapest,
 }

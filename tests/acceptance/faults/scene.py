@@ -3,11 +3,11 @@
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import DatabaseError, close_old_connections, connection
@@ -19,7 +19,7 @@ from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import Transition
 from runs.models import Lane, Run, RunItem
 from runs.states import LaneState, Pacing, RunStatus
-from tests.acceptance.faults.bed import LEASE_S, Bed, NotInTime, WorkerProcess, wait_for
+from tests.acceptance.faults.bed import LEASE_S, Bed, Ground, NotInTime, WorkerProcess, wait_for
 from tests.acceptance.faults.books import Book
 from tests.acceptance.faults.journal import Control, Journal, Limit, Loss
 
@@ -33,13 +33,15 @@ Result = TypeVar("Result")
 class Scene:
     """One schedule's world."""
 
-    bed: Bed
+    bed: Ground
     journal: Journal
     project: Project
     user: User
     lanes: int
     random: Random
     book: Book
+    #: More options of each run.
+    chosen: Callable[[], dict[str, Any]] = dict
     runs: list[Run] = field(default_factory=list)
     #: Workers that a fault of the present step has to itself.
     engaged: set[str] = field(default_factory=set)
@@ -67,6 +69,7 @@ class Scene:
             options=self.book.options,
             pacing_profile=pacing,
             max_concurrency=self.lanes,
+            **self.chosen(),
         )
         self.runs.append(run_start(project=self.project, user=self.user, options=options))
 
@@ -135,13 +138,17 @@ class Scene:
 
     # Controls.
 
-    def control(self, action: str) -> Control | None:
+    def control(self, action: str, *, cancel_batches: bool = False) -> Control | None:
         """Ask for it several times at once; None when the run was over already."""
         run = self.run
         asked = time.monotonic()
-        answers = _at_once(
-            [lambda: run_control(run=run, action=action, user=self.user)] * _EQUAL_REQUESTS
-        )
+
+        def ask() -> Transition:
+            return run_control(
+                run=run, action=action, user=self.user, cancel_batches=cancel_batches
+            )
+
+        answers = _at_once([ask] * _EQUAL_REQUESTS)
         moves = [answer for answer, _ in answers if isinstance(answer, Transition)]
         others = [a for a, _ in answers if not isinstance(a, Transition | InvalidTransition)]
         if others:
@@ -232,7 +239,13 @@ class Scene:
             self.journal.violate("I8", f"{left.count()} lanes of dead workers after {allowed_s} s")
 
 
-def _at_once(actions: list[Callable[[], object]]) -> list[tuple[object, float]]:
+def bed_of(scene: Scene) -> Bed:
+    """The bed of a scene that plays on one machine."""
+    assert isinstance(scene.bed, Bed)
+    return scene.bed
+
+
+def _at_once(actions: Sequence[Callable[[], object]]) -> list[tuple[object, float]]:
     barrier = threading.Barrier(len(actions))
     results: list[tuple[object, float]] = []
 

@@ -66,6 +66,12 @@ def test_every_run_ends_however_its_lanes_are_changed(driver: "subprocess.Popen[
     assert _run(driver, "short-lanes") == []
 
 
+def test_no_batch_is_lost_or_doubled_and_the_bill_is_what_is_booked(
+    driver: "subprocess.Popen[str]",
+) -> None:
+    assert _run(driver, "short-batches") == []
+
+
 def test_a_stall_ends_the_run_and_tells_what_everything_waits_for(
     driver: "subprocess.Popen[str]",
 ) -> None:

@@ -61,6 +61,21 @@ AFTER = {
     "after-finish": "workers.lane_store.LaneStore.finish",
     "after-publish": "workers.sender.push_async",
 }
+#: The same on the way of a slice, whose worker has the turn of the provider's batches.
+BATCH_BEFORE = {
+    "before-create": "providers.anthropic.batches.AnthropicBatches.create",
+    "before-collect": "workers.batches.collecting.outcomes_write",
+}
+BATCH_AFTER = {
+    "after-create": "providers.anthropic.batches.AnthropicBatches.create",
+    "after-collect": "workers.batches.collecting.outcomes_write",
+}
+#: A slice's results take several statements, and a turn that nobody keeps is soon another's.
+_SMALL = {
+    "workers.batches.collecting._CHUNK": 5,
+    "workers.batches.driver._VANISHED_S": 2.0,
+    "workers.batches.driver._KEEP_S": 0.4,
+}
 #: The message is out of the queue and on nobody's observed.
 AFTER_BRPOP = "after-brpop"
 IN_CALL = "in-call"
@@ -69,6 +84,7 @@ COPIED, LATE, DROPPED = "messages.copied", "messages.late", "messages.dropped"
 _COPIES = 3
 _LATE_S = (0.05, 0.8)
 POINTS = (AFTER_BRPOP, IN_CALL, *BEFORE, *AFTER)
+BATCH_POINTS = (*BATCH_BEFORE, *BATCH_AFTER)
 
 
 def die() -> None:
@@ -188,9 +204,11 @@ def _prepare() -> None:
     import_module("django").setup()
     for name in _NEEDED:
         import_module(name)
-    for point, target in BEFORE.items():
+    for name, value in _SMALL.items():
+        patch(name, value).start()
+    for point, target in (BEFORE | BATCH_BEFORE).items():
         _wrap(target, lambda function, point=point: _before(point, function))  # type: ignore[misc]
-    for point, target in AFTER.items():
+    for point, target in (AFTER | BATCH_AFTER).items():
         _wrap(target, lambda function, point=point: _after(point, function))  # type: ignore[misc]
     _wrap("providers.anthropic.client.ProviderClient.ask", _in_call)
     _wrap("workers.intake.Intake._take", _on_delivery)
