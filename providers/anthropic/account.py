@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar
 
+from providers.anthropic.lean_import import lean_sdk
 from providers.usage_report import DayUsage
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class AnthropicAccount:
         return pooled[1] if pooled else model
 
     def connect(self, *, max_connections: int) -> "ProviderClient":
-        # Importing the SDK takes a second, which processes that make no calls spare themselves.
-        with _nothing_collected():
+        # Importing the SDK takes long, which processes that make no calls spare themselves.
+        with _nothing_collected(), lean_sdk():
             from providers.anthropic.client import ProviderClient  # noqa: PLC0415  # see above
 
         return ProviderClient(

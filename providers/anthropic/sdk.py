@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import anthropic
+import anthropic.types.shared.error_details  # the SDK would import it at the first error
 import httpx2
 
 from providers.errors import UnreadableAnswer

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -30,6 +29,7 @@ from providers.errors import (
 )
 from providers.values import Answer, CacheFor, StopReason, Usage
 from tests.blocking_client import BlockingClient
+from tests.loops import until
 from tests.unit.providers import wire as w
 from tests.unit.providers.conftest import ClientFactory, completion_request
 from tests.unit.providers.wire import Wire
@@ -708,9 +708,3 @@ def test_a_process_that_may_open_few_files_says_so_and_calls_take_turns(wire: Wi
     assert done.returncode == 0
     assert "enough for 2 calls at the same time and not for 9000" in done.stderr
     assert (len(wire.seen), wire.most_open) == (20, 2)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
