@@ -77,6 +77,10 @@ class CompiledRows(Generic[RowT]):
         further._add(make, given)
         return further
 
+    def limited(self, count: int) -> "CompiledRows[RowT]":
+        """The first so many of them."""
+        return self.then(_first, count=count)
+
     def knowing(self, **known: Model) -> "CompiledRows[RowT]":
         """The same, and each row's relations of these names lead to these objects."""
         further = copy(self)
@@ -219,6 +223,10 @@ def _made_plainly(klass_info: dict[str, Any]) -> dict[str, Any]:
     related = [_made_plainly(each) for each in klass_info.get("related_klass_infos", [])]
     made = {**klass_info, "related_klass_infos": related}
     return {**made, "model": _Maker(model)} if plain else made
+
+
+def _first(rows: "QuerySet[Any, RowT]", *, count: int) -> "QuerySet[Any, RowT]":
+    return rows[:count]
 
 
 @lru_cache(maxsize=_KEPT)

@@ -47,24 +47,26 @@ class Queries:
         _, *blocks = _BLOCK.split(texts)
         named = list(zip(blocks[::3], blocks[1::3], blocks[2::3], strict=True))
         self._parts = {name: _PURPOSE.sub("", sql.strip()) for name, part, sql in named if part}
-        self._sql = {name: sql.strip() for name, part, sql in named if not part}
+        self._blocks = {name: sql.strip() for name, part, sql in named if not part}
+        self._sql: dict[str, str] = {}
         self._numbered: dict[str, tuple[str, list[str]]] = {}
         self._trips: dict[str, Any] = {}
-        for name in self._sql:
-            self._put(name, self._sql[name], counted_as=name)
+        for name, sql in self._blocks.items():
+            self._put(name, sql, counted_as=name)
 
     def __getitem__(self, name: str) -> str:
         return self._sql[name]
 
     def variant(self, name: str, word: str, parts: Mapping[str, str]) -> str:
-        """The name of a block that is made whole by these parts; made when first asked for.
+        """The name of a block that is made whole by these parts, before those of the files; made
+        when first asked for.
 
         Args:
             word: tells it from other variants of the block.
         """
         variant = f"{name} of {word}"
         if variant not in self._numbered:
-            self._put(variant, self._sql[name], counted_as=name, parts=parts)
+            self._put(variant, self._blocks[name], counted_as=name, parts=parts)
         return variant
 
     def _put(

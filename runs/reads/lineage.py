@@ -1,14 +1,28 @@
 """A run together with its retries and what it retries, read as one."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum, Value
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import (
+    Count,
+    Exists,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+    UUIDField,
+    Value,
+)
 from django.db.models.functions import Coalesce
 
+from batchgen.db.compiled_query import CompiledRows
 from runs.engine.queries import QUERIES
 from runs.models import Lane, Run, RunItem
 from runs.reads.effective import EffectiveProgress
+from runs.reads.items import items_among
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import SPENT
 from runs.states import ItemStatus
@@ -19,8 +33,48 @@ def run_lineage(*, run: Run) -> list[UUID]:
     return [row["id"] for row in QUERIES.fetch("run_lineage", {"run_id": run.pk})]
 
 
-def run_items_effective(*, run_ids: Sequence[UUID]) -> "QuerySet[RunItem]":
-    """Of each item of these runs its part in the latest of them, with its lane and run.
+def items_effective(
+    *, run: Run, epics: bool = False, status: str | None = None, ended: bool = False
+) -> CompiledRows[RunItem]:
+    """Of each item of the run's lineage its part in the latest run, with its lane and run; of those
+    the ones that `items_among` chooses."""
+    return _Effective(run_lineage(run=run), epics=epics, status=status, ended=ended)
+
+
+class _Effective(CompiledRows[RunItem]):
+    """The first of them are looked for in each run by itself, which has its items in order:
+    otherwise all items of all would be read, and sorted."""
+
+    def __init__(self, run_ids: Sequence[UUID], **chosen: Any) -> None:
+        self._run_ids = {f"run_{place}": run_id for place, run_id in enumerate(run_ids)}
+        super().__init__(_items, **chosen, **self._run_ids)
+
+    def limited(self, count: int) -> CompiledRows[RunItem]:
+        return self.then(_first_of_each, count=count, **self._run_ids)
+
+
+def _items(*, epics: bool, status: str | None, ended: bool, **run_ids: UUID) -> "QuerySet[RunItem]":
+    latest = _latest_items([*run_ids.values()])
+    return items_among(latest, epics=epics, status=status, ended=ended)
+
+
+def _first_of_each(
+    ordered: "QuerySet[RunItem]", *, count: int, **run_ids: UUID
+) -> "QuerySet[RunItem]":
+    of_run = ordered.filter(run=OuterRef("pk")).values("pk")[:count]
+    runs = Run.objects.filter(pk__in=[*run_ids.values()]).order_by()
+    first = RunItem.objects.filter(pk__in=runs.values(first=_Unnest(ArraySubquery(of_run))))
+    return first.select_related("lane", "run").order_by(*ordered.query.order_by)[:count]
+
+
+class _Unnest(Func):
+    function = "unnest"
+    set_returning = True
+    output_field = UUIDField()
+
+
+def _latest_items(run_ids: Sequence[UUID]) -> "QuerySet[RunItem]":
+    """Of each item of these runs its part in the latest of them.
 
     Args:
         run_ids: as `run_lineage` has them.
@@ -35,15 +89,13 @@ def run_items_effective(*, run_ids: Sequence[UUID]) -> "QuerySet[RunItem]":
     again = later.filter(target_id=OuterRef("target_id"))
     gone_again = later.filter(target_id=None, code=OuterRef("code"))
     latest = ~Exists(again) & (Q(target_id__isnull=False) | ~Exists(gone_again))
-    # Fetched apart: joined, every lane would be read before the first page is cut off.
-    return RunItem.objects.filter(latest, run__in=run_ids).prefetch_related("lane", "run")
+    return RunItem.objects.filter(latest, run__in=run_ids)
 
 
 def run_effective(*, run: Run) -> EffectiveProgress:
     """The run's lineage as one: latest outcomes, and all that was spent on the way."""
     run_ids = run_lineage(run=run)
-    items = run_items_effective(run_ids=run_ids)
-    outcomes = items.aggregate(
+    outcomes = _latest_items(run_ids).aggregate(
         items=Count("pk"),
         created=Coalesce(Sum("created"), 0),
         kept=Coalesce(Sum("kept"), 0),

@@ -15,6 +15,7 @@ from content.registry import Kind, kind_started_by
 from providers.registry import limit_pool
 from runs.models import Run
 from runs.quoted import RunQuote, run_quote
+from runs.reads.budgets import with_left
 from runs.reads.cache import CacheUse, cache_use
 from runs.reads.detail import detail_of
 from runs.reads.eta import Remaining, remaining
@@ -229,12 +230,8 @@ class RunProgress:
 
     @property
     def budget(self) -> dict[str, int] | None:
-        """What it may spend, what it did, and what is left, in micro-dollars."""
-        figures = self.budget_figures
-        if figures is None:
-            return None
-        gone = figures["spent"] + figures["held"] + figures["possibly"]
-        return {**figures, "left": max(0, figures["limit"] - gone)}
+        """As `runs.reads.budgets.with_left` has it; None where it has no limit of its own."""
+        return None if self.budget_figures is None else with_left(self.budget_figures)
 
     @property
     def error(self) -> dict[str, str] | None:

@@ -17,9 +17,9 @@ from batchgen.db.compiled_query import CompiledRows
 from epics.access import Somebody, projects_of
 from epics.models import Project
 from runs.engine.queries import QUERIES
-from runs.models import Lane, Run, RunItem, Worker
+from runs.models import Lane, Run, RunItem
 from runs.reads.gates import Limits, gates_of, limits_read
-from runs.reads.surroundings import workers_alive
+from runs.reads.surroundings import workers_by_name
 from runs.states import LaneState, RunStatus
 
 #: Over which the throughput is taken, in minutes.
@@ -157,7 +157,7 @@ def _workers(share: dict[str, object]) -> Iterable[WorkerStatus]:
     current: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     for row in QUERIES.fetch("queue_current", {**share, "most": MOST_CURRENT}):
         current[row["worker_id"]].append(row)
-    for worker in CompiledRows(_alive):
+    for worker in CompiledRows(workers_by_name):
         rows = current[worker.pk]
         yield WorkerStatus(
             id=worker.name,
@@ -175,7 +175,3 @@ def _workers(share: dict[str, object]) -> Iterable[WorkerStatus]:
             ),
             last_heartbeat_at=worker.heartbeat_at,
         )
-
-
-def _alive() -> "QuerySet[Worker]":
-    return workers_alive().order_by("name", "started_at")

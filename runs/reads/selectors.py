@@ -7,6 +7,7 @@ from django.contrib.postgres.aggregates import ArrayAgg, JSONBAgg
 from django.db.models import (
     Aggregate,
     BooleanField,
+    Case,
     CharField,
     Count,
     Exists,
@@ -20,6 +21,7 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Sum,
+    When,
 )
 from django.db.models.functions import Cast, Extract, JSONObject
 
@@ -29,10 +31,7 @@ from content.run_types import MANY_AT_ONCE
 from epics.access import (
     Role,
     Somebody,
-    is_staff,
-    memberships_writing,
     project_require,
-    projects_of,
     role_now,
 )
 from epics.models import Membership, Project
@@ -122,8 +121,8 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
         batch_figures=batches_figures(),
         in_batch=items_in_batch(),
         figures=Subquery(figures.values("figures")),
-        current=Subquery(current[:1]),
-        stages=Subquery(stages.values("stages")),
+        current=_until_it_ends(Subquery(current[:1])),
+        stages=_until_it_ends(Subquery(stages.values("stages"))),
         marks=Subquery(marks.values("marks")),
         surroundings=surroundings(),
         can_retry=ExpressionWrapper(_retry_succeeds(), output_field=BooleanField()),
@@ -131,6 +130,11 @@ def runs_with_figures(runs: "QuerySet[Run]") -> "QuerySet[Run]":
         quoted=F("quote__answer"),
         budget=Subquery(_budget().values(json=_BUDGET_JSON)),
     )
+
+
+def _until_it_ends(found: Subquery) -> Case:
+    """Null of a run that is over, without a look: no lane of it works."""
+    return Case(When(completed_at__isnull=True, then=found))
 
 
 def _budget() -> "QuerySet[Budget]":
@@ -173,48 +177,6 @@ def _retry_succeeds() -> Q:
         # It has what is left of the run's budget.
         & ~Q(Exists(_budget().filter(limit_micro_usd__lte=_SPENT)))
     )
-
-
-def runs_list(
-    *,
-    user: Somebody,
-    project_id: UUID | None = None,
-    status: str | None = None,
-    type: str | None = None,  # noqa: A002  # the contract's word for it
-) -> CompiledRows[Run]:
-    """The runs of the projects that the user may read, with figures, each `may_control`led or not
-    where the user is no staff."""
-    everything = is_staff(user)
-    return CompiledRows(
-        _runs,
-        user_id=None if everything else user.pk,
-        everything=everything,
-        project_id=project_id,
-        status=status,
-        run_type=type,
-    )
-
-
-def _runs(
-    *,
-    user_id: int | None,
-    everything: bool,
-    project_id: UUID | None,
-    status: str | None,
-    run_type: str | None,
-) -> "QuerySet[Run]":
-    runs = runs_with_figures(Run.objects.order_by())
-    if not everything:
-        writing = memberships_writing(user_id=user_id).filter(project=OuterRef("project"))
-        runs = runs.filter(project__in=projects_of(user_id=user_id))
-        runs = runs.annotate(may_control=Exists(writing))
-    if project_id:
-        runs = runs.filter(project=project_id)
-    if status:
-        runs = runs.filter(status=status)
-    if run_type:
-        runs = runs.filter(type=run_type)
-    return runs
 
 
 def run_for(*, user: Somebody, run_id: UUID, role: Membership.Role = Role.VIEWER) -> Run:

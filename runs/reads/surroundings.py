@@ -31,6 +31,11 @@ def workers_alive() -> "QuerySet[Worker]":
     return Worker.objects.filter(lease_until__gt=Now(), stopped_at__isnull=True)
 
 
+def workers_by_name() -> "QuerySet[Worker]":
+    """Those that hold a lease; for `CompiledRows`."""
+    return workers_alive().order_by("name", "started_at")
+
+
 def surroundings() -> Case:
     """Of a run that is not over: {workers: {alive, slots, gone_at_s}, closed: [{gate, until_s,
     reason, closed_by}], others: {running, claimed_at_s}}, as of now; of others null. `others` are

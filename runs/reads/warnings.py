@@ -9,7 +9,7 @@ from content.registry import kind_started_by
 from runs.engine.start_words import kept_text, left_out_text, many_key
 from runs.models import Run
 from runs.reads.eta import duration_text
-from runs.reads.replaced import replaced_count
+from runs.reads.replaced import replaced_count, replaced_text
 from runs.reads.selectors import items_kept_out, items_left_out
 
 
@@ -22,11 +22,7 @@ def _would_replace(run: Run) -> list[dict[str, Any]]:
     count = replaced_count(run)
     if not count:
         return []
-    what = counted(count, kind_started_by(run.type).made_words)
-    message = (
-        f"{what} that people edited or approved will be replaced by this run, unless you cancel it "
-        "before."
-    )
+    message = f"{replaced_text(kind_started_by(run.type), count)}, unless you cancel it before."
     return [{"code": "WOULD_REPLACE", "message": message, "count": count}]
 
 

@@ -54,11 +54,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Raises:
             psycopg.OperationalError: none came in time.
         """
+        began = time.monotonic()
         while True:
             connection: psycopg.Connection = super().get_new_connection(conn_params)
             if not self.pool or self._is_alive(connection):
                 return connection
             self.pool.putconn(connection)
+            # Where packets are swallowed each takes seconds to be known for dead.
+            if time.monotonic() - began > self.pool.timeout:
+                raise psycopg.OperationalError("No connection of the pool answers.")
 
     def _is_alive(self, connection: psycopg.Connection) -> bool:
         # A pooler's connection stays when the server's behind it is gone.

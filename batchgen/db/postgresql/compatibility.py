@@ -57,6 +57,15 @@ def connect() -> psycopg.Connection:
     return psycopg.connect(**parameters, autocommit=True)
 
 
+def refusal() -> str | None:
+    """Why there is no connection now; None where there is one."""
+    try:
+        connect().close()
+    except psycopg.Error as error:
+        return str(error)
+    return None
+
+
 def version(connection: psycopg.Connection) -> str:
     """The server's, for people.
 

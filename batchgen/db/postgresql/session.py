@@ -27,7 +27,9 @@ RELIED_ON = {
     "gin_fuzzy_search_limit": "0",
     # A reconciler's round waits for Redis inside its transaction, an epic's end for its editor.
     "lock_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
+    # Longer than any of ours says nothing. One of a host that is gone, or stands still, keeps its
+    # rows no longer, whatever the network and a pooler believe.
+    "idle_in_transaction_session_timeout": "5min",
     "idle_session_timeout": "0",
     # Our statements are short; to compile one takes longer than to run it.
     "jit": "off",

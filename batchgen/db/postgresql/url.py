@@ -12,6 +12,20 @@ from batchgen.db.postgresql.session import RELIED_ON, settings_of
 _SCHEME = re.compile(r"([A-Za-z][\w+.-]*):")
 _PORTS = re.compile(r"[\d,]*")
 _LIKE = "postgresql://user:password@host:5432/name"
+#: A network that drops packets without a word is noticed: otherwise a connection waits a quarter of
+#: an hour for what it sent to be taken, and two hours when it only listens. Milliseconds, seconds.
+_PATIENCE = {
+    "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
+#: The same of the server's end, for a session is ours alone: of a host that is gone it would keep a
+#: transaction that was under way, and all locks of it, for two hours.
+_SERVERS_PATIENCE = (
+    "-c tcp_user_timeout=5000 -c tcp_keepalives_idle=5 "
+    "-c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+)
 #: A form's encoding of a space, which libpq leaves as it is.
 _PLUS_FOR_SPACE = re.compile(r"\+(?=-c\b|--)|(?<=-c)\+")
 
@@ -34,8 +48,8 @@ def database(url: str, *, pooled: bool, pool_size: int) -> dict[str, Any]:
     if pooled:
         # The pooler refuses them at the start of a session; each transaction begins with them.
         session |= settings_of(options)
-    elif options:
-        given["options"] = options
+    else:
+        given["options"] = f"{_SERVERS_PATIENCE} {options}".strip()
     user = given.pop("user", "")
     name = given.pop("dbname", "" if "service" in given else user)
     if not name and "service" not in given:
@@ -56,6 +70,7 @@ def database(url: str, *, pooled: bool, pool_size: int) -> dict[str, Any]:
         "OPTIONS": {
             "application_name": "batchgen",
             "connect_timeout": 5,
+            **_PATIENCE,
             **given,
             # A try to connect at least every two seconds while the server is away: by itself the
             # pool waits twice as long each time.

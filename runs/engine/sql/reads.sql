@@ -33,7 +33,8 @@ SELECT run.id FROM runs_run run JOIN family USING (id) ORDER BY run.created_at, 
 
 -- queue_counts --
 -- What waits, is generated and was done lately, in the projects of the caller's share. What
--- waits is what the lanes have not counted yet: no look at the items themselves.
+-- waits is what the lanes have not counted yet: no look at the items themselves. Of those that
+-- ended an index finds the last hour's by a time that stands still during the statement.
 WITH open AS (
     SELECT run.id, run.priority, run.status, run.total_items
     FROM runs_run run
@@ -53,7 +54,7 @@ WITH open AS (
 ), ended AS (
     SELECT item.status, item.completed_at
     FROM runs_runitem item JOIN runs_run run ON run.id = item.run_id
-    WHERE item.completed_at > clock_timestamp() - interval '1 hour'
+    WHERE item.completed_at > statement_timestamp() - interval '1 hour'
       AND (%(everything)s OR run.project_id = ANY(%(project_ids)s))
 )
 SELECT COALESCE((SELECT items FROM waiting WHERE priority = 'HIGH'), 0)::int AS high,
@@ -64,7 +65,8 @@ SELECT COALESCE((SELECT items FROM waiting WHERE priority = 'HIGH'), 0)::int AS 
        COUNT(*) FILTER (WHERE ended.status = 'FAILED')::int AS failed_last_hour,
        COUNT(*) FILTER (
            WHERE ended.status = 'COMPLETED'
-             AND ended.completed_at > clock_timestamp() - make_interval(mins => %(minutes)s::int)
+             AND ended.completed_at
+                 > statement_timestamp() - make_interval(mins => %(minutes)s::int)
        )::int AS recent
 FROM ended
 
@@ -88,16 +90,47 @@ JOIN runs_runitem item ON item.lane_id = placed.id AND item.status = 'GENERATING
 WHERE placed.place <= %(most)s
 ORDER BY placed.since
 
+-- run_under_way --
+-- What the run's lanes are doing, of each worker's those items that began first; with how many the
+-- worker has of the run, and how many of the run were brought to an end.
+WITH lanes AS MATERIALIZED (
+    SELECT id, worker_id, state, moved_at, completed + failed + skipped AS done
+    FROM runs_lane WHERE run_id = %(run_id)s
+), running AS (
+    SELECT id, worker_id, moved_at AS since,
+           ROW_NUMBER() OVER (PARTITION BY worker_id ORDER BY moved_at, id) AS place,
+           COUNT(*) OVER (PARTITION BY worker_id)::int AS of_worker
+    FROM lanes WHERE state = 'running'
+)
+SELECT running.worker_id, running.of_worker, running.since, item.id AS item_id, item.code,
+       item.title, item.stage, item.stage_percent, item.remaining_ms,
+       (SELECT SUM(done) FROM lanes)::int AS done
+FROM running
+JOIN runs_runitem item ON item.lane_id = running.id AND item.status = 'GENERATING'
+WHERE running.place <= %(most)s
+ORDER BY running.since, item.id
+
+-- run_minutes --
+-- How many of the run's items were completed in each minute before the given time, 0 being the last
+-- one; minutes without any are left out.
+SELECT FLOOR(EXTRACT(EPOCH FROM %(until)s::timestamptz - completed_at) / 60)::int AS minutes_ago,
+       COUNT(*)::int AS items
+FROM runs_runitem
+WHERE run_id = %(run_id)s AND status = 'COMPLETED'
+  AND completed_at <= %(until)s::timestamptz
+  AND completed_at > %(until)s::timestamptz - make_interval(mins => %(minutes)s::int)
+GROUP BY 1
+
 -- items_slow --
 -- Items whose attempt goes on for more than twice what 95 of 100 took of late, and for a minute at
--- least, the oldest first; and what that is, in seconds.
+-- least, the oldest first; and what that is, in seconds. For the time see queue_counts.
 WITH usual AS (
     SELECT EXTRACT(EPOCH FROM percentile_cont(0.95) WITHIN GROUP (
                ORDER BY completed_at - started_at
            ))::float AS seconds
     FROM (
         SELECT started_at, completed_at FROM runs_runitem
-        WHERE completed_at > clock_timestamp() - interval '1 hour' AND status = 'COMPLETED'
+        WHERE completed_at > statement_timestamp() - interval '1 hour' AND status = 'COMPLETED'
         ORDER BY completed_at DESC
         LIMIT %(observed)s
     ) AS ended

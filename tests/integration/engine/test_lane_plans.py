@@ -55,7 +55,7 @@ def _read_whole(node: dict[str, Any]) -> Iterator[str]:
     kind, table = node["Node Type"], node.get("Relation Name")
     if kind in _BY_INDEX and "Index Cond" not in node:
         yield f"{kind} of {node['Index Name']} ({node.get('Filter')})"
-    elif table and kind not in _BY_INDEX | {"Bitmap Heap Scan", "ModifyTable"}:
+    elif table and kind not in _BY_INDEX | {"Bitmap Heap Scan", "Tid Scan", "ModifyTable"}:
         yield f"{kind} of {table}"
     for below in node.get("Plans", ()):
         yield from _read_whole(below)
