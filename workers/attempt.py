@@ -8,7 +8,6 @@ to. An attempt brings them together and writes the outcome down.
 import logging
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any
 
@@ -33,7 +32,7 @@ from runs.engine.dispatch import Link
 from runs.engine.lanes import Fence, Finishing, GivingBack
 from runs.engine.outcomes import Outcome
 from runs.engine.refusals import BudgetRefused
-from runs.engine.transitions import run_break_circuit, run_finalize, run_move
+from runs.engine.transitions import run_break_circuit, run_move
 from runs.models import RunAction
 from runs.states import CallOutcome, ItemStatus, RunStatus
 from workers.caller import AttemptTools, Caller
@@ -41,7 +40,9 @@ from workers.decisions import Finish, GiveBack, StopRun, decide
 from workers.holds import Hold
 from workers.permits import FirstCall, Permit
 from workers.progress import Progress
+from workers.spans import ItemSpan
 from workers.spend import usage_note
+from workers.steps import Ended, go_on
 from workers.worker_metrics import item_ended
 
 log = logging.getLogger(__name__)
@@ -51,20 +52,6 @@ _RANDOM = SystemRandom()
 _AWAY = (psycopg.OperationalError, DjangoOperationalError, DjangoInterfaceError)
 #: Work on so much text takes 10 ms, which is too long for all that wait for the loop.
 _LARGE_CHARS, _LARGE_TOKENS = 50_000, 15_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """Steps that came to their end."""
-
-    draft: Draft[Any]
-
-
-def _go_on(steps: Steps[Draft[Any]], sent: object) -> Request | Job | StageBegun | _Ended:
-    try:
-        return steps.send(sent)
-    except StopIteration as end:
-        return _Ended(end.value)
 
 
 class StaleAttempt(Exception):
@@ -90,6 +77,7 @@ class Attempt:
         self._kind = kind_named(claim.fence.kind)
         self._tools = tools
         self.progress = Progress(tools.times)
+        self.span = ItemSpan()
         self._caller = Caller(
             claim,
             tools=tools,
@@ -149,10 +137,11 @@ class Attempt:
             while True:
                 step = await self._advance(steps, sent, large=large)
                 match step:
-                    case _Ended():
+                    case Ended():
                         return step.draft
                     case StageBegun():
                         self.progress.enter(step)
+                        self.span.stage(step.name)
                         sent = None
                     case Job():
                         sent, large = await self._caller.job(step), True
@@ -163,9 +152,9 @@ class Attempt:
 
     async def _advance(
         self, steps: Steps[Draft[Any]], sent: object, *, large: bool
-    ) -> "Request | Job | StageBegun | _Ended":
+    ) -> Request | Job | StageBegun | Ended:
         """Have the steps go on; where that takes long, in a thread, so that others go on, too."""
-        return await in_thread(_go_on, steps, sent) if large else _go_on(steps, sent)
+        return await in_thread(go_on, steps, sent) if large else go_on(steps, sent)
 
     async def _loaded(self) -> Loaded:
         claim = self.claim
@@ -255,6 +244,7 @@ class Attempt:
         await self._give_back(back, call_error)
 
     async def _give_back(self, decision: GiveBack, call_error: ProviderError | None) -> None:
+        self.span.ended("GIVEN_BACK", decision.code)
         doubt = self._caller.in_doubt
         given = await self._tools.store.give_back(
             GivingBack(
@@ -272,9 +262,10 @@ class Attempt:
             )
         )
         if given:
-            await in_thread(run_finalize, run_id=self.claim.run_id)
+            await self._tools.ends.look(self.claim.run_id)
 
     async def _finish(self, outcome: Outcome) -> None:
+        self.span.ended(outcome.status, outcome.error_code)
         delay_s = self.claim.delay_ms / 1000
         self._moved = await self._tools.store.finish(
             Finishing(
@@ -297,4 +288,4 @@ class Attempt:
             due_at = DATABASE.as_known().timestamp() + delay_s if delay_s else None
             self._tools.sender.send(Link.of(moved), due_at=due_at)
         elif moved["state"] == "idle":
-            await in_thread(run_finalize, run_id=moved["run_id"])
+            await self._tools.ends.look(moved["run_id"])

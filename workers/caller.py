@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from batchgen.db.in_thread import in_thread
+from batchgen.tracing.values import Span
 from content.pipeline import Job, Request
 from content.registry import kind_named
 from providers.errors import CallAborted, ProviderError
@@ -24,7 +25,9 @@ from workers.lane_store import LaneStore
 from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes, Progress
 from workers.request_digest import request_digest
+from workers.run_ends import RunEnds
 from workers.sender import Sender
+from workers.spans import RunPlaces, call_refused, call_span, call_told
 from workers.spend import NO_SPEND, spend_of
 from workers.worker_metrics import call_answered, call_failed
 
@@ -39,6 +42,8 @@ class AttemptTools:
     answers: AnswerTurns
     times: CallTimes
     holds: Holds
+    ends: RunEnds
+    places: RunPlaces
 
 
 class Caller:
@@ -220,7 +225,8 @@ class Caller:
     async def _ask(self, request: Request, client: Provider, permit: Permit) -> Completion:
         """Make the one call that is permitted, and tell the limiter how it ended."""
         try:
-            answer = await self._send(request, client)
+            with call_span(request.completion, self._first.provider) as span:
+                answer = await self._send(request, client, span)
         except ProviderError as failed:
             raise await self._failed(failed, permit) from failed.__cause__
         except CallAborted:  # the client was closed
@@ -235,7 +241,7 @@ class Caller:
         permit.answered(answer.completion.usage, answer.limits)
         return answer.completion
 
-    async def _send(self, request: Request, client: Provider) -> Answer:
+    async def _send(self, request: Request, client: Provider, span: Span) -> Answer:
         with self._progress.call((request.completion.model, request.alike)):
             self._call = asyncio.create_task(client.ask(request.completion))
             self._sent = not self._aborted
@@ -243,9 +249,14 @@ class Caller:
                 # Asked for before there was a call to give up.
                 self._call.cancel()
             try:
-                return await self._call
+                answer = await self._call
+            except ProviderError as failed:
+                call_refused(span, failed)
+                raise
             finally:
                 self._call = None
+        call_told(span, answer.completion)
+        return answer
 
     async def _failed(self, failed: ProviderError, permit: Permit) -> ProviderError:
         """What is to be decided on: a wait that is too long is an error of its own."""

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from batchgen.db.in_thread import in_thread
-from providers.errors import ProviderUnknown
+from content.registry import kind_named
+from providers.errors import ProviderError, ProviderUnknown
 from providers.provider import Provider
 
 
@@ -31,6 +32,15 @@ class Clients:
         elif client.done() and client.exception() is None:
             return client.result()
         return await asyncio.shield(client)
+
+    async def for_call(self, kind: str, provider: str) -> Provider | ProviderError | None:
+        """Who answers an item's calls, or why nobody can; None where its kind makes no calls."""
+        if not kind_named(kind).uses_provider:
+            return None
+        try:
+            return await self.of(provider)
+        except ProviderError as error:
+            return error
 
     async def _open(self, provider: str) -> Provider:
         try:

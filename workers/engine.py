@@ -1,7 +1,6 @@
 """What a worker's loop does: it takes messages, and works on one link of a lane's chain for each.
 
-A link is a coroutine: a slot, a permit, the claim, the attempt. Everything here belongs to the
-loop, but where a method says that it is for other threads.
+A link is a slot, a permit, the claim, the attempt. What is not for the loop alone says so.
 """
 
 import asyncio
@@ -19,7 +18,6 @@ from batchgen.db.sql import AsyncDatabase
 from batchgen.logs import log_bind, log_context
 from batchgen.redis.loop_client import loop_client
 from batchgen.redis.task_message import queue_key
-from content.registry import kind_named
 from limiter.permit_queue import TryLater
 from providers.errors import ProviderError
 from providers.provider import Provider
@@ -28,6 +26,7 @@ from runs.engine.claims import LaneClaim
 from runs.engine.dispatch import LOWEST_PRIORITY, last_of
 from runs.engine.lanes import Fence
 from runs.engine.refusals import BudgetRefused, PriceMissing
+from runs.engine.transitions import run_finalize
 from runs.states import WaitReason
 from workers.answer_turns import AnswerTurns
 from workers.attempt import Attempt
@@ -41,8 +40,10 @@ from workers.lane_store import LaneStore
 from workers.loop import LoopThread
 from workers.permits import FirstCall, Permit, Permits
 from workers.progress import CallTimes
+from workers.run_ends import RunEnds
 from workers.sender import Sender
 from workers.slots import FairShareReached, Slots
+from workers.spans import RunPlaces
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,8 @@ class Engine:
             answers=self.answers,
             times=CallTimes(),
             holds=Holds(),
+            ends=RunEnds(lambda run_id: in_thread(run_finalize, run_id=run_id)),
+            places=RunPlaces(),
         )
         self._batches = BatchDriver(self._database, self._clients)
         self._flushing = asyncio.create_task(self._flush())
@@ -188,7 +191,8 @@ class Engine:
         self, request: ItemRequest, fence: Fence, first: FirstCall, due_at: float | None
     ) -> bool:
         # A claimed item's call must begin at once: a pause counts on it.
-        client = await self._client(first)
+        client = await self._clients.for_call(first.kind, first.provider)
+        await self.tools.places.learn(first.run)
         await self._await_turn(due_at)
         permit: Permit | TryLater | None = None
         if client is not None and not isinstance(client, ProviderError) and not first.answered:
@@ -209,15 +213,6 @@ class Engine:
             return False
         await self._run(attempt, request)
         return True
-
-    async def _client(self, first: FirstCall) -> Provider | ProviderError | None:
-        """Who answers, or why nobody can; None where the kind makes no calls."""
-        if not kind_named(first.kind).uses_provider:
-            return None
-        try:
-            return await self._clients.of(first.provider)
-        except ProviderError as error:
-            return error
 
     async def _await_turn(self, due_at: float | None) -> None:
         """Wait until it is due; an item whose time is further away is begun sooner than that."""
@@ -267,19 +262,17 @@ class Engine:
     async def _claim_holding(self, fence: Fence, first: FirstCall) -> tuple[LaneClaim | None, Hold]:
         """Claim the item, and hold what its first call is thought to cost at most. At the end of a
         budget, once nothing else is under way in it, its prompt decides: less is held for now."""
-        hold, call_id = self.tools.holds.first(first), new_id()
+        hold, least, call_id = self.tools.holds.first(first), least_of(first), new_id()
         claim = self.tools.store.claim
         try:
             return await claim(fence, call_id, held_micro_usd=hold.micro_usd), hold
         except BudgetRefused as refused:
-            if not await in_thread(budget_rests, refused):
-                raise
-            hold = least_of(first)
-            return await claim(fence, call_id, held_micro_usd=hold.micro_usd), hold
+            if not await in_thread(budget_rests, refused):  # later its prompt may fit
+                raise BudgetRefused(refused.budget_id, least.micro_usd or 0) from refused
+            return await claim(fence, call_id, held_micro_usd=least.micro_usd), least
 
     async def _await_budget(self, fence: Fence, first: FirstCall, refused: BudgetRefused) -> None:
-        """Park the lane while calls hold what is left of a budget; the run is paused where none
-        does."""
+        """Park the lane while calls hold what a budget has left; where none does, pause its run."""
         wait_s = await in_thread(budget_wait, run_id=UUID(first.run), refused=refused)
         if wait_s is not None:
             await self.tools.store.park(fence, reason=WaitReason.BUDGET, wait_s=wait_s)
@@ -288,8 +281,10 @@ class Engine:
         lane_id = attempt.fence.lane_id
         self.attempts[lane_id] = attempt
         self.intake.begins(request, lambda: self._loop.call(attempt.abort))
+        claim = attempt.claim
         try:
-            await attempt.run()
+            with attempt.span.of(claim, self.tools.places.of(claim.run_id)):
+                await attempt.run()
         finally:
             if self.attempts.get(lane_id) is attempt:
                 del self.attempts[lane_id]

@@ -12,6 +12,7 @@ that its lane was sent and has no message, and sends it again.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -30,8 +31,8 @@ log = logging.getLogger(__name__)
 #: Requests for a message that are on their way at the same time, at most.
 _MOST_ASKED = 32
 #: One that nobody answers is put once more: so a connection that is no more is noticed.
-_ASK_S = 5
-_ANSWER_S = 15.0
+_ASK_S = 3
+_ANSWER_S = 5.0
 _AGAIN_S = 0.5
 
 
@@ -49,6 +50,8 @@ class Intake:
         self.celery_state = CeleryState()
         #: Messages that are worked on, and requests for one on their way.
         self._busy = self._asked = 0
+        #: Messages of Redis are taken.
+        self.is_open = False
         #: A lane became free; a request is on its way.
         self._room, self._pending = asyncio.Event(), asyncio.Event()
 
@@ -113,13 +116,25 @@ class Intake:
             )
 
     async def pull(self, client: "redis.asyncio.Redis") -> None:
-        """Take messages from Redis, by their priority, until this is cancelled."""
-        while True:
-            try:
-                await self._pull(client)
-            except* (RedisError, OSError, TimeoutError) as away:
-                log.warning("Redis is away, again in %s s: %s", _AGAIN_S, away.exceptions[0])
-            await asyncio.sleep(_AGAIN_S)
+        """Take messages from Redis, by their priority, until this is cancelled.
+
+        Whatever else ends it, it begins again: a worker that pulls no more lives, and does nothing.
+        """
+        self.is_open = True
+        try:
+            while True:
+                # A task for each connection: what the failure of a group leaves on its task makes a
+                # cancel of the next time-out, in Pythons before 3.11.3.
+                pulling = asyncio.create_task(self._pull(client))
+                try:
+                    await asyncio.wait([pulling])
+                finally:
+                    pulling.cancel()
+                    await asyncio.wait([pulling])
+                _tell(pulling)
+                await asyncio.sleep(_AGAIN_S)
+        finally:
+            self.is_open = False
 
     async def _pull(self, client: "redis.asyncio.Redis") -> None:
         pool = client.connection_pool
@@ -151,7 +166,8 @@ class Intake:
         while True:
             await self._pending.wait()
             async with asyncio.timeout(_ANSWER_S):
-                answer = await connection.read_response(disable_decoding=True)
+                # Without a time-out of its own, which is as long as Redis takes to say "nothing".
+                answer = await connection.read_response(disable_decoding=True, timeout=math.inf)
             self._asked -= 1
             if not self._asked:
                 self._pending.clear()
@@ -167,3 +183,14 @@ class Intake:
                 self.receive(message)
         except Exception as error:  # whatever one message can do must not end the pulling
             drop(settings.ITEM_QUEUE, error)
+
+
+def _tell(pulling: "asyncio.Task[None]") -> None:
+    """What ended it, in the log."""
+    error = None if pulling.cancelled() else pulling.exception()
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, (RedisError, OSError)):
+        log.warning("Redis is away, again in %s s: %s", _AGAIN_S, error)
+    else:
+        log.error("messages are pulled no more; again in %s s", _AGAIN_S, exc_info=error)

@@ -1,7 +1,8 @@
 """A worker process: its lease, what it is doing, and how it starts and stops.
 
-Items are worked on in the loop (workers/engine.py). Two threads of our own go on beside it: one
-renews the lease and reports progress, the other runs the reconciler; neither waits for the loop.
+Items are worked on in the loop (workers/engine.py). Four threads of our own go on beside it: one
+renews the lease and reports progress, one runs the reconciler, one sends to webhooks, one notices
+runs' health; none waits for the loop, or for another.
 """
 
 import logging
@@ -24,12 +25,15 @@ from batchgen.db.clock import DATABASE
 from batchgen.db.ids import new_id
 from batchgen.db.pools import close_engine_pool
 from batchgen.redis.broker_messages import TaskMessage
+from batchgen.tracing import spans
 from providers.provider import Provider
 from runs.engine import reconciler
 from runs.engine.dispatch import message_id
 from runs.engine.queries import QUERIES
 from runs.engine.reconciler import LostMessageDetector, Round
+from runs.health_history import health_notice, is_first, loneliness_notice
 from runs.models import Worker
+from runs.webhooks.delivering import deliver
 from workers.attempt import Attempt
 from workers.celery_face import Consumer
 from workers.engine import Engine
@@ -46,6 +50,12 @@ _CELERY_STATE_S = 0.25
 #: Attempts whose progress one heartbeat looks at, in turns: nobody watches thousands, and each
 #: would be a row to build and to write, twice a second.
 _MOST_TOLD = 100
+#: How often a worker looks whether there is something to send to webhooks.
+_WEBHOOKS_S = 1.0
+#: A loop that does not come round for so long is not going to.
+_HANGS_S = 30.0
+#: And whether the health of runs is another one.
+_HEALTH_S = 5.0
 #: Heartbeats without a gap after which this worker may say of others that they missed theirs.
 _STEADY_BEATS = 3
 
@@ -74,6 +84,8 @@ class WorkerProcess:
             for args in (
                 (self.heartbeat, settings.HEARTBEAT_S),
                 (self.reconcile, settings.RECONCILE_S),
+                (self.webhooks, _WEBHOOKS_S),
+                (self.health, _HEALTH_S),
             )
         ]
 
@@ -83,11 +95,13 @@ class WorkerProcess:
         Raises:
             django.db.Error: PostgreSQL is away.
         """
+        loneliness_notice()
         # By the database's clock, as everything that is compared: this host's may be wrong.
         Worker.objects.create(
             id=self.id,
             name=self.name,
             concurrency=self._concurrency,
+            monthly_budget_micro_usd=settings.MONTHLY_BUDGET_MICRO_USD,
             started_at=Now(),
             heartbeat_at=Now(),
             lease_until=Now() + timedelta(seconds=settings.WORKER_LEASE_S),
@@ -159,6 +173,19 @@ class WorkerProcess:
         self._loop.close()
         Worker.objects.filter(id=self.id).update(stopped_at=Now())
         close_engine_pool()
+        spans.stop()
+
+    def dead(self) -> list[str]:
+        """What of this process has ended, or hangs: only a new one goes on."""
+        if self._closed.is_set():
+            return []
+        dead = [thread.name for thread in self._threads if not thread.is_alive()]
+        return ["loop", *dead] if self._loop.behind_s() > _HANGS_S else dead
+
+    def missing(self) -> list[str]:
+        """What this worker lacks, by what it knows itself, to take items now."""
+        there = {"intake": self.engine.intake.is_open, "database": self._has_beaten_lately()}
+        return [name for name, is_there in there.items() if not is_there]
 
     def heartbeat(self) -> None:
         """Renew the lease, report progress, and find lanes that nobody here runs."""
@@ -207,6 +234,14 @@ class WorkerProcess:
             orphans=self._orphans, judge=self._is_steady(), detector=self._lost_messages
         )
 
+    def webhooks(self) -> int:
+        """Send what is due; how many attempts were made."""
+        return deliver(self._closed.is_set)
+
+    def health(self) -> int:
+        """Write down what changed in runs' health, where this worker is the one that does."""
+        return health_notice() if is_first(self.id) else 0
+
     def _note_heartbeat(self) -> None:
         now = time.monotonic()
         if now - self._beaten_at > settings.WORKER_LEASE_S / 2:
@@ -219,11 +254,12 @@ class WorkerProcess:
         After a pause of everything (a machine that slept, a database that hung) all leases have
         run out, and each worker needs a heartbeat to renew its own.
         """
-        now = time.monotonic()
-        return (
-            now - self._beaten_at < settings.WORKER_LEASE_S / 2
-            and now - self._steady_since >= _STEADY_BEATS * settings.HEARTBEAT_S
-        )
+        steady_s = time.monotonic() - self._steady_since
+        return self._has_beaten_lately() and steady_s >= _STEADY_BEATS * settings.HEARTBEAT_S
+
+    def _has_beaten_lately(self) -> bool:
+        """Whether PostgreSQL has taken a heartbeat within half a lease."""
+        return time.monotonic() - self._beaten_at < settings.WORKER_LEASE_S / 2
 
     def _every(self, step: Callable[[], object], interval_s: float) -> None:
         while not self._closed.wait(interval_s):
@@ -246,6 +282,11 @@ def current() -> WorkerProcess:
         raise RuntimeError(
             "This process is not a worker: start it with `celery -A batchgen worker`."
         )
+    return _current
+
+
+def started() -> WorkerProcess | None:
+    """The process's worker, once it is registered and until it has left."""
     return _current
 
 

@@ -11,16 +11,15 @@ from celery import bootsteps, signals
 from celery.exceptions import WorkerShutdown
 from django.conf import settings
 from django.db import Error as DjangoDatabaseError
-from prometheus_client import start_http_server
 from redis import RedisError
 
 from batchgen.celery import app
 from batchgen.db.postgresql.compatibility import IncompatibleServer, check_compatibility
 from batchgen.http.health import migrations_missing
-from batchgen.http.hosts import is_internal_host
 from batchgen.redis import client as redis
+from batchgen.tracing import spans
 from providers.registry import account_of
-from workers import process
+from workers import http_port, process
 from workers.process import WorkerProcess
 
 log = logging.getLogger(__name__)
@@ -40,7 +39,8 @@ def start(sender: Any = None, **_: object) -> None:
     Where it would not do, the worker ends at once.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    _serve_metrics()
+    http_port.serve()
+    spans.start("worker")
     connections = sender.concurrency + _SPARE_CONNECTIONS
     worker = WorkerProcess(
         name=sender.hostname,
@@ -103,33 +103,6 @@ def _claim_prefix() -> None:
         raise WorkerShutdown(1) from error
     except RedisError as error:
         log.warning("Redis is away: %s", error)
-
-
-def _serve_metrics() -> None:
-    if not settings.WORKER_METRICS_PORT:
-        return
-    try:
-        server, _ = start_http_server(
-            settings.WORKER_METRICS_PORT, addr=settings.WORKER_METRICS_HOST
-        )
-    except OSError as error:
-        sys.exit(
-            f"No metrics on {settings.WORKER_METRICS_HOST}:{settings.WORKER_METRICS_PORT}: "
-            f"{error.strerror}. Choose another BATCHGEN_WORKER_METRICS_PORT, or 0 for none."
-        )
-    server.set_app(_for_known_hosts(server.get_app()))
-
-
-def _for_known_hosts(metrics: Any) -> Any:
-    """The WSGI application, for whoever asks from inside."""
-
-    def answer(environ: dict[str, Any], start_response: Any) -> Any:
-        if is_internal_host(environ.get("HTTP_HOST", "")):
-            return metrics(environ, start_response)
-        start_response("400 Bad Request", [("Content-Type", "text/plain")])
-        return [b"This host is not known here.\n"]
-
-    return answer
 
 
 @signals.worker_shutting_down.connect

@@ -8,14 +8,18 @@ raised is kept (`CELERY_RESULT_BACKEND`) and shown in the admin.
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.sessions.models import Session
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from batchgen.celery import app
 from batchgen.db.expiry import rows_expire_all
-from batchgen.models import EndedFamily, IdempotencyKey, SignInTries
+from batchgen.models import ApiToken, EndedFamily, IdempotencyKey, SignInTries
 from batchgen.redis.broker_messages import task_of
 from runs.engine.dispatch import TASK_NAME
-from runs.models import Quote
+from runs.engine.reconciler import workers_forget
+from runs.models import Quote, Worker
+from runs.webhooks.deliveries import deliveries_expire
+from runs.webhooks.models import Delivery
 from workers import (
     process,
     signals,  # noqa: F401  # whoever has the tasks is started and stopped by these
@@ -23,7 +27,7 @@ from workers import (
 from workers.celery_face import Consumer
 
 #: Rows that are of use until their `expires_at`.
-_EXPIRING = (IdempotencyKey, SignInTries, EndedFamily, OutstandingToken, Quote)
+_EXPIRING = (IdempotencyKey, SignInTries, EndedFamily, OutstandingToken, ApiToken, Quote)
 
 
 def item_strategy(task: object, _app: object, consumer: Any, **_: object) -> Callable[..., None]:
@@ -66,5 +70,8 @@ def reconcile_round() -> dict[str, Any]:
 
 @app.task(name="workers.delete_expired")
 def delete_expired() -> dict[str, int]:
-    """Delete all rows that expired, from beat; how many, by their table."""
-    return {model._meta.db_table: rows_expire_all(model) for model in _EXPIRING}
+    """Delete all rows whose time is over, from beat; how many, by their table."""
+    expired = {model._meta.db_table: rows_expire_all(model) for model in _EXPIRING}
+    expired[Session._meta.db_table] = rows_expire_all(Session, at="expire_date")
+    expired[Worker._meta.db_table] = workers_forget()
+    return {**expired, Delivery._meta.db_table: deliveries_expire()}

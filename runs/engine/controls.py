@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -159,7 +159,7 @@ def run_item_cancel(*, item: RunItem, user: Actor) -> None:
     named = {"runEpicId": str(item.id), "epicCode": item.code}
     with transaction.atomic():
         actor_hold(run_id=item.run_id, user=user)
-        _item_cancel(item.id)
+        _item_cancel(item)
         action_append(
             run_id=item.run_id,
             kind=RunAction.Kind.CANCEL_EPIC if of_epics else RunAction.Kind.CANCEL_ITEM,
@@ -176,14 +176,14 @@ def run_item_cancel(*, item: RunItem, user: Actor) -> None:
     run_finalize(run_id=item.run_id)
 
 
-def _item_cancel(item_id: UUID) -> None:
+def _item_cancel(item: RunItem) -> None:
+    params: dict[str, Any] = {"run_id": item.run_id, "item_ids": [item.id], "under_way": True}
     with connection.cursor() as cursor:
         for _ in range(_TRIES):
-            cursor.execute(QUERIES["item_cancel"], {"item_id": item_id})
+            cursor.execute(QUERIES["items_cancel"], params)
             if cursor.fetchone():
                 return
-            item = RunItem.objects.select_related("run").get(id=item_id)
-            _refuse_item(item)
+            _refuse_item(RunItem.objects.select_related("run").get(id=item.id))
     one = kind_named(item.kind).item_words[0]
     raise InvalidTransition(f"This {one} is being handed out this very moment. Try again.")
 
@@ -221,6 +221,7 @@ def run_retry(
     user: Actor,
     include_pending: bool,
     error_codes: Collection[str] = (),
+    item_ids: Collection[UUID] | None = None,
     budget: Limit | None = None,
 ) -> Run:
     """A new run over the failed items of a final one, with its options, said in both trails.
@@ -231,6 +232,7 @@ def run_retry(
     Args:
         include_pending: those that were not begun too, as a cancelled run leaves them.
         error_codes: only those that failed with one of these; none: all that failed.
+        item_ids: of all these only those of this run's items; None: all.
         budget: of the new run; None: what is left of the old one's.
 
     Raises:
@@ -252,6 +254,8 @@ def run_retry(
         wanted &= Q(error_code__in=error_codes)
     if include_pending:
         wanted |= Q(status=ItemStatus.PENDING)
+    if item_ids is not None:
+        wanted &= Q(pk__in=item_ids)
     items = RunItem.objects.filter(wanted, run=run).order_by("order")
     target_ids = [item.target_id for item in items if item.target_id]
     if not target_ids:

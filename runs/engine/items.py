@@ -1,23 +1,28 @@
-"""What people do to items of a run that is under way: their priority, and more of them."""
+"""What people do to items of a run that is under way: their priority, more of them, or fewer."""
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Max
 
 from batchgen.errors import InvalidTransition, ValidationFailed
 from content.kind import counted
 from content.registry import kind_started_by
 from epics.writes import project_lock
+from runs.engine.queries import QUERIES
 from runs.engine.quotas import items_check, lanes_check, users_hold
 from runs.engine.start_rows import items_create, lanes_provide
 from runs.engine.start_targets import targets_found
-from runs.engine.trail import Actor, action_append, log_append
-from runs.engine.transitions import run_dispatch
+from runs.engine.trail import Actor, action_append, actor_hold, log_append
+from runs.engine.transitions import run_dispatch, run_finalize
 from runs.models import Run, RunAction, RunItem
 from runs.states import ACTIVE, ItemStatus
+
+#: Items that are cancelled at a time: their lanes wait for it.
+_AT_ONCE = 500
 
 
 @transaction.atomic
@@ -93,3 +98,45 @@ def items_add(*, run: Run, user: Actor, target_ids: Sequence[UUID]) -> list[UUID
     log_append(run_id=run.id, message=f"{user.get_username()} added {added}.")
     transaction.on_commit(partial(run_dispatch, run_id=run.id))
     return ids
+
+
+def items_cancel(*, run: Run, user: Actor, item_ids: Sequence[UUID]) -> int:
+    """Cancel those of the run's items that wait; how many that were. What is generated goes on.
+
+    Of many so many at a time, each time told in the trail and the log.
+
+    Raises:
+        InvalidTransition: the run is over.
+    """
+    cancelled = sum(
+        _some_cancel(run, user, item_ids[begin : begin + _AT_ONCE])
+        for begin in range(0, len(item_ids), _AT_ONCE)
+    )
+    if not cancelled:
+        status = Run.objects.values_list("status", flat=True).get(id=run.id)
+        if status not in ACTIVE:
+            message = f"A run that is {status.lower()} has nothing left to cancel."
+            raise InvalidTransition(message, status=status)
+    run_dispatch(run_id=run.id)
+    run_finalize(run_id=run.id)
+    return cancelled
+
+
+@transaction.atomic
+def _some_cancel(run: Run, user: Actor, item_ids: Sequence[UUID]) -> int:
+    actor_hold(run_id=run.id, user=user)
+    params: dict[str, Any] = {"run_id": run.id, "item_ids": list(item_ids), "under_way": False}
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES["items_cancel"], params)
+        cancelled = len(cursor.fetchall())
+    if cancelled:
+        action_append(
+            run_id=run.id,
+            kind=RunAction.Kind.CANCEL_ITEM,
+            user=user,
+            details={"items": cancelled},
+        )
+        told = counted(cancelled, kind_started_by(run.type).item_words)
+        message = f"{told} cancelled by {user.get_username()}."
+        log_append(run_id=run.id, level="warning", message=message)
+    return cancelled

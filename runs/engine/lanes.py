@@ -28,8 +28,8 @@ _UNREAD_S = 1.0
 #: Lanes of a run whose messages wait for a worker at the same time, so that the broker, and whoever
 #: looks into it, stays quick. A round of the reconciler refills it, several times a second.
 MOST_SENT = 500
-#: Lanes that one statement puts to rest: whoever pauses a run waits for it.
-_MOST_RESTED = 500
+#: Lanes that one statement of the reconciler's puts to rest.
+MOST_RESTED = 500
 _POISON_MESSAGE = (
     "Given up: the worker died each of the last times this item was generated. "
     "Look at the worker's log for what its data do to it, then retry."
@@ -233,11 +233,11 @@ def _last_chance() -> int:
     return max(1, settings.MAX_CRASHES - 1)
 
 
-def lanes_rest(*, run_id: UUID) -> list[dict[str, Any]]:
+def lanes_rest(*, run_id: UUID, most: int = MOST_RESTED) -> list[dict[str, Any]]:
     """Idle the waiting lanes that may not go on: of a run that stands still all, else those beyond
-    its limit; at most _MOST_RESTED of them. Their ids and fencing tokens of before, and whether a
+    its limit; at most so many of them. Their ids and fencing tokens of before, and whether a
     message of theirs was `sent`."""
-    return QUERIES.fetch("lanes_rest", {"run_id": run_id, "most": _MOST_RESTED})
+    return QUERIES.fetch("lanes_rest", {"run_id": run_id, "most": most})
 
 
 def lanes_reclaim(*, orphans: Iterable[str] = (), judge: bool = True) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ primary key of `OpenTarget` refuses a second run.
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Model
 
@@ -15,7 +16,7 @@ from batchgen.errors import ItemAlreadyActive
 from content.kind import Target
 from epics.models import Project, Upload
 from runs.engine.queries import QUERIES
-from runs.models import OpenTarget, RunItem
+from runs.models import OpenTarget, Run, RunItem
 
 #: The name that PostgreSQL gave to what holds it.
 ONCE = "runs_opentarget_pkey"
@@ -45,11 +46,16 @@ def already_active(held: dict[str, str], *, run_id: UUID | None = None) -> ItemA
     if own := [code for code, holder in held.items() if holder == str(run_id)]:
         message = f"This run includes {codes_text(own)} already. Name what is not in it."
         return ItemAlreadyActive(message, runs=held)
-    message = (
-        f"Another run that is not over includes {codes_text(list(held)) or 'one of these'}. "
-        "Wait for its end, or cancel it."
-    )
-    return ItemAlreadyActive(message, runs=held)
+    codes = codes_text(list(held)) or "one of these"
+    if Run.objects.filter(pk__in=held.values(), draining=False).exists() or not held:
+        advice = f"Another run that is not over includes {codes}. Wait for its end, or cancel it."
+    else:
+        advice = (
+            f"A run that was stopped has {codes} until its calls, and the provider's batches with "
+            f"its requests, have ended: after {settings.BATCH_LOST_S / 60:.0f} minutes at the "
+            "latest. Start this one then."
+        )
+    return ItemAlreadyActive(advice, runs=held)
 
 
 def all_close(*, run_id: UUID) -> None:

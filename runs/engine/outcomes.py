@@ -26,7 +26,7 @@ class Spend:
     #: 1 for a call whose usage is unknown: totals count these beside what they add up.
     unknown_calls: int = 0
     request_id: str = ""
-    #: What was asked: `content.pipeline.Request.alike`, and the bytes of its texts.
+    #: What was asked: `content.pipeline.Request.asked`, and the bytes of its texts.
     alike: str = ""
     prompt_bytes: int = 0
 

@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
 from redis import RedisError
 
 from batchgen.db.sql import Row
+from batchgen.db.turns import turn
 from batchgen.redis import client as redis
 from limiter.gate import processes_forget
 from providers.registry import limit_pool
@@ -26,6 +26,7 @@ from runs.engine.dispatch import message_id, messages_waiting
 from runs.engine.lanes import MOST_SENT, lanes_reclaim
 from runs.engine.queries import QUERIES
 from runs.engine.rhythm import Rhythm
+from runs.engine.statistics import grown_analyze
 from runs.engine.transitions import run_dispatch, run_finalize, run_rest
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 _LOCK = 7102
 #: How often a process looks at the number of lanes; its rounds are more frequent.
 _ADAPTING = Rhythm(1.0)
+#: And at tables that grow.
+_GROWING = Rhythm(1.0)
 #: And how often at budgets that are used up, and at months that begin.
 _BUDGETS, _MONTHS = Rhythm(1.0), Rhythm(60.0)
 
@@ -95,11 +98,10 @@ def reconcile(
     Raises:
         django.db.Error, psycopg.Error: PostgreSQL is away; the next round tries again.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
-        # Held by this otherwise idle transaction until the round is over.
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
-        (turn,) = cursor.fetchone() or (False,)
-        if not turn:
+    if _GROWING.due():
+        grown_analyze()
+    with turn(_LOCK) as mine:
+        if not mine:
             return Round()
         done = _round(orphans, judge=judge, detector=detector)
     # On their own: what comes after budgets are locked locks nothing else.
@@ -163,3 +165,10 @@ def _missing(sent: list[Row]) -> dict[str, Row]:
         return {}
     by_message = {message_id(lane["lane_id"], lane["fencing_token"]): lane for lane in sent}
     return {name: lane for name, lane in by_message.items() if name not in waiting}
+
+
+def workers_forget() -> int:
+    """Delete the rows of workers that are gone for long; how many. A process that stood still for
+    all that time is not known any more."""
+    kept_s = settings.WORKERS_KEPT.total_seconds()
+    return len(QUERIES.fetch("workers_forget", {"kept_s": kept_s}))

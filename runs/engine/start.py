@@ -188,7 +188,7 @@ def run_start(
         QuoteOutdated: the quote that is named does not hold any more.
         NotFound: the project was deleted just now.
     """
-    months_ensure()
+    transaction.on_commit(months_ensure)  # of a caller's, too: budgets are locked last
     with transaction.atomic():
         # Nobody deletes the project, changes its targets or starts with them up to the commit.
         project_lock(project.pk)

@@ -20,13 +20,15 @@ from django.db.models.functions import Coalesce, Now
 from content.kind import counted
 from content.registry import Kind, kind_named, kind_started_by, run_types
 from runs.engine import dispatch
-from runs.engine.lanes import lanes_dispatch, lanes_rest
+from runs.engine.lanes import MOST_RESTED, lanes_dispatch, lanes_rest
+from runs.engine.news import RunNews, news_tell
 from runs.engine.open_targets import all_close, waiting_close
 from runs.engine.queries import QUERIES
 from runs.engine.trail import Actor, action_append, actor_hold, log_append
 from runs.models import Lane, ProviderCall, Run, RunAction, RunItem, RunLog
 from runs.quoted import bill_line, run_quote
 from runs.run_metrics import RUN_S
+from runs.run_spans import run_span
 from runs.states import FINAL, CallOutcome, ItemStatus, LaneState, RunStatus, sources_of
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ log = logging.getLogger(__name__)
 #: Messages of one user's runs that are read in the order of their priority; more of them wait
 #: behind those of others, so that nobody's runs wait for a thousand messages to be looked at.
 MOST_AHEAD = 100
+#: Lanes that a pause or a cancel puts to rest itself: whoever asked for it waits.
+_RESTED_AT_ONCE = 100
 
 
 def run_dispatch(*, run_id: UUID, lost_lane_ids: Sequence[int] = ()) -> int:
@@ -48,10 +52,10 @@ def run_dispatch(*, run_id: UUID, lost_lane_ids: Sequence[int] = ()) -> int:
     return len(links)
 
 
-def run_rest(*, run_id: UUID) -> int:
-    """Have lanes that may not go on let their epics go; how many did. Where there are thousands,
-    the reconciler does the others."""
-    rested = lanes_rest(run_id=run_id)
+def run_rest(*, run_id: UUID, most: int = MOST_RESTED) -> int:
+    """Have lanes that may not go on let their epics go, at most so many; how many did. The
+    reconciler does the others."""
+    rested = lanes_rest(run_id=run_id, most=most)
     dispatch.revoke(row for row in rested if row["sent"])
     return len(rested)
 
@@ -70,6 +74,7 @@ def run_begin(*, run_id: UUID, item_word: str = "item") -> bool:
         )
         if began:
             log_append(run_id=run_id, message=f"A worker has taken the first {item_word}.")
+            news_tell(run_id, RunNews.STARTED)
     return bool(began)
 
 
@@ -92,6 +97,8 @@ class Transition:
 _NOT_MOVED: dict[RunStatus, tuple[RunStatus, ...]] = defaultdict(
     tuple, {RunStatus.RUNNING: (RunStatus.QUEUED,)}
 )
+#: A move that ends a run is told once calls in flight have ended: `run_finalize`.
+_NEWS = {RunStatus.PAUSED: RunNews.PAUSED, RunStatus.RUNNING: RunNews.RESUMED}
 
 
 def run_move(
@@ -146,6 +153,8 @@ def run_move(
         )
         if cancel_batches or to in FINAL:
             cursor.execute(QUERIES["batches_cancel"], {"run_id": run_id})
+        elif to == RunStatus.RUNNING:
+            cursor.execute(QUERIES["batches_keep"], {"run_id": run_id})
         reason = {"reason": error_code} if error_code else {}
         counted = {"inFlight": in_flight, "epicsDone": done}
         if moved.requests_out:
@@ -155,10 +164,12 @@ def run_move(
         log_append(run_id=run_id, message=message, level="warning" if error_code else "info")
         if to in FINAL:
             waiting_close(run_id=run_id)
+        else:
+            news_tell(run_id, _NEWS[to])
     if to == RunStatus.RUNNING:
         run_dispatch(run_id=run_id)
     else:
-        run_rest(run_id=run_id)
+        run_rest(run_id=run_id, most=_RESTED_AT_ONCE)
     if to != RunStatus.PAUSED:  # which ends when it is resumed
         run_finalize(run_id=run_id)
     return moved
@@ -218,8 +229,10 @@ def run_finalize(*, run_id: UUID) -> str | None:
         status, line = _end_line(kind_started_by(ended.type), end)
         log_append(run_id=run_id, message=line, level=_END_LEVEL[status])
         _bill_append(ended)
+        news_tell(run_id, RunNews.ENDED)
     if ended.taken is not None:
         RUN_S.labels(status).observe(ended.taken.total_seconds())
+    run_span(ended)
     log.info("run %s ended: %s", run_id, line)
     return status
 

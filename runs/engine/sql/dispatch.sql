@@ -70,10 +70,12 @@ WITH run AS (
     )
     FOR UPDATE OF lane SKIP LOCKED
 ), @outranked@, held AS (
-    SELECT due.id AS lane_id, item.id, item.kind, item.code, item.title,
+    SELECT item.lane_id, item.id, item.kind, item.code, item.title,
            item.estimated_input_tokens, @item_answered@ AS answered
-    FROM due JOIN runs_runitem item ON item.lane_id = due.id AND item.status = 'PENDING'
-    WHERE NOT EXISTS (SELECT FROM outranked WHERE outranked.id = item.id)
+    -- By an array, here and below: a join may read all open items for each lane.
+    FROM runs_runitem item
+    WHERE item.lane_id = ANY(ARRAY(SELECT id FROM due)) AND item.status = 'PENDING'
+      AND NOT EXISTS (SELECT FROM outranked WHERE outranked.id = item.id)
 ), empty AS (
     SELECT due.id AS lane_id, ROW_NUMBER() OVER (ORDER BY due.index) AS place
     FROM due
@@ -87,9 +89,9 @@ WITH run AS (
     UPDATE runs_lane
     SET state = 'idle', wake_at = NULL, wait_reason = '', fencing_token = fencing_token + 1,
         moved_at = clock_timestamp()
-    FROM outranked
-    WHERE runs_lane.id = outranked.lane_id
-      AND NOT EXISTS (SELECT FROM given WHERE given.lane_id = outranked.lane_id)
+    FROM behind
+    WHERE runs_lane.id = behind.lane_id
+      AND NOT EXISTS (SELECT FROM given WHERE given.lane_id = behind.lane_id)
 )
 UPDATE runs_lane
 SET state = 'sent', fencing_token = fencing_token + 1, wake_at = NULL, wait_reason = '',
@@ -106,26 +108,24 @@ RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token, runs_lane.run_id,
 -- outranked (part) --
 -- Items that are tried again and that another one outranks by now: back to those that no lane has.
 -- The first of those tells; one look, though hundreds of lanes may be due.
-first_free AS (
+first_free AS MATERIALIZED (
     SELECT priority, "order"
     FROM runs_runitem
     WHERE run_id = (SELECT id FROM run) AND status = 'PENDING' AND lane_id IS NULL
       AND NOT in_batch AND crashes < %(last_chance)s
     ORDER BY priority DESC, "order"
     LIMIT 1
+), behind AS (
+    SELECT tried.id, tried.lane_id
+    FROM first_free CROSS JOIN runs_runitem tried
+    WHERE tried.lane_id = ANY(ARRAY(SELECT id FROM due WHERE wait_reason = 'backoff'))
+      AND tried.status = 'PENDING'
+      AND (first_free.priority, -first_free."order") > (tried.priority, -tried."order")
+    ORDER BY tried.id
+    FOR UPDATE OF tried SKIP LOCKED
 ), outranked AS (
-    UPDATE runs_runitem SET lane_id = NULL
-    FROM (
-        SELECT tried.id, due.id AS lane_id
-        FROM first_free, due
-        JOIN runs_runitem tried ON tried.lane_id = due.id AND tried.status = 'PENDING'
-        WHERE due.wait_reason = 'backoff'
-          AND (first_free.priority, -first_free."order") > (tried.priority, -tried."order")
-        ORDER BY tried.id
-        FOR UPDATE OF tried SKIP LOCKED
-    ) AS behind
-    WHERE runs_runitem.id = behind.id
-    RETURNING runs_runitem.id, behind.lane_id
+    UPDATE runs_runitem SET lane_id = NULL WHERE id = ANY(ARRAY(SELECT id FROM behind))
+    RETURNING id
 )
 
 -- items_given (part) --
@@ -160,6 +160,7 @@ suspect AS (
         SELECT id, ROW_NUMBER() OVER (ORDER BY priority DESC, "order") AS place FROM free
     ) AS numbered
     WHERE item.id = numbered.id
+      AND item.id = ANY(ARRAY(SELECT id FROM free))
     RETURNING item.lane_id, item.id, item.kind, item.code, item.title,
               item.estimated_input_tokens, @item_answered@ AS answered
 )

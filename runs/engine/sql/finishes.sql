@@ -90,11 +90,18 @@ stored AS MATERIALIZED (
     RETURNING counter.kind, counter.created, counter.kept,
               EXTRACT(EPOCH FROM clock_timestamp() - counter.started_at) AS seconds, spent.*
 ), closed AS (
-    -- The runs are over but for these items.
-    DELETE FROM runs_opentarget open USING ended
-    WHERE ended.draining
-      AND open.target_id = ANY(ARRAY(SELECT target_id FROM ended WHERE draining))
-      AND (open.kind, open.target_id, open.run_id) = (ended.kind, ended.target_id, ended.run_id)
+    -- The runs are over but for these items. By their places: where the table was analysed with no
+    -- row in it, a join reads the whole of an index.
+    DELETE FROM runs_opentarget
+    WHERE ctid = ANY(ARRAY(
+        SELECT open.place
+        FROM ended CROSS JOIN LATERAL (
+            SELECT ctid AS place FROM runs_opentarget
+            WHERE (kind, target_id, run_id) = (ended.kind, ended.target_id, ended.run_id)
+            OFFSET 0
+        ) AS open
+        WHERE ended.draining
+    ))
 ), call AS (
     UPDATE runs_providercall
     SET outcome = spent.outcome, @call_spent@, error_code = spent.call_error_code,
@@ -221,11 +228,17 @@ WITH @given@, lane AS MATERIALIZED (
     RETURNING runs_runitem.kind, runs_runitem.target_id, runs_runitem.code, runs_runitem.status,
               lane.goes_on AND runs_runitem.status = 'PENDING' AS waits, lane.*
 ), closed AS (
-    -- The runs are over but for these items.
-    DELETE FROM runs_opentarget open USING back
-    WHERE back.draining
-      AND open.target_id = ANY(ARRAY(SELECT target_id FROM back WHERE draining))
-      AND (open.kind, open.target_id, open.run_id) = (back.kind, back.target_id, back.run_id)
+    -- The runs are over but for these items; see `lane_finish`.
+    DELETE FROM runs_opentarget
+    WHERE ctid = ANY(ARRAY(
+        SELECT open.place
+        FROM back CROSS JOIN LATERAL (
+            SELECT ctid AS place FROM runs_opentarget
+            WHERE (kind, target_id, run_id) = (back.kind, back.target_id, back.run_id)
+            OFFSET 0
+        ) AS open
+        WHERE back.draining
+    ))
 ), call AS (
     UPDATE runs_providercall
     SET outcome = back.outcome, ended_at = clock_timestamp(), request_id = back.request_id,

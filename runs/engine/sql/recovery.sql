@@ -45,6 +45,8 @@ WITH @lanes_gone@, fate AS (
         possibly_billed = true
     FROM back
     WHERE runs_providercall.item_id = back.id AND runs_providercall.outcome = 'STARTED'
+      -- What a slice has of it still, which it did not wait for, ends with the slice.
+      AND runs_providercall.batch_id IS NULL
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
     SELECT back.run_id, clock_timestamp(),
@@ -97,7 +99,8 @@ gone AS (
 
 -- runs_to_tend --
 -- Open runs with something for the reconciler: lanes to send, to put to rest, or an end to make.
--- Looks at each lane once.
+-- Looks at each lane once, and with IN at each item that a lane carries: an EXISTS for each lane may
+-- read all items each time, where PostgreSQL planned it while there were none.
 SELECT run.id,
        going_on AND lanes.sent < %(most_sent)s AND (
            lanes.due OR (
@@ -136,10 +139,9 @@ CROSS JOIN LATERAL (
            COALESCE(bool_or(
                (
                    NOT active AND lane.state IN ('sent', 'parked')
-                   AND NOT (going_on AND EXISTS (
-                       SELECT FROM runs_runitem item
-                       WHERE item.lane_id = lane.id AND item.status = 'PENDING'
-                         AND item.batch_id IS NOT NULL
+                   AND NOT (going_on AND lane.id IN (
+                       SELECT lane_id FROM runs_runitem
+                       WHERE lane_id IS NOT NULL AND status = 'PENDING' AND batch_id IS NOT NULL
                    ))
                )
                OR (NOT within AND lane.state <> 'running' AND carries)
@@ -147,9 +149,8 @@ CROSS JOIN LATERAL (
     FROM runs_lane lane
     CROSS JOIN LATERAL (SELECT lane.index < run.max_concurrency AS within) AS place
     CROSS JOIN LATERAL (
-        SELECT (lane.state = 'idle' OR (NOT within AND lane.state <> 'running')) AND EXISTS (
-            SELECT FROM runs_runitem item
-            WHERE item.lane_id = lane.id AND item.status = 'PENDING'
+        SELECT (lane.state = 'idle' OR (NOT within AND lane.state <> 'running')) AND lane.id IN (
+            SELECT lane_id FROM runs_runitem WHERE lane_id IS NOT NULL AND status = 'PENDING'
         ) AS carries
     ) AS item
     WHERE lane.run_id = run.id
@@ -163,6 +164,12 @@ FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
 WHERE run.completed_at IS NULL
   AND lane.state = 'sent'
   AND lane.moved_at < clock_timestamp() - make_interval(secs => %(older_than_s)s)
+
+-- workers_forget --
+-- Workers that are gone for so long. A lane that one of them still had is nobody's: lanes_gone.
+DELETE FROM runs_worker
+WHERE lease_until < clock_timestamp() - make_interval(secs => %(kept_s)s)
+RETURNING id
 
 -- worker_beat --
 -- Renew a worker's lease, write down how far its attempts are where that changed, and tell it
@@ -192,13 +199,13 @@ WITH beat AS (
     SET stage = held.stage, stage_percent = held.stage_percent, remaining_ms = held.remaining_ms,
         stage_ms = held.stage_ms, skipped_stages = held.skipped_stages, notes = held.notes
     FROM held
-    WHERE runs_runitem.id = held.item_id
+    WHERE runs_runitem.id = ANY(ARRAY(SELECT item_id FROM held))
+      AND runs_runitem.id = held.item_id
 )
 SELECT lane.id AS lane_id, lane.fencing_token,
        EXTRACT(EPOCH FROM clock_timestamp() - lane.moved_at)::float AS age_s,
-       EXISTS (
-           SELECT FROM runs_runitem
-           WHERE lane_id = lane.id AND status = 'GENERATING' AND cancel_requested
+       lane.id IN (
+           SELECT lane_id FROM runs_runitem WHERE status = 'GENERATING' AND cancel_requested
        ) AS cancel
 FROM runs_run run JOIN runs_lane lane ON lane.run_id = run.id
 WHERE run.completed_at IS NULL AND lane.state = 'running' AND lane.worker_id = %(worker_id)s

@@ -25,7 +25,8 @@ WITH running AS (
     ORDER BY id
     FOR UPDATE
 )
-UPDATE runs_lane SET draining = true FROM running WHERE runs_lane.id = running.id
+UPDATE runs_lane SET draining = true
+WHERE run_id = %(run_id)s AND (id IN (SELECT id FROM running)) IS TRUE
 
 -- targets_close --
 -- Other runs may have this one's targets.
@@ -36,9 +37,8 @@ WITH held AS (
     ORDER BY kind, target_id
     FOR UPDATE
 )
-DELETE FROM runs_opentarget open
-USING held
-WHERE (open.kind, open.target_id) = (held.kind, held.target_id)
+DELETE FROM runs_opentarget
+WHERE run_id = %(run_id)s AND ((kind, target_id) IN (SELECT kind, target_id FROM held)) IS TRUE
 
 -- waiting_close --
 -- Other runs may have this one's targets, but those that are being generated, or are out in a slice,
@@ -46,72 +46,80 @@ WHERE (open.kind, open.target_id) = (held.kind, held.target_id)
 -- deletes meanwhile is theirs, or closed when this run has ended: nobody's cancel waits for it.
 WITH held AS (
     SELECT kind, target_id
-    FROM runs_opentarget open
+    FROM runs_opentarget
     WHERE run_id = %(run_id)s
-      AND NOT EXISTS (
-          SELECT FROM runs_runitem item
-          WHERE item.run_id = %(run_id)s AND item.target_id = open.target_id
-            AND (
-                item.status = 'GENERATING'
-                OR (item.status = 'PENDING' AND item.batch_id IS NOT NULL)
-            )
+      AND target_id NOT IN (
+          SELECT target_id FROM runs_runitem
+          WHERE run_id = %(run_id)s AND target_id IS NOT NULL
+            AND (status = 'GENERATING' OR (status = 'PENDING' AND batch_id IS NOT NULL))
       )
     ORDER BY kind, target_id
     FOR UPDATE SKIP LOCKED
 )
-DELETE FROM runs_opentarget open
-USING held
-WHERE (open.kind, open.target_id) = (held.kind, held.target_id)
+DELETE FROM runs_opentarget
+WHERE run_id = %(run_id)s AND ((kind, target_id) IN (SELECT kind, target_id FROM held)) IS TRUE
 
--- item_cancel --
--- Cancel an item of an active run. One that waits is counted in a lane: its own, which is free
--- then, or the run's first. One that is generated is marked for its worker. Returns nothing when
--- the run is over (FOR SHARE makes its end wait), the item is final or marked, or it was handed to
--- another lane just now.
+-- items_cancel --
+-- Cancel those of these items of an active run that wait, and, where `under_way`, mark those that
+-- are generated for their workers. What waits is counted in a lane: its own, which is free then, or
+-- the run's first. Returns what it cancelled or marked: nothing when the run is over (FOR SHARE
+-- makes its end wait), and no item that is final or marked, or was handed to another lane just now.
 WITH run AS (
-    SELECT run.id
-    FROM runs_runitem item JOIN runs_run run ON run.id = item.run_id
-    WHERE item.id = %(item_id)s AND run.status IN ('QUEUED', 'RUNNING', 'PAUSED')
-    FOR SHARE OF run
+    SELECT id FROM runs_run
+    WHERE id = %(run_id)s AND status IN ('QUEUED', 'RUNNING', 'PAUSED')
+    FOR SHARE
 ), marked AS (
     UPDATE runs_runitem SET cancel_requested = true
     FROM run
-    WHERE runs_runitem.id = %(item_id)s
+    WHERE runs_runitem.id = ANY(%(item_ids)s::uuid[])
+      AND runs_runitem.run_id = run.id
+      AND %(under_way)s
       AND runs_runitem.status = 'GENERATING'
       AND NOT runs_runitem.cancel_requested
     RETURNING runs_runitem.id
 ), wanted AS (
     SELECT item.id, item.lane_id,
            COALESCE(item.lane_id, (
-               SELECT id FROM runs_lane WHERE run_id = run.id ORDER BY index LIMIT 1
+               SELECT id FROM runs_lane WHERE run_id = %(run_id)s ORDER BY index LIMIT 1
            )) AS counting_lane_id
     FROM runs_runitem item JOIN run ON run.id = item.run_id
-    WHERE item.id = %(item_id)s AND item.status = 'PENDING'
-), lane AS (
+    WHERE item.id = ANY(%(item_ids)s::uuid[]) AND item.status = 'PENDING'
+), lane AS MATERIALIZED (
+    SELECT id FROM runs_lane
+    WHERE id IN (SELECT counting_lane_id FROM wanted)
+    ORDER BY id
+    FOR UPDATE
+), held AS MATERIALIZED (
+    SELECT item.id, item.lane_id, wanted.counting_lane_id
+    FROM wanted JOIN runs_runitem item USING (id)
     -- Lanes before items, as everywhere: no deadlock.
-    SELECT runs_lane.id FROM runs_lane, wanted
-    WHERE runs_lane.id = wanted.counting_lane_id
-    FOR UPDATE OF runs_lane
+    WHERE (SELECT COUNT(*) FROM lane) > 0
+      AND item.status = 'PENDING'
+      AND item.lane_id IS NOT DISTINCT FROM wanted.lane_id
+    ORDER BY item.id
+    FOR UPDATE OF item
 ), cancelled AS (
     UPDATE runs_runitem
     SET status = 'CANCELLED', completed_at = clock_timestamp(), cancel_requested = true,
         -- What is out in a slice is booked when its answer comes, and nothing is made of it.
         in_batch = false
-    FROM wanted, lane
-    WHERE runs_runitem.id = wanted.id
-      AND runs_runitem.status = 'PENDING'
-      AND runs_runitem.lane_id IS NOT DISTINCT FROM wanted.lane_id
-    RETURNING runs_runitem.id, runs_runitem.lane_id
+    FROM held
+    WHERE runs_runitem.id = held.id
+    RETURNING runs_runitem.id, runs_runitem.lane_id, held.counting_lane_id
 ), counted AS (
     UPDATE runs_lane
-    SET cancelled = runs_lane.cancelled + 1,
-        state = CASE WHEN cancelled.lane_id IS NULL THEN state ELSE 'idle' END,
-        wake_at = CASE WHEN cancelled.lane_id IS NULL THEN wake_at END,
-        wait_reason = CASE WHEN cancelled.lane_id IS NULL THEN wait_reason ELSE '' END,
-        fencing_token = fencing_token + (cancelled.lane_id IS NOT NULL)::int,
+    SET cancelled = runs_lane.cancelled + counting.items,
+        state = CASE WHEN counting.frees THEN 'idle' ELSE state END,
+        wake_at = CASE WHEN NOT counting.frees THEN wake_at END,
+        wait_reason = CASE WHEN counting.frees THEN '' ELSE wait_reason END,
+        fencing_token = fencing_token + counting.frees::int,
         moved_at = clock_timestamp()
-    FROM lane, cancelled
-    WHERE runs_lane.id = lane.id
+    FROM (
+        SELECT counting_lane_id, COUNT(*) AS items, bool_or(lane_id IS NOT NULL) AS frees
+        FROM cancelled
+        GROUP BY counting_lane_id
+    ) AS counting
+    WHERE runs_lane.id = counting.counting_lane_id
 )
 SELECT id FROM marked UNION ALL SELECT id FROM cancelled
 
@@ -123,10 +131,13 @@ SELECT id FROM marked UNION ALL SELECT id FROM cancelled
 WITH over AS MATERIALIZED (
     SELECT id FROM runs_run
     WHERE id = %(run_id)s AND completed_at IS NULL
-      AND (draining OR NOT EXISTS (
+      AND NOT EXISTS (
           SELECT FROM runs_runitem
-          WHERE run_id = %(run_id)s AND status IN ('PENDING', 'GENERATING')
-      ))
+          WHERE run_id = %(run_id)s
+            AND (status = 'GENERATING' OR (status = 'PENDING' AND NOT runs_run.draining))
+            -- Said once more, for the index of these.
+            AND status IN ('PENDING', 'GENERATING')
+      )
 )
 UPDATE runs_run
 SET status = CASE

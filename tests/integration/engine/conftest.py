@@ -8,9 +8,11 @@ from pytest_django.fixtures import Settings
 
 from batchgen.redis import client as redis
 from tests.conftest import Simulator
+from tests.loops import Loop
 
 if TYPE_CHECKING:
     from tests.integration.engine.bench import Bench
+    from tests.integration.engine.shelf import Batching
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +43,17 @@ def bench(simulator: Simulator) -> Iterator["Bench"]:
     simulator.reset()
     with bench_open(simulator.url) as bench:
         yield bench
+
+
+@pytest.fixture
+def batching(loop: Loop, settings: Settings) -> Iterator["Batching"]:
+    """A lane for batches that asks at once, with slices of four."""
+    from batchgen.db.sql import AsyncDatabase
+    from tests.integration.engine.shelf import Batching  # Django is set up by now
+
+    settings.BATCH_POLL_S = settings.BATCH_POLL_MOST_S = 0
+    settings.BATCH_SLICE = 4
+    database = AsyncDatabase()
+    loop.run(database.open())
+    yield Batching(loop, database)
+    loop.run(database.close())

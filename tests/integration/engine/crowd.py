@@ -132,6 +132,7 @@ _WEIGHTS = {
     "resumes": 4,
     "cancels": 2,
     "changes": 3,
+    "budgets": 2,
     "retries": 1,
     "adds": 1,
     "item_cancels": 2,

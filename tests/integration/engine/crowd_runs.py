@@ -10,7 +10,7 @@ from epics.services import epic_create
 from runs.engine.controls import Limit, run_change, run_control, run_item_cancel, run_retry
 from runs.engine.items import item_prioritise, items_add
 from runs.engine.start import RunOptions, run_start
-from runs.models import Run, RunItem
+from runs.models import Budget, Run, RunItem
 from runs.states import ACTIVE, ItemStatus, RunStatus
 from tests.integration.engine.crowd_somebody import Action, Somebody
 
@@ -65,6 +65,17 @@ class Operators(Somebody):
             max_concurrency=self.random.randint(1, _LANES + 2),
             budget=Limit(micro_usd=self.random.choice([None, _ENOUGH, 2 * _ENOUGH])),
         )
+
+    def budgets(self) -> Action | None:
+        """A project's month has its first budget, while calls are under way."""
+        project = Project.objects.filter(pk=self.random.choice(self._projects).pk)
+
+        def act() -> None:
+            project.update(monthly_budget_micro_usd=None)
+            Budget.objects.filter(project_id__in=project.values("pk")).delete()
+            project.update(monthly_budget_micro_usd=_ENOUGH)
+
+        return act
 
     def retries(self) -> Action | None:
         run = self.one_of(Run.objects.filter(completed_at__isnull=False))

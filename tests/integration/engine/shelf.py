@@ -4,9 +4,12 @@ for what no real provider can be made to do at a given moment."""
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import F
 
 from batchgen.db.clock import database_now
 from batchgen.db.ids import new_id
@@ -20,10 +23,16 @@ from providers.batches import (
     BatchStatus,
     Outcome,
 )
-from providers.errors import BatchNotFound, BatchResultsCut, ProviderError
+from providers.errors import (
+    BatchNotFound,
+    BatchResultsCut,
+    ProviderError,
+    RequestRejected,
+)
 from providers.values import Completion, CompletionRequest, StopReason, Usage
+from runs.engine.lanes import Fence
 from runs.engine.start import RunOptions, run_start
-from runs.models import ProviderBatch, ProviderCall, Run
+from runs.models import Lane, ProviderBatch, ProviderCall, Run, RunItem
 from runs.states import MoneyLane
 from tests.integration.engine.world import project_make
 from tests.loops import Loop
@@ -77,6 +86,8 @@ class Shelf:
         #: Results break off after so many lines.
         self.cut_after: int | None = None
         self.without: set[str] = set()
+        #: Lines of calls that nobody here made.
+        self.strangers: list[str] = []
         self.asked: list[str] = []
 
     async def create(self, requests: Sequence[BatchRequest]) -> BatchState:
@@ -100,6 +111,8 @@ class Shelf:
     async def cancel(self, provider_id: str) -> BatchState:
         self.asked.append("cancel")
         kept = self._found(provider_id)
+        if kept.status is BatchStatus.ENDED:
+            raise RequestRejected(detail="It has ended and cannot be canceled.")
         kept.status = BatchStatus.CANCELING
         return kept.state()
 
@@ -107,6 +120,8 @@ class Shelf:
         self.asked.append("results")
         kept = self._found(state.provider_id)
         cut_after, self.cut_after = self.cut_after, None
+        for name in self.strangers:
+            yield _result(kept, BatchRequest(custom_id=name, request=_ANYTHING))
         for place, request in enumerate(reversed(kept.requests)):
             if place == cut_after:
                 raise BatchResultsCut
@@ -200,6 +215,41 @@ def the_batch(run: Run, **where: Any) -> ProviderBatch:
 
 def calls_of(batch: ProviderBatch) -> list[ProviderCall]:
     return list(ProviderCall.objects.filter(batch=batch).order_by("id"))
+
+
+def starter(run: Run) -> User:
+    assert run.created_by
+    return run.created_by
+
+
+def items(run: Run, **where: Any) -> Any:
+    """The run's, in their order."""
+    return RunItem.objects.filter(run=run, **where).order_by("order")
+
+
+def sent(run: Run) -> Fence:
+    """What the run's first message names."""
+    lane = Lane.objects.filter(run=run, state="sent").order_by("index")[0]
+    item = RunItem.objects.get(lane=lane)
+    return Fence(lane_id=lane.id, fencing_token=lane.fencing_token, item_id=item.id, kind=item.kind)
+
+
+def outcomes_of(batching: Batching, *which: Any) -> dict[str, Any]:
+    """The outcomes of the shelf's newest batch's first requests."""
+    kept = batching.shelf.kept[0]
+    return {
+        request.custom_id: outcome for request, outcome in zip(kept.requests, which, strict=False)
+    }
+
+
+def time_passes(run: Run, seconds: float) -> None:
+    """What happened to the run's slices was so much earlier."""
+    by = timedelta(seconds=seconds)
+    ProviderBatch.objects.filter(run=run).update(
+        intent_at=F("intent_at") - by,
+        missing_since=F("missing_since") - by,
+        cancel_at=F("cancel_at") - by,
+    )
 
 
 def custom_id(call_id: UUID) -> str:

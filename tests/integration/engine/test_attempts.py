@@ -35,7 +35,7 @@ from tests.integration.engine.world import (
     attempt_make,
     halt,
 )
-from tests.threads import elsewhere, race
+from tests.threads import elsewhere, race, somebody_waits
 from tests.unit.content.story_samples import WEAK
 from workers.engine import Engine
 
@@ -280,13 +280,6 @@ def test_the_permit_of_a_claim_that_fails_goes_back(bench: Bench) -> None:
     assert _in_flight(bench, world) == 0
 
 
-def _is_held() -> bool:
-    """Whether a statement waits for what another has."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchall())
-
-
 def _killed() -> bool:
     """Whether a connection that waits for a lock was there to be broken."""
     with connection.cursor() as cursor:
@@ -474,7 +467,7 @@ def test_an_epic_that_waits_for_postgresql_lets_the_next_answer_go_first(
     with transaction.atomic():
         RunItem.objects.select_for_update().get(id=held.fence.item_id)
         thread = elsewhere(held.run)
-        wait_for(_is_held, "the first one is stored, but for the lock")
+        wait_for(somebody_waits, "the first one is stored, but for the lock")
         other = elsewhere(free.run)
         other.join(10)
         assert not other.is_alive()
@@ -542,7 +535,7 @@ def test_an_attempt_that_is_given_up_while_it_is_stored_ends_as_any_other(bench:
     with transaction.atomic():
         RunItem.objects.select_for_update().get(id=attempt.fence.item_id)
         thread = elsewhere(attempt.run)
-        wait_for(_is_held, "it is stored, but for us")
+        wait_for(somebody_waits, "it is stored, but for us")
         attempt.abort()
     thread.join(10)
     assert RunItem.objects.get(id=attempt.fence.item_id).status == ItemStatus.COMPLETED

@@ -38,7 +38,6 @@ from runs.engine.outcomes import Outcome
 from runs.models import Lane, ProviderCall, Run, RunItem, RunLog, Worker
 from runs.states import ItemStatus, LaneState, RunStatus
 from tests.acceptance.fleet import wait_for
-from tests.integration.engine.test_lock_order import somebody_waits
 from tests.integration.engine.world import (
     SPEND,
     World,
@@ -46,7 +45,7 @@ from tests.integration.engine.world import (
     halt,
     stories_make,
 )
-from tests.threads import elsewhere
+from tests.threads import elsewhere, somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

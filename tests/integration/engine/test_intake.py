@@ -13,6 +13,7 @@ from django.conf import settings
 
 from batchgen.celery import app
 from batchgen.redis import client as redis
+from batchgen.redis.client import PATIENCE
 from batchgen.redis.loop_client import loop_client
 from batchgen.redis.task_message import queue_key, task_message
 from tests.acceptance.fleet import wait_for
@@ -129,6 +130,11 @@ def _left() -> int:
     return redis.client().llen(queue_key(settings.ITEM_QUEUE, 3))
 
 
+def _asking() -> list[str]:
+    """The connections that wait for a message."""
+    return [each["id"] for each in redis.client().client_list() if "b" in each["flags"]]
+
+
 def test_all_lanes_have_a_message_though_none_has_ended(lanes: Callable[[int], Lanes]) -> None:
     ids = [f"m{number}" for number in range(100)]
     many = lanes(100)
@@ -217,6 +223,33 @@ def test_where_its_connection_breaks_the_messages_after_it_are_taken(
         two.has_begun(*name)
         for id_ in name:
             two.end(id_)
+
+
+def test_a_wait_for_messages_is_no_silence_of_redis(
+    lanes: Callable[[int], Lanes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PATIENCE, "socket_timeout", _A_MOMENT_S / 3)
+    one = lanes(1)
+    wait_for(lambda: len(_asking()) == 1, "it asks")
+    asks = _asking()
+    one.rest()
+    assert _asking() == asks, "by the same connection"
+
+
+def test_a_cancel_that_nobody_meant_ends_no_pulling(lanes: Callable[[int], Lanes]) -> None:
+    """As a time-out left one behind, in Pythons before 3.11.3."""
+    one = lanes(1)
+    wait_for(lambda: len(_asking()) == 1, "it asks")
+    asked = _asking()
+    one.loop.run(_stray_cancel())
+    wait_for(lambda: _asking() not in ([], asked), "it asks once more")
+    _send("a")
+    one.has_begun("a")
+
+
+async def _stray_cancel() -> None:
+    (pulling,) = [each for each in asyncio.all_tasks() if "_pull(" in repr(each)]
+    pulling.cancel()
 
 
 def test_celerys_books_are_kept_by_celerys_own_thread(lanes: Callable[[int], Lanes]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils.timezone import now
 
 from batchgen.errors import NotFound
@@ -20,7 +21,7 @@ from runs.states import ItemStatus
 from tests.factories import client_of
 from tests.integration.engine.bench import Bench
 from tests.integration.engine.world import World, assert_counted, attempt_make
-from tests.threads import race
+from tests.threads import race, until_somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -96,11 +97,17 @@ def test_a_failed_run_touches_nothing() -> None:
     assert list(Story.objects.order_by("id").values()) == before
 
 
-def test_an_edit_under_way_at_the_end_is_kept() -> None:
+def edit_alone(code: str) -> None:
+    """By whoever holds the story, and not its epic first."""
+    Story.objects.filter(code=code).update(user_story=EDITED, edited_at=Now())
+
+
+@pytest.mark.parametrize("change", [edit, edit_alone])
+def test_an_edit_under_way_at_the_end_is_kept(change: Callable[[str], object]) -> None:
     world = World.make(epics=1, lanes=1)
     finish_one(world, stories=2)
     second = again(world)
-    finished = while_changing(second, lambda: edit("E1-S1"))
+    finished = while_changing(second, lambda: change("E1-S1"))
     assert isinstance(finished, dict)
     assert Story.objects.get(code="E1-S1").user_story == EDITED
     assert codes() == ["E1-S1", "E1-S2", "E1-S3"]
@@ -266,20 +273,21 @@ class TestChanges:
 
 
 def while_changing(world: World, change: Callable[[], object]) -> object:
-    """What a finish returns that waits for somebody's open transaction with a change."""
+    """What a finish returns that waits for somebody's open transaction with a change, which ends
+    at once: a finish that has waited for longer begins anew, and would see the change at any rate.
+    """
     step = world.claim()
     assert step
-    changed, waited = threading.Event(), threading.Event()
+    changed = threading.Event()
 
     def person() -> None:
         with transaction.atomic():
             change()
             changed.set()
-            waited.wait(10)
+            until_somebody_waits(3)
 
     def worker() -> object:
         changed.wait(10)
-        threading.Timer(0.3, waited.set).start()
         return world.finish(step, stories=2, title="New")
 
     _, finished = race(person, worker)

@@ -4,9 +4,10 @@ import time
 
 import pytest
 from django.db import connection, transaction
+from pytest_django.fixtures import Settings
 
 from batchgen.db.ids import new_id
-from batchgen.db.sql import run
+from batchgen.db.sql import Statement, run
 from content.run_types import RunType
 from epics.models import Card, Epic, Project, Story, Subtask
 from epics.services import card_delete, epic_update
@@ -15,19 +16,13 @@ from epics.writes import project_lock
 from runs.engine.calls import call_next
 from runs.engine.open_targets import targets_gone
 from runs.engine.start import RunOptions, run_start
-from runs.models import Lane, OpenTarget, Run, RunItem
+from runs.models import Budget, Lane, OpenTarget, ProviderCall, Run, RunItem
 from tests.acceptance.fleet import wait_for
 from tests.integration.engine.test_subtask_runs import stories_make
 from tests.integration.engine.world import SPEND, World, project_make
-from tests.threads import elsewhere
+from tests.threads import elsewhere, somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return bool(cursor.fetchone()[0])
 
 
 def start(project: Project) -> RunItem:
@@ -121,10 +116,57 @@ def test_who_edits_a_subtask_takes_rows_in_the_order_of_a_run() -> None:
 
 def test_a_second_call_takes_the_run_before_its_lane() -> None:
     """As a cancel does, which else would wait for a call that waits for it."""
-    world = World.make(epics=1, lanes=1)
-    step = world.claim()
+    next_call = second_call()
+    with transaction.atomic():
+        Run.objects.select_for_update(no_key=True).get()
+        thread = elsewhere(lambda: run(next_call))
+        wait_for(somebody_waits, "the call waits")
+        assert_nobody_takes(Lane)
+    thread.join(10)
+
+
+def test_a_second_call_takes_no_row_before_its_budgets_may_be_made() -> None:
+    """Who makes one waits for the rows of all calls under way."""
+    next_call = second_call()
+    with transaction.atomic():
+        budgets_hold("pg_advisory_xact_lock")
+        thread = elsewhere(lambda: run(next_call))
+        wait_for(somebody_waits, "the call waits")
+        assert_nobody_takes(ProviderCall)
+    thread.join(10)
+    assert ProviderCall.objects.count() == 2
+
+
+def test_a_new_budget_of_the_next_month_is_made_before_this_months_is_changed() -> None:
+    """Whoever begins a call waits for this one's row, and is waited for by who makes the other."""
+    project = project_make(epics=0)
+    Project.objects.update(monthly_budget_micro_usd=1)
+    this, following = Budget.objects.order_by("month")
+    following.delete()
+    with transaction.atomic():
+        budgets_hold("pg_advisory_xact_lock_shared")
+        changed = Project.objects.filter(pk=project.pk)
+        thread = elsewhere(lambda: changed.update(monthly_budget_micro_usd=2))
+        wait_for(somebody_waits, "the change waits")
+        assert Budget.objects.select_for_update(skip_locked=True).filter(pk=this.pk)
+    thread.join(10)
+    assert set(Budget.objects.values_list("limit_micro_usd", flat=True)) == {2}
+
+
+def test_a_start_within_a_transaction_changes_months_behind_it(settings: Settings) -> None:
+    settings.MONTHLY_BUDGET_MICRO_USD = 5
+    project = project_make(epics=1)
+    with transaction.atomic():
+        run_start(project=project, user=None, options=RunOptions(pacing_profile="adaptive"))
+        assert not Budget.objects.exists()
+    assert Budget.objects.count() == 2
+
+
+def second_call() -> Statement[bool]:
+    """Of an item that was claimed."""
+    step = World.make(epics=1, lanes=1).claim()
     assert step
-    next_call = call_next(
+    return call_next(
         fence=step.fence,
         call_id=step.call_id,
         next_call_id=new_id(),
@@ -133,13 +175,17 @@ def test_a_second_call_takes_the_run_before_its_lane() -> None:
         purpose="repair",
         model="m",
     )
-    with transaction.atomic():
-        Run.objects.select_for_update(no_key=True).get()
-        thread = elsewhere(lambda: run(next_call))
-        wait_for(somebody_waits, "the call waits")
-        for _ in range(20):
-            with transaction.atomic():
-                assert Lane.objects.select_for_update(skip_locked=True).first()
-                transaction.set_rollback(True)
-            time.sleep(0.02)
-    thread.join(10)
+
+
+def budgets_hold(function: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(7103)")
+
+
+def assert_nobody_takes(model: type[Lane | ProviderCall]) -> None:
+    """For a while, as who waits lets go and tries again."""
+    for _ in range(20):
+        with transaction.atomic():
+            assert model.objects.select_for_update(skip_locked=True).first()
+            transaction.set_rollback(True)
+        time.sleep(0.02)

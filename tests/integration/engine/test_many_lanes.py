@@ -85,9 +85,9 @@ def test_a_pause_puts_so_many_lanes_to_rest_and_the_reconciler_the_others() -> N
     user = world.run.created_by
     assert user
     run_control(run=world.run, action="pause", user=user)
-    assert 0 < count(LaneState.IDLE) < LANES
+    assert count(LaneState.IDLE) == 100
     assert world.claim(fence) is None
-    assert reconcile().rested == count(LaneState.IDLE) - 500
+    assert [reconcile().rested for _ in range(3)] == [500, LANES - 600, 0]
     assert count(LaneState.IDLE) == LANES
     assert not RunItem.objects.filter(lane__isnull=False).exists()
     run_control(run=world.run, action="resume", user=user)
@@ -103,10 +103,10 @@ def test_a_cancelled_run_has_ended_once_all_of_its_lanes_rest() -> None:
     user = world.run.created_by
     assert user
     run_control(run=world.run, action="cancel", user=user)
-    assert count(LaneState.IDLE) < LANES
-    assert Run.objects.get().completed_at is None
+    assert count(LaneState.IDLE) == 100
+    assert (reconcile().ended, Run.objects.get().completed_at) == (0, None)
     done = reconcile()
-    assert (done.rested, done.ended) == (LANES - 500, 1)
+    assert (done.rested, done.ended) == (LANES - 600, 1)
     assert count(LaneState.IDLE) == LANES
     assert not RunItem.objects.filter(lane__isnull=False).exists()
 

@@ -7,8 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
-from django.db.migrations.executor import MigrationExecutor
+from django.db import IntegrityError, transaction
 
 from batchgen.errors import ItemAlreadyActive, RunAlreadyActive
 from epics.models import Epic, Project
@@ -16,7 +15,7 @@ from epics.services import epic_delete, project_delete
 from runs.engine.controls import run_control, run_item_cancel, run_retry
 from runs.engine.lanes import lanes_reclaim
 from runs.engine.start import RunOptions, run_start
-from runs.engine.transitions import run_finalize, run_rest
+from runs.engine.transitions import run_finalize
 from runs.models import Lane, OpenTarget, Run, RunAction, RunItem, RunLog, Worker
 from runs.states import ItemStatus, RunStatus
 from tests.integration.engine import hands
@@ -27,7 +26,6 @@ from tests.integration.engine.world import (
     assert_open,
     halt,
     project_make,
-    worker_make,
 )
 from tests.threads import elsewhere, race
 
@@ -313,51 +311,3 @@ class TestRaces:
         finish.join(10)
         assert world.epic(step).status == "COMPLETED"
         assert not OpenTarget.objects.exists()
-
-
-class TestMigration:
-    def _migrate(self, *targets: tuple[str, str]) -> None:
-        MigrationExecutor(connection).migrate(list(targets))
-
-    def test_forward_the_older_run_keeps_an_epic(self) -> None:
-        latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
-        project = project_make(epics=3)
-        older = _start_all(project)
-        step = World(run=older, worker=worker_make()).claim()
-        OpenTarget.objects.all().delete()
-        younger = _start(project, "E2")
-        draining = World.make(epics=2, lanes=1)
-        assert draining.claim()
-        halt(run_id=draining.run.id, to=RunStatus.CANCELLED, message="Cancelled.")
-        before = {older.pk: 3, draining.run.pk: 1}
-        assert step
-        try:
-            self._migrate(("runs", "0006_database_clock"))
-        finally:
-            self._migrate(*latest)
-        assert younger.pk not in before
-        held = list(OpenTarget.objects.values_list("run", flat=True))
-        assert {run: held.count(run) for run in held} == before
-        assert list(Lane.objects.filter(draining=True)) == list(
-            Lane.objects.filter(run=draining.run)
-        )
-
-    def test_backward_one_of_several_goes_on(self) -> None:
-        latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
-        project = project_make(epics=3)
-        runs = [_start(project, code) for code in ("E1", "E2", "E3")]
-        step = World(run=runs[1], worker=worker_make()).claim()
-        try:
-            self._migrate(("runs", "0006_database_clock"))
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT status FROM runs_run ORDER BY created_at")
-                assert cursor.fetchall() == [("QUEUED",), ("CANCELLED",), ("CANCELLED",)]
-        finally:
-            self._migrate(*latest)
-        assert_open()
-        assert step
-        assert World(run=runs[1], worker=worker_make()).finish(step)
-        for run in runs[1:]:
-            run_rest(run_id=run.pk)
-            assert run_finalize(run_id=run.pk) == "CANCELLED"
-        assert not OpenTarget.objects.exclude(run=runs[0]).exists()

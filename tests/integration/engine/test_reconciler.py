@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from pytest_django.fixtures import Settings
 
 from batchgen.celery import app
+from batchgen.db import turns
 from batchgen.db.ids import new_id
 from batchgen.redis import client as redis
 from runs.engine.dispatch import messages_waiting, send
@@ -16,6 +18,7 @@ from runs.engine.transitions import run_dispatch
 from runs.models import Lane, Run, RunItem, Worker
 from runs.states import Priority, RunStatus
 from tests.integration.engine.world import FIRST, World, halt, worker_make
+from tests.local.processes import eventually
 from tests.loops import Loop
 from tests.threads import race
 from workers import tasks  # noqa: F401  # whose names the broker's messages have
@@ -155,6 +158,25 @@ def test_of_rounds_at_once_one_does_the_work() -> None:
         (other,) = race(reconcile)
         assert not any(other.as_dict().values())
     assert reconcile().sent == 2
+
+
+class Still(LostMessageDetector):
+    """Of a process that stands still in the middle of its round until another has had a turn."""
+
+    def lost(self) -> dict[UUID, list[int]]:
+        race(lambda: Worker.objects.update(lease_until="2000-01-01T00:00:00Z"))
+        assert eventually(lambda: race(reconcile)[0].reclaimed == 1)
+        return {}
+
+
+def test_the_turn_of_a_process_that_stands_still_is_given_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One on a host that is gone would have it for as long as PostgreSQL believes in its host."""
+    monkeypatch.setattr(turns, "VANISHED_S", 0.1)
+    World.make(lanes=1).claim()
+    with pytest.raises(DatabaseError):
+        reconcile(detector=Still())
 
 
 def test_without_a_broker_nothing_is_lost(settings: Settings) -> None:

@@ -9,13 +9,17 @@ import pytest
 from celery.app.trace import build_tracer
 from celery.beat import PersistentScheduler
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils.timezone import now
 from django_celery_results.models import TaskResult
 
 from batchgen.celery import app
 from batchgen.models import SignInTries
-from tests.integration.engine.world import FIRST_CALL
+from runs.engine.reconciler import reconcile
+from runs.models import Lane, Worker
+from runs.states import LaneState
+from tests.integration.engine.world import FIRST_CALL, World, worker_make
 from workers.tasks import delete_expired, generate_item, reconcile_round
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,6 +42,25 @@ def test_what_a_task_returned_is_kept_with_its_name_and_time() -> None:
     assert f'"{SignInTries._meta.db_table}": 250' in result.result
     assert result.date_done
     assert not SignInTries.objects.exists()
+
+
+def test_sessions_that_are_over_are_deleted() -> None:
+    for key, ends in ("over", -1), ("still good", 1):
+        Session.objects.create(session_key=key, expire_date=now() + timedelta(days=ends))
+    assert delete_expired()["django_session"] == 1
+    assert Session.objects.get().session_key == "still good"
+
+
+def test_workers_that_are_long_gone_are_deleted() -> None:
+    world = World.make()
+    world.claim()
+    gone = worker_make("w2@test", lease_s=-8 * 24 * 3600)
+    worker_make("w3@test", lease_s=-6 * 24 * 3600)
+    Lane.objects.filter(state=LaneState.RUNNING).update(worker=gone)
+    assert delete_expired()["runs_worker"] == 1
+    assert set(Worker.objects.values_list("name", flat=True)) == {"w1@test", "w3@test"}
+    reconcile()
+    assert not Lane.objects.filter(worker=gone).exists()
 
 
 def test_what_a_task_raised_is_shown_in_the_admin() -> None:

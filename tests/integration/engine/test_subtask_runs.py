@@ -34,7 +34,7 @@ from tests.integration.engine.world import (
     project_make,
     worker_make,
 )
-from tests.threads import race
+from tests.threads import race, somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -152,7 +152,7 @@ def finish_while(
         with transaction.atomic():
             change()
             changed.set()
-            wait_for(_somebody_waits, "the item's end waits for the change")
+            wait_for(somebody_waits, "the item's end waits for the change")
 
     def worker() -> RunItem:
         changed.wait(10)
@@ -161,12 +161,6 @@ def finish_while(
     _, item = race(person, worker)
     assert isinstance(item, RunItem), item
     return item
-
-
-def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return bool(cursor.fetchone()[0])
 
 
 class TestTargets:

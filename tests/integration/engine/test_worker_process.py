@@ -1,6 +1,7 @@
 """A worker process, one beat and one round at a time."""
 
 import gc
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -145,6 +146,34 @@ def test_a_loop_that_is_behind_makes_no_orphans(worker: Working) -> None:
     worker.heartbeat()
     worker.reconcile()
     assert world.epic(step).status == ItemStatus.PENDING
+
+
+class Dying(WorkerProcess):
+    """One of whose threads ends."""
+
+    def heartbeat(self) -> None:
+        sys.exit()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_whose_loop_hangs_or_whose_heart_stopped_is_dead(
+    connect: Connect, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.HEARTBEAT_S, settings.RECONCILE_S = 0.05, 3600
+    monkeypatch.setattr(process, "_HANGS_S", 0.3)
+    worker = Dying(name="w1@test", concurrency=1, connect=connect)
+    comes_round = threading.Event()
+    worker.start()
+    try:
+        wait_for(lambda: worker.dead() == ["heartbeat"], "its heart has stopped")
+        worker._loop.call(comes_round.wait, 60)
+        wait_for(lambda: worker.dead() == ["loop", "heartbeat"], "its loop hangs")
+        comes_round.set()
+        wait_for(lambda: worker.dead() == ["heartbeat"], "it comes round")
+    finally:
+        comes_round.set()
+        worker.stop()
+    assert worker.dead() == []  # it has left
 
 
 def test_every_worker_tends_to_what_died(connect: Connect, settings: Settings) -> None:

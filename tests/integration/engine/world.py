@@ -249,6 +249,17 @@ def assert_counted(run: Run, *, kept: bool = True) -> None:
     assert_booked(run)
 
 
+def assert_whole(run: Run) -> None:
+    """It succeeded, and each item's epic has the stories that it counts, in their order."""
+    assert run.status == RunStatus.SUCCEEDED
+    items = RunItem.objects.filter(run=run)
+    assert {item.status for item in items} == {ItemStatus.COMPLETED}
+    for item in items:
+        stories = Story.objects.filter(epic=item.target_id).order_by("order")
+        assert [story.order for story in stories] == list(range(1, item.created + 1))
+    assert_counted(run)
+
+
 def lines_of(run: Run) -> "QuerySet[LedgerLine]":
     """The run's lines of the ledger, but those that others correct."""
     corrected = LedgerLine.objects.filter(corrects=OuterRef("id"))
