@@ -37,7 +37,9 @@ def require_sign_in() -> None:
 
 
 def start_http_server(self: Any) -> Any:
-    """Flower's own, where there is a sign-in."""
+    """Flower's own, where there is a sign-in: on the command line, in the variable or its file."""
+    if settings.FLOWER_BASIC_AUTH and not options.basic_auth:
+        options.basic_auth = settings.FLOWER_BASIC_AUTH.split(",")
     if not (options.basic_auth or options.auth):
         sys.exit("Flower can stop workers, so it wants a sign-in: FLOWER_BASIC_AUTH=USER:PASSWORD")
     # Results are in PostgreSQL, which Flower does not know; the admin shows them.

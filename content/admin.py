@@ -21,6 +21,7 @@ from content.models import PromptSet
 from content.prompt_sets import prompt_set_create, prompt_set_current
 from content.prompts import PromptFolder
 from content.registry import Kind, kinds_with_prompts
+from epics.admin.cells import ago_cell
 from epics.bounds import TEMPLATE_CHARS
 
 if TYPE_CHECKING:  # Django's classes take their types in the stubs alone
@@ -76,7 +77,7 @@ class PromptsForm(forms.Form):
 class PromptSetAdmin(ModelAdmin):
     """Versions to look at, each with what it changed; a kind's page to make the next one."""
 
-    list_display = ("__str__", "current", "edited", "note", "created_by", "created_at")
+    list_display = ("__str__", "current", "edited", "note", "created_by", ago_cell("created_at"))
     list_filter = ("kind",)
     list_select_related = ("created_by",)
     fields = ("kind", "version", "note", "created_by", "created_at", "changes", "whole")

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods
 
 from batchgen.api.error_envelope import Failure, failure_of
@@ -22,14 +23,16 @@ View = Callable[..., HttpResponse]
 
 
 def page(*methods: str, signed_in: bool = True) -> Callable[[View], View]:
-    """Make a view a page: for who is signed in, counted like a request of the API, in no cache.
-    Whatever the view raises is told in the words, and with the status, that the API has for it.
+    """Make a view a page: for who is signed in, counted like a request of the API, in no cache,
+    compressed. Whatever the view raises is told in the words, and with the status, that the API has
+    for it.
 
     Args:
         signed_in: False: for everybody.
     """
 
     def decorate(view: View) -> View:
+        @gzip_page  # Django pads it, so that its length tells nothing of secrets in the page
         @never_cache
         @require_http_methods([*methods, "HEAD"])
         @wraps(view)

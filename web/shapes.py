@@ -6,6 +6,8 @@ from typing import Any
 
 from django.http import QueryDict
 
+from web.words import as_lines
+
 #: Empty entries that a list has for new ones.
 _MORE = 2
 
@@ -28,13 +30,7 @@ class Shape:
 
     def lines(self, value: Any) -> str:
         """What a form shows, as one text, to be compared."""
-        if isinstance(value, str):
-            return value
-        return "\n".join(_line(each) for each in value)
-
-
-def _line(entry: Any) -> str:
-    return entry if isinstance(entry, str) else f"{entry['heading']}\n{entry['markdown']}"
+        return as_lines(value)
 
 
 def whole(text: str) -> int | str:

@@ -1,10 +1,12 @@
 """What pages call things: statuses with the sign and tone that they are shown in, types of runs."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from content.run_types import RunType
 from epics.models import ReviewStatus, Upload
-from runs.states import HealthVerdict, ItemStatus, RunStatus
+from runs.states import BatchState, HealthVerdict, ItemStatus, RunStatus
+from runs.webhooks.models import Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,16 @@ LOOKS: dict[str, Look] = {
     ItemStatus.GENERATING: Look("Generating", "busy", "calm"),
     ItemStatus.COMPLETED: Look("Completed", "check", "good"),
     ItemStatus.SKIPPED: Look("Skipped", "skip"),
+    Delivery.Status.DELIVERED: Look("Delivered", "check", "good"),
     HealthVerdict.FLOWING: Look("Flowing", "play", "good"),
     HealthVerdict.WAITING: Look("Waiting", "clock", "calm"),
     HealthVerdict.STUCK: Look("Stuck", "alert", "bad"),
     HealthVerdict.ENDED: Look("Ended", "dot"),
+    BatchState.CREATING: Look("Handing in", "busy", "calm"),
+    BatchState.OPEN: Look("Open", "clock", "calm"),
+    BatchState.CANCELING: Look("Cancelling", "clock", "warn"),
+    BatchState.COLLECTED: Look("Collected", "check", "good"),
+    BatchState.LOST: Look("Lost", "alert", "bad"),
     ReviewStatus.DRAFT: Look("Draft", "dot"),
     ReviewStatus.APPROVED: Look("Approved", "check", "good"),
     ReviewStatus.REJECTED: Look("Rejected", "cross", "bad"),
@@ -74,3 +82,14 @@ OPTIONS: dict[str, tuple[str, str]] = {
         "For this run alone, in your own words. They cannot change the form of what is made.",
     ),
 }
+
+
+def as_lines(value: Any) -> str:
+    """A value as one text; of a list each on a line of its own, of a component what it says."""
+    if isinstance(value, list):
+        return "\n".join(map(as_lines, value))
+    if isinstance(value, dict) and "markdown" in value:
+        return f"{value['heading']}\n{value['markdown']}"
+    if isinstance(value, dict):
+        return as_lines([*value.values()])
+    return "" if value is None else str(value)

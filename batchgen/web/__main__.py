@@ -8,6 +8,7 @@ import sys
 import uvicorn
 
 from batchgen.descriptors import descriptors_allow
+from batchgen.web.garbage import collect_rarely
 
 #: A connection is a descriptor.
 _DESCRIPTORS = 65_536
@@ -24,6 +25,7 @@ _ARGUMENTS = (
 def main() -> None:
     """Serve until told to stop."""
     descriptors_allow(_DESCRIPTORS)
+    collect_rarely()
     uvicorn.main([*_ARGUMENTS, *sys.argv[1:]], prog_name="python -m batchgen.web")
 
 

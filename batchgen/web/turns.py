@@ -98,10 +98,13 @@ class Clients:
         return client_address(request) if user_id is None else f"user {user_id}"
 
     def remember(self, request: HttpRequest) -> None:
-        """Take down whose session it was, where answering the request asked for it."""
+        """Take down whose session or API token it was, where answering the request asked for it."""
         user = getattr(request, "_cached_user", None)
+        user_id = getattr(request, "token_user_id", None)
         if isinstance(user, User) and "Authorization" not in request.headers:
-            self._keep(_sign_in(request), str(user.pk))
+            user_id = user.pk
+        if user_id is not None:
+            self._keep(_sign_in(request), str(user_id))
 
     def _keep(self, sign_in: int, user_id: str) -> None:
         self._users[sign_in] = user_id

@@ -10,6 +10,7 @@ from django.forms import BaseModelForm
 from django.http import HttpRequest
 
 from batchgen.errors import RunAlreadyActive
+from epics.admin.cells import ago_cell
 from epics.admin.members import MembershipInline
 from epics.history import differences, edit_tell
 from epics.models import Card, Epic, EpicCard, Membership, Project, Story
@@ -69,12 +70,20 @@ class ContentAdmin(VersionedAdmin):
 
 @admin.register(Project)
 class ProjectAdmin(VersionedAdmin):
-    list_display = ("name", "code", "cards", "epics", "stories", "created_by", "created_at")
+    list_display = (
+        "name",
+        "code",
+        "cards",
+        "epics",
+        "stories",
+        "created_by",
+        ago_cell("created_at"),
+    )
     list_filter = ("language", "created_at")
     list_select_related = ("created_by",)
     search_fields = ("name", "code", "=id")
     date_hierarchy = "created_at"
-    autocomplete_fields = ("created_by",)
+    raw_id_fields = ("created_by",)
     readonly_fields = ("id", "brand_voice", "created_at", "updated_at", "version")
     inlines = (MembershipInline,)
 
@@ -159,7 +168,7 @@ class CardAdmin(ContentAdmin):
     list_filter = (("project", admin.RelatedOnlyFieldListFilter),)
     list_select_related = ("project",)
     search_fields = ("code", "title", "persona", "statement", "=id")
-    autocomplete_fields = ("project",)
+    raw_id_fields = ("project",)
     ordering = ("project", "order", "id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Card]:
@@ -190,7 +199,7 @@ class EpicAdmin(ContentAdmin):
     list_filter = ("stories_outdated", ("project", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("project",)
     search_fields = ("code", "title", "theme", "=id")
-    autocomplete_fields = ("project",)
+    raw_id_fields = ("project",)
     ordering = ("project", "order", "id")
     inlines = (CardPlaceInline,)
 

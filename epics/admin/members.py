@@ -17,13 +17,13 @@ from epics.models import Membership
 
 if TYPE_CHECKING:  # Django's classes take their types in the stubs alone
     ModelAdmin = admin.ModelAdmin[Any]
-    TabularInline = admin.TabularInline[Any, Any]
+    StackedInline = admin.StackedInline[Any, Any]
     ModelForm = forms.ModelForm[Any]
     InlineFormSet = forms.BaseInlineFormSet[Any, Any, Any]
     UserChangeForm = DjangoUserChangeForm[User]
     BaseUserAdmin = DjangoUserAdmin[User]
 else:
-    ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
+    ModelAdmin, StackedInline = admin.ModelAdmin, admin.StackedInline
     ModelForm, InlineFormSet = forms.ModelForm, forms.BaseInlineFormSet
     UserChangeForm, BaseUserAdmin = DjangoUserChangeForm, DjangoUserAdmin
 
@@ -99,10 +99,11 @@ def _can_act(row: Mapping[str, Any]) -> bool:
     return owner and "user" in row and row["user"].is_active
 
 
-class MembershipInline(TabularInline):
+# A table's cells have no labels of their own, as a row's search by key would need.
+class MembershipInline(StackedInline):
     model = Membership
     formset = MembershipFormSet
-    autocomplete_fields = ("user",)
+    raw_id_fields = ("user",)
     extra = 0
 
 
@@ -113,7 +114,7 @@ class MembershipAdmin(KeepsAnOwner):
     list_filter = ("role", "invited")
     list_select_related = ("user", "project")
     search_fields = ("user__username", "project__name")
-    autocomplete_fields = ("user", "project")
+    raw_id_fields = ("user", "project")
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Membership | None = None

@@ -1,7 +1,10 @@
-"""Formatting of cells in the admin's tables."""
+"""Formatting of cells in the admin's tables, and of what narrows them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from django.contrib.admin import AllValuesFieldListFilter
+from django.contrib.admin.views.main import ChangeList
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -26,3 +29,11 @@ def tokens_cell(spent: RunProgress | RunItem | ProviderCall) -> str:
 
 def duration_cell(milliseconds: int | None) -> str:
     return "-" if milliseconds is None else duration_text(milliseconds)
+
+
+class ValuesFilter(AllValuesFieldListFilter):
+    """Django's filter by a column's values; here the empty one has a name to be clicked, too."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or "none"}

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from batchgen.db.clock import database_now
 from batchgen.errors import BatchgenError
+from epics.admin.cells import ago_cell
 from epics.admin.read_only import ReadOnlyAdmin
 from limiter.keys import CLOSED_MOST_S
 from providers.registry import pool_shown
@@ -54,7 +55,7 @@ class ClosureAdmin(ReadOnlyAdmin):
     """Closings by the provider's refusals and by hand. To add one is to close a gate."""
 
     form = ClosingForm
-    list_display = ("of_model", "closed", "until", "reason")
+    list_display = ("of_model", "closed", ago_cell("until"), "reason")
     ordering = ("-until",)
     actions = ("open_gates",)
 
@@ -92,7 +93,7 @@ class ClosureAdmin(ReadOnlyAdmin):
 
 @admin.register(GateAction)
 class GateActionAdmin(ReadOnlyAdmin):
-    list_display = ("at", "model", "kind", "actor", "until", "reason")
+    list_display = (ago_cell("at"), "model", "kind", "actor", ago_cell("until"), "reason")
     list_filter = ("kind", "model")
     search_fields = ("=actor", "=model")
 

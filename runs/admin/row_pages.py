@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from epics.admin.backlog import ModelAdmin
+from epics.admin.cells import ago_cell, id_cell
 from epics.admin.read_only import ReadOnlyAdmin
-from runs.admin.cells import duration_cell, tokens_cell
+from runs.admin.cells import ValuesFilter, duration_cell, tokens_cell
 from runs.models import Lane, PacingProfile, ProviderCall, RunAction, RunItem, RunLog, Share, Worker
 from runs.reads.items import duration_ms
 from runs.states import LaneState
@@ -22,7 +23,7 @@ class RunItemAdmin(ReadOnlyAdmin):
         "code",
         "title",
         "kind",
-        "run",
+        id_cell("run_id"),
         "status",
         "stage",
         "attempt",
@@ -32,8 +33,7 @@ class RunItemAdmin(ReadOnlyAdmin):
         "duration",
         "error_code",
     )
-    list_filter = ("status", "kind", "stage", "error_code")
-    list_select_related = ("run",)
+    list_filter = ("status", "kind", "stage", ("error_code", ValuesFilter))
     search_fields = ("=id", "=run__id", "=target_id", "=code", "=error_code")
 
     @admin.display
@@ -49,43 +49,41 @@ class RunItemAdmin(ReadOnlyAdmin):
 class LaneAdmin(ReadOnlyAdmin):
     list_display = (
         "id",
-        "run",
+        id_cell("run_id"),
         "index",
         "state",
         "wait_reason",
-        "wake_at",
+        ago_cell("wake_at"),
         "worker",
         "completed",
         "failed",
         "created",
         "cost_usd",
-        "moved_at",
+        ago_cell("moved_at"),
     )
-    list_filter = ("state", "wait_reason")
-    list_select_related = ("run", "worker")
+    list_filter = ("state", ("wait_reason", ValuesFilter))
+    list_select_related = ("worker",)
     search_fields = ("=id", "=run__id")
 
 
 @admin.register(RunLog)
 class RunLogAdmin(ReadOnlyAdmin):
-    list_display = ("at", "run", "level", "item_code", "message")
+    list_display = (ago_cell("at"), id_cell("run_id"), "level", "item_code", "message")
     list_filter = ("level",)
-    list_select_related = ("run",)
     search_fields = ("=run__id", "=item_code")
 
 
 @admin.register(RunAction)
 class RunActionAdmin(ReadOnlyAdmin):
-    list_display = ("at", "run", "kind", "actor", "details")
+    list_display = (ago_cell("at"), id_cell("run_id"), "kind", "actor", "details")
     list_filter = ("kind",)
-    list_select_related = ("run",)
     search_fields = ("=run__id", "=actor")
 
 
 @admin.register(ProviderCall)
 class ProviderCallAdmin(ReadOnlyAdmin):
     list_display = (
-        "started_at",
+        ago_cell("started_at"),
         "item",
         "attempt",
         "purpose",
@@ -97,7 +95,13 @@ class ProviderCallAdmin(ReadOnlyAdmin):
         "possibly_billed",
         "request_id",
     )
-    list_filter = ("outcome", "purpose", "possibly_billed", "model", "error_code")
+    list_filter = (
+        "outcome",
+        "purpose",
+        "possibly_billed",
+        "model",
+        ("error_code", ValuesFilter),
+    )
     list_select_related = ("item",)
     search_fields = ("=id", "=item__id", "=item__run__id", "=request_id")
 
@@ -119,10 +123,10 @@ class WorkerAdmin(ReadOnlyAdmin):
         "alive",
         "busy",
         "concurrency",
-        "heartbeat_at",
+        ago_cell("heartbeat_at"),
         "clock_ahead_s",
-        "started_at",
-        "stopped_at",
+        ago_cell("started_at"),
+        ago_cell("stopped_at"),
     )
     list_filter = ("started_at",)
     search_fields = ("name", "=id")
@@ -162,4 +166,4 @@ class ShareAdmin(ModelAdmin):
     """What users' turns weigh; who has no row here has the weight 1."""
 
     list_display = ("user", "weight")
-    autocomplete_fields = ("user",)
+    raw_id_fields = ("user",)

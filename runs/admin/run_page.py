@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from content.kind import counted
 from epics.admin.backlog import ModelAdmin, TabularInline
+from epics.admin.cells import ago_cell, id_cell
 from epics.admin.read_only import ReadOnlyAdmin
 from runs.admin.actions import CANCEL, PAUSE, RESUME, RETRY, runs_act
 from runs.admin.cells import duration_cell, lines_cell, tokens_cell
@@ -74,7 +75,7 @@ class RunItemInline(ReadOnlyInline):
 @admin.register(Run)
 class RunAdmin(ReadOnlyAdmin):
     list_display = (
-        "id",
+        id_cell(),
         "project",
         "type",
         "status",
@@ -84,7 +85,7 @@ class RunAdmin(ReadOnlyAdmin):
         "tokens",
         "cost",
         "duration",
-        "created_at",
+        ago_cell("created_at"),
     )
     list_filter = ("status", "type", "pacing_profile", "provider", "created_at")
     list_select_related = ("project",)

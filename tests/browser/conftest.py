@@ -3,8 +3,6 @@
 The browser is the system's Chromium; where there is none, these tests are skipped.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from batchgen.local import stack
 from batchgen.local.local_dir import free_port
-from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -25,38 +21,28 @@ if TYPE_CHECKING:
 
     from tests.browser.look import Tab
 
-#: Playwright's loop runs in the test's own thread, beside which Django would refuse to ask the
-#: database.
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 #: For what is to show; a busy machine takes its time.
 playwright.expect.set_options(timeout=20_000)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-_FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def browser() -> "Iterator[Browser]":
-    if CHROMIUM is None:
+    from benchmarks import chromium
+
+    if chromium.PATH is None:
         pytest.skip("there is no chromium here (Debian and Ubuntu: apt install chromium)")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
+    with chromium.chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")
 def site(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a web process on the test's database listens, for the whole session."""
-    from tests.acceptance.fleet import database_url
+    from tests.browser.serving import serving
 
     logs = LogFiles(Path(tmp_path_factory.mktemp("web")))
-    with Supervisor(logs.line, signals=False) as supervisor:
-        port = free_port()
-        environment = {**stack.base_environment(), "DATABASE_URL": database_url()}
-        supervisor.start(stack.web(environment, "127.0.0.1", port))
+    port = free_port()
+    with serving(port, logs.line):
         yield f"http://127.0.0.1:{port}"
     logs.close()
 

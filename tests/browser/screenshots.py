@@ -11,6 +11,7 @@ from content.pages.models import Page as WrittenPage
 from content.pages.services import components_stored
 from epics.models import Project, Story
 from epics.samples import sample_load
+from epics.services import project_create
 from runs.engine.start import RunOptions, run_start
 from runs.engine.transitions import run_begin, run_finalize
 from runs.models import Run, RunItem
@@ -18,7 +19,7 @@ from runs.states import ItemStatus
 from tests.browser.look import Tab
 from tests.integration.engine.world import World, worker_make
 from tests.integration.pages.world import page_make, page_write
-from tests.integration.web.states import owner
+from tests.integration.web.states import owner, staff
 
 Opens = Callable[..., Tab]
 
@@ -29,12 +30,13 @@ _LOOKS = {
     "dark": {"viewport": _WIDE, "color_scheme": "dark"},
     "narrow": {"viewport": _NARROW, "color_scheme": "light"},
 }
-#: What is shown in each look; in the others only the run.
-_ALL = "light"
 
 
 def sample_run() -> Run:
-    """A run over the sample, in the middle, with what fails now and then."""
+    """A run over the sample, in the middle, with what fails now and then; beside it, projects that
+    wait for theirs."""
+    for name, code in (("Harbour office website", "SITE"), ("Berth holders' app", "APP")):
+        project_create(user=owner(), fields={"name": name, "code": code})
     project = sample_load(user=owner())
     options = RunOptions(pacing_profile="adaptive", max_concurrency=2)
     run = run_start(project=project, user=owner(), options=options)
@@ -102,19 +104,21 @@ def test_screenshots(tab: Opens, look: str) -> None:
     run = sample_run()
     story = Story.objects.filter(title="Assign berths")[0]
     page_made = sample_page(run.project)
-    page: Page = tab(owner(), **_LOOKS[look]).page
     FOLDER.mkdir(exist_ok=True)
+    page: Page = tab(staff(), **_LOOKS[look]).page
     for name, address in {
-        "run": f"/runs/{run.pk}/",
+        "projects": "/projects/",
         "project": f"/projects/{run.project_id}/",
-        "start": f"/projects/{run.project_id}/start/?type=GENERATE_EPICS",
+        "start": f"/projects/{run.project_id}/start/?type=GENERATE_SUBTASKS",
+        "run": f"/runs/{run.pk}/",
         "story": f"/stories/{story.pk}/",
+        "money": "/money/",
         "queue": "/queue/",
         "page": f"/pages/{page_made.pk}/",
     }.items():
-        if name != "run" and look != _ALL:
-            continue
         page.goto(address)
         if name == "run":
             expect(page.locator("[data-connection]")).to_have_text("Live")
+        if name == "start":
+            expect(page.get_by_role("table")).to_be_visible()
         page.screenshot(path=Path(FOLDER, f"{name}-{look}.png"))

@@ -16,13 +16,16 @@ Opens = Callable[..., Tab]
 MATRIX = {
     "queued": (["Cancel"], ["Pause"], None),
     "running": (["Pause", "Cancel"], [], None),
+    "pausing": (["Resume", "Cancel"], [], "Pausing… (1 finishing)"),
     "paused": (["Resume", "Cancel"], [], None),
     "succeeded": ([], ["Pause", "Cancel"], "Batch completed"),
     "errors": (["Retry 2 failed"], ["Pause", "Cancel"], "Batch completed with errors"),
     "failed": (["Retry 6 failed"], ["Pause", "Cancel"], "Batch failed"),
     "cancelled": ([], ["Pause", "Cancel"], "Batch cancelled"),
-    "draining": ([], ["Pause", "Cancel"], "Batch cancelled"),
+    "draining": ([], ["Pause", "Cancel"], "Cancelling… (1 finishing)"),
 }
+#: What the API calls them, in its order.
+CONTROLS = {"Pause": "pause", "Resume": "resume", "Cancel": "cancel", "Retry": "retry-failed"}
 
 
 def open_run(tab: Opens, state: str) -> tuple[Run, Tab, Page]:
@@ -38,9 +41,9 @@ def buttons(page: Page) -> Locator:
 
 
 @pytest.mark.parametrize("state", MATRIX)
-def test_each_state_has_its_buttons(tab: Opens, state: str) -> None:
+def test_each_state_has_its_buttons_which_are_the_controls(tab: Opens, state: str) -> None:
     can, cannot, label = MATRIX[state]
-    _, _, page = open_run(tab, state)
+    run, opened, page = open_run(tab, state)
     assert {text.strip() for text in buttons(page).all_inner_texts()} == {*can, *cannot}
     for name in can:
         expect(page.get_by_role("button", name=name, exact=True).first).to_be_enabled()
@@ -48,6 +51,9 @@ def test_each_state_has_its_buttons(tab: Opens, state: str) -> None:
         expect(page.get_by_role("button", name=name, exact=True)).to_be_disabled()
     if label:
         expect(page.get_by_text(label, exact=True)).to_be_visible()
+    controls = page.request.get(f"/api/v1/runs/{run.pk}").json()["data"]["controls"]
+    assert controls == [CONTROLS[name.split()[0]] for name in can]
+    assert opened.shut_out() == []
 
 
 def test_a_pause_and_a_resume_show_in_place(tab: Opens) -> None:
@@ -95,7 +101,7 @@ def test_the_dialog_is_led_by_keys(tab: Opens) -> None:
     cancel.press("Enter")
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Cancel Batch", exact=True)).to_be_focused()
-    assert opened.findings() == []
+    assert opened.shut_out() == []
     page.keyboard.press("Enter")
     expect(page.get_by_text("Batch cancelled", exact=True)).to_be_visible()
     expect(dialog).to_be_hidden()

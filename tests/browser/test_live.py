@@ -9,12 +9,11 @@ from django.db.models import F
 from playwright.sync_api import Page, Route, expect
 
 from runs.engine.controls import run_control
-from runs.engine.transitions import run_finalize
 from runs.models import Lane
 from runs.states import ItemStatus
 from tests.browser.look import Tab
 from tests.integration.engine.world import World
-from tests.integration.web.states import owner
+from tests.integration.web.states import finish_one, owner
 
 Opens = Callable[..., Tab]
 
@@ -23,15 +22,6 @@ Opens = Callable[..., Tab]
 def world(tab: Opens) -> World:
     """A run of six epics, of which none is done."""
     return World.make(epics=6, lanes=2)
-
-
-def finish_one(world: World, *, status: ItemStatus = ItemStatus.COMPLETED) -> str:
-    """The code of the next epic, which is done now."""
-    step = world.claim()
-    assert step is not None
-    world.finish(step, status=status)
-    run_finalize(run_id=world.run.id)
-    return step.code
 
 
 def stand_still(world: World) -> None:
@@ -85,7 +75,7 @@ def test_what_happens_shows_without_a_reload_and_moves_nothing(tab: Opens, world
 
 def test_without_a_stream_the_page_asks(tab: Opens, world: World) -> None:
     opened = tab(owner())
-    opened.page.route("**/events", _unavailable)
+    opened.page.route("**/events", unavailable)
     opened.page.goto(f"/runs/{world.run.pk}/")
     expect(opened.page.locator("[data-connection]")).to_have_text("Asking every 2 s")
     code = finish_one(world)
@@ -98,7 +88,7 @@ def test_without_a_stream_the_page_asks(tab: Opens, world: World) -> None:
     opened.expect_complaints("503")
 
 
-def _unavailable(route: Route) -> None:
+def unavailable(route: Route) -> None:
     route.fulfill(status=503, headers={"Retry-After": "2"}, body="{}")
 
 
@@ -165,7 +155,7 @@ def test_filters_and_an_open_item_stay_over_back_and_reload(tab: Opens, world: W
     page.get_by_label("Status").select_option("COMPLETED")
     page.get_by_role("button", name="Show").click()
     expect(page.locator("tbody tr")).to_have_count(1)
-    page.get_by_role("link", name=re.compile(rf"\b{code}\b")).click()
+    page.locator("tbody").get_by_role("link", name=re.compile(rf"\b{code}\b")).click()
     panel = page.get_by_role("complementary", name="Item")
     expect(panel).to_contain_text("generate, attempt 1: answered")
     assert "state=COMPLETED" in page.url

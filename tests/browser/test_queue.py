@@ -22,7 +22,7 @@ def test_what_is_done_shows_by_itself_and_all_is_paused(tab: Opens) -> None:
     expect(page.get_by_role("link", name=step.code, exact=True)).to_be_visible()
     expect(page.get_by_text("Epics are under way, one after the other.")).to_be_visible()
     assert page.evaluate("() => window.stayed")
-    page.get_by_role("link", name="Pause all 1 running run").click()
+    page.get_by_role("link", name="Pause 1 running run").click()
     expect(page.get_by_role("heading", name="Pause 1 running run?")).to_be_visible()
     page.get_by_role("button", name="Pause them all").click()
     expect(page.locator("#toasts")).to_contain_text("1 run paused.")

@@ -1,21 +1,23 @@
-"""Epics, stories and subtasks, as they are listed, read, edited and reviewed."""
+"""Epics and stories, as they are listed, read, edited, reviewed and deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from graphlib import TopologicalSorter
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
+from content.kind import counted
 from epics import bounds, selectors, services, story_services
 from epics.access import Role
 from epics.api.serializers import EpicPatch, StoryPatch
-from epics.api.subtask_serializers import SubtaskPatch
-from epics.models import Epic, Project, ReviewStatus, Story, Subtask
-from web.parts.part import REVIEW, Part, tab_address
-from web.shapes import CHOICE, HOURS, LONG, NUMBER, NUMBERS, TEXTS, WORDS, Field
+from epics.models import Epic, Project, Story, Subtask
+from web.parts.part import REVIEW, Part, reviewed, tab_address
+from web.shapes import CHOICE, LONG, NUMBER, TEXTS, WORDS, Field
 
 _NO = ("", "none")
+_SUBTASKS = ("subtask", "subtasks")
 
 # Epics ----------------------------------------------------------------------------------------
 
@@ -34,17 +36,30 @@ def _epic_update(epic_id: UUID, changes: dict[str, Any], version: int, user: Use
     )
 
 
+def _epic_delete(epic_id: UUID, version: int, user: User) -> bool:
+    return services.epic_delete(epic_id=epic_id, version=version, user=user)
+
+
+def _of_epics(ids: Collection[UUID]) -> list[str]:
+    stories = Story.objects.filter(epic__in=ids)
+    subtasks = Subtask.objects.filter(story__epic__in=ids)
+    return [counted(stories.count(), STORY.words), counted(subtasks.count(), _SUBTASKS)]
+
+
+def _dependents_first(ids: Collection[UUID]) -> list[UUID]:
+    """Who deletes what another depends on changes that other."""
+    rows = list(Epic.objects.filter(pk__in=ids).values_list("pk", "code", "dependencies"))
+    by_code = {code: pk for pk, code, _ in rows}
+    graph = TopologicalSorter({code: dependencies for _, code, dependencies in rows})
+    return [by_code[code] for code in reversed(list(graph.static_order())) if code in by_code]
+
+
 def _epics(project: Project, query: Mapping[str, str]) -> "QuerySet[Epic]":
     found = selectors.epics_list(project=project, search=query.get("q", "")).queryset()
-    return _reviewed(found, query)
+    return reviewed(found, query)
 
 
-def _reviewed(rows: "QuerySet[Any]", query: Mapping[str, str]) -> "QuerySet[Any]":
-    status = query.get("status", "")
-    return rows.filter(review_status=status) if status in ReviewStatus.values else rows
-
-
-_TITLE = Field(
+TITLE = Field(
     name="title", label="Title", column="title", most=bounds.TITLE_CHARS, required=True,
     marks="title", read=False,
 )  # fmt: skip
@@ -57,9 +72,9 @@ EPIC = Part(
     kind="epic",
     words=("epic", "epics"),
     tab="epics",
-    title=_TITLE,
+    title=TITLE,
     fields=(
-        _TITLE,
+        TITLE,
         Field(name="theme", label="Theme", column="theme", most=bounds.NAME_CHARS),
         Field(
             name="description",
@@ -104,6 +119,9 @@ EPIC = Part(
     patch=EpicPatch,
     read=_epic,
     update=_epic_update,
+    delete=_epic_delete,
+    below=_of_epics,
+    removal=_dependents_first,
     listed=_epics,
     filters={"status": REVIEW},
     keys=("order", "id"),
@@ -128,6 +146,14 @@ def _story_update(story_id: UUID, changes: dict[str, Any], version: int, user: U
     story_services.story_update(story_id=story_id, changes=changes, version=version, user=user)
 
 
+def _story_delete(story_id: UUID, version: int, user: User) -> bool:
+    return story_services.story_delete(story_id=story_id, version=version, user=user)
+
+
+def _of_stories(ids: Collection[UUID]) -> list[str]:
+    return [counted(Subtask.objects.filter(story__in=ids).count(), _SUBTASKS)]
+
+
 def _stories(project: Project, query: Mapping[str, str]) -> "QuerySet[Story]":
     found = selectors.stories_list(
         project=project,
@@ -135,16 +161,16 @@ def _stories(project: Project, query: Mapping[str, str]) -> "QuerySet[Story]":
         persona=query.get("persona", ""),
         search=query.get("q", ""),
     )
-    return _reviewed(found.queryset().select_related("epic"), query)
+    return reviewed(found.queryset().select_related("epic"), query)
 
 
 STORY = Part(
     kind="story",
     words=("story", "stories"),
     tab="stories",
-    title=_TITLE,
+    title=TITLE,
     fields=(
-        _TITLE,
+        TITLE,
         Field(
             name="userStory",
             label="Story",
@@ -187,87 +213,12 @@ STORY = Part(
     patch=StoryPatch,
     read=_story,
     update=_story_update,
+    delete=_story_delete,
+    below=_of_stories,
     listed=_stories,
     filters={"epic": ("Epic", ()), "persona": ("Persona", ()), "status": REVIEW},
     keys=("created_at", "id"),
     text=lambda row: row.user_story,
     above=lambda row: (row.epic.code, EPIC.address(row.epic)),
     links=lambda row: [(tab_address(row.project_id, "subtasks", story=row.code), "Its subtasks")],
-)
-
-# Subtasks -------------------------------------------------------------------------------------
-
-
-def _subtask(user: User, subtask_id: UUID, role: Role) -> Subtask:
-    return selectors.part_for(Subtask, part_id=subtask_id, user=user, role=role)
-
-
-def _subtask_update(subtask_id: UUID, changes: dict[str, Any], version: int, user: User) -> None:
-    story_services.subtask_update(
-        subtask_id=subtask_id, changes=changes, version=version, user=user
-    )
-
-
-def _subtasks(project: Project, query: Mapping[str, str]) -> "QuerySet[Subtask]":
-    found = selectors.subtasks_list(
-        project=project, epic=query.get("epic", ""), story=query.get("story", "")
-    )
-    rows = found.queryset().select_related("story")
-    if query.get("kind") in Subtask.Kind.values:
-        rows = rows.filter(kind=query["kind"])
-    if search := query.get("q", ""):
-        rows = rows.filter(title__icontains=search)
-    return _reviewed(rows, query)
-
-
-SUBTASK = Part(
-    kind="subtask",
-    words=("subtask", "subtasks"),
-    tab="subtasks",
-    title=_TITLE,
-    fields=(
-        _TITLE,
-        Field(
-            name="description",
-            label="Description",
-            column="description",
-            shape=LONG,
-            most=bounds.TEXT_CHARS,
-        ),
-        Field(
-            name="kind",
-            label="Kind",
-            column="kind",
-            shape=CHOICE,
-            choices=tuple(Subtask.Kind.choices),
-        ),
-        Field(
-            name="effortHours",
-            label="Hours",
-            column="effort_hours",
-            shape=HOURS,
-            required=True,
-            help="One decimal at most.",
-        ),
-        Field(
-            name="criteria",
-            label="Serves the criteria",
-            column="criteria",
-            shape=NUMBERS,
-            help="Numbers of the story's acceptance criteria, from 1.",
-        ),
-    ),
-    patch=SubtaskPatch,
-    read=_subtask,
-    update=_subtask_update,
-    listed=_subtasks,
-    filters={
-        "epic": ("Epic", ()),
-        "story": ("Story", ()),
-        "kind": ("Kind", tuple(Subtask.Kind.choices)),
-        "status": REVIEW,
-    },
-    keys=("created_at", "id"),
-    text=lambda row: row.description,
-    above=lambda row: (row.story.code, STORY.address(row.story)),
 )

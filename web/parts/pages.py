@@ -11,12 +11,12 @@ from django.urls import reverse
 from content.pages.api.serializers import PagePatch
 from content.pages.models import Page
 from content.pages.selectors import page_for, pages_list
-from content.pages.services import page_update
+from content.pages.services import page_delete, page_update
 from epics import bounds
 from epics.access import Role
 from epics.models import Project, ReviewStatus
 from web.parts.part import REVIEW, Part
-from web.shapes import COMPONENTS, NUMBER, WORDS, Field
+from web.shapes import CHOICE, COMPONENTS, NUMBER, WORDS, Field
 
 
 def _page(user: User, page_id: UUID, role: Role) -> Page:
@@ -26,6 +26,10 @@ def _page(user: User, page_id: UUID, role: Role) -> Page:
 def _page_update(page_id: UUID, changes: dict[str, Any], version: int, user: User) -> None:
     content = changes.pop("content", None)
     page_update(page_id=page_id, changes=changes, content=content, version=version, user=user)
+
+
+def _page_delete(page_id: UUID, version: int, user: User) -> bool:
+    return page_delete(page_id=page_id, version=version, user=user)
 
 
 def _pages(project: Project, query: Mapping[str, str]) -> "QuerySet[Page]":
@@ -56,6 +60,22 @@ PAGE = Part(
     title=Field(name="title", label="Title", column="title", most=bounds.TITLE_CHARS, read=False),
     fields=(
         Field(name="title", label="Title", column="title", most=bounds.TITLE_CHARS, read=False),
+        Field(
+            name="url",
+            label="Address",
+            column="url",
+            most=bounds.URL_CHARS,
+            required=True,
+            read=False,
+        ),
+        Field(
+            name="pageType",
+            label="Type",
+            column="page_type",
+            shape=CHOICE,
+            choices=tuple(Page.Type.choices),
+            read=False,
+        ),
         Field(
             name="keywords",
             label="Keywords",
@@ -103,6 +123,7 @@ PAGE = Part(
     patch=PagePatch,
     read=_page,
     update=_page_update,
+    delete=_page_delete,
     listed=_pages,
     filters={
         "type": ("Type", tuple(Page.Type.choices)),

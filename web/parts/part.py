@@ -1,6 +1,6 @@
 """One kind of what is written, as the same editor and the same list show each."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -30,11 +30,15 @@ class Part:
         tab: of its project, where its list is.
         read: one, where a user has a role.
         update: stores a person's changes: (id, changes, version, user).
+        delete: of this version: (id, version, user); whether it was there.
+        below: what goes with those that are deleted, in words.
+        removal: the order in which several are deleted, so that none of them changes another.
         listed: those of a project that a list's address asks for.
         text: what a list shows of one beside its title.
         above: the part that it belongs to: its code, and its address.
         links: where one leads on: (address, words).
         facts: what is said of one in a line.
+        reviews: people approve and reject them: those that are `reviewable`.
     """
 
     kind: str
@@ -44,14 +48,18 @@ class Part:
     patch: type[Serializer[Any]]
     read: Callable[[User, UUID, Role], Any]
     update: Callable[[UUID, dict[str, Any], int, User], None]
+    delete: Callable[[UUID, int, User], bool]
     listed: Callable[[Project, Mapping[str, str]], "QuerySet[Any]"]
     filters: Filters
     keys: tuple[str, ...]
     text: Callable[[Any], str]
     above: Callable[[Any], tuple[str, str] | None] = lambda row: None
+    below: Callable[[Collection[UUID]], list[str]] = lambda ids: []
+    removal: Callable[[Collection[UUID]], list[UUID]] = list
     links: Callable[[Any], list[tuple[str, str]]] = lambda row: []
     facts: Callable[[Any], list[str]] = lambda row: []
     title: Field
+    reviews: bool = True
     reviewable: Callable[[Any], bool] = lambda row: True
 
     def address(self, row: Any) -> str:
@@ -89,3 +97,9 @@ def _texts(
 
 def tab_address(project_id: UUID, tab: str, **query: str) -> str:
     return f"{reverse('web:project', args=[project_id])}?{urlencode({'tab': tab, **query})}"
+
+
+def reviewed(rows: "QuerySet[Any]", query: Mapping[str, str]) -> "QuerySet[Any]":
+    """Those whose review is the one that a list's address asks for."""
+    status = query.get("status", "")
+    return rows.filter(review_status=status) if status in ReviewStatus.values else rows

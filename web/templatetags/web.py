@@ -1,6 +1,7 @@
 """How pages write things: icons, durations, money, links that keep the filters."""
 
-from datetime import datetime
+import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,16 +10,27 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from batchgen.db.clock import database_now
+from batchgen.micro_usd import usd_of
+from batchgen.moments import NONE, ago
 from content.kind import counted
 from epics.access import Role
+from runs.models import RunItem
 from runs.reads.eta import Remaining, duration_text
-from web.words import LOOKS, type_name
+from runs.reads.items import duration_ms
+from web.words import LOOKS, as_lines, type_name
 
 register = template.Library()
+register.filter(ago)
+register.filter("lines", as_lines)
 
-#: Where there is no value.
-_NONE = "\N{EN DASH}"
+#: Of providers and clouds, tokens of sign-ins, passwords in addresses, and what is called one.
+_SECRET = re.compile(
+    r"\b(?:sk|rk|pk|xox[abp]|gh[opsu])[-_][\w-]{12,}|\bAKIA[0-9A-Z]{16}\b"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|(?<=://)[^\s/:@]+:[^\s/@]+(?=@)"
+    r"|(?i:(?<=bearer )|(?<=password: )|(?<=password=)|(?<=api_key=)|(?<=x-api-key: ))\S+"
+)
+#: A bar of a sparkline, with its gap, and the highest.
+_BAR, _TALL = 8, 24
 
 
 @register.simple_tag
@@ -70,7 +82,7 @@ def field(context: Any, name: str, label: str, kind: str = "text", **more: Any) 
     Args:
         kind: text, textarea, select, check, or another type of an input.
         more: `help`, `choices` [(value, label)], `value` where nothing was typed, `required`, and
-            attributes of the input.
+            attributes of the input; one that is None is left out.
     """
     problem = context.get("problem") or {}
     wrong = problem.get("details", {}).get(name, [])
@@ -84,14 +96,55 @@ def field(context: Any, name: str, label: str, kind: str = "text", **more: Any) 
         "kind": kind,
         "value": value,
         "wrong": wrong if isinstance(wrong, list) else [wrong],
-        "attributes": more,
+        "attributes": {name: text for name, text in more.items() if text is not None},
     }
+
+
+@register.filter
+def at(values: Mapping[str, Any], name: str) -> Any:
+    """What stands under a name."""
+    return values.get(name, "")
 
 
 @register.filter
 def duration(milliseconds: int | None) -> str:
     """45 s, 21 min; a dash where there is none."""
-    return _NONE if milliseconds is None else duration_text(milliseconds)
+    return NONE if milliseconds is None else duration_text(milliseconds)
+
+
+@register.simple_tag
+def sparkline(
+    values: Sequence[float], label: str, texts: Sequence[str] | None = None
+) -> SafeString:
+    """A bar for each value, the highest of which fills the height; the label and the values say the
+    same in words.
+
+    Args:
+        texts: the values as people read them.
+    """
+    most = max(*values, 1e-9)
+    bars = " ".join(
+        f"M{place * _BAR},{_TALL}v-{max(1, round(value * _TALL / most))}h{_BAR - 2}V{_TALL}z"
+        for place, value in enumerate(values)
+        if value
+    )
+    return format_html(
+        '<svg class="spark" role="img" aria-label="{}: {}" preserveAspectRatio="none" '
+        'viewBox="0 0 {} {}"><path d="{}"/></svg>',
+        label, ", ".join(texts or map(str, values)), len(values) * _BAR, _TALL, bars,
+    )  # fmt: skip
+
+
+@register.filter
+def redacted(text: str) -> str:
+    """A text without what looks like a key, a token or a password."""
+    return _SECRET.sub("[left out]", text)
+
+
+@register.filter
+def took(item: RunItem) -> str:
+    """What an item took, waits and all."""
+    return duration(duration_ms(item))
 
 
 @register.filter
@@ -111,38 +164,35 @@ def eta(remaining: Remaining) -> str:
 def usd(amount: Decimal | None) -> str:
     """$4.82, and more digits where it is less than a cent."""
     if amount is None:
-        return _NONE
+        return NONE
     places = 4 if 0 < abs(amount) < Decimal("0.1") else 2
     return f"{'-' if amount < 0 else ''}${abs(amount):,.{places}f}"
 
 
 @register.filter
-def share(part: float | None) -> str:
-    """82 %, of a part of 1."""
-    return _NONE if part is None else f"{100 * part:.0f} %"
+def micro(amount: int | None) -> Decimal | None:
+    """Dollars, of micro-dollars."""
+    return None if amount is None else usd_of(amount)
 
 
 @register.filter
-def ago(moment: datetime | None) -> SafeString | str:
-    """`3 min ago`, with the exact time behind it."""
-    if moment is None:
-        return _NONE
-    exact = moment.isoformat(timespec="seconds")
-    seconds = max(0, round((database_now() - moment).total_seconds()))
-    return format_html('<time datetime="{0}" title="{0}">{1}</time>', exact, _since(seconds))
+def dollars(amount: Decimal) -> str:
+    """12.50, as it is typed: with as many places as it has, two at least."""
+    whole, _, places = f"{amount:.6f}".partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
 
 
-def _since(seconds: int) -> str:
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length} {unit} ago"
-    return f"{seconds} s ago"
+@register.filter
+def share(part: float | None) -> str:
+    """82 %, of a part of 1."""
+    return NONE if part is None else f"{100 * part:.0f} %"
 
 
 @register.simple_tag(takes_context=True)
 def query(context: Any, **changes: object) -> str:
     """This page's address with its query changed: `?status=FAILED`. What is None or empty goes, and
-    so does the place in a list, which belongs to the old query."""
+    so does the place in a list, which belongs to the old query. `here` of the context is where the
+    page is, if not where it was asked for."""
     asked = context["request"].GET.copy()
     # What is open beside a list says nothing of the list.
     for name in changes if changes.keys() == {"item"} else ("cursor", *changes):
@@ -150,4 +200,4 @@ def query(context: Any, **changes: object) -> str:
     for name, value in changes.items():
         if value not in (None, ""):
             asked[name] = str(value)
-    return f"?{asked.urlencode()}" if asked else "?"
+    return f"{context.get('here', '')}?{asked.urlencode()}"

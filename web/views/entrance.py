@@ -1,5 +1,6 @@
 """The way in and out, and how the pages look."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -10,10 +11,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from batchgen.accounts.login_throttle import SignInForm
-from web.context import THEME, THEMES
-from web.page import next_of, page, show
+from web.context import SWITCH, THEMES
+from web.page import View, next_of, page, show
 
-_THEME_KEPT_S = round(timedelta(days=365).total_seconds())
+_KEPT_S = round(timedelta(days=365).total_seconds())
 
 
 @page("GET")
@@ -48,19 +49,27 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect("web:sign-in")
 
 
-@page("POST", signed_in=False)
-def theme(request: HttpRequest) -> HttpResponse:
-    """Light, dark, or as the system has it; for this browser."""
-    wanted = request.POST.get("theme", "")
-    answer = redirect(next_of(request, reverse("web:projects")))
-    if wanted in THEMES:
-        answer.set_cookie(
-            THEME,
-            wanted,
-            max_age=_THEME_KEPT_S,
-            path=settings.SESSION_COOKIE_PATH,
-            secure=settings.SESSION_COOKIE_SECURE,
-            httponly=True,
-            samesite="Lax",
-        )
-    return answer
+def _kept(name: str, choices: Sequence[str]) -> View:
+    """A choice of how the pages are, for this browser: the cookie `batchgen-{name}`."""
+
+    @page("POST", signed_in=False)
+    def keep(request: HttpRequest) -> HttpResponse:
+        wanted = request.POST.get(name, "")
+        answer = redirect(next_of(request, reverse("web:projects")))
+        if wanted in choices:
+            answer.set_cookie(
+                f"batchgen-{name}",
+                wanted,
+                max_age=_KEPT_S,
+                path=settings.SESSION_COOKIE_PATH,
+                secure=settings.SESSION_COOKIE_SECURE,
+                httponly=True,
+                samesite="Lax",
+            )
+        return answer
+
+    return keep
+
+
+#: Light, dark, or as the system has it; whether single keys do something.
+theme, keys = _kept("theme", THEMES), _kept("keys", SWITCH)

@@ -8,9 +8,10 @@ from runs.reads.progress import RunProgress
 from runs.reads.selectors import runs_with_figures
 from runs.reads.trail import items_slow, trail_read
 from runs.states import HealthVerdict
+from runs.webhooks.selectors import deliveries_failed, hooks_in_trouble
 from web.page import page, show
 
-_MOST_RUNS, _MOST_ITEMS, _MOST_DONE = 200, 50, 100
+_MOST_RUNS, _MOST_ITEMS, _MOST_DONE, _MOST_HOOKS = 200, 50, 100, 20
 
 
 @page("GET")
@@ -23,6 +24,8 @@ def ops(request: HttpRequest) -> HttpResponse:
         "slow": items_slow(most=_MOST_ITEMS),
         "done": trail_read(most=_MOST_DONE, engine=not people),
         "people": people,
+        "hooks": hooks_in_trouble(most=_MOST_HOOKS),
+        "undelivered": deliveries_failed(most=_MOST_HOOKS),
     }
     return show(request, "ops.html", context)
 

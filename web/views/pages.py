@@ -3,16 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 
 from batchgen.api.operations import valid
-from batchgen.api.strict_json import JSONRefused, strict_loads
-from batchgen.errors import PayloadTooLarge, ValidationFailed
-from batchgen.http.throttle import one_at_a_time
+from batchgen.errors import ValidationFailed
 from content.kind import counted
 from content.pages.addresses import address_key
 from content.pages.api.serializers import PageInput
@@ -29,13 +25,13 @@ from runs.api.run_input import RunInput
 from runs.engine.start import RunOptions, run_start
 from web.forms import REFUSALS, form_refused, typed
 from web.page import page, show, user_of
+from web.parts.part import tab_address
 from web.shapes import entries, whole
+from web.views.imports import SHOWN, Import, imported, json_of
 
-_NEW, _IMPORT = "page_new.html", "pages_import.html"
+_NEW = "page_new.html"
 _LINES = ("pageType", "url", "title", "language")
 _TYPED = (*_LINES, "pagePriority", "keywords", "facts", "tone", "bannedWords")
-#: Pages that the check of an import shows.
-_SHOWN = 10
 
 
 @page("GET", "POST")
@@ -98,54 +94,41 @@ def _facts(text: str) -> list[tuple[str, str]]:
 def pages_import(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """Choose a list, see what it has or what is wrong with it, then import it."""
     project = project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
-    context: dict[str, Any] = {"project": project, "values": {}}
-    if request.method != "POST":
-        return show(request, _IMPORT, context)
+
+    def store(found: PageRows) -> HttpResponse:
+        user = user_of(request)
+        with pages_held(project_id=project_id, user=user):
+            put = pages_put(project_id=project_id, user=user, rows=found.rows)
+        told = f"{counted(put.created, ('page is', 'pages are'))} new"
+        messages.success(request, f"{told}, {put.updated} changed, {put.unchanged} as before.")
+        return redirect(tab_address(project_id, "pages"))
+
+    way = Import(
+        template="pages_import.html",
+        decode=_decode,
+        read=_read,
+        checked=lambda found: _checked(project, found),
+        store=store,
+    )
+    return imported(request, way, {"project": project})
+
+
+def _decode(raw: bytes) -> str:
     try:
-        text = _text(request)
-        found = _read(text)
-        if request.POST.get("action") == "import":
-            return _imported(request, project, found)
-    except REFUSALS as error:
-        values = {"document": request.POST.get("document", "")}
-        return form_refused(request, error, _IMPORT, {**context, "values": values})
-    checked = {"values": {"document": text}, "checked": _checked(project, found)}
-    return show(request, _IMPORT, {**context, **checked})
-
-
-def _text(request: HttpRequest) -> str:
-    """What was handed in.
-
-    Raises:
-        PayloadTooLarge, ValidationFailed: it is too much, or no text.
-    """
-    file = request.FILES.get("file")
-    if file is None:
-        text = request.POST.get("document", "").replace("\r\n", "\n")
-        if not text.strip():
-            message = "Choose a file, or paste its text."
-            raise ValidationFailed(message, file=[message])
-        return text
-    if (file.size or 0) > settings.MAX_BODY_BYTES:
-        raise PayloadTooLarge(limitBytes=settings.MAX_BODY_BYTES)
-    try:
-        return decode_text(file.read())
+        return decode_text(raw)
     except UndecodableFile as error:
         raise ValidationFailed(f"The file was refused. {error}") from error
 
 
 def _read(text: str) -> PageRows:
-    """JSON where it begins as one, else CSV.
-
-    Raises:
-        ValidationFailed: it says what is wrong, by path or by row.
-    """
+    """JSON where it begins as one, else CSV."""
     if not text.lstrip().startswith(("{", "[")):
         return pages_of(text)
-    try:
-        return PageRows(rows=pages_parse(strict_loads(text.encode())), warnings=[])
-    except JSONRefused as error:
-        raise ValidationFailed(f"This is no list of pages: {error}") from error
+    return json_of(text, _document_rows, refusal="This is no list of pages")
+
+
+def _document_rows(document: Any) -> PageRows:
+    return PageRows(rows=pages_parse(document), warnings=[])
 
 
 def _checked(project: Project, found: PageRows) -> dict[str, Any]:
@@ -156,15 +139,6 @@ def _checked(project: Project, found: PageRows) -> dict[str, Any]:
         "known": known,
         "new": len(found.rows) - known,
         "warnings": found.warnings,
-        "rows": found.rows[:_SHOWN],
-        "more": max(0, len(found.rows) - _SHOWN),
+        "rows": found.rows[:SHOWN],
+        "more": max(0, len(found.rows) - SHOWN),
     }
-
-
-def _imported(request: HttpRequest, project: Project, found: PageRows) -> HttpResponse:
-    user = user_of(request)
-    with one_at_a_time(user.pk, "import"), pages_held(project_id=project.pk, user=user):
-        put = pages_put(project_id=project.pk, user=user, rows=found.rows)
-    told = f"{counted(put.created, ('page is', 'pages are'))} new"
-    messages.success(request, f"{told}, {put.updated} changed, {put.unchanged} as before.")
-    return redirect(f"{reverse('web:project', args=[project.pk])}?tab=pages")

@@ -1,32 +1,33 @@
-"""What is written, one by one and many at once: to read with its defects where they stand, to
-change, and to review."""
+"""What is written, one by one: to read with its defects where they stand, to change, and to
+review."""
 
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.text import Truncator
 
 from batchgen.api.operations import valid
 from batchgen.errors import ValidationFailed, VersionConflict
-from content.kind import counted
 from epics import bounds, selectors
-from epics.access import Role, project_for, project_role, role_held
+from epics.access import Role, project_role, role_held
 from epics.api.review_serializers import ReviewInput
-from epics.models import Project, ReviewStatus
-from epics.registry import content_named
+from epics.models import ContentChange, ReviewStatus
 from epics.review import review_set
 from web.forms import REFUSALS, form_refused, typed
 from web.page import View, page, show, told, user_of
-from web.parts import PARTS, Part
+from web.parts import Part
 from web.shapes import body_of, conflict_of, rows_to_type, typed_in, values_of, whole
+from web.words import as_lines
 
 _TEMPLATE = "part.html"
 _CHANGES_SHOWN = 20
+#: Of a text before and after a change.
+_CHANGE_CHARS = 400
 
 
 def editor_of(part: Part) -> View:
@@ -81,15 +82,41 @@ def _context(
         "bounds": bounds,
         "name": part.name(found),
         "address": part.address(found),
-        "review": reverse(f"web:{part.kind}-review", kwargs={f"{part.kind}_id": found.pk}),
+        "review": part.reviews
+        and reverse(f"web:{part.kind}-review", kwargs={f"{part.kind}_id": found.pk}),
         "list": f"{reverse('web:project', args=[found.project_id])}?tab={part.tab}",
         "reading": list(part.reading(found)),
         "above": part.above(found),
         "links": part.links(found),
         "facts": part.facts(found),
-        "reviewable": part.reviewable(found),
-        "changes": selectors.history_list(found).queryset()[:_CHANGES_SHOWN],
+        "reviewable": part.reviews and part.reviewable(found),
+        "changes": [
+            _change(change) for change in selectors.history_list(found).queryset()[:_CHANGES_SHOWN]
+        ],
     }
+
+
+def _change(change: ContentChange) -> dict[str, Any]:
+    """What the history tells of a change: who did what when, and the texts before and after."""
+    who = "nobody who is still here"
+    if change.user:
+        who = change.user.get_username()
+    elif change.run_id:
+        who = "a run"
+    texts = [
+        {
+            "label": name,
+            "theirs": _shortened(sides.get("before")),
+            "mine": _shortened(sides.get("after")),
+        }
+        for name, sides in change.fields.items()
+    ]
+    told = f"{change.change} by {who}: {', '.join(change.fields)}"
+    return {"at": change.at, "told": told, "texts": texts}
+
+
+def _shortened(value: Any) -> str:
+    return Truncator(as_lines(value)).chars(_CHANGE_CHARS)
 
 
 # Reviews --------------------------------------------------------------------------------------
@@ -104,96 +131,31 @@ def review_of(part: Part) -> View:
         found = part.read(user_of(request), part_id, Role.EDITOR)
         version = whole(request.POST.get("version", ""))
         try:
-            wanted = _wanted(request, part, [{"id": str(part_id), "version": version}])
+            wanted = review_wanted(request, part, [(part_id, version)])
             with role_held(user=request.user, project_id=found.project_id, role=Role.EDITOR):
                 reviewed = review_set(project_id=found.project_id, user=user_of(request), **wanted)
             if reviewed.conflicts:
                 raise VersionConflict
         except (VersionConflict, ValidationFailed) as error:
             return told(request, error, part.address(found))
-        messages.success(request, f"{found.code} is {_word(wanted['status'])}.")
+        messages.success(request, f"{found.code} is {review_word(wanted['status'])}.")
         return redirect(part.address(found))
 
     return review
 
 
-@page("POST")
-def review_many(request: HttpRequest, project_id: UUID) -> HttpResponse:
-    """Review those that were ticked, or all that the list's filters find: these after a page that
-    says how many."""
-    project = project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
-    part = PARTS.get(request.POST.get("tab", ""))
-    if part is None:
-        raise ValidationFailed("Choose what is reviewed.")
-    query = QueryDict(request.POST.get("query", "")).dict()
-    back = f"{reverse('web:project', args=[project_id])}?{_encoded(part, query)}"
-    everything = request.POST.get("everything") == "1"
-    if everything and "sure" not in request.POST:
-        return _asked(request, project, part, query, back)
-    try:
-        changed, late = _review(request, project, part, _seen(request, project, part, query))
-    except ValidationFailed as error:
-        return told(request, error, back)
-    text = f"{counted(changed, part.words)} {_word(request.POST['status'])}."
-    if late:
-        text += f" {counted(late, part.words)} changed in the meantime, and stay as they were."
-    messages.success(request, text)
-    return redirect(back)
+def review_wanted(
+    request: HttpRequest, part: Part, seen: Iterable[tuple[UUID, Any]]
+) -> dict[str, Any]:
+    """A review as the service takes it.
 
+    Args:
+        seen: ids, and the versions that the review is of.
 
-def _asked(
-    request: HttpRequest, project: Project, part: Part, query: Mapping[str, Any], back: str
-) -> HttpResponse:
-    rows = _reviewable(project, part, query)
-    form = {name: request.POST.get(name, "") for name in ("tab", "query", "status", "note")}
-    _wanted(request, part, [{"id": str(project.pk), "version": 1}])
-    context = {
-        "project": project,
-        "part": part,
-        "count": rows.count(),
-        "form": form,
-        "word": _word(form["status"]),
-        "back": back,
-    }
-    return show(request, "review_many.html", context)
-
-
-def _reviewable(project: Project, part: Part, query: Mapping[str, Any]) -> Any:
-    return part.listed(project, query).filter(content_named(part.kind).written).order_by()
-
-
-def _seen(
-    request: HttpRequest, project: Project, part: Part, query: Mapping[str, Any]
-) -> Iterator[tuple[str, Any]]:
-    """(id, version) of what is to be reviewed."""
-    if request.POST.get("everything") == "1":
-        rows = _reviewable(project, part, query).order_by("pk").values_list("pk", "version")
-        return ((str(pk), version) for pk, version in list(rows))
-    ticked = [each.partition(":") for each in request.POST.getlist("item")]
-    return ((pk, whole(version)) for pk, _, version in ticked)
-
-
-def _review(
-    request: HttpRequest, project: Project, part: Part, seen: Iterator[tuple[str, Any]]
-) -> tuple[int, int]:
-    """How many were changed, and how many had another version by now."""
-    changed = late = 0
-    some = False
-    while chunk := list(islice(seen, bounds.REVIEW_ITEMS)):
-        some = True
-        items = [{"id": pk, "version": version} for pk, version in chunk]
-        wanted = _wanted(request, part, items)
-        with role_held(user=request.user, project_id=project.pk, role=Role.EDITOR):
-            reviewed = review_set(project_id=project.pk, user=user_of(request), **wanted)
-        changed += reviewed.changed
-        late += len(reviewed.conflicts)
-    if not some:
-        raise ValidationFailed(f"Tick {part.words[1]} first.")
-    return changed, late
-
-
-def _wanted(request: HttpRequest, part: Part, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """A review as the service takes it."""
+    Raises:
+        ValidationFailed: the form does not say one.
+    """
+    items = [{"id": str(pk), "version": version} for pk, version in seen]
     form = typed(request.POST, ("status", "note"))
     asked = valid(ReviewInput, {"kind": part.kind, "items": items, **form})
     return {
@@ -204,15 +166,7 @@ def _wanted(request: HttpRequest, part: Part, items: list[dict[str, Any]]) -> di
     }
 
 
-def _word(status: str) -> str:
+def review_word(status: str) -> str:
+    """What is told of rows that have this status now."""
     word = ReviewStatus(status).label.lower()
     return "a draft again" if word == "draft" else word
-
-
-def _encoded(part: Part, query: Mapping[str, Any]) -> str:
-    asked = QueryDict(mutable=True)
-    for name in ("tab", "q", "cursor", *part.filters):
-        value = part.tab if name == "tab" else query.get(name, "")
-        if value:
-            asked[name] = value
-    return asked.urlencode()

@@ -1,176 +1,172 @@
-"""One project: its backlog, its runs, its stories, its notes."""
+"""One project: its page, what is added to it there, and what is deleted."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from rest_framework.serializers import Serializer
 
+from batchgen.api.operations import valid
 from batchgen.db.pools import connection_give_back
-from batchgen.errors import PayloadTooLarge, UnsupportedFile, ValidationFailed
+from batchgen.errors import (
+    ItemAlreadyActive,
+    PayloadTooLarge,
+    RunAlreadyActive,
+    UnsupportedFile,
+    ValidationFailed,
+)
 from batchgen.http.throttle import one_at_a_time
-from content.pages.files.page_export import FORMATS as PAGE_FORMATS
-from content.run_types import RunType
-from epics import bounds, selectors, uploads
-from epics.access import Role, project_for, project_role, role_held
-from epics.files.backlog_export import FORMATS
+from content.kind import counted
+from epics import selectors, services, uploads
+from epics.access import Role, project_for, role_held
+from epics.api.serializers import CardInput, EpicInput
 from epics.files.upload_text import Handed, file_handed, text_handed
-from epics.models import Project
-from runs.reads.progress import RunProgress
-from runs.reads.selectors import runs_list
-from web.forms import Rows, typed
+from epics.models import Project, Upload
+from web.forms import REFUSALS, form_refused, typed
 from web.page import page, show, told, user_of
-from web.parts import PAGE, STORY, SUBTASK, Part
+from web.parts import CARD, EPIC, STORY
+from web.parts.part import tab_address
+from web.shapes import entries
+from web.views.tabs import tab_context
 
-_IN_ORDER = ("order", "id")
-_NEWEST = ("-created_at", "-id")
-_SEARCH_CHARS = 200
-#: {tab: (the run that fills it, what it does)}.
-_STARTS = {
-    "stories": (RunType.GENERATE_ALL_STORIES.value, "Write stories"),
-    "subtasks": (RunType.GENERATE_SUBTASKS.value, "Break down stories"),
-}
+_PROJECT, _ASK = "project.html", "delete_ask.html"
 
 
 @page("GET")
 def project(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """The tab that the address names."""
     found = project_for(user=request.user, project_id=project_id)
-    tab = request.GET.get("tab", "")
-    tab = tab if tab in _TABS else next(iter(_TABS))
-    label, template, read = _TABS[tab]
-    search = request.GET.get("q", "")[:_SEARCH_CHARS]
-    context = {
-        "project": selectors.project_read(project_id=project_id),
-        "role": project_role(user=request.user, project=found),
-        "tab": tab,
-        "tabs": [(name, each[0]) for name, each in _TABS.items()],
-        "label": label,
-        "template": f"web/{template}",
-        "search": search,
-        "formats": list(FORMATS),
-        "export": reverse("project-export", args=[project_id]),
-    }
-    return show(request, "project.html", {**context, **read(request, found, search)})
+    return show(request, _PROJECT, tab_context(request, found, request.GET.get("tab", "")))
 
 
-def _epics(request: HttpRequest, project: Project, search: str) -> dict[str, Any]:
-    rows = Rows(request, selectors.epics_list(project=project, search=search), keys=_IN_ORDER)
-    codes = {code for epic in rows for code in vars(epic)["card_codes"]}
-    cards = {card.code: card for card in selectors.cards_of(project=project, codes=codes)}
-    return {
-        "rows": rows,
-        "epics": [
-            (epic, [cards[code] for code in vars(epic)["card_codes"] if code in cards])
-            for epic in rows
-        ],
-    }
+# What is added --------------------------------------------------------------------------------
 
 
-def _cards(request: HttpRequest, project: Project, search: str) -> dict[str, Any]:
-    cards = selectors.cards_list(project=project, search=search)
-    return {"rows": Rows(request, cards, keys=_IN_ORDER)}
+@page("POST")
+def epic_add(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """A new last epic."""
+    return _add(request, project_id, "epics", EpicInput, ("title", "theme", "description"))
 
 
-def _parts(part: Part) -> Callable[[HttpRequest, Project, str], dict[str, Any]]:
-    """The list of what is written of one kind."""
-
-    def read(request: HttpRequest, project: Project, search: str) -> dict[str, Any]:
-        query = {name: request.GET.get(name, "")[:_SEARCH_CHARS] for name in ("q", *part.filters)}
-        listed = part.listed(project, query)
-        rows = Rows(request, listed, keys=part.keys)
-        return {
-            "part": part,
-            "rows": rows,
-            "found": [_row(part, row) for row in rows],
-            "has_above": any(part.above(row) for row in rows),
-            "count": listed.order_by().count(),
-            "query": query,
-            "encoded": request.GET.urlencode(),
-            "filtered": any(query.values()),
-            "filters": list(_filters(part, project, query)),
-            "starts": _STARTS.get(part.tab),
-            "bounds": bounds,
-            "page_formats": list(PAGE_FORMATS),
-            "page_export": reverse("pages-export", args=[project.pk]),
-        }
-
-    return read
+@page("POST")
+def card_add(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """A new last card."""
+    return _add(request, project_id, "cards", CardInput, ("title", "persona", "statement"))
 
 
-def _row(part: Part, row: Any) -> dict[str, Any]:
-    return {
-        "row": row,
-        "name": part.name(row),
-        "address": part.address(row),
-        "text": part.text(row),
-        "above": part.above(row),
-        "reviewable": part.reviewable(row),
-    }
-
-
-def _filters(part: Part, project: Project, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-    for name, (label, choices) in part.filters.items():
-        shown = _codes(project) if name == "epic" else choices
-        yield {"name": name, "label": label, "choices": shown, "value": query[name]}
-
-
-def _codes(project: Project) -> list[tuple[str, str]]:
-    """Of the epics, to choose from."""
-    epics = selectors.epics_list(project=project).queryset().order_by(*_IN_ORDER)
-    return [(code, f"{code}: {title[:50]}") for code, title in epics.values_list("code", "title")]
-
-
-def _runs(request: HttpRequest, project: Project, search: str) -> dict[str, Any]:
-    runs = runs_list(user=request.user, project_id=project.pk)
-    rows = Rows(request, runs, keys=_NEWEST)
-    return {"rows": rows, "runs": [RunProgress.of(run) for run in rows]}
-
-
-def _notes(request: HttpRequest, project: Project, search: str) -> dict[str, Any]:
-    found = selectors.uploads_list(project=project)
-    return {"rows": Rows(request, found, keys=_NEWEST)}
-
-
-#: {in the address: (what it is called, its template, what it reads)}.
-_TABS: dict[str, tuple[str, str, Callable[[HttpRequest, Project, str], dict[str, Any]]]] = {
-    "epics": ("Epics", "project_epics.html", _epics),
-    "cards": ("Cards", "project_cards.html", _cards),
-    "stories": ("Stories", "project_parts.html", _parts(STORY)),
-    "subtasks": ("Subtasks", "project_parts.html", _parts(SUBTASK)),
-    "pages": ("Pages", "project_parts.html", _parts(PAGE)),
-    "runs": ("Runs", "project_runs.html", _runs),
-    "notes": ("Notes", "project_notes.html", _notes),
-}
+def _add(
+    request: HttpRequest,
+    project_id: UUID,
+    tab: str,
+    serializer: type[Serializer[Any]],
+    names: tuple[str, ...],
+) -> HttpResponse:
+    found = project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
+    values = typed(request.POST, (*names, "cardCodes"))
+    codes = {"cardCodes": entries(values["cardCodes"])} if "cardCodes" in values else {}
+    try:
+        fields = valid(serializer, {**values, **codes})
+        card_codes = fields.pop("card_codes", [])
+        with role_held(user=request.user, project_id=project_id, role=Role.EDITOR):
+            made = (
+                services.card_create(project_id=project_id, fields=fields)
+                if tab == "cards"
+                else services.epic_create(
+                    project_id=project_id, fields=fields, card_codes=card_codes
+                )
+            )
+    except REFUSALS as error:
+        context = {**tab_context(request, found, tab), "values": values}
+        return form_refused(request, error, _PROJECT, context)
+    messages.success(request, f"{made.code} is there, behind the others.")
+    return redirect(tab_address(project_id, tab))
 
 
 @page("POST")
 def upload(request: HttpRequest, project_id: UUID) -> HttpResponse:
-    """Notes for the project: files, or a text."""
+    """Notes for the project: files, or a text; all of them, or none."""
     project_for(user=request.user, project_id=project_id, role=Role.EDITOR)
-    user, back = user_of(request), f"{reverse('web:project', args=[project_id])}?tab=notes"
+    user, back = user_of(request), tab_address(project_id, "notes")
     try:
         with one_at_a_time(user.pk, "upload"):
             handed = _handed(request)
             with role_held(user=user, project_id=project_id, role=Role.EDITOR):
-                made = uploads.upload_create(project_id=project_id, user=user, handed=handed)
+                made = [
+                    uploads.upload_create(project_id=project_id, user=user, handed=each)
+                    for each in handed
+                ]
     except (ValidationFailed, PayloadTooLarge, UnsupportedFile) as error:
         return told(request, error, back)
-    messages.success(request, f"{made.name} is there: {made.characters:,} characters.")
+    for each in made:
+        messages.success(request, f"{each.name} is there: {each.characters:,} characters.")
     return redirect(back)
 
 
-def _handed(request: HttpRequest) -> Handed:
-    file = request.FILES.get("file")
-    if file:
-        raw, name = file.read(), (file.name or "file")[: uploads.NAME_CHARS]
-        # Reading it may take seconds.
+def _handed(request: HttpRequest) -> list[Handed]:
+    if files := request.FILES.getlist("file"):
+        raw = [((file.name or "file")[: uploads.NAME_CHARS], file.read()) for file in files]
+        # Reading them may take seconds.
         connection_give_back()
-        return file_handed(raw, name=name)
+        return [_file_handed(name, content) for name, content in raw]
     fields = typed(request.POST, ("name", "text"))
     if "text" not in fields:
         raise ValidationFailed("Choose a file, or paste a text.")
-    return text_handed(fields["text"], name=fields.get("name", "Notes")[: uploads.NAME_CHARS])
+    return [text_handed(fields["text"], name=fields.get("name", "Notes")[: uploads.NAME_CHARS])]
+
+
+def _file_handed(name: str, content: bytes) -> Handed:
+    """Raises:
+    ValidationFailed: with the name of the file, of which there may be several.
+    """
+    try:
+        return file_handed(content, name=name)
+    except (ValidationFailed, UnsupportedFile) as error:
+        raise ValidationFailed(f"{name}: {error.message}") from error
+
+
+# What goes ------------------------------------------------------------------------------------
+
+
+@page("GET", "POST")
+def upload_delete(request: HttpRequest, upload_id: UUID) -> HttpResponse:
+    """Say what stays, then delete it."""
+    user = user_of(request)
+    found = selectors.part_for(Upload, part_id=upload_id, user=user, role=Role.EDITOR)
+    back = tab_address(found.project_id, "notes")
+    if request.method != "POST":
+        what = "The cards that were found in it stay."
+        return show(request, _ASK, {"name": found.name, "kind": "it", "what": what, "back": back})
+    try:
+        with role_held(user=user, project_id=found.project_id, role=Role.EDITOR):
+            uploads.upload_delete(upload_id=upload_id)
+    except ItemAlreadyActive as error:
+        return told(request, error, back)
+    messages.success(request, f"{found.name} is deleted.")
+    return redirect(back)
+
+
+@page("GET", "POST")
+def project_delete(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """Say what goes with it, then delete it."""
+    project_for(user=request.user, project_id=project_id, role=Role.OWNER)
+    found = selectors.project_read(project_id=project_id)
+    back = tab_address(project_id, "settings")
+    if request.method != "POST":
+        kind = "the project"
+        what = f"With it go {_parts_of(found)}, its notes and its past runs. It cannot be undone."
+        return show(request, _ASK, {"name": found.name, "kind": kind, "what": what, "back": back})
+    try:
+        with role_held(user=request.user, project_id=project_id, role=Role.OWNER):
+            services.project_delete(project_id=project_id)
+    except RunAlreadyActive as error:
+        return told(request, error, back)
+    messages.success(request, f"{found.name} is deleted.")
+    return redirect("web:projects")
+
+
+def _parts_of(found: Project) -> str:
+    parts = {"card_count": CARD, "epic_count": EPIC, "story_count": STORY}
+    counts = [counted(vars(found)[name], part.words) for name, part in parts.items()]
+    return ", ".join([*counts, "its pages"])

@@ -12,6 +12,7 @@ from epics import bounds
 from epics.api.filters import PROJECT_ORDERS, ProjectsQuery
 from epics.api.serializers import ProjectInput
 from epics.files.upload_text import Handed, text_handed
+from epics.members import invitations
 from epics.samples import sample_load
 from epics.selectors import projects_list
 from epics.services import project_create
@@ -30,7 +31,8 @@ def projects(request: HttpRequest) -> HttpResponse:
     found = projects_list(user=request.user, search=query.get("q", ""))
     rows = Rows(request, found, keys=keys_of(query["order"], PROJECT_ORDERS))
     begins = not rows and not query.get("q") and not request.GET.get("cursor")
-    context = {"rows": rows, "query": query, "begins": begins}
+    invited = invitations(user=user_of(request)).select_related("project").order_by("id")
+    context = {"rows": rows, "query": query, "begins": begins, "invited": invited}
     return show(request, "projects.html", context)
 
 

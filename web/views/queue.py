@@ -21,7 +21,7 @@ from runs.reads.gates import limits_read, runs_at
 from runs.reads.items import duration_ms
 from runs.reads.progress import RunProgress
 from runs.reads.queue import queue_status, running_read
-from runs.reads.selectors import runs_list
+from runs.reads.run_list import runs_list
 from runs.states import HealthVerdict, RunStatus
 from web.forms import REFUSALS, form_refused, typed
 from web.page import page, show, told, user_of

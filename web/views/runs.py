@@ -6,7 +6,7 @@ from batchgen.api.paging import keys_of
 from content.registry import run_types
 from runs.api.run_input import RUN_ORDERS, RunsQuery
 from runs.reads.progress import RunProgress
-from runs.reads.selectors import runs_list
+from runs.reads.run_list import runs_list
 from runs.states import RunStatus
 from web.forms import Rows, asked
 from web.page import page, show

@@ -30,17 +30,22 @@ from runs.reads.eta import duration_text
 from runs.reads.expected import run_expected_ms
 from runs.reads.selectors import active_runs, run_read
 from runs.reads.warnings import start_warnings
-from runs.states import Pacing
-from web.forms import REFUSALS, form_refused, typed
+from runs.states import MoneyLane, Pacing
+from web.forms import REFUSALS, dollars, form_refused, typed
 from web.page import page, show, user_of
 from web.quote import quote_shown
 from web.words import OPTIONS, TYPES, type_name
 
 _TEMPLATE = "start.html"
 #: Fields of the body that are the same for all types.
-_PLAIN = ("pacingProfile", "priority", "model", "quoteId")
+_PLAIN = ("pacingProfile", "priority", "model", "lane", "quoteId")
 #: What is said to a model, where one is asked.
 _OF_A_MODEL = {"language", "instructions"}
+_LANES = [
+    (MoneyLane.REALTIME.value, "Realtime"),
+    (MoneyLane.BATCH.value, "Batch: half the price, within a day"),
+    (MoneyLane.CHEAPEST.value, "Cheapest: batches as long as the deadline allows"),
+]
 #: Targets to choose from; who has more and wants only some names them over the API.
 _MOST_SHOWN = 200
 
@@ -60,7 +65,8 @@ def start(request: HttpRequest, project_id: UUID) -> HttpResponse:
             quote = quote_make(
                 project=project, user=user_of(request), options=replace(options, quote_id=None)
             )
-            return show(request, _TEMPLATE, {**context, "quote": quote_shown(quote, kind)})
+            shown = quote_shown(quote, kind, options)
+            return show(request, _TEMPLATE, {**context, "quote": shown})
         run = _start(request, project, options)
     except REFUSALS as error:
         return form_refused(request, error, _TEMPLATE, context)
@@ -119,6 +125,7 @@ def _context(request: HttpRequest, project: Project, kind: Kind, run_type: str) 
         "pacing": Pacing.choices,
         "priorities": [("NORMAL", "Normal"), ("HIGH", "High"), ("LOW", "Low"), ("", "Computed")],
         "most_lanes": MOST_LANES,
+        "lanes": _LANES,
     }
 
 
@@ -168,6 +175,8 @@ def _body(form: QueryDict, kind: Kind, run_type: str) -> dict[str, Any]:
         body["priority"] = None
     if lanes := form.get("maxConcurrency", "").strip():
         body["maxConcurrency"] = _whole(lanes)
+    if budget := dollars(form, "budgetUsd"):
+        body["budgetUsd"] = budget
     if deadline := form.get("deadline", "").strip():
         # As browsers send it: mostly without seconds, never with a zone.
         body["deadline"] = f"{deadline}Z" if deadline.count(":") > 1 else f"{deadline}:00Z"

@@ -10,18 +10,17 @@ from runs.models import Run, RunLog
 from runs.states import ItemStatus, RunStatus
 from tests.integration.engine.world import World, halt
 
-STATES = ("queued", "running", "paused", "succeeded", "errors", "failed", "cancelled", "draining")
-
 
 def run_in(state: str) -> Run:
     """A run of six epics in this state; its owner is `ada`."""
     world = World.make(epics=6, lanes=2, begin=state != "queued")
     run = world.run
     match state:
-        case "running" | "paused":
+        case "running" | "pausing" | "paused":
             _work(world, done=2, failed=1)
-            world.claim()
-            if state == "paused":
+            if state != "paused":
+                world.claim()
+            if state != "running":
                 halt(run_id=run.id, to=RunStatus.PAUSED, message="Paused by ada.")
         case "draining":
             world.claim()
@@ -39,6 +38,15 @@ def run_in(state: str) -> Run:
     run_finalize(run_id=run.id)
     run.refresh_from_db()
     return run
+
+
+def finish_one(world: World, *, status: ItemStatus = ItemStatus.COMPLETED) -> str:
+    """The code of the next epic, which is done now."""
+    step = world.claim()
+    assert step is not None
+    world.finish(step, status=status)
+    run_finalize(run_id=world.run.id)
+    return step.code
 
 
 def owner() -> User:

@@ -1,4 +1,4 @@
-"""Epics, subtasks and pages in the editor and the lists that stories have; reviews of many."""
+"""Epics, subtasks and pages in the editor and the lists that stories have."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from content.pages.models import Page
-from epics.models import ContentChange, Epic, EpicCard, Project, Story, Subtask
+from epics.models import ContentChange, Epic, EpicCard, Project, Subtask
 from epics.services import epic_update
 from runs.models import Run
 from tests.factories import member_make, project_make, subtask_make
@@ -152,6 +152,8 @@ def content_form(page: Page, **changes: Any) -> dict[str, Any]:
     rows = page.content_components
     return {
         "title": page.title,
+        "url": page.url,
+        "pageType": page.page_type,
         "keywords": "\r\n".join(page.keywords),
         "language": page.language,
         "priority": "",
@@ -282,57 +284,7 @@ def test_pages_are_checked_before_they_are_imported(project: Project) -> None:
     assert Page.objects.count() == 2
 
 
-# Reviews of many ------------------------------------------------------------------------------
-
-
-def test_those_that_are_ticked_are_reviewed_in_the_version_that_was_seen(project: Project) -> None:
-    first, second = project.stories.order_by("code")[:2]
-    page = page_of(project, f"/projects/{project.pk}/?tab=stories")
-    assert f'value="{first.pk}:1"' in page
-    assert "All 4 that the filters find" in page
-    Story.objects.filter(pk=second.pk).update(version=2)
-    client, address = browser(project.created_by), f"/projects/{project.pk}/review/"
-    answer = client.post(
-        address,
-        {
-            "tab": "stories",
-            "query": "tab=stories&epic=E1",
-            "item": [f"{first.pk}:1", f"{second.pk}:1"],
-            "status": "approved",
-            "note": "Good.",
-        },
-    )
-    back = f"/projects/{project.pk}/?tab=stories&epic=E1"
-    assert answer.headers["Location"] == back
-    told = client.get(back).text
-    assert "1 story approved. 1 story changed in the meantime" in told
-    assert Story.objects.filter(review_status="approved", review_note="Good.").count() == 1
-    client.post(address, {"tab": "stories", "status": "approved"})
-    assert "Tick stories first." in client.get(back).text
-    assert client.post(address, {"tab": "colours"}).status_code == 400
-    for odd in ({"item": "nonsense", "status": "approved"}, {"item": f"{first.pk}:1"}):
-        client.post(address, {"tab": "stories", **odd})
-    assert Story.objects.filter(review_status="approved").count() == 1
-
-
-def test_all_that_the_filters_find_are_reviewed_after_their_count_was_told(
-    project: Project,
-) -> None:
-    client, address = browser(project.created_by), f"/projects/{project.pk}/review/"
-    form = {
-        "tab": "stories",
-        "query": "tab=stories&epic=E1",
-        "everything": "1",
-        "status": "rejected",
-    }
-    asked = client.post(address, form)
-    assert asked.status_code == 200
-    assert "Review all 2?" in asked.text
-    assert not Story.objects.filter(review_status="rejected").exists()
-    client.post(address, {**form, "sure": "1"})
-    found = Story.objects.filter(review_status="rejected").values_list("epic__code", flat=True)
-    assert set(found) == {"E1"}
-    assert len(found) == 2
+# Lists ----------------------------------------------------------------------------------------
 
 
 def test_a_list_costs_no_query_a_row_and_viewers_tick_nothing(project: Project) -> None:

@@ -1,6 +1,7 @@
 """Projects as pages: the list, the ways to a new one, and what one project shows."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,9 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from epics.models import Project, Story, Upload
+from batchgen.db.ids import new_id
+from epics.models import EpicCard, Project, Story, Upload
+from runs.models import Run
 from tests.factories import backlog_document, member_make, project_make, user_make
 from tests.integration.web.looking import HOSTILE, assert_clean, browser
+from tests.integration.web.states import run_in
 
 pytestmark = pytest.mark.django_db
 
@@ -20,6 +24,11 @@ def document_of(**project: Any) -> dict[str, Any]:
     """A backlog whose project has these fields."""
     document = backlog_document(stories=1)
     return {**document, "project": {**document["project"], **project}}
+
+
+def _values(run: Run) -> dict[str, Any]:
+    """Its columns, for another like it."""
+    return {field.attname: getattr(run, field.attname) for field in Run._meta.concrete_fields}
 
 
 # The list -----------------------------------------------------------------------------------------
@@ -136,6 +145,22 @@ def test_what_is_wrong_with_a_backlog_is_told_by_its_path(
     assert not Project.objects.exists()
 
 
+def test_what_is_wrong_with_a_file_is_told_by_its_line_and_can_be_mended_there() -> None:
+    document = document_of()
+    document["cards"][1]["persona"] = 7
+    del document["epics"][1]["title"]
+    text = json.dumps(document, indent=1)
+    lines = text.split("\n")
+    persona = next(n for n, line in enumerate(lines, start=1) if '"persona": 7' in line)
+    file = SimpleUploadedFile("backlog.json", text.encode(), content_type="application/json")
+    answer = browser(user_make()).post("/projects/import/", {"file": file, "action": "check"})
+    assert f"<code>line {persona}, cards[1].persona</code>" in answer.text
+    missing = int(re.findall(r"line (\d+), epics\[1\]\.title", answer.text)[0])
+    assert lines[missing - 1].strip() == "{"
+    assert missing > persona
+    assert "&quot;persona&quot;: 7" in answer.text
+
+
 def test_quotas_hold_for_pages(settings: Settings) -> None:
     settings.USER_PROJECTS = 0
     form = {"document": json.dumps(backlog_document()), "action": "import"}
@@ -147,7 +172,9 @@ def test_quotas_hold_for_pages(settings: Settings) -> None:
 # One project --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tab", ["", "epics", "cards", "stories", "runs", "notes", "colour"])
+@pytest.mark.parametrize(
+    "tab", ["", "epics", "cards", "stories", "runs", "notes", "members", "settings", "colour"]
+)
 def test_each_tab_escapes_what_people_wrote(tab: str) -> None:
     project = project_make(stories=1)
     Project.objects.update(name=HOSTILE, description=HOSTILE)
@@ -202,6 +229,71 @@ def test_notes_are_files_or_texts() -> None:
     assert client.post(address, {"text": " "}).status_code == 302
     assert "Choose a file, or paste a text." in client.get(f"/projects/{project.pk}/").text
     assert project.uploads.count() == 2
+
+
+def test_several_files_are_taken_all_or_none() -> None:
+    project = project_make()
+    client, address = browser(project.created_by), f"/projects/{project.pk}/uploads/"
+
+    def hand_in(*texts: bytes) -> str:
+        files = [SimpleUploadedFile(f"{n}.txt", text) for n, text in enumerate(texts)]
+        return client.get(client.post(address, {"file": files}).headers["Location"]).text
+
+    assert "1.txt: " in hand_in(b"The tide is late.", b"")
+    assert not project.uploads.exists()
+    page = hand_in(b"The tide is late.", b"The tide is early.")
+    assert "0.txt is there: 17 characters." in page
+    assert project.uploads.count() == 2
+    away = f"/uploads/{project.uploads.get(name='0.txt').pk}/delete/"
+    assert away in page
+    assert "Delete 0.txt?" in client.get(away).text
+    assert "0.txt is deleted." in client.get(client.post(away).headers["Location"]).text
+    assert project.uploads.get().name == "1.txt"
+
+
+def test_epics_and_cards_are_added_where_they_stand() -> None:
+    project = project_make()
+    client, address = browser(project.created_by), f"/projects/{project.pk}"
+    answer = client.post(f"{address}/cards/", {"title": "Berths", "persona": "skipper"})
+    assert answer.headers["Location"] == f"{address}/?tab=cards"
+    card = project.cards.get(title="Berths")
+    answer = client.post(f"{address}/epics/", {"title": "Quay", "cardCodes": f"{card.code}, C1"})
+    assert answer.headers["Location"] == f"{address}/?tab=epics"
+    places = EpicCard.objects.filter(epic__title="Quay").order_by("order")
+    assert list(places.values_list("card__code", flat=True)) == [card.code, "C1"]
+    for what, form in (
+        ("cards", {"title": "", "statement": HOSTILE}),
+        ("epics", {"title": HOSTILE, "cardCodes": "C99"}),
+    ):
+        refused = client.post(f"{address}/{what}/", form)
+        assert refused.status_code == 400
+        assert_clean(refused.text)
+        assert "&lt;script&gt;" in refused.text, "what was typed stays"
+        assert f'href="{address}/?tab=runs"' in refused.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_runs_are_drawn_and_told() -> None:
+    run = run_in("succeeded")
+    client, address = browser(run.project.created_by), f"/projects/{run.project_id}/?tab=runs"
+    assert "<svg" not in client.get(address).text.split("<h2", 1)[1].split("<table", 1)[0]
+    Run.objects.create(**{**_values(run), "id": new_id()})
+    page = client.get(address).text
+    assert "Cost of the last 2 runs: $0.00 to $0.0624, the last $0.00" in page
+    assert 'aria-label="Cost of the last 2 runs: $0.0624, $0.00"' in page
+
+
+def test_stories_that_want_the_same_are_shown_and_deleted_from_there() -> None:
+    project = project_make(stories=1)
+    client, address = browser(project.created_by), f"/projects/{project.pk}/duplicates/"
+    page = client.get(address).text
+    assert "The same want" in page
+    for story in project.stories.all():
+        assert f'value="{story.pk}:{story.version}"' in page
+    assert "checkbox" not in browser(member_make(project, "viewer")).get(address).text
+    project.stories.filter(code="E2-S1").update(user_story="As a cook, I want salt, so that it is.")
+    assert "No two stories want the same." in client.get(address).text
+    assert client.get(f"{address}?epics=colour").status_code == 400
 
 
 def test_an_export_is_one_click_away() -> None:

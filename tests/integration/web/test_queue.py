@@ -58,7 +58,7 @@ def test_what_waits_who_works_and_what_limits() -> None:
     assert f"Gate of {MODEL}" in page
     assert "a call may start now" in page
     assert "Epics are under way, up to 2 at the same time." in page
-    assert "Pause all 1 running run" in page
+    assert "Pause 1 running run" in page
 
 
 def test_who_is_no_staff_sees_their_share_and_why_nothing_can_be_pressed() -> None:

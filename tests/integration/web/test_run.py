@@ -41,6 +41,7 @@ def act(run: Run, path: str, user: User | None = None, **form: Any) -> Any:
 BUTTONS = {
     "queued": ("Pause", False, True),
     "running": ("Pause", True, True),
+    "pausing": ("Resume", True, True),
     "paused": ("Resume", True, True),
     "succeeded": ("Pause", False, False),
     "errors": ("Pause", False, False),

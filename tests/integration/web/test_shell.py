@@ -196,6 +196,14 @@ def test_what_a_page_loads_is_small() -> None:
     assert gzipped("app.css") <= 10_000
 
 
+def test_a_page_is_compressed_for_who_takes_that() -> None:
+    client = browser(user_make())
+    answer = client.get("/projects/", headers={"Accept-Encoding": "gzip"})
+    assert answer["Content-Encoding"] == "gzip"
+    assert gzip.decompress(answer.content).startswith(b"<!DOCTYPE html>")
+    assert "Content-Encoding" not in client.get("/projects/")
+
+
 def test_what_is_vendored_is_what_the_pages_load_and_has_its_licence() -> None:
     vendored = {path.name for path in (ROOT / "web/static/web/vendor").glob("*.js")}
     page = browser().get("/sign-in/").text

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from django.utils.timezone import now
 
 from content.registry import run_types
-from epics.models import Epic, Project
+from epics.models import Epic, Project, Story
 from runs.models import Quote, Run
 from tests.factories import project_make
 from tests.integration.pages.world import page_make
@@ -150,6 +151,13 @@ class TestQuote:
         quote = Quote.objects.get()
         assert quote.body["options"]["mode"] == "concise"
         assert f'value="{quote.pk}"' in answer.text
+
+    def test_it_says_what_people_wrote_and_the_run_would_replace(self, project: Project) -> None:
+        Story.objects.filter(project=project, epic__code="E1").update(edited_at=now())
+        answer = start(project, "GENERATE_ALL_STORIES", ask="quote")
+        assert "1 story that people edited or approved will be replaced by this run." in answer.text
+        kept = start(project, "GENERATE_ALL_STORIES", ask="quote", **{"options.keepEdited": "true"})
+        assert "will be replaced" not in kept.text
 
     def test_a_start_goes_by_the_quote_on_the_page(self, project: Project) -> None:
         start(project, "GENERATE_ALL_STORIES", ask="quote")

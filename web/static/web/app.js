@@ -33,6 +33,9 @@ document.addEventListener("click", (event) => {
   }
   const closer = event.target.closest("[data-closes]");
   if (closer) closer.closest(closer.dataset.closes).remove();
+  const copier = event.target.closest("[data-copies]");
+  if (copier) navigator.clipboard?.writeText(document.getElementById(copier.dataset.copies).textContent)
+    .then(() => { copier.textContent = "Copied"; });
 });
 // What a dialog asked for is on its way: the page shows the rest.
 document.addEventListener("submit", (event) => {
@@ -65,21 +68,63 @@ if (toasts) {
   }).observe(toasts, { childList: true });
 }
 
-const typing = (element) => element.matches("input, textarea, select, [contenteditable]");
+// Keys: the dialog that ? opens names them; who switched them off has none.
+const click = (selector) => document.querySelector(selector)?.click();
+const step = (by) => {
+  const rows = [...document.querySelectorAll("tbody tr")].filter((row) => row.querySelector("a"));
+  const at = rows.findIndex((row) => row.contains(document.activeElement));
+  rows[Math.min(Math.max(at + by, 0), rows.length - 1)]?.querySelector("a").focus();
+};
+const KEYS = {
+  "/": () => document.querySelector("input[type=search]")?.focus(),
+  "?": () => document.getElementById("keys")?.showModal(),
+  j: () => step(1),
+  k: () => step(-1),
+  x: () => document.activeElement.closest("tr")?.querySelector("[type=checkbox]")?.click(),
+  p: () => click("#steer"),
+  r: () => click("#retry-form button"),
+};
+const PLACES = { p: "projects", r: "runs", q: "queue" };
+let goes = false;
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") document.querySelectorAll("details.menu[open]").forEach((menu) => {
+  const { key, target } = event;
+  if (key === "Escape") document.querySelectorAll("details.menu[open]").forEach((menu) => {
     menu.open = false;
     menu.querySelector("summary").focus();
   });
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  const search = document.querySelector("input[type=search]");
-  if (search) {
+  if ((event.ctrlKey || event.metaKey) && key === "k") {
     event.preventDefault();
-    search.focus();
+    click("[data-opens=find]");
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || (event.repeat && !"jk".includes(key))
+    || target.matches("input, textarea, select, [contenteditable]")
+    || document.querySelector("dialog[open]") || document.documentElement.dataset.keys === "off") return;
+  const act = goes && PLACES[key] ? () => click(`.top nav a[href$="/${PLACES[key]}/"]`) : KEYS[key];
+  goes = key === "g";
+  if (act) {
+    event.preventDefault();
+    act();
   }
 });
 document.addEventListener("click", (event) => {
   document.querySelectorAll("details.menu[open]").forEach((menu) => {
     if (!menu.contains(event.target)) menu.open = false;
   });
+});
+
+// A file that is dropped on a form with a place for one is as good as chosen there.
+const place = (event) => event.target.closest?.("form[data-drop]");
+document.addEventListener("dragover", (event) => {
+  if (!place(event) || !event.dataTransfer.types.includes("Files")) return;
+  event.preventDefault();
+  place(event).classList.add("over");
+});
+document.addEventListener("dragleave", (event) => place(event)?.classList.remove("over"));
+document.addEventListener("drop", (event) => {
+  const form = place(event);
+  if (!form || !event.dataTransfer.files.length) return;
+  event.preventDefault();
+  form.classList.remove("over");
+  form.querySelector("[type=file]").files = event.dataTransfer.files;
+  form.requestSubmit();
 });

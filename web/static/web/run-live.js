@@ -1,8 +1,8 @@
 // <run-live>: keeps the page of a run true while the run goes on.
 //
 // It follows the run's event stream; where that cannot be had, it asks every 2 s for the same objects.
-// Each event carries a whole object, so the latest of each is written into the page, once a frame.
-// What only the server can say (which controls there are, what failed) is fetched when it changed.
+// Each event carries a whole object: the latest of each is written into the page, 20 times a second.
+// What only the server can say is fetched when it changed.
 
 const POLL_MS = 2000; // without a stream
 const STREAM_AGAIN_MS = 30000; // a stream that was refused is tried again
@@ -11,6 +11,8 @@ const LOST_MS = 6000; // a stream that does not come back is as good as none
 const STALE_S = 60;
 const HIDDEN_MS = 30000;
 const SPEAK_MS = 10000;
+const SHOW_MS = 50; // what comes faster is shown together
+const PACE_MS = 20000; // the pace falls even where nothing moves
 const MOST_LINES = 1000;
 const COUNTS = ["total", "pending", "generating", "completed", "failed", "skipped", "cancelled"];
 const FINAL = ["SUCCEEDED", "COMPLETED_WITH_ERRORS", "FAILED", "CANCELLED"];
@@ -29,6 +31,7 @@ const usd = (text) => {
   const amount = Math.abs(Number(text));
   return `${Number(text) < 0 ? "-" : ""}$${amount.toFixed(amount > 0 && amount < 0.1 ? 4 : 2)}`;
 };
+const used = (budget) => (budget?.limitUsd > 0 ? 100 * (1 - budget.leftUsd / budget.limitUsd) : 100);
 const share = (part) => (part === null || part === undefined ? "–" : `${Math.round(100 * part)} %`);
 const number = (count) => Number(count).toLocaleString("en");
 const write = (element, text) => {
@@ -40,11 +43,15 @@ class RunLive extends HTMLElement {
     this.fresh = new Map();
     this.states = new Map();
     this.lines = [];
+    this.due = {};
+    this.done = { moved: Date.now() };
+    this.news = new Set();
     this.movedAt = Date.now() - 1000 * Number(this.dataset.idle);
-    this.known = `${this.dataset.status} ${this.dataset.controls} ${this.dataset.failed}`;
+    this.known = `${this.dataset.status} ${this.dataset.controls} ${this.dataset.failed} ${this.dataset.batches}`;
     this.status = this.dataset.status;
     this.counts = this.dataset.counts;
     this.spokenAt = 0;
+    this.shownAt = 0;
     this.ended = "ended" in this.dataset;
     const log = document.getElementById("log");
     log.scrollTop = log.scrollHeight;
@@ -176,11 +183,13 @@ class RunLive extends HTMLElement {
   }
 
   wake() {
-    if (!this.frame) this.frame = requestAnimationFrame(() => this.show());
+    const rest = Math.max(0, this.shownAt + SHOW_MS - Date.now());
+    this.frame ??= setTimeout(() => requestAnimationFrame(() => this.show()), rest);
   }
 
   show() {
     this.frame = null;
+    this.shownAt = Date.now();
     const fresh = this.fresh;
     this.fresh = new Map();
     for (const [key, object] of fresh) {
@@ -197,6 +206,8 @@ class RunLive extends HTMLElement {
     const counts = COUNTS.map((name) => items[name]).join(" ");
     if (counts !== this.counts || run.status !== this.status) this.moved();
     this.counts = counts;
+    this.counted = true;
+    this.enough = items.completed + items.failed + items.skipped > 2;
     const range = run.estimatedRemainingRange;
     const [low, high] = range ? [duration(range.lowMs), duration(range.highMs)] : [];
     const told = {
@@ -211,35 +222,45 @@ class RunLive extends HTMLElement {
       const path = element.dataset.live;
       const value = path in told ? told[path] : path.split(".").reduce((part, name) => part?.[name], run);
       if (element.dataset.as === "look") return this.look(element, value);
+      if (element.dataset.as === "used") return void (element.value = used(value));
       const as = { duration, usd, number, share }[element.dataset.as];
       write(element, as ? as(value) : value ?? "–");
     });
     document.getElementById("bar").value = run.percentComplete;
-    const known = `${run.status} ${run.controls.join(" ")} ${items.failed}`;
+    const known = `${run.status} ${run.controls.join(" ")} ${items.failed} ${run.batches.submitted} ${run.batches.ended}`;
     const drained = run.completedAt && !this.completed;
     this.completed = run.completedAt;
-    if (known !== this.known || drained) this.refresh();
+    if (known !== this.known || drained) {
+      this.refresh("changed", 1000);
+      this.refresh("moved", 2000);
+    }
     this.known = known;
     if (run.status !== this.status && FINAL.includes(run.status)) this.speak(`The run is over: ${run.phaseDetail}`, true);
     else this.speak(`${over} of ${items.total}${items.failed ? `, ${items.failed} failed` : ""}`);
     this.status = run.status;
   }
 
-  // The server's own part of the page, once a second at most.
-  refresh() {
-    this.refreshing ??= setTimeout(() => {
-      this.refreshing = null;
-      document.body.dispatchEvent(new Event("run-changed"));
-    }, this.refreshedAt && Date.now() - this.refreshedAt < 1000 ? 1000 : 0);
-    this.refreshedAt = Date.now();
+  // Parts that only the server has, each so often at most.
+  refresh(part, every) {
+    this.due[part] ??= setTimeout(() => {
+      this.due[part] = null;
+      this.done[part] = Date.now();
+      document.body.dispatchEvent(new Event(`run-${part}`));
+    }, Math.max(0, (this.done[part] ?? 0) + every - Date.now()));
   }
 
   showItem(key, item) {
     const state = `${item.status} ${item.attempt} ${item.stage} ${item.stagePercent}`;
-    if (this.states.has(key) && this.states.get(key) !== state) this.moved();
+    const before = this.states.get(key);
+    if (before && before !== state) this.moved();
     this.states.set(key, state);
     const row = document.getElementById(`item-${key}`);
-    if (!row) return;
+    // What the stream opens with is not new; the run ends that.
+    if (!row && this.counted && before?.split(" ")[0] !== item.status && this.belongs(item)) this.showNews(key);
+    for (const place of [row, document.getElementById(`active-${key}`)]) if (place) this.patch(place, item);
+  }
+
+  patch(row, item) {
     const cell = (name) => row.querySelector(`[data-cell=${name}]`);
     this.look(cell("status"), item.status);
     write(cell("error"), item.error ? item.error.slice(0, 160) : "");
@@ -249,11 +270,35 @@ class RunLive extends HTMLElement {
     write(cell("attempt"), item.attempt);
     write(cell("time"), duration(item.durationMs));
     write(cell("cost"), usd(item.usage.costUsd));
+    write(cell("percent"), `${item.stagePercent} %`);
+    const left = this.enough && item.estimatedRemainingMs;
+    write(cell("left"), item.status !== "GENERATING" ? "" : left ? `${duration(left)} left` : "Calculating…");
     row.querySelector("progress").value = item.stagePercent;
+  }
+
+  belongs(item) {
+    const asked = new URLSearchParams(location.search);
+    return !asked.get("q") && !asked.get("cursor") && !document.querySelector("#items [rel=next]")
+      && (asked.get("state") || item.status) === item.status
+      && (asked.get("error") || item.errorCode) === item.errorCode
+      && (asked.get("sort") !== "completedAt" || item.completedAt);
+  }
+
+  // Nothing that is read moves away.
+  showNews(key) {
+    this.news.add(key);
+    const link = document.getElementById("news");
+    if (link.hidden) link.addEventListener("click", () => {
+      this.news.clear();
+      link.hidden = true;
+    }, { once: true });
+    write(link.firstElementChild, this.news.size);
+    link.hidden = false;
   }
 
   moved() {
     this.movedAt = Date.now();
+    this.refresh("moved", 2000);
     document.getElementById("stale").hidden = true;
   }
 
@@ -310,6 +355,7 @@ class RunLive extends HTMLElement {
       this.open();
     }
     if (this.brokenAt && Date.now() - this.brokenAt > LOST_MS) this.poll();
+    if (!document.hidden && Date.now() - this.done.moved > PACE_MS) this.refresh("moved", 0);
     const idle = Math.floor((Date.now() - this.movedAt) / 1000);
     const stale = this.status === "RUNNING" && idle >= STALE_S;
     document.getElementById("stale").hidden = !stale;
