@@ -1,6 +1,7 @@
 """The ASGI application that uvicorn serves."""
 
 import asyncio
+import atexit
 import gc
 import os
 import sys
@@ -26,6 +27,7 @@ from batchgen.db.postgresql.compatibility import IncompatibleServer, check_compa
 from batchgen.http.body_limit import BodyLimit  # noqa: E402 - as above
 from batchgen.http.probes import is_probe  # noqa: E402 - as above
 from batchgen.http.proxies import Proxies  # noqa: E402 - as above
+from batchgen.tracing import spans  # noqa: E402 - as above
 from batchgen.web.turns import Clients, turns  # noqa: E402 - as above
 from runs.live.asgi import EventStreams  # noqa: E402 - as above
 
@@ -99,6 +101,8 @@ class Handler(ASGIHandler):
 
 
 log_warnings()
+spans.start("web")
+atexit.register(spans.stop)
 limit_statements(seconds=settings.WEB_STATEMENT_TIMEOUT_S)
 try:
     check_compatibility()

@@ -8,7 +8,7 @@ from uuid import UUID
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
-from batchgen import cross_checks, env
+from batchgen import VERSION, cross_checks, env
 from batchgen.db.postgresql.url import database
 from batchgen.stored_files import EXPORTS, export_storage
 
@@ -27,6 +27,7 @@ SECRET_KEY = env.secret(
 ALLOWED_HOSTS = env.hosts("BATCHGEN_ALLOWED_HOSTS", "127.0.0.1 localhost [::1]")
 CSRF_TRUSTED_ORIGINS = env.origins("BATCHGEN_CSRF_TRUSTED_ORIGINS", subdomains=True)
 INSTALLED_APPS = [
+    "batchgen",  # before the admin, some of whose templates it has in its own words
     "django.contrib.admin.apps.SimpleAdminConfig",  # only the web process has use for its pages
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -40,12 +41,12 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_results",
-    "batchgen",
     "epics",
     "content",
     "content.pages",
     "content.export",
     "runs",
+    "runs.webhooks",
     "workers",
     "web",
 ]
@@ -87,6 +88,10 @@ STATIC_URL = WHITENOISE_STATIC_PREFIX = "/static/"
 #: Where exported files are: on several hosts one folder for all, or a bucket; docs/exports.md.
 EXPORT_DIR = env.text("BATCHGEN_EXPORT_DIR") or str(BASE_DIR / ".local" / "exports")
 EXPORT_S3_URL = env.text("BATCHGEN_EXPORT_S3_URL")
+# The names of django-storages; None: it asks as AWS's own programs do, the host's role at last.
+AWS_ACCESS_KEY_ID = env.text("AWS_ACCESS_KEY_ID") or None
+AWS_SECRET_ACCESS_KEY = env.secret("AWS_SECRET_ACCESS_KEY") or None
+AWS_SESSION_TOKEN = env.secret("AWS_SESSION_TOKEN") or None
 STORAGES = {
     EXPORTS: export_storage(folder=EXPORT_DIR, s3_url=EXPORT_S3_URL),
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -116,6 +121,10 @@ AUTHENTICATION_BACKENDS = ["batchgen.accounts.login_throttle.ThrottledBackend"]
 SIGN_IN_TRIES = env.integer("BATCHGEN_SIGN_IN_TRIES", 10, least=1)
 SIGN_IN_WINDOW_S = env.integer("BATCHGEN_SIGN_IN_WINDOW_S", 900, least=1)
 
+#: Who may use Flower, as `user:password`, with commas between several. Flower reads the variable by
+#: itself, and no file.
+FLOWER_BASIC_AUTH = env.secret("FLOWER_BASIC_AUTH")
+
 # The way from outside ----------------------------------------------------------------------------
 
 #: Networks of the proxies that are believed who asks, and whether by TLS; None: whoever connects.
@@ -123,8 +132,14 @@ TRUSTED_PROXIES = env.networks("BATCHGEN_TRUSTED_PROXIES")
 #: The path that batchgen is served at, without a slash at its end; empty: a host of its own.
 ROOT_PATH = env.url_path(
     "BATCHGEN_ROOT_PATH",
-    taken=("admin", "api", "projects", "runs", "sign-in", "sign-out", "static", "stories", "theme"),
+    taken=(
+        *("admin", "api", "cards", "epics", "invitations", "members", "ops", "pages"),
+        *("projects", "queue", "runs", "sign-in", "sign-out", "static", "stories", "subtasks"),
+        *("theme", "uploads"),
+    ),
 )
+#: Where the pages of staff lead to Flower; empty: nowhere. docs/proxies.md has it on this origin.
+FLOWER_URL = env.link("BATCHGEN_FLOWER_URL")
 # TLS is expected in front of a production web process.
 SECURE_SSL_REDIRECT = env.boolean("BATCHGEN_SSL_REDIRECT", default=PRODUCTION)
 #: How long a browser asks by TLS alone. Subdomains, and the browsers' own lists, which keep a name
@@ -191,9 +206,27 @@ IDEMPOTENCY_KEEP_S = env.integer("BATCHGEN_IDEMPOTENCY_KEEP_S", 86_400, least=60
 #: How long a start may name a quote.
 QUOTE_VALID_S = env.integer("BATCHGEN_QUOTE_VALID_S", 3_600, least=60, most=86_400)
 
+# Webhooks -------------------------------------------------------------------------------------
+
+#: Where they may go beside the public internet by https: networks (None: all), and plain http.
+WEBHOOK_NETWORKS = env.networks("BATCHGEN_WEBHOOK_NETWORKS")
+WEBHOOK_HTTP = env.boolean("BATCHGEN_WEBHOOK_HTTP", default=False)
+#: And to which ports.
+WEBHOOK_PORTS = env.ports("BATCHGEN_WEBHOOK_PORTS", "80 443 8080 8443")
+#: From looking up the name to the end of the answer's headers; nobody reads more of it.
+WEBHOOK_TIMEOUT_S = env.number("BATCHGEN_WEBHOOK_TIMEOUT_S", 10, least=0.1, most=60)
+#: Deliveries that are sent at the same time, by all workers together.
+WEBHOOKS_AT_ONCE = env.integer("BATCHGEN_WEBHOOKS_AT_ONCE", 20, least=1, most=500)
+#: How long deliveries can be looked at and sent again.
+WEBHOOK_KEEP_S = env.integer("BATCHGEN_WEBHOOK_KEEP_S", 604_800, least=172_800)
+#: Webhooks of one project.
+PROJECT_WEBHOOKS = env.integer("BATCHGEN_PROJECT_WEBHOOKS", 10, least=1, most=1_000)
+
 # PostgreSQL: the truth ------------------------------------------------------------------------
 
-DATABASE_URL = env.secret("DATABASE_URL", required=PRODUCTION)
+DATABASE_URL = env.url(
+    "DATABASE_URL", password=env.secret("DATABASE_PASSWORD"), required=PRODUCTION
+)
 #: Connections one process may hold at once. Threads share them: none is held during a call.
 DATABASE_POOL_SIZE = env.integer("BATCHGEN_DATABASE_POOL_SIZE", 10, least=2, most=500)
 #: DATABASE_URL leads to a pooler that gives each transaction another connection (PgBouncer in
@@ -206,10 +239,17 @@ DATABASES: dict[str, Any] = {
         pool_size=DATABASE_POOL_SIZE,
     )
 }
+#: How long `manage.py migrate` waits for a table; whoever comes later waits behind it.
+MIGRATION_LOCK_S = env.number("BATCHGEN_MIGRATION_LOCK_S", 2, least=0.1, most=3600)
 
 # Redis: the broker and all that may be lost -----------------------------------------------------
 
-REDIS_URL = env.redis_url("REDIS_URL", required=PRODUCTION, default="redis://127.0.0.1:6379/0")
+REDIS_URL = env.redis_url(
+    "REDIS_URL",
+    password=env.secret("REDIS_PASSWORD"),
+    required=PRODUCTION,
+    default="redis://127.0.0.1:6379/0",
+)
 #: Stands before every key. By default `batchgen:ID:` with the installation's id, which is in its
 #: database, so that several installations can share one Redis.
 REDIS_PREFIX = env.text("BATCHGEN_REDIS_PREFIX")
@@ -279,6 +319,8 @@ CELERY_BEAT_SCHEDULE = {
 
 #: A worker that has not renewed its lease for so long is dead; its epics go to others.
 WORKER_LEASE_S = env.number("BATCHGEN_WORKER_LEASE_S", 10, least=1, most=3600)
+#: One that is gone for so long has its row no more.
+WORKERS_KEPT = timedelta(days=7)
 #: How often a worker renews its lease, and sees which of its epics are to be cancelled.
 HEARTBEAT_S = env.number("BATCHGEN_HEARTBEAT_S", 0.5, least=0.05, most=60)
 RECONCILE_S = env.number("BATCHGEN_RECONCILE_S", 0.25, least=0.05, most=60)
@@ -359,7 +401,7 @@ REST_FRAMEWORK = {
         "batchgen.accounts.tokens.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["batchgen.api.scopes.WithinScope"],
     "DEFAULT_THROTTLE_CLASSES": ["batchgen.http.throttle.RequestThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["batchgen.api.operations.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["batchgen.api.operations.StrictJSONParser"],
@@ -389,7 +431,7 @@ SPECTACULAR_SETTINGS = {
         "on lists. Bodies are JSON in UTF-8 with each key once, finite numbers, no NUL character "
         "and at most 32 levels; a key or a query parameter that is not described is refused."
     ),
-    "VERSION": "1",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
     "DEFAULT_GENERATOR_CLASS": "batchgen.api.openapi.OnceGenerator",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -465,6 +507,14 @@ LOGGING = {
         "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }
+
+# Traces ----------------------------------------------------------------------------------------
+
+#: Where spans go, by OTLP over HTTP; empty: nowhere, and none are made. The SDK reads this and its
+#: other variables, OTEL_…, by itself: docs/observability.md.
+OTLP_ENDPOINT = env.link("OTEL_EXPORTER_OTLP_ENDPOINT", path=False)
+#: Prompts and answers in the spans of calls, for whoever reads traces.
+TRACE_CONTENTS = env.boolean("BATCHGEN_TRACE_CONTENTS", default=False)
 
 # All together ----------------------------------------------------------------------------------
 

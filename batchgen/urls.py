@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from batchgen.accounts.auth import TokenRefreshView, TokenRevokeView, TokenView
 from batchgen.accounts.staff import staff
+from batchgen.accounts.token_views import ApiTokensView, ApiTokenView
 from batchgen.api.openapi import RENDERERS
 from batchgen.db.ids import IdConverter
 from batchgen.http.health import healthz
@@ -30,9 +31,12 @@ urlpatterns = [
     path("api/v1/auth/token", TokenView.as_view()),
     path("api/v1/auth/token/refresh", TokenRefreshView.as_view()),
     path("api/v1/auth/token/revoke", TokenRevokeView.as_view()),
+    path("api/v1/tokens", ApiTokensView.as_view()),
+    path("api/v1/tokens/<id:token_id>", ApiTokenView.as_view()),
     path("api/v1/", include("epics.urls")),
     path("api/v1/", include("content.pages.urls")),
     path("api/v1/", include("runs.urls")),
+    path("api/v1/", include("runs.webhooks.urls")),
 ]
 
 handler400 = "batchgen.api.error_envelope.bad_request"

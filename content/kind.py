@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import IO, Annotated, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
@@ -70,7 +71,11 @@ BESIDE = ("mode", "persona_set")
 
 def options_shown(options: Mapping[str, Any]) -> dict[str, Any]:
     """A run's stored options as the JSON has them, `keepEdited`; without those of BESIDE."""
-    return {to_camel(name): options[name] for name in options if name not in BESIDE}
+    return {_camel(name): options[name] for name in options if name not in BESIDE}
+
+
+#: Of a few names, for each of the runs of a list.
+_camel = cache(to_camel)
 
 
 def project_code(project: Project) -> str:

@@ -15,6 +15,10 @@ from providers.values import Completion, CompletionRequest
 T = TypeVar("T")
 
 
+#: How calls keep what they asked: so much of the name, and behind this the part.
+_ALIKE_CHARS, _PART = 90, ", part "
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
     """A call that an item's steps want made.
@@ -23,11 +27,27 @@ class Request:
         key: names the call among its item's. An answer is kept under it, so the same item asked
             again, by a later attempt, is not paid for again.
         alike: names calls that take about as long as this one, of the same model.
+        part: of what such a call usually asks for, where some of that is there and stays.
+        stays_bytes: of the prompt, what tells of that.
     """
 
     key: str
     completion: CompletionRequest
     alike: str
+    part: float = 1.0
+    stays_bytes: int = 0
+
+    @property
+    def asked(self) -> str:
+        """As its call keeps it; `asked_before` reads it."""
+        whole = self.alike[:_ALIKE_CHARS]
+        return whole if self.part == 1 else f"{whole}{_PART}{self.part:.2f}"
+
+
+def asked_before(kept: str) -> tuple[str, float]:
+    """`alike` and `part` of a request, as its call kept it."""
+    alike, _, part = kept.partition(_PART)
+    return alike, float(part or 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

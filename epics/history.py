@@ -11,6 +11,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
+from batchgen.errors import VersionConflict
 from epics.models import ContentChange, ReviewStatus, Written
 from epics.registry import Content, content_of
 
@@ -40,15 +41,22 @@ def edit_tell(row: Written, changed: Differences, *, user: User | None) -> None:
     row.save(update_fields=["edited_at", _STATUS])
 
 
-def row_remove(model: type[W], pk: UUID, *, user: User | None) -> None:
-    """A person deletes a row, if it is there."""
+def row_remove(model: type[W], pk: UUID, *, user: User | None, version: int | None = None) -> bool:
+    """A person deletes a row; whether it was there.
+
+    Raises:
+        VersionConflict: it has another version than the given one by now.
+    """
     row = model._default_manager.select_for_update().filter(pk=pk).first()
     if row is None:
-        return
+        return False
+    if version is not None and row.version != version:
+        raise VersionConflict
     names = _content(row).fields
     fields = {api_name(name): {"before": _plain(getattr(row, name))} for name in names}
     _change(row, ContentChange.Change.REMOVED, fields, user).save(force_insert=True)
     row.delete()
+    return True
 
 
 def code_follow(row: Written, old: str) -> None:

@@ -184,7 +184,8 @@ def _stories(
     if isinstance(epic, UUID):
         stories = stories.filter(epic_id=epic)
     elif epic:
-        stories = stories.filter(epic__code=epic)
+        # Said of both tables, or PostgreSQL looks for the code in all projects.
+        stories = stories.filter(epic__project=project_id, epic__code=epic)
     if persona:
         stories = stories.filter(persona__iexact=persona)
     if search:
@@ -212,11 +213,11 @@ def _subtasks(
     if isinstance(epic, UUID):
         subtasks = subtasks.filter(story__epic_id=epic)
     elif epic:
-        subtasks = subtasks.filter(story__epic__code=epic)
+        subtasks = subtasks.filter(story__epic__project=project_id, story__epic__code=epic)
     if isinstance(story, UUID):
         subtasks = subtasks.filter(story_id=story)
     elif story:
-        subtasks = subtasks.filter(story__code=story)
+        subtasks = subtasks.filter(story__project=project_id, story__code=story)
     return subtasks
 
 

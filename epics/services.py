@@ -132,17 +132,21 @@ def card_update(
 
 
 @transaction.atomic
-def card_delete(*, card_id: UUID, user: User | None = None) -> None:
-    """Delete a card; the stories of its epics count as outdated."""
+def card_delete(*, card_id: UUID, version: int | None = None, user: User | None = None) -> bool:
+    """Delete a card; the stories of its epics count as outdated. Whether it was there.
+
+    Raises:
+        VersionConflict: it has another version than the given one by now.
+    """
     card = Card.objects.filter(pk=card_id).only("project_id").first()
     if card is None:
-        return
+        return False
     # As a run takes them that replaces cards or epics: of two in another order each would wait
     # for the other.
     project_lock(card.project_id)
     Card.objects.select_for_update().filter(pk=card_id).first()
     mark_outdated(Epic.objects.filter(epic_cards__card=card_id))
-    row_remove(Card, card_id, user=user)
+    return row_remove(Card, card_id, user=user, version=version)
 
 
 @transaction.atomic
@@ -195,17 +199,21 @@ def epic_update(
 
 
 @transaction.atomic
-def epic_delete(*, epic_id: UUID, user: User | None = None) -> None:
-    """Delete an epic with its stories; no other epic depends on it any more."""
+def epic_delete(*, epic_id: UUID, version: int | None = None, user: User | None = None) -> bool:
+    """Delete an epic with its stories, and from what depends on it; whether it was there.
+
+    Raises:
+        VersionConflict: it has another version than the given one by now.
+    """
     epic = Epic.objects.filter(pk=epic_id).first()
     if epic is None:
-        return
+        return False
     project_lock(epic.project_id)
     deletion_tell(Epic, [epic.pk])
     deletion_tell(Story, list(epic.stories.values_list("pk", flat=True)))
     if code := _hold_with_dependents(epic_id):
         _rewrite_dependents(epic.project_id, code, "array_remove")
-    row_remove(Epic, epic_id, user=user)
+    return row_remove(Epic, epic_id, user=user, version=version)
 
 
 def _project_of(model: type[Card] | type[Epic], pk: UUID) -> UUID:

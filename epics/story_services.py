@@ -42,16 +42,20 @@ def story_update(
 
 
 @transaction.atomic
-def story_delete(*, story_id: UUID, user: User | None = None) -> None:
-    """Delete one story with its subtasks."""
+def story_delete(*, story_id: UUID, version: int | None = None, user: User | None = None) -> bool:
+    """Delete one story with its subtasks; whether it was there.
+
+    Raises:
+        VersionConflict: it has another version than the given one by now.
+    """
     story = Story.objects.filter(pk=story_id).only("project_id", "epic_id").first()
     if story is None:
-        return
+        return False
     # Whoever starts a run over it is waited for, and so is a run that replaces it.
     project_lock(story.project_id)
     Epic.objects.select_for_update(no_key=True).filter(pk=story.epic_id).first()
     deletion_tell(Story, [story_id])
-    row_remove(Story, story_id, user=user)
+    return row_remove(Story, story_id, user=user, version=version)
 
 
 @transaction.atomic
@@ -95,9 +99,15 @@ def subtask_update(
 
 
 @transaction.atomic
-def subtask_delete(*, subtask_id: UUID, user: User | None = None) -> None:
-    """Delete one subtask."""
-    row_remove(Subtask, subtask_id, user=user)
+def subtask_delete(
+    *, subtask_id: UUID, version: int | None = None, user: User | None = None
+) -> bool:
+    """Delete one subtask; whether it was there.
+
+    Raises:
+        VersionConflict: it has another version than the given one by now.
+    """
+    return row_remove(Subtask, subtask_id, user=user, version=version)
 
 
 def _epic_hold(story_id: UUID) -> None:

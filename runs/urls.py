@@ -7,6 +7,7 @@ from runs.api.batch_views import BatchesView, BatchView, JobView
 from runs.api.failure_views import RunErrorsView
 from runs.api.file_views import RunFileView
 from runs.api.gate_views import gate_view
+from runs.api.health_views import RunHealthView
 from runs.api.ledger_views import LedgerSummaryView, LedgerView
 from runs.api.provider_batch_views import RunBatchesView
 from runs.api.quote_views import ProjectQuotesView
@@ -15,7 +16,7 @@ from runs.live import views as live
 urlpatterns = [
     path("projects/<id:project_id>/runs", control_views.ProjectRunsView.as_view()),
     path("projects/<id:project_id>/quotes", ProjectQuotesView.as_view()),
-    path("ledger", LedgerView.as_view()),
+    path("ledger", LedgerView.as_view(), name="ledger"),
     path("ledger/summary", LedgerSummaryView.as_view()),
     path("queue/status", views.QueueStatusView.as_view()),
     # A gateway's ids of models may have slashes.
@@ -30,6 +31,7 @@ urlpatterns = [
     path("runs/<id:run_id>/items/<id:item_id>/cancel", control_views.RunItemCancelView.as_view()),
     path("runs/<id:run_id>/changes", change_views.RunChangesView.as_view()),
     path("runs/<id:run_id>/errors", RunErrorsView.as_view()),
+    path("runs/<id:run_id>/health", RunHealthView.as_view()),
     path("runs/<id:run_id>/batches", RunBatchesView.as_view()),
     path("runs/<id:run_id>/logs", views.RunLogsView.as_view(), name="run-log"),
     path("runs/<id:run_id>/file", RunFileView.as_view(), name="run-file"),

@@ -57,6 +57,9 @@ def idempotent(method: _Post, *, allowed: Allowed, of_answer: bool = False) -> _
     """A view's `post` that heeds the header. With it, all that the method does is one
     transaction; what it leaves to `on_commit` happens before the answer is sent.
 
+    An answer with something that is not to be stored has it without that as `kept`, and its view's
+    `replayed` puts it back.
+
     Args:
         allowed: asked before an answer is given again, for a right may have ended since.
         of_answer: it takes the answer's `data`, not the address's parts.
@@ -77,6 +80,8 @@ def idempotent(method: _Post, *, allowed: Allowed, of_answer: bool = False) -> _
                 allowed(user=request.user, **({"data": data} if of_answer else kwargs))
             if not same:
                 raise IdempotencyConflict
+            replayed = getattr(view, "replayed", None)
+            data = replayed(data) if replayed else data
             return Response(data, status=answered.status, headers={REPLAYED: "true"})
         return answered
 
@@ -102,7 +107,8 @@ def _once(request: Request, key: str, work: Callable[[], Response]) -> Response 
         if mine:
             response = work()
             row.status = response.status_code
-            row.body = JSONRenderer().render(response.data).decode()
+            kept = getattr(response, "kept", response.data)
+            row.body = JSONRenderer().render(kept).decode()
             row.save(update_fields=["status", "body"])
             return response
     return row

@@ -128,8 +128,8 @@ class EnvelopeSchema(AutoSchema):
             found.update(_WITH_BODY)
         if self.get_override_parameters():
             found.add("VALIDATION_ERROR")
-        if self.method != "GET" and self.view.authentication_classes:
-            # The role, or a session's CSRF token.
+        if self.view.authentication_classes:
+            # The scope of a token, the role, or a session's CSRF token.
             found.add("FORBIDDEN")
         return found
 
@@ -158,6 +158,10 @@ class BearerScheme(SimpleJWTScheme):  # type: ignore[no-untyped-call]  # the lib
     """How the document shows the sign-in with a token."""
 
     target_class = "batchgen.accounts.tokens.BearerAuthentication"
+
+    def get_security_definition(self, auto_schema: Any) -> Any:
+        told = "The `access` of a sign-in, or an API token (`POST /tokens`), which has a scope."
+        return {"type": "http", "scheme": "bearer", "description": told}
 
 
 class Document(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # the library's

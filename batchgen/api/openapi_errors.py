@@ -39,7 +39,12 @@ _ERRORS: dict[str, tuple[int, str, str, dict[str, Any]]] = {
         "Authentication credentials were not provided.",
         {},
     ),
-    "FORBIDDEN": (403, "Signed in, but not allowed to do this here.", "", {}),
+    "FORBIDDEN": (
+        403,
+        "Signed in, but not allowed to do this here; `details.scope`: what the token lacks.",
+        "",
+        {},
+    ),
     "NOT_FOUND": (404, "Not there, or not yours to see.", "", {}),
     "NOT_ACCEPTABLE": (
         406,

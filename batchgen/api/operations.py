@@ -14,12 +14,14 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from batchgen.api.contents import WITHHELD, without_contents
 from batchgen.api.idempotency import PARAMETERS as IDEMPOTENCY
 from batchgen.api.idempotency import Allowed, idempotent
 from batchgen.api.inputs import QuerySerializer
 from batchgen.api.openapi_errors import ERRORS
 from batchgen.api.output import shown_all
 from batchgen.api.paging import DEFAULT_LIMIT, MAX_LIMIT, page_of
+from batchgen.api.scopes import scope_of
 from batchgen.api.strict_json import MAX_VALUES, JSONRefused, strict_loads
 from batchgen.db.compiled_query import CompiledRows
 from batchgen.errors import BatchgenError, IdempotencyConflict, PayloadTooLarge, ValidationFailed
@@ -48,7 +50,10 @@ def page_parameters(default: int = DEFAULT_LIMIT) -> tuple[OpenApiParameter, ...
 
 
 class EnvelopeRenderer(JSONRenderer):
-    """`{data, error}`, and `page` for a PageResponse. Errors arrive as whole envelopes."""
+    """`{data, error}`, and `page` for a PageResponse. Errors arrive as whole envelopes.
+
+    What a token without the scope `contents` may not see is left out here, of whatever is shown.
+    """
 
     def render(
         self,
@@ -60,6 +65,9 @@ class EnvelopeRenderer(JSONRenderer):
         if response is not None and response.status_code == 204:
             return b""
         if response is None or not response.exception:
+            if response is not None and not scope_of((renderer_context or {})["request"]).contents:
+                data = without_contents(data)
+                response[WITHHELD] = "withheld"
             data = {"data": data, "error": None}
             if isinstance(response, PageResponse):
                 data["page"] = response.page

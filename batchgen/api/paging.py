@@ -66,7 +66,7 @@ def page_of(
     order = tuple(f"-{name}" if descending else name for name in names)
     ordered = _then(rows, _ordered, order=order)
     limit = fitting(ordered, limit)
-    found = list(_then(ordered, first_rows, count=limit + 1))
+    found = list(_limited(ordered, limit + 1))
     more, found = len(found) > limit, found[:limit]
     if beside and len(found) > 1:
         fit = max(1, sum(total <= PAGE_BYTES for total in accumulate(beside(found))))
@@ -94,7 +94,7 @@ def fitting(ordered: "QuerySet[M] | CompiledRows[M]", limit: int) -> int:
     fields = like.model._meta.concrete_fields
     if limit == 1 or not any(isinstance(f, _LONG) and f.name not in left_out for f in fields):
         return limit
-    sizes = list(_then(ordered, _sizes, count=limit))
+    sizes = list(_then(_limited(ordered, limit), _sizes))
     fit = sum(total <= PAGE_BYTES for total in accumulate(sizes))
     return limit if fit == len(sizes) else max(1, fit)
 
@@ -121,14 +121,13 @@ def _ordered(rows: "QuerySet[M]", *, order: tuple[str, ...]) -> "QuerySet[M]":
     return rows.order_by(*order)
 
 
-def first_rows(rows: "QuerySet[M]", *, count: int) -> "QuerySet[M]":
-    """So many of them; for `CompiledRows.then`."""
-    return rows[:count]
+def _limited(rows: "QuerySet[M] | CompiledRows[M]", count: int) -> "QuerySet[M] | CompiledRows[M]":
+    return rows.limited(count) if isinstance(rows, CompiledRows) else rows[:count]
 
 
-def _sizes(ordered: "QuerySet[M]", *, count: int) -> "QuerySet[M, int]":
-    page = ordered.model._base_manager.filter(pk__in=ordered.values("pk")[:count])
-    return page.order_by(*ordered.query.order_by).values_list(_RowBytes(), flat=True)
+def _sizes(page: "QuerySet[M]") -> "QuerySet[M, int]":
+    rows = page.model._base_manager.filter(pk__in=page.values("pk"))
+    return rows.order_by(*page.query.order_by).values_list(_RowBytes(), flat=True)
 
 
 class _RowBytes(Func):

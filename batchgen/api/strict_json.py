@@ -36,7 +36,7 @@ def strict_loads(raw: bytes, *, most_values: int = MAX_VALUES) -> Any:
     Raises:
         JSONRefused: anything else.
     """
-    text = _decoded(raw)
+    text = json_text(raw)
     _check_size(raw, most_values)
     try:
         document = json.loads(
@@ -63,7 +63,12 @@ def path_text(parts: tuple[str | int, ...]) -> str:
     return text.removeprefix(".")
 
 
-def _decoded(raw: bytes) -> str:
+def json_text(raw: bytes) -> str:
+    """The text of the bytes, which are UTF-8 without or with a byte order mark.
+
+    Raises:
+        JSONRefused: they are something else.
+    """
     for mark, sentence in _MARKS:
         if raw.startswith(mark):
             raise JSONRefused(

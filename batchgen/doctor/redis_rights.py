@@ -7,8 +7,8 @@ from uuid import uuid4
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from batchgen.doctor.registry import Finding, NotChecked, check, error, ok, warning
-from batchgen.local.redis import RIGHTS
 from batchgen.redis import client as redis
+from batchgen.redis.rights import RIGHTS
 
 
 @check("redis")

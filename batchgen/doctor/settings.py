@@ -11,7 +11,8 @@ from batchgen.doctor.registry import Finding, check, error, ok, warning
 @check("settings")
 def django_checks() -> Iterator[Finding]:
     """Django's system checks; in production with those of a deployment."""
-    found = checks.run_checks(include_deployment_checks=settings.PRODUCTION)
+    ran = checks.run_checks(include_deployment_checks=settings.PRODUCTION)
+    found = [message for message in ran if not message.is_silenced()]
     for message in found:
         serious = message.level >= checks.ERROR
         todo = message.hint or "Change the setting that it names."

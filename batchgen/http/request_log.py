@@ -9,14 +9,15 @@ from uuid import uuid4
 from django.http import HttpRequest, HttpResponseBase
 
 from batchgen.http.probes import ROUTES as PROBES
-from batchgen.logs import log_context
+from batchgen.http.request_spans import METHODS, request_span, request_told, route_of
+from batchgen.logs import log_bind, log_context
 from batchgen.metrics import REQUEST_S
+from batchgen.tracing import spans
 
 log = logging.getLogger("batchgen.access")
 
 _HEADER = "X-Request-ID"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-_METHODS = {"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"}
 
 
 class RequestLogMiddleware:
@@ -32,16 +33,18 @@ class RequestLogMiddleware:
         given = request.headers.get(_HEADER, "")
         request_id = given if _ID.fullmatch(given) else uuid4().hex
         began = time.perf_counter()
-        with log_context(request=request_id):
+        with log_context(request=request_id), request_span(request, request_id) as span:
+            log_bind(**spans.for_logs())
             response = self._get_response(request)
             _note(request, response.status_code, time.perf_counter() - began)
+            request_told(span, request, response.status_code)
         response[_HEADER] = request_id
         return response
 
 
 def _note(request: HttpRequest, status: int, seconds: float) -> None:
-    route = request.resolver_match.route if request.resolver_match else "none"
-    method = request.method if request.method in _METHODS else "other"
+    route = route_of(request)
+    method = request.method if request.method in METHODS else "other"
     REQUEST_S.labels(method, route, str(status)).observe(seconds)
     log.log(
         logging.DEBUG if route in PROBES and status < 400 else logging.INFO,

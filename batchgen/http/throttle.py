@@ -69,11 +69,19 @@ def request_count(request: HttpRequest) -> None:
     Raises:
         Throttled: it is one too many.
     """
-    most = settings.REQUESTS_PER_MINUTE
-    if not most:
+    _count(request, RequestThrottle())
+
+
+def member_count(request: HttpRequest) -> None:
+    """Count a member that is added on a page beside those of the API; raises as `request_count`."""
+    _count(request, MemberThrottle())
+
+
+def _count(request: HttpRequest, throttle: RequestThrottle) -> None:
+    if not throttle.most():
         return
-    counted, wait_s = _counted(f"{RequestThrottle.scope}:{_who(request.user.pk, request)}")
-    if counted > most:
+    counted, wait_s = _counted(f"{throttle.scope}:{_who(request.user.pk, request)}")
+    if counted > throttle.most():
         raise Throttled("Too many requests. Wait, then try again.", wait_s=max(1, wait_s))
 
 

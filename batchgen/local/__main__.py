@@ -64,8 +64,11 @@ def up(terminal: Terminal) -> int:
             stack.servers(supervisor, LOCAL, environment, durable=True),
         ):
             provider = _start_provider(supervisor, environment, terminal)
+            flower = f"http://127.0.0.1:{flower_port}/"
+            # The pages of staff lead there.
+            environment["BATCHGEN_FLOWER_URL"] = environment.get("BATCHGEN_FLOWER_URL") or flower
             _start_program(supervisor, environment, host, port)
-            to_flower = f"http://127.0.0.1:{flower_port}/   ({_flower_sign_in(environment)})"
+            to_flower = f"{flower}   ({_flower_sign_in(environment)})"
             supervisor.start(stack.flower(environment, flower_port))
             with servers_told(_made(environment)):
                 _show_addresses(terminal, stack.address(host, port), to_flower, sign_in, provider)

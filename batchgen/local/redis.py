@@ -18,6 +18,7 @@ from redis.retry import Retry
 from batchgen.local.child import Child, Running
 from batchgen.local.local_dir import free_port
 from batchgen.redis.client import connection_pool
+from batchgen.redis.rights import RIGHTS
 from batchgen.redis.url import parse
 
 _SETTINGS = """\
@@ -34,10 +35,6 @@ maxmemory-policy noeviction
 loglevel warning
 ignore-warnings ARM64-COW-BUG
 """
-
-#: No CONFIG, DEBUG, MODULE, ACL, MONITOR, SHUTDOWN, no replication, and whatever else Redis calls
-#: dangerous, but INFO, by which the doctor learns the version. docs/redis.md has the same.
-RIGHTS = "+@all -@dangerous +info +client|setname +client|id"
 
 
 class Redis:

@@ -24,7 +24,8 @@ _URL = r"http://127\.0\.0\.1:\d+"
 #: What must not be seen, and who needs it; what nobody is named for, no child gets. The limiter's
 #: gates are named after the provider's key, so whatever shows or waits for them needs it.
 _SECRETS: dict[str, frozenset[str]] = {
-    "BATCHGEN_SECRET_KEY": frozenset({"web"}),
+    # Workers sign what goes to webhooks by it.
+    "BATCHGEN_SECRET_KEY": frozenset({"web", "worker"}),
     "DATABASE_URL": frozenset({"web", "worker", "beat", "manage"}),
     "REDIS_URL": frozenset({"web", "worker", "beat", "manage", "flower"}),
     "ANTHROPIC_API_KEY": frozenset({"web", "worker", "manage"}),
@@ -35,6 +36,7 @@ _SECRETS: dict[str, frozenset[str]] = {
     "AWS_SESSION_TOKEN": frozenset({"web", "worker", "manage"}),
     "BATCHGEN_PASSWORD": frozenset({"ensure_superuser"}),
     "FLOWER_BASIC_AUTH": frozenset({"flower"}),
+    "BATCHGEN_MCP_TOKEN": frozenset(),
 }
 #: What the settings of production ask of every program, also where it has no use for it.
 _UNUSED = {
@@ -62,6 +64,9 @@ def base_environment() -> Environment:
     for name in env.SECRETS:
         if environment.pop(f"{name}_FILE", None):
             environment[name] = env.secret(name)
+    for name in ("DATABASE", "REDIS"):
+        if password := environment.pop(f"{name}_PASSWORD", ""):
+            environment[f"{name}_URL"] = env.url(f"{name}_URL", password=password)
     return environment
 
 

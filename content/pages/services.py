@@ -89,14 +89,18 @@ def page_update(
 
 
 @transaction.atomic
-def page_delete(*, page_id: UUID, user: User | None = None) -> None:
-    """Delete a page with its content."""
+def page_delete(*, page_id: UUID, version: int | None = None, user: User | None = None) -> bool:
+    """Delete a page with its content; whether it was there.
+
+    Raises:
+        VersionConflict: it has another version than the given one by now.
+    """
     page = Page.objects.filter(pk=page_id).only("project_id").first()
     if page is None:
-        return
+        return False
     project_lock(page.project_id)
     deletion_tell(Page, [page_id])
-    row_remove(Page, page_id, user=user)
+    return row_remove(Page, page_id, user=user, version=version)
 
 
 def page_changed(page: Page, changes: Changes) -> set[str]:

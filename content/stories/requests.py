@@ -5,9 +5,9 @@ from dataclasses import replace
 from content.asking import Wording, finished
 from content.pipeline import Request
 from content.stories.answer import StorySet, parse_story_set, schema_for
-from content.stories.prompts.conversation import repair_text
+from content.stories.prompts.conversation import kept_block, repair_text
 from content.stories.values import GenerationInput, PromptContext, StoryDefect
-from providers.values import Completion, CompletionRequest
+from providers.values import Completion, CompletionRequest, text_bytes
 
 #: Provider calls for one epic, repairs of form, of quality and of length included.
 MAX_CALLS = 3
@@ -26,7 +26,13 @@ def first_request(inp: GenerationInput, context: PromptContext) -> Request:
         marker=inp.run_epic_id,
         purpose="generate",
     )
-    return Request(key="generate", completion=completion, alike=f"{inp.mode} generate")
+    return Request(
+        key="generate",
+        completion=completion,
+        alike=f"{inp.mode} generate",
+        part=inp.part,
+        stays_bytes=text_bytes(kept_block(inp.kept)),
+    )
 
 
 def repair_request(

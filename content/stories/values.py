@@ -86,6 +86,11 @@ class GenerationInput:
         low, high = STORY_RANGES[self.mode]
         return max(1, low - len(self.kept)), max(1, high - len(self.kept))
 
+    @property
+    def part(self) -> float:
+        """Of the mode's number of stories, what is to be written beside those that stay."""
+        return sum(self.story_range) / sum(STORY_RANGES[self.mode])
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptContext:

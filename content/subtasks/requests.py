@@ -5,9 +5,9 @@ from dataclasses import replace
 from content.asking import Wording, finished
 from content.pipeline import Request
 from content.subtasks.answer import SUBTASK_SET_SCHEMA, SubtaskSet, parse_subtask_set
-from content.subtasks.prompts.conversation import repair_text
+from content.subtasks.prompts.conversation import kept_block, repair_text
 from content.subtasks.values import BreakdownInput, PromptContext, SubtaskDefect
-from providers.values import Completion, CompletionRequest
+from providers.values import Completion, CompletionRequest, text_bytes
 
 #: Provider calls for one story, repairs of form, of coverage and of length included.
 MAX_CALLS = 3
@@ -26,7 +26,13 @@ def first_request(inp: BreakdownInput, context: PromptContext) -> Request:
         marker=inp.item_id,
         purpose="generate",
     )
-    return Request(key="generate", completion=completion, alike="subtasks generate")
+    return Request(
+        key="generate",
+        completion=completion,
+        alike="subtasks generate",
+        part=inp.part,
+        stays_bytes=text_bytes(kept_block(inp.kept)),
+    )
 
 
 def repair_request(

@@ -70,6 +70,11 @@ class BreakdownInput:
         return max(1, FEWEST - len(self.kept)), max(1, MOST - len(self.kept))
 
     @property
+    def part(self) -> float:
+        """Of the usual number of subtasks, what is to be written beside those that stay."""
+        return sum(self.subtask_range) / (FEWEST + MOST)
+
+    @property
     def open_criteria(self) -> tuple[int, ...]:
         """Numbers of the acceptance criteria that no kept subtask covers."""
         covered = {number for subtask in self.kept for number in subtask.criteria}

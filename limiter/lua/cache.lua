@@ -9,7 +9,12 @@ for key, cache in pairs(caches) do
   if type(cache) ~= 'table' or not (cache.warm > now) then caches[key] = nil end
 end
 for _, call in ipairs(report.settled) do
-  if call.learn then caches[call.cache_key] = { warm = now + WARM_S, warming = 0 } end
+  local cache = caches[call.cache_key]
+  if call.learn then
+    caches[call.cache_key] = { warm = now + WARM_S, warming = 0 }
+  elseif cache and cache.warming > now and call.used.input == 0 then
+    caches[call.cache_key] = nil  -- it failed, or was not made: the next goes first
+  end
 end
 state.caches = caches
 

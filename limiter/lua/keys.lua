@@ -55,7 +55,7 @@ local LEARNING = 0.1
 
 -- The provider's cache.
 local WARM_S = 300            -- so long it keeps a prompt's beginning after its last use
-local WARMING_S = 3           -- the first call with it has it ready by then, answered or not
+local WARMING_S = 3           -- the first call with it has it ready by then, if it does not fail
 local WARMING_POLL_S = 0.1
 
 -- Turns.

@@ -33,6 +33,7 @@ class WaitingOutput(serializers.Serializer[Any]):
 ITEM_ORDERS = {"order": ("order", "id"), "completedAt": ("completed_at", "id")}
 #: What is shown of every item, whatever it is of.
 _SHARED = (
+    "runId",
     "order",
     "status",
     "stage",
@@ -55,6 +56,7 @@ _ENDED = (
 
 
 class _AnyItemOutput(serializers.ModelSerializer[RunItem]):
+    runId = serializers.UUIDField(source="run_id")
     status = serializers.ChoiceField(ItemStatus.choices)
     stage = serializers.SerializerMethodField()
     stagePercent = serializers.SerializerMethodField(

@@ -15,7 +15,7 @@ from runs.api.item_output import ITEM_ORDERS, RunItemOutput
 from runs.api.run_input import AddItemsInput, ItemChangeInput, RunItemsQuery
 from runs.engine.items import item_prioritise, items_add
 from runs.reads import lineage, selectors
-from runs.reads.items import item_read, items_among, items_list, run_items
+from runs.reads.items import item_read, items_list, run_items
 
 
 class RunItemsView(APIView):
@@ -29,16 +29,12 @@ class RunItemsView(APIView):
         description="In their order; `order=completedAt`: as they ended, those that have not last.",
     )
     def get(self, request: Request, run_id: UUID) -> Response:
-        run = selectors.run_for(user=request.user, run_id=run_id)
+        run = selectors.run_plain(user=request.user, run_id=run_id)
         query = query_of(request, RunItemsQuery)
-        chosen = {"status": query.get("status"), "ended": query["order"] == "completedAt"}
+        read = lineage.items_effective if query["effective"] else items_list
+        items = read(run=run, status=query.get("status"), ended=query["order"] == "completedAt")
         keys = ITEM_ORDERS[query["order"]]
-        if not query["effective"]:
-            items = items_list(run=run, **chosen)
-            return page_response(request, items, keys=keys, serializer=RunItemOutput)
-        latest = lineage.run_items_effective(run_ids=lineage.run_lineage(run=run))
-        found = items_among(latest, **chosen)
-        return page_response(request, found, keys=keys, serializer=RunItemOutput)
+        return page_response(request, items, keys=keys, serializer=RunItemOutput)
 
     @operation(
         "runItemAdd",
@@ -52,7 +48,7 @@ class RunItemsView(APIView):
         description="They come behind the others of their priority.",
     )
     def post(self, request: Request, run_id: UUID) -> Response:
-        run = selectors.run_for(user=request.user, run_id=run_id, role=Role.EDITOR)
+        run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
         target_ids = valid(AddItemsInput, request.data)["target_ids"]
         ids = items_add(run=run, user=signed_in(request), target_ids=target_ids)
         return Response(shown_all(RunItemOutput, run_items(run=run).filter(pk__in=ids)), status=202)
@@ -66,7 +62,7 @@ class RunItemView(APIView):
         response=RunItemOutput,
     )
     def get(self, request: Request, run_id: UUID, item_id: UUID) -> Response:
-        run = selectors.run_for(user=request.user, run_id=run_id)
+        run = selectors.run_plain(user=request.user, run_id=run_id)
         query_of(request)
         return Response(shown(RunItemOutput, item_read(run=run, item_id=item_id)))
 
@@ -83,7 +79,7 @@ class RunItemView(APIView):
         ),
     )
     def patch(self, request: Request, run_id: UUID, item_id: UUID) -> Response:
-        run = selectors.run_for(user=request.user, run_id=run_id, role=Role.EDITOR)
+        run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
         priority = valid(ItemChangeInput, request.data)["priority"]
         item = item_read(run=run, item_id=item_id)
         item_prioritise(item=item, user=signed_in(request), priority=priority)

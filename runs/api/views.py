@@ -18,7 +18,7 @@ from batchgen.api.operations import (
     valid,
 )
 from batchgen.api.output import shown, shown_all
-from batchgen.api.paging import MAX_LIMIT, first_rows, fitting, keys_of, page_of
+from batchgen.api.paging import MAX_LIMIT, fitting, keys_of, page_of
 from batchgen.errors import InvalidTransition, PriceUnknown, QuotaReached, VersionConflict
 from epics.access import Role
 from runs.api.action_output import RunActionOutput
@@ -40,10 +40,11 @@ from runs.api.run_output import (
 )
 from runs.engine.controls import run_change
 from runs.reads import lineage, selectors
-from runs.reads.items import items_among, items_list
+from runs.reads.items import items_list
 from runs.reads.log import log_after
 from runs.reads.progress import RunProgress
 from runs.reads.queue import queue_status
+from runs.reads.run_list import runs_list
 
 _EPIC_KEYS = ("order", "id")
 
@@ -59,7 +60,7 @@ class RunsView(APIView):
     )
     def get(self, request: Request) -> Response:
         query = query_of(request, RunsQuery)
-        runs = selectors.runs_list(
+        runs = runs_list(
             user=request.user,
             project_id=query.get("project"),
             status=query.get("status"),
@@ -94,7 +95,7 @@ class RunView(APIView):
         description="Takes effect from the next dispatched item. A final run: 409.",
     )
     def patch(self, request: Request, run_id: UUID) -> Response:
-        run = selectors.run_for(user=request.user, run_id=run_id, role=Role.EDITOR)
+        run = selectors.run_plain(user=request.user, run_id=run_id, role=Role.EDITOR)
         run_change(run=run, user=signed_in(request), **valid(RunChangeInput, request.data))
         return Response(run_json(RunProgress.of(selectors.run_read(run_id=run_id))))
 
@@ -147,15 +148,11 @@ class RunEpicsView(APIView):
         page=True,
     )
     def get(self, request: Request, run_id: UUID) -> Response:
-        run = selectors.run_for(user=request.user, run_id=run_id)
+        run = selectors.run_plain(user=request.user, run_id=run_id)
         query = query_of(request, RunEpicsQuery)
-        status = query.get("status")
-        if not query["effective"]:
-            epics = items_list(run=run, epics=True, status=status)
-            return page_response(request, epics, keys=_EPIC_KEYS, serializer=RunEpicOutput)
-        latest = lineage.run_items_effective(run_ids=lineage.run_lineage(run=run))
-        found = items_among(latest, epics=True, status=status)
-        return page_response(request, found, keys=_EPIC_KEYS, serializer=RunEpicOutput)
+        read = lineage.items_effective if query["effective"] else items_list
+        epics = read(run=run, epics=True, status=query.get("status"))
+        return page_response(request, epics, keys=_EPIC_KEYS, serializer=RunEpicOutput)
 
 
 class RunLogsView(APIView):
@@ -168,12 +165,12 @@ class RunLogsView(APIView):
         description="In order; a later call never finds a line between those of an earlier one.",
     )
     def get(self, request: Request, run_id: UUID) -> Response:
-        run = selectors.run_for(user=request.user, run_id=run_id)
+        run = selectors.run_plain(user=request.user, run_id=run_id)
         query = query_of(request, LogQuery)
         after, limit = query.get("cursor", query.get("after", 0)), query["limit"]
         rows = log_after(run_id=run.pk, seq=after)
         limit = fitting(rows, limit)
-        lines = list(rows.then(first_rows, count=limit + 1))
+        lines = list(rows.limited(limit + 1))
         more, lines = len(lines) > limit, lines[:limit]
         page = {"next": str(lines[-1].seq) if more else None, "previous": None}
         return PageResponse(shown_all(RunLogOutput, lines), page)

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
+from batchgen.accounts.api_tokens import ApiBearer
 from batchgen.accounts.tokens import family_of
 from batchgen.api.inputs import NothingInput
 from batchgen.api.negotiation import Negotiation
@@ -164,17 +165,19 @@ def _stream(request: Request, run: Run, after: Position | None) -> Stream:
 
 def _until(request: Request) -> float:
     """When the sign-in ends, by `time.time()`. A token is taken a little longer than it says; what
-    a session got ends when a token would that it had got now."""
+    a session or an API token got ends when a token would that it had got now."""
     if isinstance(request.auth, Token):
-        until: float = request.auth["exp"] + settings.SIMPLE_JWT["LEEWAY"]
-        return until
+        return float(request.auth["exp"] + settings.SIMPLE_JWT["LEEWAY"])
     if isinstance(request.auth, Ticket):
         return request.auth.until
     lifetime: timedelta = api_settings.ACCESS_TOKEN_LIFETIME
-    return time.time() + lifetime.total_seconds()
+    until = time.time() + lifetime.total_seconds()
+    if isinstance(request.auth, ApiBearer) and request.auth.expires_at:
+        return min(until, request.auth.expires_at.timestamp())
+    return until
 
 
 def _family(request: Request) -> UUID | None:
-    if isinstance(request.auth, Token):
+    if isinstance(request.auth, Token | ApiBearer):
         return family_of(request.auth)
     return request.auth.family if isinstance(request.auth, Ticket) else None

@@ -1,6 +1,7 @@
 """What `generate` and `quote` take of a start, and what the API would be sent."""
 
 from argparse import ArgumentTypeError
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -57,6 +58,13 @@ def start_arguments(parser: CommandParser) -> None:
         help="items at the same time (default: as the pacing says)",
     )
     parser.add_argument(
+        "--deadline",
+        type=_moment,
+        metavar="TIME",
+        help="when what is made is needed, such as 2026-11-30T09:00, in UTC where it names no "
+        "zone: the lane cheapest ends by it, and it is part of a computed priority",
+    )
+    parser.add_argument(
         "--epic",
         "--target",
         nargs="+",
@@ -97,6 +105,7 @@ def start_options(project: Project, options: dict[str, Any]) -> RunOptions:
         target_ids=_target_ids(kind, project, chosen, codes),
         max_concurrency=options["max_concurrency"],
         model=options["model"],
+        deadline=options["deadline"],
     )
 
 
@@ -175,6 +184,14 @@ def _target_ids(
     if unknown := [code for code in codes if code not in found]:
         raise CommandError(f"{project} has no {kind.item_words[0]} {', '.join(unknown)}.")
     return [found[code] for code in dict.fromkeys(codes)]
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError("give a time such as 2026-11-30T09:00") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _lanes(text: str) -> int:

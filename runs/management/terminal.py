@@ -15,6 +15,7 @@ from django.db import OperationalError
 from rich.console import Console
 from rich.text import Text
 
+from batchgen.db.postgresql.compatibility import refusal
 from batchgen.errors import BatchgenError
 from runs.engine.trail import Operator
 from runs.management.report import report
@@ -72,7 +73,7 @@ def in_words() -> Iterator[None]:
     except BatchgenError as error:
         raise CommandError(error.message) from error
     except OperationalError as error:
-        raise CommandError(f"The database is away: {error}".strip()) from error
+        raise CommandError(f"The database is away: {refusal() or error}".strip()) from error
 
 
 def user_named(name: str) -> User:

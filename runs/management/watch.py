@@ -77,11 +77,12 @@ def spent_text(spent: RunProgress) -> str:
 
 
 def _of_budget(spent: RunProgress) -> str:
-    """What it may spend; and what calls under way hold of that."""
-    if spent.budget is None:
+    """What it may spend; what is left of that, and what calls under way hold of it."""
+    budget = spent.budget
+    if budget is None:
         return ""
-    held = f" ({usd_text(spent.budget['held'])} held)" if spent.budget["held"] else ""
-    return f" of {usd_text(spent.budget['limit'])}{held}"
+    held = f", {usd_text(budget['held'])} held" if budget["held"] else ""
+    return f" of {usd_text(budget['limit'])} ({usd_text(budget['left'])} left{held})"
 
 
 def tokens(spent: RunProgress | RunItem) -> int:
@@ -96,6 +97,8 @@ def _figures_text(progress: RunProgress) -> str:
     if progress.in_batch:
         batches = counted(progress.batches_processing, ("batch", "batches"))
         parts.append(f"{progress.in_batch} in {batches}")
+    if progress.batches_ended:
+        parts.append(f"{counted(progress.batches_ended, ('batch', 'batches'))} ended")
     parts.append(spent_text(progress))
     return ", ".join(parts)
 

@@ -3,6 +3,7 @@
 from runs.models.batches import ProviderBatch
 from runs.models.calls import ProviderCall
 from runs.models.gates import Closure, GateAction
+from runs.models.health import HealthPeriod
 from runs.models.money import Budget, LedgerLine
 from runs.models.quotes import Quote
 from runs.models.records import RunAction, RunLog
@@ -14,6 +15,7 @@ __all__ = [
     "Budget",
     "Closure",
     "GateAction",
+    "HealthPeriod",
     "Lane",
     "LedgerLine",
     "OpenTarget",

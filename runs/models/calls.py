@@ -57,7 +57,7 @@ class ProviderCall(models.Model):
     request_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
     #: The outcome is unknown to us: the provider may have charged for it.
     possibly_billed = models.BooleanField(default=False)
-    #: What was asked: the request's `alike`, and the bytes of its texts; 0 where it was not.
+    #: What was asked: the request's `asked`, and the bytes of its texts; 0 where it was not.
     alike = models.CharField(max_length=100, blank=True, default="", db_default="")
     prompt_bytes = models.PositiveIntegerField(default=0, db_default=0)
     #: {text, stopReason} of an answer that did not finish its epic; a later attempt reuses it.

@@ -10,6 +10,7 @@ from batchgen.db.ids import new_id
 from content.run_types import MANY_AT_ONCE, RunType
 from epics.models import Project
 from runs.pacing import MOST_LANES
+from runs.run_spans import traceparent_now
 from runs.states import ACTIVE, FINAL, MoneyLane, Pacing, Priority, RunStatus
 
 #: A user's turns for each one of another.
@@ -76,6 +77,10 @@ class Run(models.Model):
     )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    #: Of the request that started it, as W3C's Trace Context has it; empty: that was not traced.
+    traceparent = models.CharField(
+        max_length=55, default=traceparent_now, db_default="", blank=True, editable=False
     )
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)

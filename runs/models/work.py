@@ -28,6 +28,8 @@ class Worker(models.Model):
     stopped_at = models.DateTimeField(null=True, blank=True)
     #: By how many seconds its host's clock is ahead of PostgreSQL's; negative where it is behind.
     clock_ahead_s = models.FloatField(null=True, blank=True)
+    #: What it takes for the installation's monthly budget; null: none.
+    monthly_budget_micro_usd = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         ordering = ["name", "-started_at"]

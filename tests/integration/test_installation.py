@@ -9,12 +9,14 @@ import pytest
 from django.db import transaction
 from django.utils.timezone import now
 
+from batchgen.db.ids import new_id
 from batchgen.db.installation import installation_id
 from batchgen.models import Installation
 from batchgen.redis import client as redis
 from runs.models import Worker
+from tests.acceptance.fleet import wait_for
 from tests.factories import client_of
-from tests.threads import race
+from tests.threads import elsewhere, race, somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,6 +36,17 @@ def test_all_who_ask_at_once_get_the_same_id(unmade: None) -> None:
     found = race(*[installation_id.__wrapped__] * 8)
     assert len(set(found)) == 1
     assert Installation.objects.get().pk == found[0]
+
+
+def test_who_is_second_waits_for_the_id_of_the_first(unmade: None) -> None:
+    mine = new_id()
+    found: list[object] = []
+    with transaction.atomic():
+        Installation.objects.create(pk=mine, single=True)
+        second = elsewhere(lambda: found.append(installation_id.__wrapped__()))
+        wait_for(somebody_waits, "the second waits for the first")
+    second.join(10)
+    assert found == [mine]
 
 
 def test_an_id_outlives_the_transaction_in_which_it_was_first_asked_for(unmade: None) -> None:

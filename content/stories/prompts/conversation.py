@@ -55,12 +55,13 @@ def request_text(inp: GenerationInput, *, cards: str, epic: EpicInput) -> str:
         **sentences_shown(inp.frame),
     }
     user = inp.prompts.template("user.md").render(
-        task=fenced(task), epic=fenced(_epic_json(epic)), cards=cards + _kept_block(inp.kept)
+        task=fenced(task), epic=fenced(_epic_json(epic)), cards=cards + kept_block(inp.kept)
     )
     return instructed(user, inp.instructions)
 
 
-def _kept_block(kept: tuple[KeptStory, ...]) -> str:
+def kept_block(kept: tuple[KeptStory, ...]) -> str:
+    """What tells of the stories that stay."""
     if not kept:
         return ""
     lines = [fenced({"title": story.title, "userStory": story.user_story}) for story in kept]

@@ -51,7 +51,7 @@ def request_text(inp: BreakdownInput, *, epic: EpicInput, story: StoryInput) -> 
         task=fenced(task),
         epic=fenced(_epic_json(epic)),
         story=fenced(_story_json(story)),
-        kept=_kept_block(inp.kept),
+        kept=kept_block(inp.kept),
     )
     return instructed(user, inp.instructions)
 
@@ -75,7 +75,8 @@ def repair_text(
     )
 
 
-def _kept_block(kept: tuple[KeptSubtask, ...]) -> str:
+def kept_block(kept: tuple[KeptSubtask, ...]) -> str:
+    """What tells of the subtasks that stay."""
     if not kept:
         return ""
     lines = [

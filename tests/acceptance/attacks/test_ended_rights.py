@@ -17,17 +17,11 @@ from runs.models import RunLog
 from tests.acceptance.attacks.clients import asking, begun, connections, opened
 from tests.acceptance.fleet import wait_for
 from tests.acceptance.live.watcher import Watcher
-from tests.acceptance.live.web import Starter, Web
+from tests.acceptance.live.web import Web
 from tests.factories import member_make
 from tests.integration.engine.world import World
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def web(starter: Starter, world: World) -> Web:
-    """As operators start it."""
-    return starter(world)
 
 
 @pytest.fixture

@@ -8,21 +8,22 @@ import pytest
 from epics.models import Epic
 from tests.acceptance.attacks.clients import asking, begun, connections, opened
 from tests.acceptance.fleet import wait_for
-from tests.acceptance.live.web import Starter, Web
+from tests.acceptance.live.web import Web
 from tests.integration.engine.world import World
 from tests.integration.export.world import export_start, file_make
 
 pytestmark = pytest.mark.slow
 
+#: With few connections to the database.
+WEB = {"BATCHGEN_DATABASE_POOL_SIZE": "2", "BATCHGEN_WRITE_TIMEOUT_S": "3"}
 #: More than the pool has connections.
 UNREAD = 12
 
 
-@pytest.fixture
-def web(starter: Starter, world: World) -> Web:
-    """With few connections to the database, and answers that no buffer takes whole."""
+@pytest.fixture(autouse=True)
+def _long(world: World) -> None:
+    """Answers that no buffer takes whole."""
     Epic.objects.filter(project=world.run.project).update(description="x" * 200_000)
-    return starter(world, BATCHGEN_DATABASE_POOL_SIZE="2", BATCHGEN_WRITE_TIMEOUT_S="3")
 
 
 @pytest.fixture(

@@ -14,6 +14,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from batchgen.asgi import Handler
 from batchgen.web.turns import Clients, Turns
 from tests.factories import user_make
+from tests.loops import until
 
 
 def test_a_request_stays_in_one_thread_from_the_first_middleware_to_the_view() -> None:
@@ -87,7 +88,7 @@ class _Held(Handler):
     def get_response(self, request: HttpRequest) -> HttpResponse:
         if "Authorization" in request.headers:
             self.at_work += 1
-            self.end.wait(10)
+            self.end.wait(60)
             self.at_work -= 1
         return HttpResponse()
 
@@ -103,8 +104,9 @@ def test_requests_of_one_user_leave_places_for_others_also_when_their_clients_ha
             asyncio.ensure_future(_request(handler, (b"authorization", token), gone=each))
             for token, each in zip(tokens, gone, strict=True)
         ]
+        await until(lambda: handler.at_work == 2)
         await _request(handler)
-        assert handler.at_work == 2
+        assert handler.at_work == 2, "the others' turns come later"
         for each in gone[:4]:
             each.set()
         await _request(handler)

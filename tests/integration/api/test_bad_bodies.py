@@ -18,7 +18,16 @@ from batchgen.api.strict_json import JSONRefused, strict_loads
 from batchgen.local.local_dir import ROOT
 from epics.models import Project
 from runs.engine.start import RunOptions, run_start
-from tests.factories import backlog_document, client_of, project_make, subtask_make, user_make
+from tests.factories import (
+    backlog_document,
+    client_of,
+    delivery_make,
+    project_make,
+    subtask_make,
+    token_made,
+    user_make,
+    webhook_make,
+)
 from tests.integration.api.test_permissions import API, BODIES, Route, routes_known
 from tests.integration.engine.test_card_runs import upload_make
 from tests.integration.pages.world import page_make
@@ -32,7 +41,7 @@ WRITING = [
     for method, path in routes_known()
     if method in {"POST", "PATCH"} and path.startswith("/api/")
 ]
-OURS = ("batchgen", "epics", "pages", "runs", "auth", "token_blacklist")
+OURS = ("batchgen", "epics", "pages", "runs", "webhooks", "auth", "token_blacklist")
 
 
 class Place:
@@ -58,6 +67,9 @@ class Place:
             "page_id": page_make(self.project).pk,
             "upload_id": upload_make(self.project).pk,
         }
+        delivery = delivery_make(webhook_make(self.project))
+        self.ids |= {"webhook_id": delivery.hook_id, "delivery_id": delivery.message_id}
+        self.ids["token_id"] = token_made(self.user)[0].pk
         self.client = client_of(self.user)
         tables = [
             model._meta.db_table
@@ -92,13 +104,14 @@ _json = st.recursive(
     ),
     max_leaves=5,
 )
-#: No field of any body takes one of these.
+_LONG = "x" * 100_001
+#: No field of any body takes one of these, but that of an upload's text a long one.
 _wrong = st.one_of(
     st.dictionaries(
         st.text(min_size=1, max_size=8).map("x".__add__), _json, min_size=1, max_size=2
     ),
     _json.map(lambda value: [[value]]),
-    st.just("x" * 100_001),
+    st.just(_LONG),
     st.text(max_size=5).map(lambda text: f"{text}\0"),
     st.just("\ud800"),
     st.integers(min_value=2**63).map(lambda number: -number),
@@ -128,7 +141,8 @@ def bad_bodies(route: Route) -> st.SearchStrategy[bytes]:
         st.integers(min_value=33, max_value=100_000).map(lambda deep: b"[" * deep + b"]" * deep),
     ]
     if good:
-        replaced = st.tuples(st.sampled_from(sorted(good)), _wrong)
+        wrong = _wrong.filter(_LONG.__ne__) if route[1].endswith("/uploads") else _wrong
+        replaced = st.tuples(st.sampled_from(sorted(good)), wrong)
         others += [replaced.map(lambda pair: _dumped({**good, pair[0]: pair[1]}))] * 3
     return st.one_of(others)
 

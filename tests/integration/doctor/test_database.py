@@ -155,9 +155,30 @@ def test_what_others_could_listen_to(tmp_path: Path) -> None:
             replace(child, ready=lambda running: running.find("ready to accept") is not None)
         )
         found = diagnosis(f"postgresql://batchgen@127.0.0.2:{port}/batchgen")
+        beside = f"postgresql://batchgen@postgres:{port}/batchgen?hostaddr=127.0.0.2"
+        found_beside = diagnosis(beside)
     postgres.forget()
     logs.close()
     assert found["DATABASE_NO_TLS"]["level"] == "warning"
+    assert "DATABASE_VERSION" in found_beside
+    assert "DATABASE_NO_TLS" not in found_beside, "in a network of containers"
+
+
+@pytest.mark.parametrize("words", [["migrate"], ["run", "list"]])
+def test_a_command_says_in_words_that_nobody_is_let_in(words: list[str]) -> None:
+    url = f"postgresql://batchgen@127.0.0.1:{free_port()}/batchgen"
+    done = subprocess.run(
+        [sys.executable, "manage.py", *words],
+        env={**stack.base_environment(), "DATABASE_URL": url, "BATCHGEN_LOG_LEVEL": "CRITICAL"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Connection refused" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_other_programs_defaults_are_no_fault(admin: Admin, role: str) -> None:  # noqa: F811

@@ -9,9 +9,9 @@ import pytest
 
 from batchgen.doctor.redis import redis_transport
 from batchgen.local.local_dir import free_port, scratch
-from batchgen.local.redis import RIGHTS
 from batchgen.local.supervisor import Supervisor
 from batchgen.redis import client as redis
+from batchgen.redis.rights import RIGHTS
 from tests.certificates import certificates
 from tests.redis_servers import AS_USER, sentinel, server
 from tests.tls_front import fronted

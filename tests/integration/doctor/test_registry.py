@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.utils.module_loading import autodiscover_modules
 
 from batchgen.doctor import registry
 from batchgen.doctor.registry import Finding, Group, NotChecked, error, ok, warning
@@ -17,6 +18,8 @@ Doctor = Callable[..., dict[str, dict[str, Any]]]
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> list[registry.Check]:
     """The only checks there are: those of the group `clock`."""
+    # Whose first import would register them among these, and nowhere else.
+    autodiscover_modules("doctor")
     mine: list[registry.Check] = []
     monkeypatch.setattr(registry, "_CHECKS", {group: [] for group in Group} | {Group.CLOCK: mine})
     return mine
@@ -83,9 +86,12 @@ def test_people_get_a_table(checks: list[registry.Check]) -> None:
     ("setting", "secrets"),
     [
         (("DATABASE_URL", "postgresql://me:p%40ss%2Fw@h/db"), ["p%40ss%2Fw", "p@ss/w"]),
+        (("DATABASE_URL", "postgresql:///db?host=h&password=p%40ss/w"), ["p%40ss/w", "p@ss/w"]),
         (("REDIS_URL", "rediss://:hush!hush@h/0"), ["hush!hush"]),
         (("ANTHROPIC_API_KEY", "sk-ant-1234"), ["sk-ant-1234"]),
         (("SECRET_KEY", "a-long-key"), ["a-long-key"]),
+        (("FLOWER_BASIC_AUTH", "ada:of-flower"), ["ada:of-flower", "of-flower"]),
+        (("AWS_SECRET_ACCESS_KEY", "of-the-storage"), ["of-the-storage"]),
     ],
 )
 def test_nothing_secret_is_told(

@@ -1,11 +1,13 @@
 """The backlog in the admin: its pages open, cost few queries, and keep the services' rules."""
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from pytest_django.fixtures import Settings
 
 from epics.models import Card, Epic, Membership, Project, Story
 from tests.factories import project_make, user_make
@@ -100,3 +102,30 @@ def test_a_deleted_epic_leaves_no_dependency(client: Client) -> None:
 def test_stories_are_not_made_by_hand(client: Client) -> None:
     assert client.get(page("story", "add")).status_code == 403
     assert User.objects.count() == 1
+
+
+# How it looks ---------------------------------------------------------------------------------
+
+
+def test_it_is_branded_and_leads_back_to_the_pages(client: Client, settings: Settings) -> None:
+    text = client.get("/admin/").text
+    for part in ("batchgen/admin", "batchgen <span>admin</span>", 'href="/"', 'href="/ops/"'):
+        assert part in text, part
+    assert "Flower" not in text
+    settings.FLOWER_URL = "/ops/flower/"
+    assert '<a href="/ops/flower/">Flower</a>' in client.get("/admin/").text
+
+
+def test_times_are_told_as_people_say_them_and_ids_by_their_ends(client: Client) -> None:
+    project = project_make()
+    listed = client.get(page("project", "changelist")).text
+    assert re.search(r'<time datetime="[^"]+" title="[^"]+">\d+ s ago</time>', listed)
+    run = run_make(project)
+    runs = client.get(reverse("admin:runs_run_changelist")).text
+    assert f'<code title="{run.pk}">…{str(run.pk)[-8:]}</code>' in runs
+
+
+def test_each_field_of_a_time_has_a_label(client: Client) -> None:
+    text = client.get(reverse("admin:runs_closure_add")).text
+    for part in ("until_0", "until_1"):
+        assert f'<label for="id_{part}">' in text

@@ -1,14 +1,13 @@
 """The stories of an epic are counted by their table, whoever stores or deletes them."""
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Count
 
 from epics.models import Epic, Story, StoryCount
 from epics.selectors import epic_read, project_read
 from epics.services import epic_delete, project_delete
 from epics.story_services import story_delete
+from tests.database import migrated_back
 from tests.factories import project_make
 
 pytestmark = pytest.mark.django_db
@@ -56,7 +55,6 @@ def test_a_project_goes_with_its_counts() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_stories_from_before_are_counted() -> None:
     project_make(epics=2, stories=2)
-    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
-    MigrationExecutor(connection).migrate([("epics", "0004_prompt_revision")])
-    MigrationExecutor(connection).migrate(latest)
+    with migrated_back(("epics", "0004_prompt_revision")):
+        pass
     assert counted() == {"E1": 2, "E2": 2}

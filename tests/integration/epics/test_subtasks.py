@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from epics.models import Subtask
+from epics.selectors import stories_list, subtasks_list
 from epics.story_services import story_delete
 from tests.factories import client_of, project_make
 from tests.threads import race
@@ -111,6 +114,18 @@ def test_lists_and_their_filters() -> None:
     assert codes("?story=E1-S2") == codes(f"?story={story.pk}") == ["E1-S2-T1", "E1-S2-T2"]
     assert codes("?epic=E2&story=E1-S2") == []
     assert codes("?epic=E1&story=E1-S2") == ["E1-S2-T1", "E1-S2-T2"]
+
+
+def test_codes_are_looked_for_in_the_project_alone() -> None:
+    """Other projects have the same ones, and an index has each project's."""
+    project = project_make(epics=1, stories=1)
+    with CaptureQueriesContext(connection) as queries:
+        assert len(list(stories_list(project=project, epic="E1"))) == 1
+        assert list(subtasks_list(project=project, epic="E1", story="E1-S1")) == []
+    by_epic, by_both = [each["sql"] for each in queries if " FROM " in each["sql"]][:2]
+    assert '"epics_epic"."project_id" =' in by_epic
+    assert '"epics_epic"."project_id" =' in by_both
+    assert '"epics_story"."project_id" =' in by_both
 
 
 def test_a_story_has_so_many_at_most(monkeypatch: pytest.MonkeyPatch) -> None:

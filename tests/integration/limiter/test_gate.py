@@ -304,6 +304,17 @@ def test_a_prompt_that_the_provider_does_not_keep_yet_is_sent_by_one_call_first(
         assert len(process.ask()) == 4
 
 
+@pytest.mark.parametrize("made", [0, 1])
+def test_after_a_first_call_that_warms_nothing_the_next_goes_first(made: int) -> None:
+    with gates(REQUESTS) as (gate, clock):
+        process = Process(gate, clock)
+        (first,) = process.get(*[request(cache_key="library") for _ in range(5)])
+        process.settle([first], Amounts(requests=made), learn=False)
+        (second,) = process.ask()
+        process.settle([second], second.amounts)
+        assert len(process.ask()) == 3
+
+
 def test_the_first_call_holds_the_others_up_for_so_long_only() -> None:
     with gates(REQUESTS) as (gate, clock):
         process = Process(gate, clock)

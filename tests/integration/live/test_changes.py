@@ -251,15 +251,17 @@ def test_a_cursor_survives_being_kept(world: World) -> None:
         b"x",
         b"[]",
         b'{"horizon":1}',
-        b'{"horizon":"1","seen":{},"seq":0,"ended":false}',
-        b'{"horizon":9223372036854775808,"seen":{},"seq":0,"ended":false}',
-        b'{"horizon":1,"seen":{"run":true},"seq":0,"ended":false}',
-        b'{"horizon":1,"seen":[],"seq":0,"ended":false}',
-        b'{"horizon":1,"seen":{},"seq":-1,"ended":false}',
-        b'{"horizon":1,"seen":{},"seq":0,"ended":0}',
-        b'{"horizon":1,"seen":{},"seq":0,"ended":false,"more":1}',
+        b'{"horizon":"1","seen":{},"seq":0,"ended":false,"health":""}',
+        b'{"horizon":9223372036854775808,"seen":{},"seq":0,"ended":false,"health":""}',
+        b'{"horizon":1,"seen":{"run":true},"seq":0,"ended":false,"health":""}',
+        b'{"horizon":1,"seen":[],"seq":0,"ended":false,"health":""}',
+        b'{"horizon":1,"seen":{},"seq":-1,"ended":false,"health":""}',
+        b'{"horizon":1,"seen":{},"seq":0,"ended":0,"health":""}',
+        b'{"horizon":1,"seen":{},"seq":0,"ended":false,"health":1}',
+        b'{"horizon":1,"seen":{},"seq":0,"ended":false,"health":"","more":1}',
     ],
 )
 def test_what_is_no_cursor_is_refused(raw: bytes) -> None:
+    Cursor.loads(b'{"horizon":1,"seen":{"run":1},"seq":0,"ended":false,"health":""}')
     with pytest.raises(ValueError, match=r"not a cursor|Expecting"):
         Cursor.loads(raw)

@@ -217,7 +217,8 @@ def test_only_what_may_help_is_tried_again(
 
 
 def test_sessions_and_values_are_alike(way: Way, queries: Queries) -> None:
-    for number in (1, 2**40):
+    # In this order a pool that has grown by one meanwhile asks either connection with both.
+    for number in (1, 2**40, 2**40, 1):
         (row,) = way.one(statement(queries, "told", {"number": number}))
         assert row == {
             "seqscan": "off",
@@ -226,8 +227,9 @@ def test_sessions_and_values_are_alike(way: Way, queries: Queries) -> None:
             "number": number + 1,
             "document": {"a": [1]},
         }
-    (row,) = way.one(statement(queries, "prepared", {"part": "AS seqscan"}))
-    assert row["times"] == (0 if settings.DATABASE_POOLED else 1)
+    asked = statement(queries, "prepared", {"part": "AS seqscan"})
+    times = [row["times"] for _ in range(_AT_ONCE) for row in way.one(asked)]
+    assert max(times) == (0 if settings.DATABASE_POOLED else 1)
 
 
 def test_a_cancelled_task_leaves_its_connection_to_others(

@@ -8,9 +8,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from batchgen.micro_usd import usd_text
 from epics.models import Story
+from runs.engine.start import RunOptions
 from runs.engine.transitions import run_finalize
-from runs.models import Lane, ProviderCall, Run, RunAction, RunItem, RunLog
+from runs.models import Lane, ProviderBatch, ProviderCall, Run, RunAction, RunItem, RunLog
+from runs.quotes.quoting import quote_make
 from tests.integration.engine.world import World, project_make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,6 +28,8 @@ _TABLES = [
     "worker",
     "ledgerline",
     "budget",
+    "providerbatch",
+    "quote",
 ]
 
 
@@ -150,3 +155,31 @@ def test_the_action_is_for_those_who_may_add_runs() -> None:
     )
     assert response.status_code == 403
     assert not Run.objects.exists()
+
+
+def test_quotes_and_batches_are_listed_with_what_counts(root: Client) -> None:
+    project = project_make(epics=3)
+    quote = quote_make(project=project, user=None, options=RunOptions())
+    expected = {lane["lane"]: lane["costMicroUsd"]["expected"] for lane in quote.answer["lanes"]}
+    text, few = page(root, "runs_quote_changelist")
+    for shown in (
+        "GENERATE_ALL_STORIES",
+        usd_text(expected["realtime"]),
+        usd_text(expected["batch"]),
+    ):
+        assert shown in text
+    quote_make(project=project_make(name="Other"), user=None, options=RunOptions())
+    assert page(root, "runs_quote_changelist")[1] == few
+    run = World.make(epics=2).run
+    name = "msgbatch_1"
+    batch = ProviderBatch.objects.create(
+        run=run, provider=run.provider, state="open", provider_batch_id=name, expected=2
+    )
+    text, _ = page(root, "runs_providerbatch_changelist")
+    assert name in text
+    assert (
+        root.post(
+            reverse("admin:runs_providerbatch_change", args=[batch.pk]), {"state": "lost"}
+        ).status_code
+        == 403
+    )

@@ -1,10 +1,13 @@
 """The controls over REST: both families of addresses, roles, answers and refusals."""
 
+from typing import Any
+from uuid import UUID
+
 import pytest
 
 from epics.models import Epic
 from epics.services import epic_delete, epic_update
-from runs.engine.transitions import run_finalize
+from runs.engine.transitions import run_begin, run_finalize
 from runs.models import Run, RunItem
 from runs.states import ItemStatus
 from tests.integration.engine.world import World
@@ -129,6 +132,51 @@ def test_a_lineage_knows_an_item_by_what_it_is_of_and_not_by_its_code() -> None:
         (step.code, "COMPLETED"),
     }
     assert len(items) == 3
+
+
+def _ended(world: World, *statuses: str) -> None:
+    for status in statuses:
+        step = world.claim()
+        assert step
+        world.finish(step, status=ItemStatus(status))
+    run_finalize(run_id=world.run.pk)
+
+
+def _retried(world: World) -> World:
+    path = f"/runs/{world.run.pk}/retry-failed"
+    answer = post(owner(world), path, {"includePending": False}, status=202)["data"]
+    run_begin(run_id=UUID(answer["newRunId"]))
+    return World(run=Run.objects.get(pk=answer["newRunId"]), worker=world.worker)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_pages_of_a_lineage_take_of_each_run_what_is_its_own(limit: int) -> None:
+    world = World.make(epics=6, lanes=1)
+    _ended(world, "COMPLETED", "FAILED", "FAILED", "FAILED", "COMPLETED", "FAILED")
+    second = _retried(world)
+    _ended(second, "FAILED", "COMPLETED", "FAILED", "COMPLETED")
+    third = _retried(second)
+    _ended(third, "COMPLETED", "FAILED")
+    runs = {str(each.run.pk): number for number, each in enumerate((world, second, third), 1)}
+    for status, expected in (
+        (None, {("E1", 1), ("E2", 3), ("E3", 2), ("E4", 3), ("E5", 1), ("E6", 2)}),
+        ("COMPLETED", {("E1", 1), ("E2", 3), ("E3", 2), ("E5", 1), ("E6", 2)}),
+        ("FAILED", {("E4", 3)}),
+    ):
+        there = _pages(world, limit=limit, **({"status": status} if status else {}))
+        shown = [(each["code"], runs[each["runId"]]) for each in there]
+        assert set(shown) == expected
+        assert len(shown) == len(expected)
+        assert [each["order"] for each in there] == sorted(each["order"] for each in there)
+
+
+def _pages(world: World, **query: object) -> list[Any]:
+    path, items = f"/runs/{world.run.pk}/items", list[Any]()
+    answer = get(owner(world), path, effective="true", **query)
+    while cursor := answer["page"]["next"]:
+        items += answer["data"]
+        answer = get(owner(world), path, effective="true", cursor=cursor, **query)
+    return [*items, *answer["data"]]
 
 
 def test_a_lineage_is_merged_to_the_latest_outcomes() -> None:

@@ -16,6 +16,8 @@ from django.core.management import CommandError, call_command
 from django.db import ProgrammingError
 from django.test import Client
 from django.urls import reverse
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from batchgen.db.clock import database_now
 from batchgen.redis import client as redis
@@ -55,7 +57,7 @@ def _empty_redis() -> Iterator[None]:
 @pytest.fixture
 def away(monkeypatch: pytest.MonkeyPatch) -> None:
     """For whoever changes a gate, Redis is not there."""
-    gone = redis_client.Redis(port=1, socket_connect_timeout=0.1)
+    gone = redis_client.Redis(port=1, socket_connect_timeout=0.1, retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(redis, "client", lambda: gone)
 
 

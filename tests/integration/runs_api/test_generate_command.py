@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from io import StringIO
 from uuid import UUID
 
@@ -14,9 +15,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from epics.models import Project
+from runs.engine.budgets import run_budget_set
 from runs.engine.transitions import run_begin, run_finalize, run_move
 from runs.management.watch import NO_WORKER
-from runs.models import Run, RunAction, RunItem
+from runs.models import Budget, ProviderBatch, Run, RunAction, RunItem
 from runs.states import ItemStatus, RunStatus
 from tests.database import connections_cut
 from tests.integration.engine.world import World, project_make, worker_make
@@ -90,9 +92,12 @@ def test_it_starts_a_run_and_says_how_to_watch_it() -> None:
     code, text = generate(
         str(project.pk), "--mode", "concise", "--persona-set", "cards", "--pacing", "safe",
         "--max-concurrency", "4", "--priority", "LOW", "--user", "ada", "--skip-quality-check",
+        "--lane", "cheapest", "--deadline", "2036-11-30T09:00+01:00", "--budget", "2.50",
     )  # fmt: skip
     run = Run.objects.get()
     assert code == 0
+    assert (run.lane, run.deadline) == ("cheapest", datetime(2036, 11, 30, 8, tzinfo=UTC))
+    assert Budget.objects.get(run_id=run.pk).limit_micro_usd == 2_500_000
     assert (run.options["mode"], run.options["persona_set"], run.pacing_profile) == (
         "concise",
         "cards",
@@ -149,6 +154,8 @@ def test_one_named_epic_is_a_run_of_its_own_type() -> None:
         (("--epic", "E9"), "no epic E9"),
         (("--user", "nobody"), "no user nobody"),
         (("--max-concurrency", "0"), "from 1 to 10000"),
+        (("--deadline", "soon"), "a time such as 2026-11-30T09:00"),
+        (("--budget", "0"), "dollars, such as 2.50"),
         (("--attach",), "no active run"),
     ],
 )
@@ -211,6 +218,8 @@ def test_watch_and_attach_start_a_run_where_none_is_active() -> None:
 
 def test_a_run_that_the_engine_paused_is_not_waited_for() -> None:
     run = World.make().run
+    run_budget_set(run_id=run.pk, micro_usd=250_000)
+    ProviderBatch.objects.create(run=run, provider=run.provider, state="lost", expected=2)
     run_move(
         run_id=run.pk,
         to=RunStatus.PAUSED,
@@ -221,6 +230,7 @@ def test_a_run_that_the_engine_paused_is_not_waited_for() -> None:
     code, text = generate(str(run.project_id), "--attach")
     assert code == 1
     assert "CREDIT: Top up your credit." in text
+    assert "0 stories, 1 batch ended, 0 tokens, $0.0000 of $0.25 ($0.25 left), " in text
 
 
 def test_a_screen_has_a_bar_and_shows_what_is_being_generated() -> None:

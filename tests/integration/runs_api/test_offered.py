@@ -1,12 +1,11 @@
 """`controls` has the actions that would succeed now, no more and no fewer.
 
-Each state of a run is made anew for each action: what the reads offer is what its endpoint takes.
+What the reads offer is what its endpoint takes; each state of a run is made anew after an action.
 """
 
 from collections.abc import Callable
 
 import pytest
-from django.db.models import QuerySet
 from django.test import Client
 
 from content.run_types import RunType
@@ -58,8 +57,8 @@ def _beside(world: World, *codes: str, kind: str) -> World:
     return world
 
 
-def _deleted(world: World, epics: "QuerySet[RunItem]") -> World:
-    for epic in epics:
+def _deleted(world: World, **which: str) -> World:
+    for epic in RunItem.objects.filter(run=world.run, **which):
         assert epic.target_id
         epic_delete(epic_id=epic.target_id)
     return world
@@ -88,10 +87,10 @@ STATES: dict[str, Callable[[], World]] = {
     "cancelled before it began": lambda: _moved(World.make(begin=False), RunStatus.CANCELLED),
     "cancelled, draining": lambda: _draining(_begun(_FAILED), RunStatus.CANCELLED),
     "what failed was deleted": lambda: _deleted(
-        _ended(_begun(_DONE, _FAILED, _DONE)), RunItem.objects.filter(status=_FAILED)
+        _ended(_begun(_DONE, _FAILED, _DONE)), status=_FAILED
     ),
     "some of what failed was deleted": lambda: _deleted(
-        _ended(_begun(_FAILED, _FAILED, _DONE)), RunItem.objects.filter(code="E1")
+        _ended(_begun(_FAILED, _FAILED, _DONE)), code="E1"
     ),
     "another run of the type is active": lambda: _beside(
         _ended(_begun(_DONE, _FAILED, _DONE)), "E1", kind=_ALL
@@ -130,12 +129,15 @@ def _takes(client: Client, run: Run, action: str) -> bool:
     return answer.status_code in _TAKEN
 
 
-@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("state", STATES)
-def test_what_is_offered_is_what_would_succeed(state: str, action: str) -> None:
+def test_what_is_offered_is_what_would_succeed(state: str) -> None:
     world = STATES[state]()
-    offered = action in _offers(owner(world), world.run)
-    assert offered == _takes(owner(world), world.run, action)
+    client = owner(world)
+    offered = _offers(client, world.run)
+    assert not {each for each in ACTIONS if each not in offered and _takes(client, world.run, each)}
+    for place, action in enumerate(sorted(offered.intersection(ACTIONS))):
+        world = STATES[state]() if place else world
+        assert _takes(client, world.run, action), action
 
 
 @pytest.mark.parametrize(("role", "offered"), [("viewer", set()), ("editor", {"pause", "cancel"})])

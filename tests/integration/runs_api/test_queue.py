@@ -9,11 +9,13 @@ from django.contrib.auth.models import User
 from django.utils.timezone import now
 from pytest_django import DjangoAssertNumQueries
 
+from batchgen.db.pools import engine_pool
 from batchgen.redis import client as redis
 from epics.models import Epic
 from limiter.keys import gate_keys
 from providers.registry import limit_pool
 from runs.closures import closure_write
+from runs.engine.queries import QUERIES
 from runs.models import PacingProfile, Run, RunItem
 from runs.states import ItemStatus
 from tests.conftest import Simulator
@@ -43,6 +45,23 @@ def test_what_waits_and_what_is_generated_is_counted_by_priority() -> None:
     assert (worker["id"], worker["busy"], worker["concurrency"]) == ("w1@test", True, 10)
     assert [each["epicCode"] for each in worker["current"]] == ["E1"]
     assert found["maxConcurrency"] == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("queue_counts", {"everything": True, "project_ids": [], "minutes": 5.0}),
+        ("items_slow", {"observed": 1_000, "least_s": 60.0, "most": 50}),
+    ],
+)
+def test_what_ended_lately_is_found_by_its_time(name: str, params: dict[str, object]) -> None:
+    """Whatever ended before, in years, is not looked at."""
+    sql, values = QUERIES.sent(name, params)
+    with engine_pool().connection() as own:
+        rows = own.execute(f"EXPLAIN {sql}".encode(), values).fetchall()
+    plan = [str(row["QUERY PLAN"]).strip() for row in rows]
+    (place,) = [place for place, line in enumerate(plan) if "run_item_ended" in line]
+    assert plan[place + 1].startswith("Index Cond: (completed_at >")
 
 
 def test_the_ten_items_that_ended_last_in_the_callers_share() -> None:

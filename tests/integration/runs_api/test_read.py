@@ -31,8 +31,8 @@ _RUN_FIELDS = [
     "retriedFromRunId", "provider", "model", "promptVersion", "error", "version",
 ]  # fmt: skip
 _EPIC_FIELDS = [
-    "runEpicId", "epicId", "epicCode", "epicTitle", "order", "status", "stage", "stagePercent",
-    "stageMs", "skippedStages", "notes", "estimatedRemainingMs",
+    "runEpicId", "epicId", "epicCode", "epicTitle", "runId", "order", "status", "stage",
+    "stagePercent", "stageMs", "skippedStages", "notes", "estimatedRemainingMs",
     "attempt", "storiesCreated", "storiesKept", "usage", "errorCode", "error", "waiting",
     "startedAt", "completedAt", "durationMs",
 ]  # fmt: skip
@@ -288,6 +288,7 @@ def test_every_field_of_an_epic() -> None:
         "epicId": str(row.target_id),
         "epicCode": "E1",
         "epicTitle": "Lending 1",
+        "runId": str(world.run.pk),
         "order": 1,
         "status": "COMPLETED",
         "stage": "storage",
