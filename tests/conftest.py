@@ -5,6 +5,7 @@ before any conftest when it is told the settings' name by the command line, the 
 environment; so the name is set here, after the servers are up.
 """
 
+import gc
 import json
 import os
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from batchgen.local import stack
 from batchgen.local.local_dir import scratch
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
+from tests.forks import forked_programs
 from tests.pgbouncer import console, pgbouncer
 from tests.redis_servers import tls_server
 
@@ -65,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if env.boolean("BATCHGEN_TEST_PGBOUNCER", default=False):
         pooler = _SERVERS.enter_context(pgbouncer(supervisor, environment["DATABASE_URL"]))
         environment.update(DATABASE_URL=pooler.url, BATCHGEN_DATABASE_POOLED="1")
+    _SERVERS.enter_context(forked_programs())
     environment["BATCHGEN_EXPORT_DIR"] = str(directory / "exports")
     os.environ.update({**environment, **_FIXED, _SETTINGS: "batchgen.settings"})
     # pytest-django sets Django up right after this, if the settings are loaded by then.
@@ -81,11 +84,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Load
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `-n`: the longest first."""
+    """With `-n`: in an order that keeps the processes busy."""
     if hasattr(config, "workerinput"):
-        from tests.scheduling import place
+        from tests.scheduling import places
 
-        items.sort(key=lambda item: place(item.nodeid))
+        files = [item.nodeid.partition("::")[0] for item in items]
+        place = places(dict.fromkeys(files))
+        items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], 0))
 
 
 def _only_distributes(config: pytest.Config) -> bool:
@@ -102,6 +107,12 @@ def _only_distributes(config: pytest.Config) -> bool:
             "servers of their own."
         )
     return True
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there by now stays to the end: no search for garbage goes through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,11 +1,16 @@
 """The test database between tests."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.migrations.executor import MigrationExecutor
 
+from batchgen.db.pools import close_engine_pool
+from batchgen.db.postgresql.base import DatabaseWrapper
 from runs.apps import profiles_ensure
 from tests.pgbouncer import console
 
@@ -52,3 +57,34 @@ def connections_cut() -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+@contextmanager
+def database_shown(name: str) -> Iterator[None]:
+    """This process on another database of the server."""
+    own: str = connection.settings_dict["NAME"]
+    try:
+        _turn_to(name)
+        yield
+    finally:
+        _turn_to(own)
+
+
+def _turn_to(name: str) -> None:
+    close_engine_pool()
+    connection.close()
+    cast("DatabaseWrapper", connections[DEFAULT_DB_ALIAS]).close_pool()
+    connection.settings_dict["NAME"] = name
+
+
+@contextmanager
+def migrated_back(*targets: tuple[str, str | None]) -> Iterator[None]:
+    """The database as of these migrations; afterwards as of the newest, whatever happened."""
+    # Whose connections may hold what the migrations alter.
+    close_engine_pool()
+    latest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    try:
+        MigrationExecutor(connection).migrate(list(targets))
+        yield
+    finally:
+        MigrationExecutor(connection).migrate(latest)

@@ -8,9 +8,15 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
+from batchgen.accounts.api_tokens import token_make
+from batchgen.api.scopes import Scope
+from batchgen.models import ApiToken
 from epics.files.backlog_import import backlog_import
 from epics.models import Membership, Project, Story, Subtask
 from epics.story_services import subtask_create
+from runs.webhooks.events import EVENTS
+from runs.webhooks.models import Delivery, Webhook
+from runs.webhooks.services import webhook_create
 
 _number = count(1)
 
@@ -38,6 +44,34 @@ def subtask_make(story: Story, **fields: Any) -> Subtask:
     """A person's subtask of a story."""
     given = {"title": "Draw the tide", "kind": "design", "effort_hours": Decimal(2)}
     return subtask_create(story_id=story.pk, fields=given | fields)
+
+
+def webhook_make(
+    project: Project, url: str = "https://hooks.example.com/", *events: str
+) -> Webhook:
+    """A webhook of the project, for all events where none is named."""
+    wanted = events or tuple(event.value for event in EVENTS)
+    return webhook_create(project_id=project.pk, url=url, events=wanted)
+
+
+def delivery_make(hook: Webhook, status: str = Delivery.Status.FAILED, **fields: Any) -> Delivery:
+    """A message for the webhook, given up where nothing is said."""
+    given = {"type": "run.ended", "ordering_key": "a run", "body": "{}"}
+    made = Delivery.objects.create(hook=hook, status=status, **given | fields)
+    made.refresh_from_db()
+    return made
+
+
+def token_made(
+    user: User, *, write: bool = False, contents: bool = False, name: str = "tests"
+) -> tuple[ApiToken, str]:
+    """An API token of the user, and what it reads."""
+    return token_make(user=user, name=name, scope=Scope(write=write, contents=contents))
+
+
+def bearer_client(secret: str) -> APIClient:
+    """An API client that brings this token. Errors come as answers."""
+    return APIClient(headers={"Authorization": f"Bearer {secret}"}, raise_request_exception=False)
 
 
 def client_of(user: User | None) -> APIClient:

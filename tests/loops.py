@@ -61,3 +61,10 @@ def in_loop(test: Callable[Params, Coroutine[Any, Any, None]]) -> Callable[Param
         uvloop.run(test(*args, **kwargs))
 
     return run
+
+
+async def until(condition: Callable[[], bool], *, within_s: float = 30) -> None:
+    """Wait in a loop until the condition holds."""
+    async with asyncio.timeout(within_s):
+        while not condition():
+            await asyncio.sleep(0.005)

@@ -1,6 +1,7 @@
-"""Threads of tests, each with a database connection of its own."""
+"""Threads of tests, each with a database connection of its own, and what holds them up."""
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -38,3 +39,17 @@ def race(*actions: Callable[[], object]) -> list[Any]:
     for thread in threads:
         thread.join(30)
     return results
+
+
+def somebody_waits() -> bool:
+    """Whether a statement waits for a lock that another holds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
+
+
+def until_somebody_waits(at_most_s: float) -> None:
+    """Back as soon as a statement waits for a lock, or after so long."""
+    until = time.monotonic() + at_most_s
+    while not somebody_waits() and time.monotonic() < until:
+        time.sleep(0.002)

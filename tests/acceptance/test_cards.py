@@ -79,7 +79,7 @@ def test_a_worker_that_is_killed_loses_no_upload_and_pays_no_part_twice(
     fleet: Fleet, provider: Simulator, project: Project
 ) -> None:
     provider.config(latency_ms=300)
-    worker = fleet.start()
+    worker = fleet.start(mortal=True)
     run = _start(project)
     wait_for(lambda: ProviderCall.objects.filter(outcome="ANSWERED").count() >= 4, "four answers")
     wait_for(lambda: _in_flight(provider) == 3, "three calls under way")

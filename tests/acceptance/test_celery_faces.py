@@ -110,32 +110,31 @@ def test_a_message_that_was_revoked_is_dropped_and_its_item_done_all_the_same(
     assert run.status == RunStatus.SUCCEEDED
 
 
+def _ended_items(heard: list[tuple[str, str]]) -> set[str]:
+    return {id_ for kind, id_ in heard if kind == "task-succeeded"}
+
+
 def test_flower_hears_of_each_item(fleet: Fleet, provider: Simulator) -> None:
     _started(fleet)
     _asked("enable_events")
     heard: list[tuple[str, str]] = []
-    listening = threading.Event()
-
-    def listen() -> None:
-        with app.connection_for_read() as connection:
-            receiver = EventReceiver(
-                connection,
-                handlers={"*": lambda event: heard.append((event["type"], event.get("uuid", "")))},
-                app=app,
-            )
-            with receiver.consumer_context():
-                listening.set()
-                with pytest.raises(TimeoutError):
-                    receiver.capture(limit=None, timeout=4, wakeup=False)
-
-    thread = threading.Thread(target=listen)
-    thread.start()
-    assert listening.wait(10)
-    run = _run(epics=3)
-    wait_until_ended(run)
-    thread.join(30)
-    ended = {id_ for kind, id_ in heard if kind == "task-succeeded"}
-    assert len(ended) == 3
+    with app.connection_for_read() as connection:
+        receiver = EventReceiver(
+            connection,
+            handlers={"*": lambda event: heard.append((event["type"], event.get("uuid", "")))},
+            app=app,
+        )
+        with receiver.consumer_context():
+            hearing = threading.Thread(target=receiver.capture, kwargs={"wakeup": False})
+            hearing.start()
+            try:
+                run = _run(epics=3)
+                wait_until_ended(run)
+                wait_for(lambda: len(_ended_items(heard)) == 3, "each item's end is heard of")
+            finally:
+                receiver.should_stop = True
+                hearing.join()
+    ended = _ended_items(heard)
     for kind in ("task-received", "task-started"):
         assert {id_ for each, id_ in heard if each == kind} >= ended
 

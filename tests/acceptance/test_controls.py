@@ -89,7 +89,7 @@ def test_what_outlasts_the_grace_period_is_given_back(fleet: Fleet, provider: Si
 
 def test_a_worker_that_cannot_make_calls_says_so_and_ends(fleet: Fleet) -> None:
     fleet.environment["ANTHROPIC_API_KEY"] = "pasted with\na line break"
-    worker = fleet.start()
+    worker = fleet.start(registers=False)
     assert worker.process.wait(20) == 1
     assert worker.find("it cannot call the provider. ANTHROPIC_API_KEY must be")
     assert Worker.objects.get().stopped_at is not None
@@ -97,7 +97,7 @@ def test_a_worker_that_cannot_make_calls_says_so_and_ends(fleet: Fleet) -> None:
 
 def test_a_pause_outlives_everybody(fleet: Fleet, provider: Simulator, dana: User) -> None:
     provider.config(latency_ms=300)
-    worker = fleet.start()
+    worker = fleet.start(mortal=True)
     run = _start(epics=12, lanes=3)
     wait_for(lambda: _in_flight(provider) == 3, "three calls began")
     moved = run_control(run=run, action="pause", user=dana)

@@ -79,7 +79,7 @@ def test_the_cards_of_every_real_backlog_have_epics_twice_in_a_row(
     assert len(documents) == 17
     large = _import(_all_in_one(documents))
     projects = [large, *map(_import, documents)]
-    worker = fleet.start("w1")
+    worker = fleet.start("w1", mortal=True)
     first = [_start(project) for project in projects]
     wait_for(lambda: _calls(provider, first[0]) > _BEFORE_THE_KILL, "the large one is under way")
     worker.process.kill()

@@ -96,7 +96,7 @@ def test_two_exports_of_a_project_go_side_by_side(fleet: Fleet, project: Project
 
 
 def test_a_worker_killed_while_it_writes_leaves_nothing(fleet: Fleet, project: Project) -> None:
-    worker = fleet.start()
+    worker = fleet.start(mortal=True)
     with held("epics_story"):
         run = start(project)
         wait_until_it_waits()
@@ -115,7 +115,7 @@ def test_a_worker_killed_while_it_writes_leaves_nothing(fleet: Fleet, project: P
 def test_a_worker_killed_before_the_file_has_a_row_leaves_one_to_sweep(
     fleet: Fleet, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker = fleet.start()
+    worker = fleet.start(mortal=True)
     with ExitStack() as row_held:
         with held("epics_story"):
             run = start(project)

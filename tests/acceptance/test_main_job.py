@@ -110,7 +110,7 @@ def test_what_an_epic_costs_does_not_grow_with_the_run(fleet: Fleet) -> None:
         most_waiting = max(most_waiting, len(messages_waiting()))
     run.refresh_from_db()
     assert run.status == "SUCCEEDED"
-    assert 0 < most_waiting <= lanes
+    assert most_waiting <= lanes
     # Those of the start in one.
     assert _commands("lpush") - sent <= epics - lanes + 1
     with connection.cursor() as cursor:
@@ -118,6 +118,7 @@ def test_what_an_epic_costs_does_not_grow_with_the_run(fleet: Fleet) -> None:
             # A statement may be on PostgreSQL's list more than once.
             "SELECT query, sum(calls)::int FROM pg_stat_statements "
             "WHERE query NOT LIKE '%%ONLY %%' "  # foreign keys' own checks
+            "AND query NOT LIKE '%%SET heartbeat_at%%' "  # more of them, the slower the machine
             "GROUP BY query HAVING sum(calls) >= %s",
             [epics // lanes // 2],
         )

@@ -80,7 +80,7 @@ def test_a_worker_that_is_killed_loses_no_page(
     fleet: Fleet, provider: Simulator, project: Project
 ) -> None:
     provider.config(latency_ms=300)
-    worker = fleet.start()
+    worker = fleet.start(mortal=True)
     run = _start(project)
     wait_for(lambda: RunItem.objects.filter(run=run, status="COMPLETED").count() >= 2, "two done")
     wait_for(lambda: _in_flight(provider) == 4, "four calls under way")
@@ -101,7 +101,7 @@ def test_of_a_page_in_parts_only_the_call_under_way_is_made_again(
     assert page.page_type == "product"
     Page.objects.exclude(pk=page.pk).delete()
     provider.config(latency_ms=200)
-    worker = fleet.start()
+    worker = fleet.start(mortal=True)
     run = _start(project, lanes=1, profile="safe")
     wait_for(lambda: len(provider.stats()["calls"]) >= 4, "the fourth component under way")
     worker.process.kill()

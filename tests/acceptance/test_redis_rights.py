@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import User
 
 from batchgen.local.local_dir import free_port, scratch
-from batchgen.local.redis import RIGHTS
 from batchgen.local.supervisor import Supervisor
 from batchgen.redis import client as redis
+from batchgen.redis.rights import RIGHTS
 from runs.engine.start import RunOptions, run_start
 from runs.states import Pacing
 from tests.acceptance.fleet import Fleet, wait_until_ended

@@ -20,7 +20,7 @@ from tests.integration.engine.world import assert_counted, project_make
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGE = "<html><head><title>Access denied</title></head><body>Ask IT</body></html>"
-NOT_THE_EPICS = [
+NOT_THE_EPICS: list[tuple[dict[str, Any], str, str]] = [
     ({"kind": "disabled"}, "ACCOUNT_UNUSABLE", "This organization has been disabled."),
     ({"kind": "credit"}, "CREDIT_EXHAUSTED", "Your credit balance is too low"),
     ({"status": 403, "body": PAGE}, "BLOCKED_BEFORE_API", 'HTTP 403: "Access denied Ask IT"'),
@@ -38,12 +38,18 @@ NOT_THE_EPICS = [
 ]
 
 
-@pytest.mark.parametrize(("action", "code", "words"), NOT_THE_EPICS)
 def test_a_run_is_paused_at_the_first_and_goes_on_once_that_is_settled(
-    fleet: Fleet, provider: Simulator, action: dict[str, Any], code: str, words: str
+    fleet: Fleet, provider: Simulator
 ) -> None:
-    provider.faults([{"action": {"type": "error", **action}}])
     fleet.start()
+    dana = User.objects.create(username="dana", is_staff=True)
+    for action, code, words in NOT_THE_EPICS:
+        provider.reset()
+        provider.faults([{"action": {"type": "error", **action}}])
+        _paused_and_resumed(provider, dana, code, words)
+
+
+def _paused_and_resumed(provider: Simulator, dana: User, code: str, words: str) -> None:
     run = run_start(
         project=project_make(epics=3),
         user=None,
@@ -56,12 +62,12 @@ def test_a_run_is_paused_at_the_first_and_goes_on_once_that_is_settled(
     assert run.error_code == code
     assert words in run.error
     assert "resume" in run.error
-    assert len(provider.stats()["calls"]) == 1
+    assert len(provider.stats()["calls"]) == 1, code
     epics = RunItem.objects.filter(run=run)
     assert set(epics.values_list("status", "attempt", "error_code")) == {("PENDING", 0, "")}
 
     provider.faults([])
-    run_control(run=run, action="resume", user=User.objects.create(username="dana", is_staff=True))
+    run_control(run=run, action="resume", user=dana)
     wait_until_ended(run)
     assert (run.status, run.error_code, run.error) == ("SUCCEEDED", "", "")
     assert len(provider.stats()["calls"]) == 4

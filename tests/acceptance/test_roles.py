@@ -31,6 +31,7 @@ from tests.pgbouncer import PgBouncer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
+_ROLES = ("keeper", "clerk")
 #: As docs/deployment.md has it.
 _SCHEMA = """
 CREATE ROLE keeper LOGIN;
@@ -110,40 +111,51 @@ def ended(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return read()
 
 
+@pytest.fixture(scope="module")
+def elsewhere(django_db_setup: None) -> Iterator[None]:
+    """A database whose tables stand in a schema of their own, whose owner may make no extension.
+
+    Who finds its tables there migrates nothing the second time.
+    """
+    with psycopg.connect(server(), autocommit=True) as superuser:
+        superuser.execute("CREATE DATABASE elsewhere")
+        with psycopg.connect(server(dbname="elsewhere"), autocommit=True) as there:
+            there.execute(_SCHEMA.encode())
+        yield
+        superuser.execute("DROP DATABASE elsewhere WITH (FORCE)")
+        for role in _ROLES:
+            superuser.execute(f"DROP ROLE {role}".encode())
+
+
 @pytest.fixture
-def elsewhere(admin: psycopg.Connection[Any]) -> Iterator[str]:  # noqa: F811
-    """A database whose tables stand in a schema of their own, whose owner may make no extension."""
-    admin.execute("CREATE DATABASE elsewhere")
-    with psycopg.connect(server(dbname="elsewhere"), autocommit=True) as there:
-        there.execute(_SCHEMA.encode())
-    yield "elsewhere"
-    admin.execute("DROP DATABASE elsewhere WITH (FORCE)")
-    for role in ("keeper", "clerk"):
-        admin.execute(f"DROP ROLE {role}".encode())
+def search_path(by: str, elsewhere: None) -> Iterator[str]:
+    """What says where the tables are there: the role, or what this adds to the address."""
+    if by != "role":
+        yield "?options=-c%20search_path%3Dapp,public"
+        return
+    with psycopg.connect(server(), autocommit=True) as superuser:
+        for role in _ROLES:
+            superuser.execute(f"ALTER ROLE {role} SET search_path = app, public".encode())
+        yield ""
+        for role in _ROLES:
+            superuser.execute(f"ALTER ROLE {role} RESET search_path".encode())
 
 
 @pytest.mark.parametrize("by", ["role", "options", "pooled"])
 def test_a_run_in_a_schema_of_its_own_as_a_role_that_may_make_nothing(
     by: str,
-    elsewhere: str,
+    search_path: str,
     supervisor: Supervisor,
     simulator: Simulator,
     poolers: Callable[..., PgBouncer],  # noqa: F811
 ) -> None:
-    path = ""
-    if by == "role":
-        with psycopg.connect(server()) as admin:
-            for role in ("keeper", "clerk"):
-                admin.execute(f"ALTER ROLE {role} SET search_path = app, public".encode())
-    else:
-        path = "?options=-c%20search_path%3Dapp,public"
-    urls = {role: server(user=role, dbname=elsewhere) for role in ("keeper", "clerk")}
+    urls = {role: server(user=role, dbname="elsewhere") for role in _ROLES}
     if by == "pooled":
         urls = {role: poolers(url).url for role, url in urls.items()}
     port = free_port()
     environment = {
         **stack.base_environment(),
-        "DATABASE_URL": f"{urls['clerk']}{path}",
+        "DATABASE_URL": f"{urls['clerk']}{search_path}",
         "BATCHGEN_DATABASE_POOLED": "1" if by == "pooled" else "",
         "BATCHGEN_REDIS_PREFIX": f"elsewhere-{by}:",
         "BATCHGEN_USER": "ada",
@@ -151,7 +163,7 @@ def test_a_run_in_a_schema_of_its_own_as_a_role_that_may_make_nothing(
         "ANTHROPIC_BASE_URL": simulator.url,
         "BATCHGEN_PROVIDER_NAME": "simulator",
     }
-    manage({**environment, "DATABASE_URL": f"{urls['keeper']}{path}"}, "migrate")
+    manage({**environment, "DATABASE_URL": f"{urls['keeper']}{search_path}"}, "migrate")
     manage(environment, "ensure_superuser")
     supervisor.start(stack.web(environment, "127.0.0.1", port))
     worker = [

@@ -64,7 +64,7 @@ def test_a_worker_that_is_killed_loses_no_story(
     fleet: Fleet, provider: Simulator, project: Project
 ) -> None:
     provider.config(latency_ms=300)
-    worker = fleet.start()
+    worker = fleet.start(mortal=True)
     run = _start(project)
     wait_for(lambda: RunItem.objects.filter(run=run, status="COMPLETED").count() >= 2, "two done")
     wait_for(lambda: _in_flight(provider) == 4, "four calls under way")

@@ -104,7 +104,7 @@ def test_a_kind_without_calls_needs_no_provider_and_no_permit(
 def test_what_a_dead_worker_had_of_a_kind_without_calls_is_made_by_another(
     project: Project, fleet: Fleet
 ) -> None:
-    first = fleet.start("w1", concurrency=2)
+    first = fleet.start("w1", concurrency=2, mortal=True)
     _hold("boats", "oars")
     run = _count(project, lanes=2)
     for code in ("N1", "N2"):

@@ -2,25 +2,22 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
 
 import psycopg
 import pytest
 
-from batchgen.local import stack
-from batchgen.local.child import Child, ChildFailedError, Running
-from batchgen.local.local_dir import ROOT, free_port
+from batchgen.local.child import ChildFailedError
+from batchgen.local.local_dir import ROOT
 from batchgen.local.redis import Redis
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from batchgen.redis import client as redis
-from tests.acceptance.fleet import database_url, wait_for
+from tests.acceptance.fleet import wait_for
+from tests.acceptance.installations import Installation, database
 from tests.conftest import Simulator
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
@@ -30,49 +27,10 @@ _CLAIM_FOR_ANOTHER = (
 )
 
 
-@dataclass
-class Installation:
-    """A migrated database, and how its processes are started."""
-
-    environment: dict[str, str]
-    opened: ExitStack
-    sink: Callable[[str, str], None]
-
-    def manage(self, *words: str) -> str:
-        """What a command prints."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *words],
-            env=self.environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout
-
-    def query(self, sql: str) -> list[tuple[object, ...]]:
-        """Rows of the database."""
-        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
-            return connection.execute(sql).fetchall()
-
-    def work(self) -> Running:
-        """A worker."""
-        on_the_books = lambda _: bool(self.query("SELECT FROM runs_worker"))  # noqa: E731
-        return self._start(replace(stack.worker(self.environment, ""), ready=on_the_books))
-
-    def serve(self) -> Running:
-        """A web process."""
-        return self._start(stack.web(self.environment, "127.0.0.1", free_port()))
-
-    def _start(self, child: Child) -> Running:
-        # One supervisor each: another that ended is no reason to fail.
-        return self.opened.enter_context(Supervisor(self.sink, signals=False)).start(child)
-
-
 @pytest.fixture(scope="module")
 def installed() -> Iterator[str]:
     """A migrated database, to be copied."""
-    with _database("CREATE DATABASE {name}") as (name, environment):
+    with database() as (name, environment):
         for command in (("migrate", "--no-input"), ("ensure_superuser",)):
             Installation(environment, ExitStack(), lambda _, __: None).manage(*command)
         yield name
@@ -99,30 +57,11 @@ def two(
 def _copy(installed: str, simulator: Simulator, logs: LogFiles) -> Iterator[Installation]:
     """An installation of its own: what names it in the database is new."""
     create = f"CREATE DATABASE {{name}} TEMPLATE {installed}"
-    with _database(create) as (_, environment), ExitStack() as opened:
+    with database(create) as (_, environment), ExitStack() as opened:
         environment["ANTHROPIC_BASE_URL"] = simulator.url
         with psycopg.connect(environment["DATABASE_URL"]) as connection:
             connection.execute("UPDATE batchgen_installation SET id = gen_random_uuid()")
         yield Installation(environment, opened, logs.line)
-
-
-@contextmanager
-def _database(create: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """A database, its name, and the environment of who uses it."""
-    name = f"installation_{uuid4().hex}"
-    with psycopg.connect(database_url(), autocommit=True) as server:
-        server.execute(create.format(name=name))
-        environment = {
-            **stack.base_environment(),
-            "DATABASE_URL": urlunsplit(urlsplit(database_url())._replace(path=f"/{name}")),
-            "BATCHGEN_PROVIDER_NAME": "simulator",
-            "BATCHGEN_PASSWORD": "secret",
-        }
-        del environment["BATCHGEN_REDIS_PREFIX"]
-        try:
-            yield name, environment
-        finally:
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_side_by_side_with_default_settings(two: tuple[Installation, Installation]) -> None:

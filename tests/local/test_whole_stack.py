@@ -7,17 +7,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+from standardwebhooks import Webhook as Verifier
 
 from batchgen.local.local_dir import ROOT, free_port
+from tests.integration.webhooks.receiver import Receiver, receiving
 from tests.local.processes import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-_ROOMS = sorted({path.parent.name for path in ROOT.glob("*/__init__.py")} - {"benchmarks", "tests"})
+_BESIDE = {"benchmarks", "handbook", "tests"}
+_ROOMS = sorted({path.parent.name for path in ROOT.glob("*/__init__.py")} - _BESIDE)
 _OURS = re.compile(r"^(DATABASE_URL|REDIS_URL|HOME|DJANGO_|ANTHROPIC_|BATCHGEN_)")
 
 
@@ -119,19 +124,51 @@ def ask_commands(clone: Path, environment: dict[str, str]) -> None:
         assert done.returncode == code, done.stdout + done.stderr
 
 
-def run_up(clone: Path, environment: dict[str, str]) -> str:
-    """Bring it up, ask the addresses, press Ctrl-C, and return all it said."""
+def sends_to(receiver: Receiver) -> dict[str, str]:
+    """Settings of who may send webhooks there."""
+    return {
+        "BATCHGEN_WEBHOOK_HTTP": "1",
+        "BATCHGEN_WEBHOOK_NETWORKS": "127.0.0.1/32",
+        "BATCHGEN_WEBHOOK_PORTS": str(receiver.port),
+    }
+
+
+def have_a_webhook_sent(clone: Path, environment: dict[str, str], receiver: Receiver) -> None:
+    """By who is up; it is signed as its receiver was told."""
+    password = (clone / ".local" / "password").read_text().strip()
+    url = f"http://127.0.0.1:{environment['BATCHGEN_PORT']}/api/v1/"
+    with httpx2.Client(trust_env=False, timeout=20, base_url=url) as client:
+
+        def post(path: str, **body: object) -> dict[str, Any]:
+            answer = client.post(path, json=body)
+            assert answer.is_success, answer.text
+            return dict(answer.json()["data"])
+
+        token = post("auth/token", username="demo", password=password)["access"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        project = post("projects", name="Tides")
+        path = f"projects/{project['id']}/webhooks"
+        hook = post(path, url=receiver.url, events=["run.ended"])
+        post(f"webhooks/{hook['id']}/test")
+        assert eventually(lambda: bool(receiver.came), within_s=30)
+        (came,) = receiver.came
+        assert Verifier(hook["secret"]).verify(came.body, came.headers)["type"] == "webhook.test"
+
+
+@contextmanager
+def up(clone: Path, environment: dict[str, str]) -> Iterator[list[str]]:
+    """It is up until the context ends by Ctrl-C; what it says before, and in the end all."""
     with started_up(clone, environment) as process:
+        said = []
         try:
-            said = read_until_up(process)
-            ask_addresses(environment, flower_sign_in(clone))
-            ask_commands(clone, environment)
+            said.append(read_until_up(process))
+            yield said
         finally:
             process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
+        said.append(rest)
         assert process.returncode == 0, rest
     assert eventually(lambda: not processes_in(clone))
-    return said + rest
 
 
 def test_demo_generates_stories_and_leaves_nothing_running(
@@ -147,24 +184,10 @@ def test_demo_generates_stories_and_leaves_nothing_running(
     assert not processes_in(clone)
 
 
-def test_up_serves_until_ctrl_c_and_keeps_its_sign_in(
-    clone: Path, environment: dict[str, str]
-) -> None:
-    first = run_up(clone, environment)
-    password = (clone / ".local" / "password").read_text().strip()
-    assert f"demo / {password}" in first
-    assert " / ".join(flower_sign_in(clone)) in first
-    assert "Traceback" not in first
-    second = run_up(clone, environment)
-    assert password not in second
-    assert flower_sign_in(clone)[1] not in second
-    assert ".local/password" in second
-
-
 #: Who runs, and which of the secrets below it was given.
 GIVEN: dict[str, set[str]] = {
     "-m batchgen.web": {"secret key", "redis", "provider", "metrics"},
-    "batchgen worker": {"redis", "provider"},
+    "batchgen worker": {"secret key", "redis", "provider"},
     "batchgen beat": {"redis"},
     "batchgen flower": {"redis", "flower"},
     "redis-server": set(),
@@ -185,7 +208,7 @@ def secrets_of(clone: Path, environment: dict[str, str]) -> dict[str, str]:
         "redis of the stack": stack,
         "provider": environment["ANTHROPIC_API_KEY"],
         "metrics": environment["BATCHGEN_METRICS_TOKEN"],
-        "password": environment["BATCHGEN_PASSWORD"],
+        "password": (local / "password").read_text().strip(),
     }
 
 
@@ -244,31 +267,43 @@ def ask_everything(environment: dict[str, str], clone: Path, worker: int) -> str
     return "\n".join(said)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads environments in /proc")
-def test_secrets_are_with_those_alone_who_need_them(
+def test_up_serves_until_ctrl_c_and_shows_and_gives_no_secret_but_where_it_is_needed(
     clone: Path, environment: dict[str, str]
 ) -> None:
+    with receiving() as receiver, up(clone, environment | sends_to(receiver)) as said:
+        sign_in = flower_sign_in(clone)
+        ask_addresses(environment, sign_in)
+        ask_commands(clone, environment)
+        have_a_webhook_sent(clone, environment, receiver)
+    first = "".join(said)
+    password = (clone / ".local" / "password").read_text().strip()
+    assert f"demo / {password}" in first
+    assert " / ".join(sign_in) in first
+    assert "Traceback" not in first
+
     environment |= {
         "ANTHROPIC_API_KEY": "sk-only-for-whom-it-is",
         "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
         "BATCHGEN_METRICS_TOKEN": "metrics-only-for-whom-it-is",
-        "BATCHGEN_PASSWORD": "password-only-for-whom-it-is",
     }
-    with started_up(clone, environment) as process:
-        try:
-            told = read_until_up(process)
-            secrets = secrets_of(clone, environment)
-            running = {pid: file_of(pid, "cmdline") for pid in processes_in(clone)}
-            shown = "\n".join(running.values())
-            pids = {who: [p for p, line in running.items() if who in line] for who in GIVEN}
-            assert all(pids[who] for who in GIVEN if who not in ("redis-server", "/bin/postgres"))
-            for who, given in GIVEN.items():
-                for pid in pids[who]:
-                    assert found_in(file_of(pid, "environ"), secrets) == given, who
-            guess_from_everywhere(environment)
-            shown += ask_everything(environment, clone, pids["batchgen worker"][0])
-        finally:
-            process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=60)
-    assert found_in(shown + rest, secrets) == set()
-    assert found_in(told, secrets) == {"flower"}, "shown once"
+    with up(clone, environment) as said:
+        secrets = secrets_of(clone, environment)
+        assert (secrets["password"], secrets["flower"]) == (password, sign_in[1]), "kept"
+        shown = ask_who_has(secrets, clone, environment)
+    assert ".local/password" in said[0]
+    assert found_in(shown + "".join(said), secrets) == set(), "made ones are shown once"
+
+
+def ask_who_has(secrets: dict[str, str], clone: Path, environment: dict[str, str]) -> str:
+    """Each process has what it was to be given; what they and their pages show."""
+    if sys.platform != "linux":
+        return ""  # environments are in /proc
+    running = {pid: file_of(pid, "cmdline") for pid in processes_in(clone)}
+    pids = {who: [p for p, line in running.items() if who in line] for who in GIVEN}
+    assert all(pids[who] for who in GIVEN if who not in ("redis-server", "/bin/postgres"))
+    for who, given in GIVEN.items():
+        for pid in pids[who]:
+            assert found_in(file_of(pid, "environ"), secrets) == given, who
+    guess_from_everywhere(environment)
+    pages = ask_everything(environment, clone, pids["batchgen worker"][0])
+    return "\n".join([*running.values(), pages])

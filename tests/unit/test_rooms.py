@@ -12,7 +12,7 @@ from django.db.models import Model
 _ROOT = Path(__file__).resolve().parents[2]
 _LINTER = tomllib.loads((_ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 #: Packages that nothing of the product may import and that are in no layer.
-_BESIDE = {"benchmarks", "tests"}
+_BESIDE = {"benchmarks", "handbook", "tests"}
 #: From the bottom up, as far as models go.
 _ROOMS = ("batchgen", "epics", "content", "runs", "workers")
 _APPS = [room for room in _ROOMS if apps.is_installed(room)]
@@ -26,7 +26,7 @@ _LONGER = {
 
 
 def _modules() -> Iterator[Path]:
-    for package in (*_LINTER["root_packages"], "benchmarks"):
+    for package in (*_LINTER["root_packages"], "benchmarks", "handbook"):
         yield from (_ROOT / package).rglob("*.py")
 
 

@@ -102,7 +102,8 @@ def _waiting_for_a_lock() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_a_stop_ends_open_streams_within_three_seconds(web: Web, world: World) -> None:
+def test_a_stop_ends_open_streams_within_three_seconds(starter: Starter, world: World) -> None:
+    web = starter(world)
     watchers = [web.watch(world.run) for _ in range(10)]
     for watcher in watchers:
         watcher.wait_for("run")
@@ -157,7 +158,8 @@ def test_a_client_that_does_not_read_costs_little_and_gets_a_reset(
     watcher.close()
 
 
-def test_a_stalled_client_does_not_hold_up_a_stop(web: Web, world: World) -> None:
+def test_a_stalled_client_does_not_hold_up_a_stop(starter: Starter, world: World) -> None:
+    web = starter(world)
     slow = stalled(web, world.run)
     write_lines(world.run, mb=12)
     asked = time.monotonic()

@@ -1,14 +1,11 @@
 """Behind a real nginx, configured as docs/proxies.md says: TLS, a sub-path, streams, uploads."""
 
 import json
-import os
 import re
 import shutil
-import socket
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,40 +17,31 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from batchgen.local import stack
-from batchgen.local.child import Child, Running, answers
-from batchgen.local.local_dir import ROOT, free_port
+from batchgen.local.child import Child, answers
+from batchgen.local.local_dir import free_port
 from batchgen.local.supervisor import Supervisor
 from batchgen.local.terminal import LogFiles
 from runs.models import Run
+from tests import nginx
 from tests.acceptance.fleet import database_url
 from tests.acceptance.live.watcher import Parser
-from tests.acceptance.live.web import Starter, Web
+from tests.acceptance.live.web import Web
 from tests.factories import backlog_document, user_make
 from tests.integration.engine.world import World
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
-FLOWER = "/batchgen/flower/"
+WEB = {
+    "BATCHGEN_ROOT_PATH": "/batchgen",
+    "BATCHGEN_TRUSTED_PROXIES": "127.0.0.1",
+    "BATCHGEN_ALLOWED_HOSTS": "app.example.com",
+    "BATCHGEN_SSL_REDIRECT": "1",
+    "BATCHGEN_HSTS_S": "60",
+    "BATCHGEN_SIGN_IN_TRIES": "3",
+}
+FLOWER = "/batchgen/ops/flower/"
 FLOWER_SIGN_IN = "operator:of-flower"
-#: Debian's does not stand in every user's path.
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 OPENSSL = shutil.which("openssl")
-_AROUND = """\
-daemon off;
-pid {home}/pid;
-error_log stderr;
-{user}
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {home}/bodies;
-    proxy_temp_path {home}/answers;
-    fastcgi_temp_path {home}/fastcgi;
-    uwsgi_temp_path {home}/uwsgi;
-    scgi_temp_path {home}/scgi;
-    {server}
-}}
-"""
 
 
 @dataclass
@@ -90,35 +78,25 @@ class Proxied:
 
 
 @pytest.fixture
-def proxied(starter: Starter, world: World, tmp_path: Path) -> Iterator[Proxied]:
-    if NGINX is None or OPENSSL is None:
+def proxied(web: Web, tmp_path: Path) -> Iterator[Proxied]:
+    if nginx.PROGRAM is None or OPENSSL is None:
         pytest.skip("needs nginx and openssl: apt-get install nginx-light openssl")
-    web = starter(
-        world,
-        BATCHGEN_ROOT_PATH="/batchgen",
-        BATCHGEN_TRUSTED_PROXIES="127.0.0.1",
-        BATCHGEN_ALLOWED_HOSTS="app.example.com",
-        BATCHGEN_SSL_REDIRECT="1",
-        BATCHGEN_HSTS_S="60",
-        BATCHGEN_SIGN_IN_TRIES="3",
-    )
     port = free_port()
     logs = LogFiles(tmp_path / "nginx-log")
     with Supervisor(logs.line, signals=False) as supervisor:
         flower_port = free_port()
-        supervisor.start(nginx(tmp_path, port, web, flower_port))
+        supervisor.start(proxy(tmp_path, port, web, flower_port))
         yield Proxied(web, port, supervisor, flower_port)
     logs.close()
 
 
-def nginx(home: Path, port: int, web: Web, flower_port: int) -> Child:
+def proxy(home: Path, port: int, web: Web, flower_port: int) -> Child:
     """nginx with the documented server, at another port and with a certificate of its own."""
     certificate, key = home / "cert.pem", home / "key.pem"
     argv = [str(OPENSSL), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     argv += ["-nodes", "-subj", "/CN=app.example.com", "-out", str(certificate)]
     subprocess.run([*argv, "-keyout", str(key)], check=True, capture_output=True)
-    text = (ROOT / "docs/proxies.md").read_text()
-    server, of_flower = re.findall(r"```nginx\n(.*?)```", text, re.DOTALL)
+    server, of_flower = nginx.documented("nginx")
     server = f"{server.rstrip().removesuffix('}')}{of_flower}}}"
     for documented, here in {
         "listen 443": f"listen 127.0.0.1:{port}",
@@ -130,17 +108,7 @@ def nginx(home: Path, port: int, web: Web, flower_port: int) -> Child:
     }.items():
         assert documented in server, documented
         server = server.replace(documented, here)
-    user = "user root;" if os.geteuid() == 0 else ""
-    configuration = home / "nginx.conf"
-    configuration.write_text(_AROUND.format(home=home, user=user, server=server))
-    argv = [str(NGINX), "-p", str(home), "-e", "stderr", "-c", str(configuration)]
-    return Child(name="nginx", argv=argv, ready=lambda running: listens(port, running))
-
-
-def listens(port: int, running: Running) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
+    return nginx.nginx(home, server, address="127.0.0.1", port=port)
 
 
 def test_pages_files_and_the_api_work_by_tls_under_a_path(proxied: Proxied) -> None:

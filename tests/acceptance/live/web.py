@@ -1,7 +1,8 @@
 """The web process as operators start it, on the test's database, and somebody signed in."""
 
+import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
@@ -24,6 +25,10 @@ class Web:
     url: str
     running: Running
     user: User
+
+    def of(self, user: User) -> "Web":
+        """The same, with this user signed in."""
+        return replace(self, user=user)
 
     def token(self, user: User | None = None) -> str:
         """An access token."""
@@ -55,10 +60,11 @@ class Web:
 
 
 def web_start(supervisor: Supervisor, user: User, *, redis_url: str = "", **settings: str) -> Web:
-    """Start a web process; the supervisor stops it."""
+    """Start a web process; the supervisor kills it."""
     port = free_port()
     environment = {**stack.base_environment(), "DATABASE_URL": database_url(), **settings}
-    running = supervisor.start(stack.web(environment, "127.0.0.1", port))
+    child = replace(stack.web(environment, "127.0.0.1", port), stop_signal=signal.SIGKILL)
+    running = supervisor.start(child)
     return Web(url=f"http://127.0.0.1:{port}", running=running, user=user)
 
 
