@@ -26,7 +26,8 @@ class Task:
     """Whom to ask for what."""
 
     host: str
-    port: int
+    #: Of the web processes, taken in turns by the clients.
+    ports: list[int]
     #: One for each client.
     tokens: list[str]
     #: {name: addresses}; each request takes one address of one name, all names alike.
@@ -62,7 +63,8 @@ async def main(task: Task) -> None:
 async def _client(task: Task, number: int, found: Found) -> None:
     random = Random(number)
     names, line = list(task.requests), _Line()
-    await asyncio.get_running_loop().create_connection(lambda: line, task.host, task.port)
+    port = task.ports[number % len(task.ports)]
+    await asyncio.get_running_loop().create_connection(lambda: line, task.host, port)
     head = f"HTTP/1.1\r\nHost: {task.host}\r\nAuthorization: Bearer {task.tokens[number]}\r\n\r\n"
     end = time.monotonic() + task.seconds
     due = time.monotonic() + random.uniform(0, task.pace_s)

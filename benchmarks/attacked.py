@@ -181,7 +181,7 @@ def _reads_ms(scene: _Scene, bench: Bench) -> list[float]:
     with scratch() as place:
         task = Task(
             host="127.0.0.1",
-            port=int(scene.url.rpartition(":")[2]),
+            ports=[int(scene.url.rpartition(":")[2])],
             tokens=[str(AccessToken.for_user(scene.other))],
             requests={"all": ["/api/v1/projects", path, f"{path}/epics", f"{path}/stories"]},
             seconds=_READ_S / (10 if bench.quick else 1),

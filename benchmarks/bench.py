@@ -32,7 +32,10 @@ _FIXED = {
 }
 #: Nor do workers start without compiled files, which doubles the time that it takes.
 _NOT_OURS = ("DATABASE_URL", "REDIS_URL", "BATCHGEN_ENV", "PYTHONDONTWRITEBYTECODE")
-_EMPTIED = ("epics_project", "runs_run", "runs_runlog", "runs_worker")
+_EMPTIED = (
+    *("epics_project", "runs_run", "runs_runlog", "runs_worker", "runs_budget"),
+    "runs_ledgerline",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

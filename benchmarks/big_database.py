@@ -3,16 +3,17 @@
 What 20 clients are is a question of how long they think. Measured are four answers: one client
 that never pauses, whose times are those of the requests themselves; 20 that ask once a second, as
 pages do that show a run and are clicked through; 20 that ask every 250 ms; and 20 that never
-pause, which says how many requests two cores can answer: each then waits for nineteen others.
+pause, which says how many requests the cores can answer: each then waits for nineteen others.
 """
 
 import json
 import math
+import os
 import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -58,9 +59,9 @@ _WARM_UP = _Load(clients=_CLIENTS, pace_s=0.25, seconds=15)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Web:
-    """The web process, and whose CPU is told."""
+    """The web processes, one a core, and whose CPU is told."""
 
-    port: int
+    ports: Sequence[int]
     trees: Mapping[str, Tree]
     client: httpx2.Client
 
@@ -115,13 +116,17 @@ def run(bench: Bench) -> Rows:
 
 @contextmanager
 def _web(bench: Bench) -> Iterator[_Web]:
-    port = free_port()
-    url = f"{stack.address('127.0.0.1', port)}/api/v1"
-    with (
-        bench.process(stack.web(bench.environment, "127.0.0.1", port)) as tree,
-        httpx2.Client(base_url=url, trust_env=False, timeout=30) as client,
-    ):
-        yield _Web(port=port, trees={"web": tree, **bench.servers()}, client=client)
+    ports = [free_port() for _ in range(os.cpu_count() or 1)]
+    url = f"{stack.address('127.0.0.1', ports[0])}/api/v1"
+    with ExitStack() as opened:
+        webs = {
+            f"web {number}": opened.enter_context(
+                bench.process(stack.web(bench.environment, "127.0.0.1", port))
+            )
+            for number, port in enumerate(ports, 1)
+        }
+        client = opened.enter_context(httpx2.Client(base_url=url, trust_env=False, timeout=30))
+        yield _Web(ports=ports, trees={**webs, **bench.servers()}, client=client)
 
 
 def _token(client: httpx2.Client, name: str) -> str:
@@ -134,7 +139,7 @@ def _round(web: _Web, asked: Requests, tokens: list[str], load: _Load) -> _Round
     with scratch() as place:
         task = Task(
             host="127.0.0.1",
-            port=web.port,
+            ports=list(web.ports),
             tokens=tokens[: load.clients],
             requests=asked,
             seconds=load.seconds,

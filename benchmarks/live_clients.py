@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 _LEAST_STAY_S = 0.05
 _PROBE_S = 0.02
 _PARTS = re.compile(
-    rb'^id: (\S+)$|^data: {"seq":(\d+)|"epicCode":"(E\d+)","epicTitle":"[^"]*","order":\d+,'
-    rb'"status":"(\w+)"|^event: (reset)$',
+    rb'^id: (\S+)$|^data: {"seq":(\d+)|"epicCode":"(E\d+)","epicTitle":"[^"]*","runId":"[^"]*",'
+    rb'"order":\d+,"status":"(\w+)"|^event: (reset)$',
     re.MULTILINE,
 )
 _SETTLE_S = 1.0

@@ -87,10 +87,12 @@ def await_done(run: Run, epics: int, *, poll_s: float = _POLL_S) -> None:
     await_count(lambda: done(run), epics, poll_s=poll_s)
 
 
-def start(project: Project, *, lanes: int | None) -> Run:
+def start(project: Project, *, lanes: int | None, budget_micro_usd: int | None = None) -> Run:
     """A run over all epics of the project, paced by nothing but the provider; without a number
     the engine finds that of the lanes."""
-    options = RunOptions(pacing_profile=Pacing.ADAPTIVE, max_concurrency=lanes)
+    options = RunOptions(
+        pacing_profile=Pacing.ADAPTIVE, max_concurrency=lanes, budget_micro_usd=budget_micro_usd
+    )
     return run_start(project=project, user=None, options=options)
 
 

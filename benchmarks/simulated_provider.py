@@ -39,6 +39,11 @@ class SimulatedProvider:
         totals: dict[str, Any] = self._stats(summary=1)["totals"]
         return totals
 
+    def batch_calls(self) -> dict[str, int]:
+        """How often each endpoint of batches was asked since the reset."""
+        asked: dict[str, int] = self._stats(summary=1)["batch_calls"]
+        return asked
+
     def faults(self, rules: list[dict[str, Any]]) -> None:
         """Script what goes wrong."""
         self._client.post("faults", json=rules).raise_for_status()

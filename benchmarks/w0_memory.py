@@ -4,10 +4,11 @@ Paired with bare Celery, and with the other peers where they are asked for, in t
 engine, peer, engine, peer …
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
+from types import MappingProxyType
 
 from benchmarks import runs
 from benchmarks.backlogs import project_create
@@ -19,16 +20,16 @@ from benchmarks.processes import Tree
 from benchmarks.rows import Rows, Value, side_by_side, spread
 from epics.models import Project
 
-_EPICS = 2000
-_LANES = 10
+EPICS = 2000
+LANES = 10
 WARM_UP = 200
-_LEAST_PAIRS = 3
+LEAST_PAIRS = 3
 _OURS = "batchgen"
-_Measure = Callable[[Bench, Project, int], runs.Window]
+Measure = Callable[[Bench, Project, int], runs.Window]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Round:
+class Round:
     """One measurement: the window after the warm-up, and what was counted over all epics."""
 
     window: runs.Window
@@ -37,23 +38,23 @@ class _Round:
 
 def run(bench: Bench) -> Rows:
     """Engine and peers in turns, at least three times each."""
-    repeats = 1 if bench.quick else max(bench.repeats, _LEAST_PAIRS)
-    measures: dict[str, _Measure] = {
-        _OURS: partial(engine, lanes=_LANES),
+    repeats = 1 if bench.quick else max(bench.repeats, LEAST_PAIRS)
+    measures: dict[str, Measure] = {
+        _OURS: partial(engine, lanes=LANES),
         "bare Celery, same SQL": partial(_celery, variant=bare_celery.SAME),
         "bare Celery, least SQL": partial(_celery, variant=bare_celery.LEAST),
     }
     if bench.peers:
         measures |= {name: partial(_peer, name=name) for name in PEERS}
     rounds = [
-        {name: _counted(measure, bench) for name, measure in measures.items()}
+        {name: measured(measure, bench) for name, measure in measures.items()}
         for _ in range(repeats)
     ]
     columns = {name: [each[name] for each in rounds] for name in measures}
     return Rows(
         name="W0",
-        title=f"{bench.epics(_EPICS)} epics, {_LANES} lanes, answers from memory, one worker",
-        rows=side_by_side("per epic", {name: _figures(found) for name, found in columns.items()}),
+        title=f"{bench.epics(EPICS)} epics, {LANES} lanes, answers from memory, one worker",
+        rows=side_by_side("per epic", {name: figures(found) for name, found in columns.items()}),
         notes=[
             "CPU wanted of ours: at most 3.5 ms; epics/s: at least 0.85 x bare Celery, same SQL",
             *(_paired(name, columns) for name in measures if name != _OURS),
@@ -62,26 +63,40 @@ def run(bench: Bench) -> Rows:
     )
 
 
-def _paired(peer: str, columns: dict[str, list[_Round]]) -> str:
+def _paired(peer: str, columns: dict[str, list[Round]]) -> str:
     pairs = list(zip(columns[_OURS], columns[peer], strict=True))
     rates = [ours.window.epics_per_s / theirs.window.epics_per_s for ours, theirs in pairs]
     costs = [ours.window.cpu_ms() / theirs.window.cpu_ms() for ours, theirs in pairs]
     return f"{peer}, paired: {spread(rates)} x its epics/s, {spread(costs)} x its CPU"
 
 
-def _counted(measure: _Measure, bench: Bench) -> _Round:
+def measured(measure: Measure, bench: Bench) -> Round:
+    """Over a project of its own, from empty tables on."""
     bench.empty()
-    total = WARM_UP + bench.epics(_EPICS)
+    total = WARM_UP + bench.epics(EPICS)
     project = project_create(epics=total)
     before = counters()
     window = measure(bench, project, total)
-    return _Round(window=window, counted=(counters() - before).per(total))
+    return Round(window=window, counted=(counters() - before).per(total))
 
 
-def engine(bench: Bench, project: Project, total: int, *, lanes: int) -> runs.Window:
-    """A run over the project's `total` epics, from the end of the warm-up on."""
-    with bench.worker(threads=lanes, entry="benchmarks.memory_worker") as worker:
-        run = runs.start(project, lanes=lanes)
+def engine(
+    bench: Bench,
+    project: Project,
+    total: int,
+    *,
+    lanes: int,
+    budget_micro_usd: int | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> runs.Window:
+    """A run over the project's `total` epics, from the end of the warm-up on.
+
+    Args:
+        settings: the worker's own.
+    """
+    entry = "benchmarks.memory_worker"
+    with bench.worker(threads=lanes, entry=entry, settings=settings) as worker:
+        run = runs.start(project, lanes=lanes, budget_micro_usd=budget_micro_usd)
         window = runs.window(
             lambda: runs.done(run),
             warm_up=WARM_UP,
@@ -94,13 +109,13 @@ def engine(bench: Bench, project: Project, total: int, *, lanes: int) -> runs.Wi
 
 def _celery(bench: Bench, project: Project, total: int, *, variant: str) -> runs.Window:
     job = Job.of(project)
-    with celery(bench, job, lanes=_LANES, variant=variant) as worker:
+    with celery(bench, job, lanes=LANES, variant=variant) as worker:
         return _window(bench, job, worker, total)
 
 
 def _peer(bench: Bench, project: Project, total: int, *, name: str) -> runs.Window:
     job = Job.of(project)
-    with peer(bench, name, job, lanes=_LANES) as worker:
+    with peer(bench, name, job, lanes=LANES) as worker:
         return _window(bench, job, worker, total)
 
 
@@ -109,7 +124,8 @@ def _window(bench: Bench, job: Job, worker: Tree, total: int) -> runs.Window:
     return runs.window(job.done, warm_up=WARM_UP, total=total, trees=trees)
 
 
-def _figures(rounds: list[_Round]) -> dict[str, Value]:
+def figures(rounds: list[Round]) -> dict[str, Value]:
+    """Of several rounds: an epic's."""
     windows = [each.window for each in rounds]
     counted = {what: median(each.counted[what] for each in rounds) for what in rounds[0].counted}
     return {
