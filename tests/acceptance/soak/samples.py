@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
+from uuid import UUID
 
 from django.db import connection
 from redis import RedisError
@@ -26,6 +27,11 @@ _LAG = re.compile(r"^batchgen_event_lag_seconds_(sum|count)(?:\{.*\})? (\S+)", r
 _TABLES = """
 SELECT relname, pg_total_relation_size(oid) FROM pg_class
 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname
+"""
+_CALLS = "runs_providercall"
+_CALLS_OF_RUN = """
+SELECT count(*) FROM runs_providercall JOIN runs_runitem item ON item.id = item_id
+WHERE item.run_id = %s
 """
 
 Figures = Iterable[tuple[str, str, float]]
@@ -48,8 +54,13 @@ class Samples:
         """Write some figures down."""
         self._write((subject, measure, value) for measure, value in figures.items())
 
-    def take(self, place: Place) -> None:
-        """Look at everything once."""
+    def take(self, place: Place, *, lasting: UUID | None = None) -> None:
+        """Look at everything once.
+
+        Args:
+            lasting: a run that goes on all the time. It keeps its calls as long, which therefore
+                are not counted.
+        """
         for name, pid in {**place.pids(), "soak": os.getpid()}.items():
             with suppress(OSError):  # it ended just now
                 self.note(name, **process_figures(pid))
@@ -59,7 +70,7 @@ class Samples:
             waiting = len(messages_waiting())
             self.note("redis", used_mib=info["used_memory"] / 2**20, keys=keys, messages=waiting)
             self.note("web 1", **_lag(place.urls[0]))
-        self._write(_of_tables())
+        self._write(_of_tables(lasting))
 
     def _write(self, figures: Figures) -> None:
         second = round(time.monotonic() - self._began)
@@ -97,10 +108,18 @@ def _lag(url: str) -> dict[str, float]:
     return {f"lag_{name}": float(value) for name, value in found.items()}
 
 
-def _of_tables() -> Figures:
+def _of_tables(lasting: UUID | None) -> Figures:
     for name, rows, size in tables():
-        yield f"table {name}", "rows", rows
+        kept = _calls_of(lasting) if lasting and name == _CALLS else 0
+        yield f"table {name}", "rows", rows - kept
         yield f"table {name}", "kib", size / 1024
+
+
+def _calls_of(run_id: UUID) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_CALLS_OF_RUN, [run_id])
+        (calls,) = cursor.fetchone()
+        return int(calls)
 
 
 def tables() -> Iterator[tuple[str, int, int]]:

@@ -174,7 +174,7 @@ class Soak:
         self._delete(keep_s=self.place.keep_s)
         if self._is_due("sample", self.sample_s):
             self._check_messages()
-            self.samples.take(self.place)
+            self.samples.take(self.place, lasting=self._standing.scene.run.id)
         self._replace_the_dead()
 
     def _start_one(self) -> None:
