@@ -64,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
         environment["REDIS_URL"] = _SERVERS.enter_context(tls_server(supervisor))
     _SERVERS.enter_context(stack.servers(supervisor, directory, environment, durable=False))
     environment["BATCHGEN_TEST_SERVER_URL"] = environment["DATABASE_URL"]
+    environment["BATCHGEN_TEST_SERVER_LOG"] = str(directory / "log" / "postgres.log")
     if env.boolean("BATCHGEN_TEST_PGBOUNCER", default=False):
         pooler = _SERVERS.enter_context(pgbouncer(supervisor, environment["DATABASE_URL"]))
         environment.update(DATABASE_URL=pooler.url, BATCHGEN_DATABASE_POOLED="1")

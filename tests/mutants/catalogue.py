@@ -106,6 +106,20 @@ _GROUPED = (
         f"{_GROUPS}test_a_group_takes_rows_in_the_order_of_their_ids",
     ),
     _mutant(
+        "group: calls end in the order of their ids",
+        _LANE_QUERIES,
+        '"by_call": "ORDER BY call_id"',
+        '"by_call": "ORDER BY call_id DESC"',
+        f"{_GROUPS}test_calls_end_in_the_order_of_their_ids",
+    ),
+    _mutant(
+        "recovery: calls are lost in the order of their ids",
+        RECOVERY_SQL,
+        "    ORDER BY call.id\n    FOR NO KEY UPDATE OF call",
+        "    ORDER BY call.id DESC\n    FOR NO KEY UPDATE OF call",
+        f"{_GROUPS}test_calls_end_in_the_order_of_their_ids",
+    ),
+    _mutant(
         "group: each lane takes an item of its own",
         FINISHES_SQL,
         "    FROM taker JOIN free USING (run_id, turn)\n",

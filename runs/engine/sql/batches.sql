@@ -207,12 +207,17 @@ WITH batch AS (
     UPDATE runs_runitem SET batch_id = NULL
     FROM item
     WHERE runs_runitem.id = item.id AND runs_runitem.id = ANY(ARRAY(SELECT id FROM item))
+), begun AS MATERIALIZED (
+    SELECT call.id
+    FROM (SELECT COUNT(*) FROM item) AS items, batch, runs_providercall call
+    WHERE call.batch_id = batch.id AND call.outcome = 'STARTED'
+    ORDER BY call.id
+    FOR NO KEY UPDATE OF call
 )
 UPDATE runs_providercall
 SET outcome = %(outcome)s, ended_at = clock_timestamp(), error_code = %(error_code)s,
     possibly_billed = %(possibly_billed)s
-FROM batch
-WHERE runs_providercall.batch_id = batch.id AND runs_providercall.outcome = 'STARTED'
+WHERE id = ANY(ARRAY(SELECT id FROM begun))
 RETURNING runs_providercall.id
 
 -- batches_cancel --
@@ -328,7 +333,7 @@ WITH batch AS (
             'key', spent.request_key, 'digest', spent.request_digest,
             'text', spent.text, 'stopReason', spent.stop_reason
         ) END
-    FROM ending AS spent
+    FROM (SELECT * FROM ending ORDER BY call_id) AS spent
     WHERE runs_providercall.id = spent.call_id
       AND runs_providercall.id = ANY(%(call_ids)s::uuid[])
       AND runs_providercall.outcome = 'STARTED'

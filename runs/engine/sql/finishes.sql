@@ -106,7 +106,7 @@ stored AS MATERIALIZED (
     UPDATE runs_providercall
     SET outcome = spent.outcome, @call_spent@, error_code = spent.call_error_code,
         possibly_billed = spent.possibly_billed
-    FROM ended spent
+    FROM (SELECT * FROM ended @by_call@) AS spent
     WHERE runs_providercall.id = spent.call_id AND runs_providercall.id = @call_ids@
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
@@ -243,7 +243,7 @@ WITH @given@, lane AS MATERIALIZED (
     UPDATE runs_providercall
     SET outcome = back.outcome, ended_at = clock_timestamp(), request_id = back.request_id,
         error_code = back.error_code, possibly_billed = back.possibly_billed
-    FROM back
+    FROM (SELECT * FROM back @by_call@) AS back
     WHERE runs_providercall.id = back.call_id AND runs_providercall.id = @call_ids@
       AND runs_providercall.outcome = 'STARTED'
 ), line AS (

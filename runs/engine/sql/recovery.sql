@@ -39,14 +39,19 @@ WITH @lanes_gone@, fate AS (
     DELETE FROM runs_opentarget open USING back, gone
     WHERE back.lane_id = gone.id AND gone.draining
       AND (open.kind, open.target_id, open.run_id) = (back.kind, back.target_id, back.run_id)
+), begun AS MATERIALIZED (
+    SELECT call.id
+    FROM back JOIN runs_providercall call ON call.item_id = back.id
+    WHERE call.outcome = 'STARTED'
+      -- What a slice has of it still, which it did not wait for, ends with the slice.
+      AND call.batch_id IS NULL
+    ORDER BY call.id
+    FOR NO KEY UPDATE OF call
 ), call AS (
     UPDATE runs_providercall
     SET outcome = 'LOST', ended_at = clock_timestamp(), error_code = 'WORKER_LOST',
         possibly_billed = true
-    FROM back
-    WHERE runs_providercall.item_id = back.id AND runs_providercall.outcome = 'STARTED'
-      -- What a slice has of it still, which it did not wait for, ends with the slice.
-      AND runs_providercall.batch_id IS NULL
+    WHERE id = ANY(ARRAY(SELECT id FROM begun))
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
     SELECT back.run_id, clock_timestamp(),

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, cast
 
 import psycopg
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 _ROUNDS = int(os.environ.get("CROWD_ROUNDS", "150"))
 #: Of waits; in the suite a machine may be too busy to be quick.
 _LONG_S = 0.1 if "CROWD_ROUNDS" in os.environ else 2.0
+#: Of the server's log, from a deadlock on.
+_TOLD_LINES = 200
 _SEED = os.environ.get("CROWD_SEED", "16")
 
 
@@ -55,6 +58,14 @@ def deadlocks(admin: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
+def _told_by_server() -> str:
+    """Who waited for whom, with their statements; nothing where the server is not the suite's."""
+    log = Path(os.environ.get("BATCHGEN_TEST_SERVER_LOG", os.devnull))
+    lines = log.read_text().splitlines() if log.exists() else []
+    found = (place for place, line in enumerate(lines) if "deadlock detected" in line)
+    return "\n".join(line for place in found for line in lines[place : place + _TOLD_LINES])
+
+
 def test_nobody_waits_for_each_other_and_every_counter_is_true(
     admin: psycopg.Connection[Any],
 ) -> None:
@@ -69,7 +80,7 @@ def test_nobody_waits_for_each_other_and_every_counter_is_true(
         crowd.check()
     assert crowd.worker.failed.keys() <= {"LockNotAvailable"}, crowd.worker.failed
     assert sum(crowd.done.values()) > _ROUNDS
-    assert deadlocks(admin) == before
+    assert deadlocks(admin) == before, _told_by_server()
 
 
 def test_an_edit_that_stays_open_holds_up_none_but_its_own(

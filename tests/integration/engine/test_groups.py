@@ -33,6 +33,7 @@ from runs.engine.lanes import (
     lanes_finish,
     lanes_give_back,
     lanes_park,
+    lanes_reclaim,
 )
 from runs.engine.outcomes import Outcome
 from runs.models import Lane, ProviderCall, Run, RunItem, RunLog, Worker
@@ -450,6 +451,34 @@ def test_a_group_takes_rows_in_the_order_of_their_ids(what: str) -> None:
         assert other.select_for_update(no_key=True, nowait=True).get()
     thread.join(10)
     assert RunItem.objects.filter(status=ItemStatus.GENERATING).count() == 2
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        lambda claims: _execute_patiently(lanes_finish([finishing(each) for each in claims])),
+        lambda claims: _execute_patiently(lanes_give_back([giving(each) for each in claims])),
+        lambda _: lanes_reclaim(),
+    ],
+    ids=["finish", "give_back", "reclaim"],
+)
+def test_calls_end_in_the_order_of_their_ids(
+    ending: Callable[[list[LaneClaim]], object],
+) -> None:
+    """As who makes a budget takes the rows of all calls under way."""
+    world = World.make(epics=2, lanes=2)
+    first, second = world.fences()
+    # The first item's call is the last.
+    earlier, later = (claimed([fence], world.worker)[0] for fence in (second, first))
+    calls = ProviderCall.objects.select_for_update(no_key=True, nowait=True)
+    Worker.objects.update(lease_until="2026-01-01T00:00:00Z")
+    with transaction.atomic():
+        assert calls.get(pk=str(earlier.call_id))
+        thread = elsewhere(lambda: ending([later, earlier]))
+        wait_for(somebody_waits, "the group waits")
+        assert calls.get(pk=str(later.call_id))
+    thread.join(10)
+    assert not ProviderCall.objects.filter(outcome="STARTED").exists()
 
 
 def _error_of(send: Callable[[Any], object], statement: object) -> Exception | None:
