@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from batchgen import VERSION
 from batchgen.local.child import Running
 from batchgen.local.local_dir import ROOT
 from batchgen.local.terminal import LogFiles
@@ -22,7 +23,7 @@ from batchgen.redis import client as redis
 from runs.models import Run, RunItem
 from tests.acceptance.fleet import wait_for, wait_until_ended
 from tests.acceptance.installations import Installation, database
-from tests.acceptance.upgrade.releases import checked_out, tags_known, upgraded_from
+from tests.acceptance.upgrade.releases import checked_out, commit_of, upgraded_from
 from tests.conftest import Simulator
 from tests.database import database_shown
 from tests.integration.engine.world import assert_open, assert_whole
@@ -41,12 +42,12 @@ _SETTINGS = {
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of the newest release."""
-    changelog = (ROOT / "CHANGELOG.md").read_text()
-    revision = os.environ.get("BATCHGEN_TEST_UPGRADE_FROM") or upgraded_from(
-        changelog, tags_known()
-    )
-    if revision is None:
-        pytest.skip("no release since 0.2.0 yet: there is nothing to upgrade from")
+    revision = os.environ.get("BATCHGEN_TEST_UPGRADE_FROM")
+    if not revision:
+        newest = upgraded_from((ROOT / "CHANGELOG.md").read_text(), version=VERSION)
+        if newest is None:
+            pytest.skip("no release since 0.2.0 yet: there is nothing to upgrade from")
+        revision = commit_of(newest)
     return checked_out(revision, tmp_path_factory.mktemp("release"))
 
 
