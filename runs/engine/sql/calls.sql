@@ -8,6 +8,7 @@ WITH run AS (
     WHERE id = (SELECT run_id FROM runs_lane WHERE id = %(lane_id)s) @lets_go@
       -- As runs_call_begins has it, here before any row: who makes a budget waits for call rows.
       AND (SELECT true FROM pg_advisory_xact_lock_shared(7103))
+      AND @run_turn@
     FOR SHARE
 ), lane AS (
     -- After the run, as everywhere: no deadlock.

@@ -15,7 +15,7 @@ WITH @given@, asked AS (
         SELECT status AS run_status, options, model, max_tokens, delay_ms, max_retries,
                retry_wait_ms, max_concurrency, prompt_set_id, draining
         FROM runs_run
-        WHERE id = mine.run_id @lets_go@
+        WHERE id = mine.run_id @lets_go@ AND @run_turn@
         FOR SHARE
     ) AS run
 ), lane AS (

@@ -5,6 +5,8 @@
 WITH before AS (
     SELECT id, status FROM runs_run
     WHERE id = %(run_id)s AND status = ANY(%(sources)s)
+      -- Alone, where claims share it: see run_turn.
+      AND (SELECT true FROM pg_advisory_xact_lock(hashtextextended(runs_run.id::text, 7104)))
     FOR NO KEY UPDATE
 )
 UPDATE runs_run
@@ -15,6 +17,11 @@ SET status = %(to)s,
 FROM before
 WHERE runs_run.id = before.id
 RETURNING before.status, clock_timestamp() AS at
+
+-- run_turn (part) --
+-- Who waits for a row that others share is overtaken by whoever shares it next: a pause would wait
+-- until nobody claims for a moment. Those who wait for this lock have it in turn.
+(SELECT true FROM pg_advisory_xact_lock_shared(hashtextextended(runs_run.id::text, 7104)))
 
 -- lanes_drain --
 -- A run is over but for what its running lanes carry: they are told. Waits for items that are

@@ -1,6 +1,9 @@
 """People delete what runs replace, or start with: each waits for the other, and none for ever."""
 
 import time
+from functools import partial
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -14,12 +17,15 @@ from epics.services import card_delete, epic_update
 from epics.story_services import story_delete, story_update, subtask_create, subtask_update
 from epics.writes import project_lock
 from runs.engine.calls import call_next
+from runs.engine.claims import Claiming, lane_claim
+from runs.engine.lanes import Fence
 from runs.engine.open_targets import targets_gone
 from runs.engine.start import RunOptions, run_start
 from runs.models import Budget, Lane, OpenTarget, ProviderCall, Run, RunItem
+from runs.states import ItemStatus, RunStatus
 from tests.acceptance.fleet import wait_for
 from tests.integration.engine.test_subtask_runs import stories_make
-from tests.integration.engine.world import SPEND, World, project_make
+from tests.integration.engine.world import SPEND, World, halt, project_make
 from tests.threads import elsewhere, somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -160,6 +166,32 @@ def test_a_start_within_a_transaction_changes_months_behind_it(settings: Setting
         run_start(project=project, user=None, options=RunOptions(pacing_profile="adaptive"))
         assert not Budget.objects.exists()
     assert Budget.objects.count() == 2
+
+
+def test_no_claim_goes_before_a_pause_that_waits_for_another() -> None:
+    """Claims share a run's row: whoever came to share it would have a pause wait on."""
+    world = World.make(epics=2, lanes=2)
+    first, second = world.fences()
+    late: list[object] = []
+    with transaction.atomic():
+        claim_here(first, worker_id=world.worker.id)
+        pause = elsewhere(partial(halt, run_id=world.run.id, to=RunStatus.PAUSED, message="Wait."))
+        wait_for(somebody_waits, "the pause waits")
+        claiming = elsewhere(lambda: late.append(world.claim(second)))
+        for _ in range(20):
+            assert RunItem.objects.filter(status=ItemStatus.GENERATING).count() == 1
+            time.sleep(0.02)
+    pause.join(10)
+    claiming.join(10)
+    assert late == [None]
+
+
+def claim_here(fence: Fence, *, worker_id: UUID) -> None:
+    """In this thread's transaction."""
+    statement = lane_claim(Claiming(fence=fence, call_id=new_id()), worker_id=worker_id)
+    params: Any = statement.params
+    with connection.cursor() as cursor:
+        cursor.execute(statement.queries[statement.name], params)
 
 
 def second_call() -> Statement[bool]:
