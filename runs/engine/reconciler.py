@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from redis import RedisError
 
 from batchgen.db.sql import Row
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 #: The advisory lock that one round holds.
 _LOCK = 7102
+#: Others go on without a process that has the turn, and was silent for so long.
+_VANISHED_S = 3.0
 #: How often a process looks at the number of lanes; its rounds are more frequent.
 _ADAPTING = Rhythm(1.0)
 #: And at tables that grow.
@@ -100,10 +103,12 @@ def reconcile(
     """
     if _GROWING.due():
         grown_analyze()
-    with turn(_LOCK) as mine:
+    # Before the turn: who has it would wait for a server that is gone, and all others for a turn.
+    sends = _broker_answers()
+    with turn(_LOCK, vanished_s=_VANISHED_S) as mine:
         if not mine:
             return Round()
-        done = _round(orphans, judge=judge, detector=detector)
+        done = _round(orphans, judge=judge, detector=detector, sends=sends)
     # On their own: what comes after budgets are locked locks nothing else.
     if _BUDGETS.due():
         budgets_tell()
@@ -114,18 +119,24 @@ def reconcile(
     return done
 
 
-def _round(orphans: Iterable[str], *, judge: bool, detector: LostMessageDetector | None) -> Round:
+def _round(
+    orphans: Iterable[str], *, judge: bool, detector: LostMessageDetector | None, sends: bool
+) -> Round:
+    """`sends`: the broker answers; else what needs it is left to the next round."""
     reclaimed = lanes_reclaim(orphans=orphans, judge=judge)
-    _tell_limiter(reclaimed)
-    lost = detector.lost() if detector else {}
-    adapted = lanes_adapt_all() if _ADAPTING.due() else 0
-    sent = rested = ended = 0
+    lost: dict[UUID, list[int]] = {}
+    adapted = sent = rested = ended = 0
+    if sends:
+        _tell_limiter(reclaimed)
+        lost = detector.lost() if detector else {}
+        adapted = lanes_adapt_all() if _ADAPTING.due() else 0
     for run_id, lane_ids in lost.items():
         sent += run_dispatch(run_id=run_id, lost_lane_ids=lane_ids)
     for run in QUERIES.fetch("runs_to_tend", {"most_sent": MOST_SENT}):
-        if run["rest"]:
+        _keep_turn()
+        if run["rest"] and sends:
             rested += run_rest(run_id=run["id"])
-        if run["dispatch"] or run["rest"]:
+        if (run["dispatch"] or run["rest"]) and sends:
             sent += run_dispatch(run_id=run["id"])
         if run["finalize"]:
             ended += run_finalize(run_id=run["id"]) is not None
@@ -137,6 +148,27 @@ def _round(orphans: Iterable[str], *, judge: bool, detector: LostMessageDetector
         rested=rested,
         ended=ended,
     )
+
+
+def _broker_answers() -> bool:
+    """Whether the broker can be reached from here. Each worker has a connection of its own to a
+    server that hangs or is gone, and notices it here, by the time-out."""
+    try:
+        redis.client().ping()
+    except RedisError as error:
+        log.warning("cannot look into the broker: %s", error)
+        return False
+    return True
+
+
+def _keep_turn() -> None:
+    """Say that this process is there still.
+
+    Raises:
+        django.db.Error: another has the turn by now.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
 
 
 def _tell_limiter(reclaimed: list[Row]) -> None:

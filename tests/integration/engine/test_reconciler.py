@@ -1,6 +1,8 @@
 """The reconciler, one round at a time, with the real broker."""
 
+import socket
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from batchgen.celery import app
 from batchgen.db import turns
 from batchgen.db.ids import new_id
 from batchgen.redis import client as redis
+from runs.engine import reconciler
 from runs.engine.dispatch import messages_waiting, send
 from runs.engine.reconciler import LostMessageDetector, reconcile
 from runs.engine.transitions import run_dispatch
@@ -20,7 +23,7 @@ from runs.states import Priority, RunStatus
 from tests.integration.engine.world import FIRST, World, halt, worker_make
 from tests.local.processes import eventually
 from tests.loops import Loop
-from tests.threads import race
+from tests.threads import elsewhere, race
 from workers import tasks  # noqa: F401  # whose names the broker's messages have
 from workers.permits import Permit, Permits
 
@@ -173,19 +176,55 @@ def test_the_turn_of_a_process_that_stands_still_is_given_to_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One on a host that is gone would have it for as long as PostgreSQL believes in its host."""
-    monkeypatch.setattr(turns, "VANISHED_S", 0.1)
+    monkeypatch.setattr(reconciler, "_VANISHED_S", 0.1)
     World.make(lanes=1).claim()
     with pytest.raises(DatabaseError):
         reconcile(detector=Still())
 
 
-def test_without_a_broker_nothing_is_lost(settings: Settings) -> None:
-    world = World.make()
-    redis.client.cache_clear()
-    settings.REDIS_URL = "redis://127.0.0.1:9/0"
-    try:
-        assert reconcile(detector=LostMessageDetector()).sent == 0
-    finally:
+@pytest.fixture
+def broker_at(settings: Settings) -> Iterator[Callable[[int], None]]:
+    """Has the process go to another port for its broker."""
+
+    def go(port: int) -> None:
         redis.client.cache_clear()
+        settings.REDIS_URL = f"redis://127.0.0.1:{port}/0"
+
+    yield go
+    redis.client.cache_clear()
+
+
+def test_without_a_broker_nothing_is_lost(broker_at: Callable[[int], None]) -> None:
+    world = World.make()
+    broker_at(9)
+    assert reconcile(detector=LostMessageDetector()).sent == 0
     assert len(world.fences()) == 2
     send([])
+
+
+def test_without_a_broker_what_is_lost_is_taken_back_and_nothing_sent(
+    broker_at: Callable[[int], None],
+) -> None:
+    world = World.make(lanes=2)
+    world.claim()
+    Worker.objects.update(lease_until="2000-01-01T00:00:00Z")
+    broker_at(9)
+    done = reconcile()
+    assert (done.reclaimed, done.sent) == (1, 0)
+    assert Lane.objects.filter(state="idle").count() == 1
+
+
+def test_who_waits_for_a_broker_that_hangs_has_no_turn(broker_at: Callable[[int], None]) -> None:
+    """Else all others wait, and each of them for its own connection to the broker after that."""
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        broker_at(hanging.getsockname()[1])
+        waiting = elsewhere(reconcile)
+        asked, _ = hanging.accept()
+        with asked:
+            asked.recv(1)
+            for _ in range(20):
+                with turns.turn(7102) as mine:
+                    assert mine
+                time.sleep(0.02)
+        hanging.close()
+        waiting.join(10)
