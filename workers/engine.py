@@ -65,12 +65,14 @@ class Engine:
         concurrency: int,
         connect: Callable[[str], Provider],
         loop: LoopThread,
+        is_served: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`connect` makes a client, not opened yet, of the provider that has a name."""
+        """`connect` makes a client, not opened yet, of the provider that has a name; for
+        `is_served`, see `Intake`."""
         #: By their lane's id; other threads may copy it.
         self.attempts: dict[int, Attempt] = {}
         self.slots = Slots(concurrency)
-        self.intake = Intake(work=self._begin, concurrency=concurrency)
+        self.intake = Intake(work=self._begin, concurrency=concurrency, is_served=is_served)
         self._loop = loop
         self._worker_id = worker_id
         self._clients = Clients(connect)

@@ -34,16 +34,28 @@ _MOST_ASKED = 32
 _ASK_S = 3
 _ANSWER_S = 5.0
 _AGAIN_S = 0.5
+#: How often PostgreSQL's answers are asked after.
+_LOOK_S = 0.2
+
+
+class _Unserved(Exception):
+    """PostgreSQL does not answer, so that nothing can be claimed."""
 
 
 class Intake:
     """The messages of one loop."""
 
     def __init__(
-        self, *, work: Callable[[ItemRequest], "asyncio.Future[bool]"], concurrency: int
+        self,
+        *,
+        work: Callable[[ItemRequest], "asyncio.Future[bool]"],
+        concurrency: int,
+        is_served: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`work` begins to work on a message; its result says whether its item came to an end."""
-        self._work = work
+        """`work` begins to work on a message; its result says whether its item came to an end.
+        `is_served`: PostgreSQL answers. Else messages are left to other workers, who may be
+        served; one that cannot claim would have every free lane's soon."""
+        self._work, self._is_served = work, is_served
         self._concurrency = concurrency
         self._consumer: Consumer | None = None
         self._events = EventSender()
@@ -123,6 +135,8 @@ class Intake:
         self.is_open = True
         try:
             while True:
+                while not self._is_served():
+                    await asyncio.sleep(_LOOK_S)
                 # A task for each connection: what the failure of a group leaves on its task makes a
                 # cancel of the next time-out, in Pythons before 3.11.3.
                 pulling = asyncio.create_task(self._pull(client))
@@ -142,13 +156,18 @@ class Intake:
         self._asked = 0
         self._pending.clear()
         try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._ask(connection))
-                both.create_task(self._read(connection))
+            async with asyncio.TaskGroup() as tasks:
+                for task in (self._ask(connection), self._read(connection), self._watch()):
+                    tasks.create_task(task)
         finally:
             # Requests that are on their way must not be answered to whoever has it next.
             await connection.disconnect(nowait=True)
             await pool.release(connection)
+
+    async def _watch(self) -> None:
+        while self._is_served():
+            await asyncio.sleep(_LOOK_S)
+        raise _Unserved
 
     async def _ask(self, connection: Any) -> None:
         """Have a request on its way for each free lane."""
@@ -190,7 +209,9 @@ def _tell(pulling: "asyncio.Task[None]") -> None:
     error = None if pulling.cancelled() else pulling.exception()
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, (RedisError, OSError)):
+    if isinstance(error, _Unserved):
+        log.warning("no items are taken: PostgreSQL does not answer")
+    elif isinstance(error, (RedisError, OSError)):
         log.warning("Redis is away, again in %s s: %s", _AGAIN_S, error)
     else:
         log.error("messages are pulled no more; again in %s s", _AGAIN_S, exc_info=error)

@@ -58,6 +58,8 @@ _HANGS_S = 30.0
 _HEALTH_S = 5.0
 #: Heartbeats without a gap after which this worker may say of others that they missed theirs.
 _STEADY_BEATS = 3
+#: A worker whose heartbeat PostgreSQL has not taken for so many takes no items.
+_BEATS_UNHEARD = 3
 
 
 class WorkerProcess:
@@ -70,7 +72,11 @@ class WorkerProcess:
         self._concurrency = concurrency
         self._loop = LoopThread()
         self.engine = Engine(
-            worker_id=self.id, concurrency=concurrency, connect=connect, loop=self._loop
+            worker_id=self.id,
+            concurrency=concurrency,
+            connect=connect,
+            loop=self._loop,
+            is_served=lambda: self._has_beaten_within(_BEATS_UNHEARD * settings.HEARTBEAT_S),
         )
         self._told_next: RoundRobin[Attempt] = RoundRobin(_MOST_TOLD)
         self._orphans: list[str] = []
@@ -259,7 +265,10 @@ class WorkerProcess:
 
     def _has_beaten_lately(self) -> bool:
         """Whether PostgreSQL has taken a heartbeat within half a lease."""
-        return time.monotonic() - self._beaten_at < settings.WORKER_LEASE_S / 2
+        return self._has_beaten_within(settings.WORKER_LEASE_S / 2)
+
+    def _has_beaten_within(self, seconds: float) -> bool:
+        return time.monotonic() - self._beaten_at < seconds
 
     def _every(self, step: Callable[[], object], interval_s: float) -> None:
         while not self._closed.wait(interval_s):

@@ -840,9 +840,32 @@ RECOVERY = (
         f"{RECONCILER}test_of_rounds_at_once_one_does_the_work",
     ),
     _mutant(
+        "a broker that hangs is waited for before the turn",
+        "runs/engine/reconciler.py",
+        "    sends = _broker_answers()\n    with turn(_LOCK, vanished_s=_VANISHED_S) as mine:\n",
+        "    with turn(_LOCK, vanished_s=_VANISHED_S) as mine:\n"
+        "        sends = _broker_answers()\n",
+        f"{RECONCILER}test_who_waits_for_a_broker_that_hangs_has_no_turn",
+    ),
+    _mutant(
+        "nothing is sent to a broker that is away",
+        "runs/engine/reconciler.py",
+        '(run["dispatch"] or run["rest"]) and sends:',
+        '(run["dispatch"] or run["rest"]):',
+        f"{RECONCILER}test_without_a_broker_what_is_lost_is_taken_back_and_nothing_sent",
+    ),
+    _mutant(
+        "who cannot claim takes no message",
+        "workers/intake.py",
+        "        while self._is_served():\n            await asyncio.sleep(_LOOK_S)\n        raise",
+        "        while True:\n            await asyncio.sleep(_LOOK_S)\n        raise",
+        f"{_ENGINE}test_intake.py::"
+        "test_messages_are_left_to_others_while_postgresql_does_not_answer",
+    ),
+    _mutant(
         "a turn that nobody hears of is given to others",
         "batchgen/db/turns.py",
-        '[lock, f"{VANISHED_S * 1000:.0f}"]',
+        '[lock, f"{vanished_s * 1000:.0f}"]',
         '[lock, "0"]',
         f"{RECONCILER}test_the_turn_of_a_process_that_stands_still_is_given_to_others",
     ),
@@ -1755,6 +1778,13 @@ OPEN_EDITS = (
         "FROM runs_lane WHERE id = %(lane_id)s) @lets_go@",
         "FROM runs_lane WHERE id = %(lane_id)s FOR UPDATE) @lets_go@",
         f"{_LOCK_ORDER}test_a_second_call_takes_the_run_before_its_lane",
+    ),
+    _mutant(
+        "order: a claim waits behind a pause that waits",
+        CLAIMS_SQL,
+        " AND @run_turn@",
+        "",
+        f"{_LOCK_ORDER}test_no_claim_goes_before_a_pause_that_waits_for_another",
     ),
     _mutant(
         "order: a story's epic before the story",

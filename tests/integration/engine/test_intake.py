@@ -33,12 +33,15 @@ class Lanes:
     Attributes:
         requests: by their id, those that are or were worked on.
         refused: ids of messages whose work cannot begin.
+        is_served: PostgreSQL answers.
     """
+
+    is_served = True
 
     def __init__(self, count: int) -> None:
         self.loop = LoopThread()
         self.loop.start()
-        self.intake = Intake(work=self._work, concurrency=count)
+        self.intake = Intake(work=self._work, concurrency=count, is_served=lambda: self.is_served)
         self.requests: dict[str, ItemRequest] = {}
         self.refused: set[str] = set()
         self._ends: dict[str, asyncio.Future[bool]] = {}
@@ -155,6 +158,20 @@ def test_no_more_messages_are_asked_for_than_lanes_are_free(lanes: Callable[[int
     two.has_begun("d")
     two.rest()
     assert (set(two.requests), _left()) == ({"a", "b", "c", "d"}, 2)
+
+
+def test_messages_are_left_to_others_while_postgresql_does_not_answer(
+    lanes: Callable[[int], Lanes],
+) -> None:
+    two = lanes(2)
+    wait_for(_asking, "a message is asked for")
+    two.is_served = False
+    wait_for(lambda: not _asking(), "none is asked for")
+    _send("a")
+    two.rest()
+    assert (set(two.requests), _left()) == (set(), 1)
+    two.is_served = True
+    two.has_begun("a")
 
 
 def test_broken_messages_cost_no_lane(lanes: Callable[[int], Lanes]) -> None:
