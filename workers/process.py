@@ -7,7 +7,6 @@ runs' health; none waits for the loop, or for another.
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
@@ -37,6 +36,7 @@ from runs.webhooks.delivering import deliver
 from workers.attempt import Attempt
 from workers.celery_face import Consumer
 from workers.engine import Engine
+from workers.heartbeats import Heartbeats
 from workers.loop import LoopThread
 from workers.progress import RoundRobin
 
@@ -56,10 +56,6 @@ _WEBHOOKS_S = 1.0
 _HANGS_S = 30.0
 #: And whether the health of runs is another one.
 _HEALTH_S = 5.0
-#: Heartbeats without a gap after which this worker may say of others that they missed theirs.
-_STEADY_BEATS = 3
-#: A worker whose heartbeat PostgreSQL has not taken for so many takes no items.
-_BEATS_UNHEARD = 3
 
 
 class WorkerProcess:
@@ -71,17 +67,17 @@ class WorkerProcess:
         self.name = name
         self._concurrency = concurrency
         self._loop = LoopThread()
+        self._beats = Heartbeats()
         self.engine = Engine(
             worker_id=self.id,
             concurrency=concurrency,
             connect=connect,
             loop=self._loop,
-            is_served=lambda: self._has_beaten_within(_BEATS_UNHEARD * settings.HEARTBEAT_S),
+            is_served=self._beats.are_heard,
         )
         self._told_next: RoundRobin[Attempt] = RoundRobin(_MOST_TOLD)
         self._orphans: list[str] = []
         self._lost_messages = LostMessageDetector()
-        self._beaten_at = self._steady_since = float("-inf")
         self._catching_up: Any = None
         self._closed = threading.Event()
         self._drained = threading.Event()
@@ -190,7 +186,7 @@ class WorkerProcess:
 
     def missing(self) -> list[str]:
         """What this worker lacks, by what it knows itself, to take items now."""
-        there = {"intake": self.engine.intake.is_open, "database": self._has_beaten_lately()}
+        there = {"intake": self.engine.intake.is_open, "database": self._beats.are_recent()}
         return [name for name, is_there in there.items() if not is_there]
 
     def heartbeat(self) -> None:
@@ -198,7 +194,7 @@ class WorkerProcess:
         self._loop.watch()
         mine = dict(self.engine.attempts)
         rows = self._renew_lease(mine)
-        self._note_heartbeat()
+        self._beats.note()
         self.engine.slots.users = QUERIES.fetch("users_at_work", {})[0]["users"]
         held = {(row["lane_id"], row["fencing_token"]) for row in rows if not row["cancel"]}
         for attempt in mine.values():
@@ -237,7 +233,7 @@ class WorkerProcess:
     def reconcile(self) -> Round:
         """One round of the reconciler."""
         return reconciler.reconcile(
-            orphans=self._orphans, judge=self._is_steady(), detector=self._lost_messages
+            orphans=self._orphans, judge=self._beats.are_steady(), detector=self._lost_messages
         )
 
     def webhooks(self) -> int:
@@ -247,28 +243,6 @@ class WorkerProcess:
     def health(self) -> int:
         """Write down what changed in runs' health, where this worker is the one that does."""
         return health_notice() if is_first(self.id) else 0
-
-    def _note_heartbeat(self) -> None:
-        now = time.monotonic()
-        if now - self._beaten_at > settings.WORKER_LEASE_S / 2:
-            self._steady_since = now
-        self._beaten_at = now
-
-    def _is_steady(self) -> bool:
-        """Whether a lease that ran out tells of a death.
-
-        After a pause of everything (a machine that slept, a database that hung) all leases have
-        run out, and each worker needs a heartbeat to renew its own.
-        """
-        steady_s = time.monotonic() - self._steady_since
-        return self._has_beaten_lately() and steady_s >= _STEADY_BEATS * settings.HEARTBEAT_S
-
-    def _has_beaten_lately(self) -> bool:
-        """Whether PostgreSQL has taken a heartbeat within half a lease."""
-        return self._has_beaten_within(settings.WORKER_LEASE_S / 2)
-
-    def _has_beaten_within(self, seconds: float) -> bool:
-        return time.monotonic() - self._beaten_at < seconds
 
     def _every(self, step: Callable[[], object], interval_s: float) -> None:
         while not self._closed.wait(interval_s):

@@ -82,7 +82,6 @@ _ORDERED = {
     "by_run": "ORDER BY run_id",
     "by_lane": "ORDER BY lane_id",
     "by_item": "ORDER BY item_id",
-    "by_call": "ORDER BY call_id",
     "turn_by_index": "ROW_NUMBER() OVER (PARTITION BY run_id ORDER BY index)",
     "turn_by_rank": 'ROW_NUMBER() OVER (PARTITION BY free.run_id ORDER BY priority DESC, "order")',
     "lanes_of_run": "COUNT(*) OVER (PARTITION BY run_id)",

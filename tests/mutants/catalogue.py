@@ -107,9 +107,9 @@ _GROUPED = (
     ),
     _mutant(
         "group: calls end in the order of their ids",
-        _LANE_QUERIES,
-        '"by_call": "ORDER BY call_id"',
-        '"by_call": "ORDER BY call_id DESC"',
+        FINISHES_SQL,
+        "(SELECT call_id FROM ended))\n    ORDER BY id\n",
+        "(SELECT call_id FROM ended))\n    ORDER BY id DESC\n",
         f"{_GROUPS}test_calls_end_in_the_order_of_their_ids",
     ),
     _mutant(
@@ -421,16 +421,18 @@ CLAIMING = (
     _mutant(
         "claim: FOR SHARE, which a pause waits for",
         CLAIMS_SQL,
-        "        WHERE id = mine.run_id @lets_go@\n        FOR SHARE\n",
-        "        WHERE id = mine.run_id @lets_go@\n",
-        f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
+        " AND @run_turn@\n        FOR SHARE\n",
+        " AND @run_turn@\n",
+        "tests/integration/engine/test_lock_order.py::"
+        "test_no_claim_goes_before_a_pause_that_waits_for_another",
     ),
     _mutant(
         "second call: FOR SHARE",
         CALLS_SQL,
-        "pg_advisory_xact_lock_shared(7103))\n    FOR SHARE\n",
-        "pg_advisory_xact_lock_shared(7103))\n",
-        f"{LANES}test_a_halt_waits_for_a_claim_and_a_second_call_under_way",
+        "      AND @run_turn@\n    FOR SHARE\n",
+        "      AND @run_turn@\n",
+        "tests/integration/engine/test_lock_order.py::"
+        "test_a_second_call_takes_the_run_before_its_lane",
     ),
     _mutant(
         "second call: the run's status",
@@ -606,8 +608,8 @@ RUN_STATUS = (
     _mutant(
         "pause, cancel: FOR NO KEY UPDATE",
         TRANSITIONS_SQL,
-        "    WHERE id = %(run_id)s AND status = ANY(%(sources)s)\n    FOR NO KEY UPDATE\n",
-        "    WHERE id = %(run_id)s AND status = ANY(%(sources)s)\n",
+        "(hashtextextended(runs_run.id::text, 7104)))\n    FOR NO KEY UPDATE\n",
+        "(hashtextextended(runs_run.id::text, 7104)))\n",
         f"{CONTROLS}test_of_50_equal_requests_at_once_exactly_one_wins",
     ),
     _mutant(
@@ -897,7 +899,7 @@ RECOVERY = (
     _mutant(
         "leases are not judged right after a pause of everything",
         "workers/process.py",
-        "judge=self._is_steady(), det",
+        "judge=self._beats.are_steady(), det",
         "judge=True, det",
         f"{WORKER}test_after_a_pause_of_everything_others_get_time_to_renew_their_leases",
     ),
@@ -977,7 +979,7 @@ RECOVERY = (
     _mutant(
         "probes: a worker without PostgreSQL is not ready",
         "workers/process.py",
-        '"database": self._has_beaten_lately()}',
+        '"database": self._beats.are_recent()}',
         '"database": True}',
         f"{_PROBES}test_it_is_ready_while_its_servers_are_there_and_lives_without_them",
     ),
@@ -1154,7 +1156,7 @@ LIMITER = (
     _mutant(
         "limiter: what a dead worker held is free at once",
         "runs/engine/reconciler.py",
-        "    _tell_limiter(reclaimed)\n",
+        "        _tell_limiter(reclaimed)\n",
         "",
         "tests/integration/engine/test_reconciler.py::"
         "test_what_a_dead_worker_held_of_the_gate_is_free_at_once",
@@ -3473,7 +3475,7 @@ _BY_BATCHES = (
     _mutant(
         "batches: a worker's death ends no call of a slice",
         RECOVERY_SQL,
-        "      AND runs_providercall.batch_id IS NULL\n",
+        "      AND call.batch_id IS NULL\n",
         "",
         f"{_SLICE_ENDS}TestNobodyWaits::test_a_slice_that_was_not_waited_for_ends_as_it_does_when_a_worker_dies",
     ),

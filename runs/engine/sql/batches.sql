@@ -325,6 +325,12 @@ WITH batch AS (
     SELECT told.*, item.id AS item_id, item.request_key, item.request_digest, item.alike,
            item.prompt_bytes, held.waits
     FROM held JOIN item USING (id) JOIN told USING (call_id)
+), begun AS MATERIALIZED (
+    SELECT id FROM runs_providercall
+    WHERE id = ANY(%(call_ids)s::uuid[]) AND id IN (SELECT call_id FROM ending)
+      AND outcome = 'STARTED'
+    ORDER BY id
+    FOR NO KEY UPDATE
 ), call AS (
     UPDATE runs_providercall
     SET outcome = spent.outcome, @call_spent@, error_code = spent.error_code,
@@ -333,10 +339,9 @@ WITH batch AS (
             'key', spent.request_key, 'digest', spent.request_digest,
             'text', spent.text, 'stopReason', spent.stop_reason
         ) END
-    FROM (SELECT * FROM ending ORDER BY call_id) AS spent
+    FROM ending AS spent
     WHERE runs_providercall.id = spent.call_id
-      AND runs_providercall.id = ANY(%(call_ids)s::uuid[])
-      AND runs_providercall.outcome = 'STARTED'
+      AND runs_providercall.id = ANY(ARRAY(SELECT id FROM begun))
     RETURNING spent.*
 ), moved AS (
     UPDATE runs_runitem counter

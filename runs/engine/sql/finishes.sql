@@ -102,12 +102,19 @@ stored AS MATERIALIZED (
         ) AS open
         WHERE ended.draining
     ))
+), begun AS MATERIALIZED (
+    -- As who makes a budget takes them, in the order of their ids.
+    SELECT id FROM runs_providercall
+    WHERE id = @call_ids@ AND id = ANY(ARRAY(SELECT call_id FROM ended))
+    ORDER BY id
+    FOR NO KEY UPDATE
 ), call AS (
     UPDATE runs_providercall
     SET outcome = spent.outcome, @call_spent@, error_code = spent.call_error_code,
         possibly_billed = spent.possibly_billed
-    FROM (SELECT * FROM ended @by_call@) AS spent
-    WHERE runs_providercall.id = spent.call_id AND runs_providercall.id = @call_ids@
+    FROM ended spent
+    WHERE runs_providercall.id = spent.call_id
+      AND runs_providercall.id = ANY(ARRAY(SELECT id FROM begun))
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
     SELECT run_id, clock_timestamp(), level, code,
@@ -239,13 +246,19 @@ WITH @given@, lane AS MATERIALIZED (
         ) AS open
         WHERE back.draining
     ))
+), begun AS MATERIALIZED (
+    -- See `lane_finish`.
+    SELECT id FROM runs_providercall
+    WHERE id = @call_ids@ AND id = ANY(ARRAY(SELECT call_id FROM back)) AND outcome = 'STARTED'
+    ORDER BY id
+    FOR NO KEY UPDATE
 ), call AS (
     UPDATE runs_providercall
     SET outcome = back.outcome, ended_at = clock_timestamp(), request_id = back.request_id,
         error_code = back.error_code, possibly_billed = back.possibly_billed
-    FROM (SELECT * FROM back @by_call@) AS back
-    WHERE runs_providercall.id = back.call_id AND runs_providercall.id = @call_ids@
-      AND runs_providercall.outcome = 'STARTED'
+    FROM back
+    WHERE runs_providercall.id = back.call_id
+      AND runs_providercall.id = ANY(ARRAY(SELECT id FROM begun))
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
     SELECT run_id, clock_timestamp(), 'warning', code, message
