@@ -3,7 +3,7 @@
 import sys
 
 #: Of the program; pyproject.toml, docs/openapi.yaml, the chart and CHANGELOG.md follow.
-VERSION = "0.2.0"
+VERSION = "0.3.0.dev0"
 
 # Wherever it is installed, redis-py imports OpenTelemetry's SDK of metrics, 50 ms and 3 MB of every
 # process, for metrics that nobody here switches on. With this it finds none.
