@@ -24,7 +24,7 @@ from tests.conftest import Simulator
 from tests.database import database_shown
 from tests.integration.engine.world import assert_open, assert_whole, project_make
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
 _PAGE = (ROOT / "docs" / "backup.md").read_text()
 _SETTINGS = {

@@ -20,7 +20,7 @@ from tests.acceptance.fleet import wait_for
 from tests.acceptance.installations import Installation, database
 from tests.conftest import Simulator
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(400)]
 
 _CLAIM_FOR_ANOTHER = (
     "from batchgen.redis import client; client.client().set(client.key('installation'), 'another')"

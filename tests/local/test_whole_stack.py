@@ -19,7 +19,7 @@ from batchgen.local.local_dir import ROOT, free_port
 from tests.integration.webhooks.receiver import Receiver, receiving
 from tests.local.processes import eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 _BESIDE = {"benchmarks", "handbook", "tests"}
 _ROOMS = sorted({path.parent.name for path in ROOT.glob("*/__init__.py")} - _BESIDE)

@@ -31,7 +31,7 @@ from tests.integration.webhooks.receiver import receiving
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(not shutil.which("promtool"), reason="no promtool on this machine"),
 ]
 

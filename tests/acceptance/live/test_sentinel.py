@@ -17,7 +17,7 @@ from tests.conftest import Simulator
 from tests.integration.engine.world import assert_counted, project_make
 from tests.redis_servers import Watched, tls_program, watched
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 @pytest.fixture(params=["redis", "rediss"])
