@@ -59,9 +59,10 @@ def start(request: HttpRequest, project_id: UUID) -> HttpResponse:
     context = _context(request, project, kind, run_type)
     if request.method != "POST":
         return show(request, _TEMPLATE, context)
+    asks = request.POST.get("ask") == "quote"
     try:
         options = RunOptions(**valid(RunInput, _body(request.POST, kind, run_type)))
-        if request.POST.get("ask") == "quote":
+        if asks:
             quote = quote_make(
                 project=project, user=user_of(request), options=replace(options, quote_id=None)
             )
@@ -69,7 +70,11 @@ def start(request: HttpRequest, project_id: UUID) -> HttpResponse:
             return show(request, _TEMPLATE, {**context, "quote": shown})
         run = _start(request, project, options)
     except REFUSALS as error:
-        return form_refused(request, error, _TEMPLATE, context)
+        answer = form_refused(request, error, _TEMPLATE, context)
+        if asks and request.headers.get("HX-Request"):
+            # The page asked by itself, perhaps while its form was sent: nobody's mistake.
+            answer.status_code = 200
+        return answer
     _tell(request, run.pk)
     return redirect("web:run", run_id=run.pk)
 

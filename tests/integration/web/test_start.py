@@ -178,6 +178,17 @@ class TestQuote:
         assert "No quote" in answer.text
         assert not Quote.objects.exists()
 
+    def test_a_page_that_asks_by_itself_is_told_without_an_error(self, project: Project) -> None:
+        """It asks 0.6 s after a choice, when its form may have been sent."""
+        start(project, "GENERATE_ALL_STORIES")
+        answer = browser(project.created_by).post(
+            f"/projects/{project.pk}/start/",
+            {"type": "GENERATE_ALL_STORIES", "ask": "quote"},
+            headers={"HX-Request": "true"},
+        )
+        assert answer.status_code == 200
+        assert "No quote: Another run" in answer.text
+
     def test_the_runs_page_shows_what_was_quoted(self, project: Project) -> None:
         start(project, "GENERATE_ALL_STORIES", ask="quote")
         start(project, "GENERATE_ALL_STORIES", quoteId=str(Quote.objects.get().pk))
