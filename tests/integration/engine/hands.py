@@ -57,6 +57,13 @@ _LATE_LANE_ID = 0
 grouped = False
 
 
+def execute_here(statement: Statement[Any]) -> None:
+    """In this thread's transaction, as Django's cursors bind it."""
+    params: Any = statement.params
+    with connection.cursor() as cursor:
+        cursor.execute(statement.queries[statement.name], params)
+
+
 def claim(
     *, fence: Fence, worker_id: UUID, call_id: UUID | None, held_micro_usd: int | None = None
 ) -> LaneClaim | None:

@@ -39,6 +39,7 @@ from runs.engine.outcomes import Outcome
 from runs.models import Lane, ProviderCall, Run, RunItem, RunLog, Worker
 from runs.states import ItemStatus, LaneState, RunStatus
 from tests.acceptance.fleet import wait_for
+from tests.integration.engine.hands import execute_here
 from tests.integration.engine.world import (
     SPEND,
     World,
@@ -162,7 +163,7 @@ class TestClaims:
         )
         halted: list[int | None] = []
         with transaction.atomic():
-            _execute_here(statement)
+            execute_here(statement)
             thread = elsewhere(
                 lambda: halted.append(
                     halt(run_id=world.run.id, to=RunStatus.PAUSED, message="Paused.")
@@ -367,13 +368,6 @@ class TestBack:
         assert parked == [True, False, True]
         lanes = Lane.objects.order_by("index").values_list("state", "wait_reason")
         assert list(lanes) == [("parked", "permit-requests"), ("sent", ""), ("parked", "turn")]
-
-
-def _execute_here(statement: sql.Statement[Any]) -> None:
-    """In this thread's transaction, as Django's cursors bind it."""
-    params: Any = statement.params
-    with connections["default"].cursor() as cursor:
-        cursor.execute(statement.queries[statement.name], params)
 
 
 def _execute_patiently(statement: sql.Statement[Any]) -> None:

@@ -2,8 +2,6 @@
 
 import time
 from functools import partial
-from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -18,12 +16,12 @@ from epics.story_services import story_delete, story_update, subtask_create, sub
 from epics.writes import project_lock
 from runs.engine.calls import call_next
 from runs.engine.claims import Claiming, lane_claim
-from runs.engine.lanes import Fence
 from runs.engine.open_targets import targets_gone
 from runs.engine.start import RunOptions, run_start
 from runs.models import Budget, Lane, OpenTarget, ProviderCall, Run, RunItem
 from runs.states import ItemStatus, RunStatus
 from tests.acceptance.fleet import wait_for
+from tests.integration.engine.hands import execute_here
 from tests.integration.engine.test_subtask_runs import stories_make
 from tests.integration.engine.world import SPEND, World, halt, project_make
 from tests.threads import elsewhere, somebody_waits
@@ -174,24 +172,17 @@ def test_no_claim_goes_before_a_pause_that_waits_for_another() -> None:
     first, second = world.fences()
     late: list[object] = []
     with transaction.atomic():
-        claim_here(first, worker_id=world.worker.id)
+        claiming = Claiming(fence=first, call_id=new_id())
+        execute_here(lane_claim(claiming, worker_id=world.worker.id))
         pause = elsewhere(partial(halt, run_id=world.run.id, to=RunStatus.PAUSED, message="Wait."))
         wait_for(somebody_waits, "the pause waits")
-        claiming = elsewhere(lambda: late.append(world.claim(second)))
+        claim = elsewhere(lambda: late.append(world.claim(second)))
         for _ in range(20):
             assert RunItem.objects.filter(status=ItemStatus.GENERATING).count() == 1
             time.sleep(0.02)
     pause.join(10)
-    claiming.join(10)
+    claim.join(10)
     assert late == [None]
-
-
-def claim_here(fence: Fence, *, worker_id: UUID) -> None:
-    """In this thread's transaction."""
-    statement = lane_claim(Claiming(fence=fence, call_id=new_id()), worker_id=worker_id)
-    params: Any = statement.params
-    with connection.cursor() as cursor:
-        cursor.execute(statement.queries[statement.name], params)
 
 
 def second_call() -> Statement[bool]:
