@@ -153,6 +153,17 @@ def test_any_place_is_found_by_a_few_letters(tab: Opens) -> None:
     expect(page.get_by_role("heading", name=run.project.name)).to_be_visible()
 
 
+def test_places_are_there_for_who_is_faster_than_the_page(tab: Opens) -> None:
+    page = tab(owner()).page
+    page.add_init_script(
+        "const timer = setTimeout; window.setTimeout = (f, ms) => timer(f, ms ?? 60000)"
+    )
+    page.goto("/money/")
+    page.keyboard.press("Control+k")
+    dialog = page.get_by_role("dialog", name="Find")
+    expect(dialog.get_by_role("link", name="Queue")).to_be_visible()
+
+
 def test_a_request_is_copied(tab: Opens) -> None:
     run = run_in("errors")
     item = RunItem.objects.filter(run=run, status=ItemStatus.FAILED)[0]

@@ -1,5 +1,8 @@
 // What pages do beyond links and forms: dialogs, one request a click, toasts, keys.
 
+// By itself htmx listens a timer after the page is there: who is faster would open an empty dialog.
+globalThis.htmx?.process(document.body);
+
 // A form that is on its way is not sent again, however often somebody clicks.
 document.addEventListener("submit", (event) => {
   const form = event.target;
