@@ -118,7 +118,7 @@ faults: venv
 	$(BIN)/python -m tests.acceptance.faults
 
 hosts: venv
-	$(BIN)/python -m tests.acceptance.hosts $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.acceptance.hosts $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(PATIENCE),--patience $(PATIENCE))
 
 # Two hours; what it says so far, at any time: python -m tests.acceptance.soak --read CSV
 soak: venv

@@ -35,6 +35,8 @@ class Load:
     workers: int = 2
     #: No more faults from then on; the work goes on to its end.
     at_most_s: float = 3600.0
+    #: See `Journal.patience`.
+    patience: float = 1.0
 
 
 def drive(
@@ -80,7 +82,7 @@ def scene_make(bed: Ground, load: Load, *, seed: int, poison: str = "") -> Scene
     project = book.project(load.epics)
     scene = Scene(
         bed=bed,
-        journal=Journal(),
+        journal=Journal(patience=load.patience),
         project=project,
         user=project.created_by,
         lanes=load.lanes,
@@ -121,9 +123,11 @@ def _step(scene: Scene, planned: PlannedStep, say: Say) -> None:
     step, faults = go_wrong(scene, planned, say)
     runnable = scene.is_runnable()
     step.lifted = time.monotonic()
+    patience = scene.journal.patience
     if runnable:
-        step.allowed_s = max(fault.allowed_s for fault in faults)
-    step.no_pause_s = max((fault.no_pause_s or 0 for fault in faults), default=0) or None
+        step.allowed_s = patience * max(fault.allowed_s for fault in faults)
+    no_pause_s = max((fault.no_pause_s or 0 for fault in faults), default=0)
+    step.no_pause_s = patience * no_pause_s or None
     if runnable:
         _await_call(scene, step)
     step.ended = time.monotonic()

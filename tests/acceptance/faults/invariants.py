@@ -1,5 +1,6 @@
 """What the database and the provider's own call log say after a schedule (I1 to I11, I13)."""
 
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -68,6 +69,20 @@ class Observed:
         if step.allowed_s is None:
             return None
         return recovery_s(step, self._all_calls(), lanes=self.lanes)
+
+    def idle(self) -> list[tuple[float, float]]:
+        """(from, to) in which each item of a run had had its first call, and the run after it was
+        not begun: nobody has to call then, but for what died."""
+        first: dict[UUID, list[float]] = defaultdict(list)
+        for epic in self.epics:
+            calls = self.calls.get(str(epic.id))
+            first[epic.run_id].append(calls[0].begun if calls else math.inf)
+        following = [*self.journal.runs_begun[1:], math.inf]
+        return [
+            (last, begun)
+            for run, begun in zip(self.runs, following, strict=True)
+            if (last := max(first[run.id])) < begun
+        ]
 
     def _all_calls(self) -> list[SeenCall]:
         return sorted((c for calls in self.calls.values() for c in calls), key=lambda c: c.begun)
@@ -263,7 +278,7 @@ def check_concurrency(
             zombies = sum(
                 freeze.held
                 for freeze in journal.freezes
-                if freeze.at + LEASE_S / 2 <= at <= freeze.thawed + _ZOMBIE_S
+                if freeze.at + LEASE_S / 2 <= at <= freeze.thawed + journal.patience * _ZOMBIE_S
             )
             lanes = journal.most_lanes(run.id, since=at - _ATTEMPT_S, at=at, begun_with=begun_with)
             if change > 0 and now > lanes + zombies:
@@ -278,6 +293,7 @@ def check_controls(
     late_s: float = LATE_S,
 ) -> None:
     """I7: what started late. Calls that a frozen worker was about to make are its thaw's."""
+    late_s *= journal.patience
     for control in journal.controls:
         if _frozen(journal, control):
             continue
@@ -319,7 +335,7 @@ def _check_recovery(observed: Observed) -> None:
                 journal.violate("I8", f"{kinds}: {told}, allowed {step.allowed_s:g} s")
         if step.no_pause_s is not None and step.allowed_s is not None:
             starts = [call.begun for call in observed._all_calls()]
-            longest = journal.longest_silence_s(step, starts)
+            longest = journal.longest_silence_s(step, starts, observed.idle())
             if longest > step.no_pause_s:
                 journal.violate("I8", f"{kinds}: no call for {longest:.1f} s")
 
@@ -327,7 +343,7 @@ def _check_recovery(observed: Observed) -> None:
 def check_rest(journal: Journal) -> None:
     """I9."""
     try:
-        wait_for(lambda: not _unrest(), "rest", timeout_s=_REST_S)
+        wait_for(lambda: not _unrest(), "rest", timeout_s=journal.patience * _REST_S)
     except NotInTime:
         journal.violate("I9", "; ".join(_unrest()))
 

@@ -72,10 +72,15 @@ class Journal:
     """All that the checks need to know about a schedule."""
 
     begun: float = field(default_factory=time.monotonic)
+    #: How many times as long as elsewhere recovery may take: what is right on a machine of any
+    #: speed is checked there, and how fast it is on one that is known.
+    patience: float = 1.0
     steps: list[Step] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     freezes: list[Freeze] = field(default_factory=list)
     controls: list[Control] = field(default_factory=list)
+    #: When each run was asked for.
+    runs_begun: list[float] = field(default_factory=list)
     limits: list[Limit] = field(default_factory=list)
     #: (from, to) in which messages were copied on purpose.
     copied: list[tuple[float, float]] = field(default_factory=list)
@@ -104,15 +109,19 @@ class Journal:
             lanes = limit.lanes
         return max(most, lanes)
 
-    def longest_silence_s(self, step: Step, starts: Iterable[float]) -> float:
+    def longest_silence_s(
+        self, step: Step, starts: Iterable[float], idle: Iterable[tuple[float, float]] = ()
+    ) -> float:
         """The longest time of a step without one of these calls, but for pauses that were asked
-        for: what was asked for is no failure, and what comes after it counts anew."""
+        for and for what is `idle`, (from, to): there was nothing to do, and what comes after it
+        counts anew."""
         longest, since = 0.0, step.begun
-        pauses = sorted((c.asked, c.until) for c in self.controls if c.action == "pause")
+        pauses = [(c.asked, c.until) for c in self.controls if c.action == "pause"]
+        spared = sorted([*pauses, *idle])
         for at in [*sorted(each for each in starts if step.holds(each, each)), step.ended]:
-            for asked, until in pauses:
-                if since < until and asked < at:
-                    longest = max(longest, asked - since)
+            for begins, until in spared:
+                if since < until and begins < at:
+                    longest = max(longest, begins - since)
                     since = until
             longest = max(longest, at - since)
             since = max(since, at)

@@ -71,6 +71,7 @@ class Scene:
             max_concurrency=self.lanes,
             **self.chosen(),
         )
+        self.journal.runs_begun.append(time.monotonic())
         self.runs.append(run_start(project=self.project, user=self.user, options=options))
 
     def go_on(self) -> None:
@@ -231,7 +232,7 @@ class Scene:
         """Wait until no lane belongs to a dead worker, and note it when that takes too long."""
         living = [worker.id for worker in self.bed.workers.values()]
         left = Lane.objects.filter(state=LaneState.RUNNING).exclude(worker__in=living)
-        allowed_s = 2.5 + (0 if same_name else LEASE_S)
+        allowed_s = self.journal.patience * (2.5 + (0 if same_name else LEASE_S))
         try:
             remaining_s = max(0.0, since + allowed_s - time.monotonic())
             wait_for(lambda: not left.exists(), "dead workers' lanes", timeout_s=remaining_s)

@@ -34,7 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 0
             from tests.acceptance.hosts.scenarios import Asked, mixed
 
-            asked = Asked(seed=seed, minutes=options.minutes, kinds=tuple(options.only or ()))
+            asked = Asked(
+                seed=seed,
+                minutes=options.minutes,
+                kinds=tuple(options.only or ()),
+                patience=options.patience,
+            )
             console.print(f"{len(made.network.hosts)} hosts, seed {seed}", style="bold")
             violations = mixed(made, asked, console)
     except NoHosts as why:
@@ -55,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", metavar="KIND", help="draw from these kinds")
     parser.add_argument(
         "--throughput", action="store_true", help="break nothing: measure one worker and four"
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=1.0,
+        metavar="TIMES",
+        help="allow so many times as long for all that takes time; nothing else",
     )
     parser.add_argument("--logs", type=Path, help="keep the processes' logs in this directory")
     return parser

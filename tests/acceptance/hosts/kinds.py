@@ -128,7 +128,7 @@ def _await(scene: Scene, kind: str, condition: Callable[[], bool], what: str) ->
         return not scene.is_runnable()
 
     try:
-        wait_for(is_seen, what, timeout_s=3 * RETURNS_S)
+        wait_for(is_seen, what, timeout_s=3 * scene.journal.patience * RETURNS_S)
     except NotInTime as late:
         scene.journal.violate("I8", f"{kind}: {late}")
         return
@@ -137,7 +137,7 @@ def _await(scene: Scene, kind: str, condition: Callable[[], bool], what: str) ->
 
 def note_return(scene: Scene, kind: str, what: str, took_s: float) -> None:
     """Note how long it took, or too long (I8)."""
-    if took_s > RETURNS_S:
+    if took_s > scene.journal.patience * RETURNS_S:
         scene.journal.violate("I8", f"{kind}: {what} after {took_s:.1f} s")
     world_of(scene).returns[kind].append(took_s)
 
@@ -191,7 +191,7 @@ class MasterCut(Fault):
         wait_for(
             lambda: world.broker.master() not in (None, self._master),
             "the Sentinels agree on another master",
-            timeout_s=_FAILED_OVER_S,
+            timeout_s=scene.journal.patience * _FAILED_OVER_S,
         )
         # What the old one had not told the others of is forgotten.
         burst = REQUESTS_PER_MINUTE / 60 * settings.LIMIT_BURST_S

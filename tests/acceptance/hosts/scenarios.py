@@ -36,6 +36,8 @@ class Asked:
     seed: int
     minutes: float
     kinds: tuple[str, ...] = ()
+    #: See `Journal.patience`.
+    patience: float = 1.0
 
 
 def mixed(world: World, asked: Asked, console: Console) -> list[str]:
@@ -53,6 +55,7 @@ def mixed(world: World, asked: Asked, console: Console) -> list[str]:
         latency_ms=_LATENCY_MS,
         workers=_WORKERS,
         at_most_s=asked.minutes * 60,
+        patience=asked.patience,
     )
 
     def say(line: str) -> None:

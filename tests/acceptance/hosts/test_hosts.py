@@ -95,6 +95,13 @@ def test_a_pause_that_was_asked_for_is_no_silence() -> None:
     assert journal.longest_silence_s(step, [7, 8, 9]) == 2.5
 
 
+def test_where_there_is_nothing_to_do_nobody_is_silent() -> None:
+    step = Step(kinds=("H1 worker cut off",), begun=0, ended=10)
+    assert Journal().longest_silence_s(step, [1, 2, 8], [(2, 7.5)]) == 2
+    assert Journal().longest_silence_s(step, [1, 2, 8], [(4, 7.5)]) == 2
+    assert Journal().longest_silence_s(step, [1, 9], [(2, 4)]) == 5
+
+
 class TestVisits:
     """One step, at 10 to 20 s, with these kinds."""
 
