@@ -326,6 +326,8 @@ def recovery_s(step: Step, calls: list[SeenCall], *, lanes: int) -> float | None
 def _check_recovery(observed: Observed) -> None:
     """I8."""
     journal = observed.journal
+    starts = [call.begun for call in observed._all_calls()]
+    idle = observed.idle()
     for step in journal.steps:
         kinds = " & ".join(step.kinds)
         if step.allowed_s is not None:
@@ -334,8 +336,7 @@ def _check_recovery(observed: Observed) -> None:
                 told = "never" if took_s is None else f"{took_s:.1f} s"
                 journal.violate("I8", f"{kinds}: {told}, allowed {step.allowed_s:g} s")
         if step.no_pause_s is not None and step.allowed_s is not None:
-            starts = [call.begun for call in observed._all_calls()]
-            longest = journal.longest_silence_s(step, starts, observed.idle())
+            longest = journal.longest_silence_s(step, starts, idle)
             if longest > step.no_pause_s:
                 journal.violate("I8", f"{kinds}: no call for {longest:.1f} s")
 

@@ -71,8 +71,12 @@ class Scene:
             max_concurrency=self.lanes,
             **self.chosen(),
         )
-        self.journal.runs_begun.append(time.monotonic())
-        self.runs.append(run_start(project=self.project, user=self.user, options=options))
+        self._begin(lambda: run_start(project=self.project, user=self.user, options=options))
+
+    def _begin(self, start: Callable[[], Run]) -> None:
+        asked = time.monotonic()
+        self.runs.append(start())
+        self.journal.runs_begun.append(asked)
 
     def go_on(self) -> None:
         """Make sure that there is a run that is not over."""
@@ -201,7 +205,7 @@ class Scene:
         """Go on with what a cancelled run left."""
         wait_for(self.is_over, "a cancelled run has ended", timeout_s=_DRAIN_S)
         try:
-            self.runs.append(run_retry(run=self.run, user=self.user, include_pending=True))
+            self._begin(lambda: run_retry(run=self.run, user=self.user, include_pending=True))
         except ValidationFailed:
             self.start_run()
 
