@@ -58,15 +58,18 @@ def named_fields(
     """
     named = _by_plain_key(names)
     fields: dict[str, object] = {}
+    unnamed: list[tuple[str, object]] = []
     for key, value in given.items():
-        name = named.get(plain_key(key))
+        plain = plain_key(key)
+        name = named.get(plain)
         if name is None:
+            unnamed.append((plain, value))
             continue
         if name in fields and fields[name] != value:
             raise ValueError(f"{name} stands here twice, with two values")
         fields[name] = value
-    for key, value in given.items():
-        name = others.get(plain_key(key))
+    for plain, value in unnamed:
+        name = others.get(plain)
         if name is not None:
             fields.setdefault(name, value)
     return fields

@@ -245,13 +245,13 @@ def _spelt_alike(some: Sequence[str], others: Sequence[str]) -> bool:
     """Whether each word has its own counterpart that differs in spelling only."""
     if len(some) > _MOST_MISSPELT or any(len(word) > _MOST_WORD_CHARS for word in others):
         return False
-    return any(
-        all(
-            fuzz.ratio(one, other) >= _SAME_WORD and not (_numbers(one) or _numbers(other))
-            for one, other in zip(some, order, strict=True)
-        )
-        for order in permutations(others)
-    )
+    if len(some) == 1:
+        return _is_same_word(some[0], others[0])
+    return any(all(map(_is_same_word, some, order)) for order in permutations(others))
+
+
+def _is_same_word(one: str, other: str) -> bool:
+    return fuzz.ratio(one, other) >= _SAME_WORD and not (_numbers(one) or _numbers(other))
 
 
 def _numbers(word: str) -> bool:

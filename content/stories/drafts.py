@@ -1,4 +1,4 @@
-"""Drafts: an answer as stories in building order with codes (stage 4), and their clean form."""
+"""Drafts: an answer as clean stories in building order, with codes (stage 4)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -81,40 +81,23 @@ def numbered(drafts: Iterable[StoryDraft]) -> dict[str, object]:
 
 
 def _draft(epic_code: str, position: int, story: Story) -> StoryDraft:
-    return StoryDraft(
-        position=position,
-        code=story_code(epic_code, position),
-        title=story.title,
-        user_story=story.user_story,
-        persona=story.persona,
-        acceptance_criteria=tuple(
-            [text for text in story.acceptance_criteria if not text.isspace() and text]
-        ),
-        technical_notes=story.technical_notes,
-        priority=story.priority,
-        effort=story.effort,
-    )
-
-
-def cleaned(story: StoryDraft) -> StoryDraft:
     """The story as it is stored: each text on one line, criteria that say something once, nothing
     larger than the limits of a backlog. What had to be cut stands among its defects."""
-    whole = _tidied(story)
-    excess = tuple(_excess(whole))
-    return _shortened(whole, excess) if excess else whole
-
-
-def _tidied(story: StoryDraft) -> StoryDraft:
-    notes = paragraphs(story.technical_notes) if story.technical_notes else ""
     criteria = map(one_line, story.acceptance_criteria)
-    return replace(
-        story,
+    notes = paragraphs(story.technical_notes) if story.technical_notes else ""
+    whole = StoryDraft(
+        position=position,
+        code=story_code(epic_code, position),
         title=one_line(story.title).rstrip("."),
         user_story=one_line(story.user_story),
         persona=one_line(story.persona),
-        acceptance_criteria=tuple(dict.fromkeys(text for text in criteria if has_words(text))),
+        acceptance_criteria=tuple(dict.fromkeys(filter(has_words, criteria))),
         technical_notes=notes or None,
+        priority=story.priority,
+        effort=story.effort,
     )
+    excess = tuple(_excess(whole))
+    return _shortened(whole, excess) if excess else whole
 
 
 def _shortened(story: StoryDraft, excess: tuple[StoryDefect, ...]) -> StoryDraft:

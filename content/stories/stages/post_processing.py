@@ -1,8 +1,8 @@
-"""Stage 6, post-processing: clean text, and each story once."""
+"""Stage 6, post-processing: each story once."""
 
 from dataclasses import replace
 
-from content.stories.drafts import LIMIT, cleaned, renumber
+from content.stories.drafts import LIMIT, renumber
 from content.stories.values import KeptStory, StoryDraft
 from epics import bounds
 from quality.duplicates import alike_pairs, want_of
@@ -20,7 +20,7 @@ def post_process(
     written: int,
     kept: tuple[KeptStory, ...] = (),
 ) -> tuple[tuple[StoryDraft, ...], tuple[str, ...]]:
-    """Cleaned stories without exact duplicates, without those that a kept one makes needless and
+    """The stories without exact duplicates, without those that a kept one makes needless and
     at most `most`, the best; renumbered if any went; and notes on that.
 
     Args:
@@ -41,9 +41,9 @@ def post_process(
 
 
 def _distinct(stories: tuple[StoryDraft, ...]) -> list[StoryDraft]:
-    """Cleaned, and of those that say the same the first, with the others' criteria."""
+    """Of those that say the same the first, with the others' criteria."""
     found: dict[str, StoryDraft] = {}
-    for story in map(cleaned, stories):
+    for story in stories:
         key = comparable(story.user_story)
         found[key] = _merged(found[key], story) if key in found else story
     return list(found.values())

@@ -8,7 +8,7 @@ from content.asking import Asked
 from content.errors import OutputCut, Refused
 from content.pipeline import Calls, Request
 from content.stories.answer import NotAStorySet, StorySet
-from content.stories.drafts import cleaned, numbered, with_repair
+from content.stories.drafts import numbered, with_repair
 from content.stories.requests import MAX_CALLS, read_answer, repair_request
 from content.stories.values import GenerationInput, PromptContext, StoryDefect, StoryDraft
 from epics import bounds
@@ -100,7 +100,6 @@ def check(
     Args:
         written: how many stories the answer had.
     """
-    stories = tuple([cleaned(story) for story in stories])
     linted = lint(
         [_as_text(story) for story in stories],
         english=is_english(inp.language),
