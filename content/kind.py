@@ -164,6 +164,7 @@ class ContentKind(Protocol, Generic[Input, Content]):
         uses_provider: whether its steps yield requests; where not, no permit is waited for and
             no call is written.
         holds_targets: whether a target is in one run at most at a time.
+        reads_others: `load_sql` reads what other items made, so it waits for their commit.
         jobs: what its steps may have run, by the names that a `Job` says. Each may run twice, for
             the same item at the same time too, where a worker is overtaken.
         model: whose rows are targets.
@@ -194,6 +195,7 @@ class ContentKind(Protocol, Generic[Input, Content]):
     phase: ClassVar[str]
     uses_provider: ClassVar[bool] = True
     holds_targets: ClassVar[bool] = True
+    reads_others: ClassVar[bool] = False
     jobs: ClassVar[Mapping[str, Callable[..., Any]]] = MappingProxyType({})
     model: ClassVar[type[Model]]
     made: ClassVar[Made | None] = None

@@ -80,6 +80,10 @@ class PermitQueue:
         """How many wait here."""
         return len(self._pending)
 
+    def is_free(self) -> bool:
+        """Whether an ask pays now: the last one left nobody waiting for a later moment."""
+        return self._pending.ask_at <= time.monotonic()
+
     async def acquire(self, request: PermitRequest, *, patience_s: float) -> Reservation | TryLater:
         """Wait for the request's turn; at most about `patience_s`."""
         loop, begun = asyncio.get_running_loop(), time.monotonic()

@@ -38,6 +38,7 @@ from runs.states import CallOutcome, ItemStatus, RunStatus
 from workers.caller import AttemptTools, Caller
 from workers.decisions import Finish, GiveBack, StopRun, decide
 from workers.holds import Hold
+from workers.onward import Onward
 from workers.permits import FirstCall, Permit
 from workers.progress import Progress
 from workers.spans import ItemSpan
@@ -69,6 +70,7 @@ class Attempt:
         client: Provider | ProviderError | None,
         first: FirstCall,
         permit: Permit | None,
+        onward: Onward,
         hold: Hold | None = None,
     ) -> None:
         """`client` answers, or says why nobody can; None where the item's kind makes no calls.
@@ -76,6 +78,7 @@ class Attempt:
         self.claim = claim
         self._kind = kind_named(claim.fence.kind)
         self._tools = tools
+        self.onward = onward
         self.progress = Progress(tools.times)
         self.span = ItemSpan()
         self._caller = Caller(
@@ -113,6 +116,7 @@ class Attempt:
             await self._caller.book()
         finally:
             self._caller.close()
+            self.onward.drop()
         await self._move_on()
 
     def abort(self) -> None:
@@ -146,8 +150,10 @@ class Attempt:
                     case Job():
                         sent, large = await self._caller.job(step), True
                     case Request():
+                        self.onward.drop()
                         sent = answer = await self._caller.answer(step)
                         large = self._is_large or len(answer.text) > _LARGE_CHARS
+                        self.onward.ask()
                         await self._tools.answers.turn()
 
     async def _advance(
@@ -267,7 +273,7 @@ class Attempt:
     async def _finish(self, outcome: Outcome) -> None:
         self.span.ended(outcome.status, outcome.error_code)
         delay_s = self.claim.delay_ms / 1000
-        self._moved = await self._tools.store.finish(
+        self._moved = await self.onward.finish(
             Finishing(
                 fence=self.fence,
                 call_id=self._caller.call_id,

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 #: Events that nobody could send yet; more are dropped, as Celery's are where Redis is away.
 _EVENTS_MOST = 10_000
+#: So long after its last message a lane goes on by itself; those that wait then get their turn.
+_ALONE_S = 0.5
 
 
 class ItemRequest:
@@ -28,6 +30,7 @@ class ItemRequest:
 
     __slots__ = (
         *("id", "args", "kwargs", "message", "task", "hostname", "time_start", "acknowledged"),
+        "alone_until",
         *("eventer", "_abort", "__weakref__"),
     )
     worker_pid = os.getpid()
@@ -41,6 +44,14 @@ class ItemRequest:
         #: Celery sets it; our events have a sender of their own.
         self.eventer: Any = None
         self._abort: Callable[[], None] = _nothing
+        #: Until then its lane may go on by itself, without a message; monotonic seconds.
+        self.alone_until = time.monotonic() + _ALONE_S
+
+    def followed_by(self, message: TaskMessage) -> "ItemRequest":
+        """That of the item which its lane goes on with by itself."""
+        request = ItemRequest(message, task=self.task, hostname=self.hostname)
+        request.alone_until = self.alone_until
+        return request
 
     @property
     def name(self) -> str:

@@ -24,6 +24,7 @@ from redis import RedisError
 
 from batchgen.redis.broker_messages import InvalidMessage, TaskMessage, drop, read_task
 from batchgen.redis.task_message import queue_keys
+from runs.engine.dispatch import Link
 from workers.celery_face import CeleryState, Consumer, EventSender, ItemRequest
 
 log = logging.getLogger(__name__)
@@ -82,13 +83,36 @@ class Intake:
         if request.id in state.revoked:
             log.info("revoked: %s", request.id)
             return
-        work = self._work(request)
-        work.add_done_callback(lambda done: self._end(request, consumer, done))
+        self._begin(request, self._work(request))
+
+    def follow(
+        self,
+        before: ItemRequest,
+        link: Link,
+        work: Callable[[ItemRequest], "asyncio.Future[bool]"],
+    ) -> None:
+        """The lane of `before` went on with an item whose message was never sent."""
+        said = link.message
+        message = TaskMessage(
+            headers={
+                "id": said["id_"],
+                "argsrepr": said["argsrepr"],
+                "kwargsrepr": said["kwargsrepr"],
+            },
+            args=said["args"],
+            kwargs={"first_call": link.first_call, "due_at": None},
+            priority=before.message.priority,
+            raw=b"",
+        )
+        request = before.followed_by(message)
+        self._begin(request, work(request))
+
+    def _begin(self, request: ItemRequest, work: "asyncio.Future[bool]") -> None:
+        work.add_done_callback(lambda done: self._end(request, done))
         self._busy += 1
-        self._events.send(
-            consumer.events,
+        self._tell(
             "task-received",
-            uuid=request.id,
+            request,
             name=request.name,
             args=request.argsrepr,
             kwargs=request.kwargsrepr,
@@ -104,10 +128,9 @@ class Intake:
         """A message's item was claimed."""
         request.begins(abort)
         self.celery_state.begin(request)
-        if self._consumer is not None:
-            self._events.send(self._consumer.events, "task-started", uuid=request.id)
+        self._tell("task-started", request)
 
-    def _end(self, request: ItemRequest, consumer: Consumer, done: "asyncio.Future[bool]") -> None:
+    def _end(self, request: ItemRequest, done: "asyncio.Future[bool]") -> None:
         self._busy -= 1
         self._room.set()
         self.celery_state.end(request)
@@ -115,17 +138,14 @@ class Intake:
             return
         if error := done.exception():
             log.error("item message %s failed", request.id, exc_info=error)
-            self._events.send(
-                consumer.events, "task-failed", uuid=request.id, exception=repr(error), traceback=""
-            )
+            self._tell("task-failed", request, exception=repr(error), traceback="")
         elif request.time_start is not None:
-            self._events.send(
-                consumer.events,
-                "task-succeeded",
-                uuid=request.id,
-                result="None",
-                runtime=time.time() - request.time_start,
-            )
+            runtime = time.time() - request.time_start
+            self._tell("task-succeeded", request, result="None", runtime=runtime)
+
+    def _tell(self, kind: str, request: ItemRequest, **fields: Any) -> None:
+        if self._consumer is not None:
+            self._events.send(self._consumer.events, kind, uuid=request.id, **fields)
 
     async def pull(self, client: "redis.asyncio.Redis") -> None:
         """Take messages from Redis, by their priority, until this is cancelled.
@@ -145,7 +165,7 @@ class Intake:
                 finally:
                     pulling.cancel()
                     await asyncio.wait([pulling])
-                _tell(pulling)
+                _log_end(pulling)
                 await asyncio.sleep(_AGAIN_S)
         finally:
             self.is_open = False
@@ -204,7 +224,7 @@ class Intake:
             drop(settings.ITEM_QUEUE, error)
 
 
-def _tell(pulling: "asyncio.Task[None]") -> None:
+def _log_end(pulling: "asyncio.Task[None]") -> None:
     """What ended it, in the log."""
     error = None if pulling.cancelled() else pulling.exception()
     while isinstance(error, BaseExceptionGroup):

@@ -11,6 +11,7 @@ from batchgen.db.in_thread import in_thread
 from batchgen.db.sql import AsyncDatabase, Row
 from runs.engine.calls import call_book, call_hold, call_next
 from runs.engine.claims import Claiming, LaneClaim, lane_claim, lanes_claim
+from runs.engine.going_on import GoingOn, Moved, lane_go_on, lanes_go_on
 from runs.engine.lanes import (
     Fence,
     Finishing,
@@ -51,6 +52,7 @@ class LaneStore:
         #: By their kind, since each kind has statements of its own.
         self._claims: dict[str, GroupCommit[Claiming, LaneClaim | None]] = {}
         self._finishes: dict[str, GroupCommit[Finishing, Row | None]] = {}
+        self._goings_on: dict[str, GroupCommit[GoingOn, Moved | None]] = {}
         self._given_back = GroupCommit(
             database, "give_back", single=lane_give_back, group=lanes_give_back
         )
@@ -94,6 +96,26 @@ class LaneStore:
                 coming=self._answers_coming,
             )
         return await finishes.submit(finishing)
+
+    async def go_on(self, going_on: GoingOn) -> Moved | None:
+        """As `finish`, and claim the lane's next item.
+
+        Raises:
+            BudgetRefused, PriceMissing: its call may not begin; nothing was done.
+        """
+        kind = going_on.fence.kind
+        goings_on = self._goings_on.get(kind)
+        if goings_on is None:
+            goings_on = self._goings_on[kind] = GroupCommit(
+                self._database,
+                "go_on",
+                single=lambda one: lane_go_on(one, takes_unread=self._unread.due()),
+                group=lambda group: lanes_go_on(group, takes_unread=self._unread.due()),
+                enough=_ENOUGH_FINISHES,
+                coming=self._answers_coming,
+            )
+        with refusals():
+            return await goings_on.submit(going_on)
 
     async def give_back(self, giving_back: GivingBack) -> bool:
         """Put an item back and park its lane; False for a stale attempt."""

@@ -7,7 +7,7 @@ close the gate or slow everybody down.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import SystemRandom
 from typing import Any
@@ -127,6 +127,10 @@ class Permits:
         """Wait for the permit of an item's first call, at most about so long."""
         return await self._acquire(call, call.permit_request(), patience_s)
 
+    def are_free(self, call: FirstCall) -> bool:
+        """Whether nobody had to wait for a permit of that kind when they were last asked for."""
+        return self._queue(limit_pool(call.model, call.provider)).is_free()
+
     async def next(
         self, request: CompletionRequest, first: FirstCall, *, given_up: Callable[[], bool]
     ) -> "Permit | None":
@@ -198,6 +202,10 @@ class Permit:
     def unused(self) -> None:
         """The call was not made."""
         self._queue.give_back(self._reservation)
+
+    def of(self, first: FirstCall) -> "Permit":
+        """The same for another item's first call, which takes no more."""
+        return Permit(self._queue, replace(self._reservation, request=first.permit_request()))
 
     def aborted(self) -> None:
         """The call was given up on its way: what it took stays unknown."""

@@ -51,6 +51,7 @@ class PagesKind(ContentKind[GenerationInput, Content]):
     """
     options: ClassVar = PagesOptions
     prompts: ClassVar = PROMPTS
+    reads_others: ClassVar = True
     load_sql: ClassVar = (_FOLDER / "load.sql").read_text()
     store_sql: ClassVar = (_FOLDER / "store.sql").read_text()
 

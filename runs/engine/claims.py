@@ -10,7 +10,15 @@ from runs.engine.groups import LaneStatement
 from runs.engine.lanes import Fence
 from runs.states import ItemStage, RunStatus
 
-_STARTED_MESSAGE = "Starting"
+#: Values that all claims have.
+CLAIM_SHARED = {"stage": ItemStage.VALIDATION.value, "started_message": "Starting"}
+_COLUMNS = frozenset(
+    (
+        *("run_id", "target_id", "run_status", "code", "attempt", "model", "max_tokens"),
+        *("delay_ms", "max_retries", "retry_wait_ms", "rate_limit_streak", "options"),
+        *("prompt_set_id", "input"),
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,18 +99,17 @@ def _claiming(worker_id: UUID) -> LaneStatement[Claiming, LaneClaim | None]:
         name="lane_claim",
         by_kind=True,
         read=_claim,
-        shared={
-            "worker_id": worker_id,
-            "stage": ItemStage.VALIDATION.value,
-            "started_message": _STARTED_MESSAGE,
-        },
+        shared={**CLAIM_SHARED, "worker_id": worker_id},
     )
 
 
+def claim_of(fence: Fence, call_id: UUID | None, row: Row) -> LaneClaim:
+    """The claim that a row tells of."""
+    told = {name: row[name] for name in _COLUMNS}
+    told["run_status"] = RunStatus(row["run_status"])
+    answers = {kept["key"]: kept for kept in row["responses"] or ()}
+    return LaneClaim(fence=fence, call_id=call_id, answers=answers, **told)
+
+
 def _claim(claiming: Claiming, row: Row | None) -> LaneClaim | None:
-    if row is None:
-        return None
-    del row["place"]
-    answers = {kept["key"]: kept for kept in row.pop("responses") or ()}
-    row["run_status"] = RunStatus(row["run_status"])
-    return LaneClaim(fence=claiming.fence, call_id=claiming.call_id, answers=answers, **row)
+    return claim_of(claiming.fence, claiming.call_id, row) if row else None

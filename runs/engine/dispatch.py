@@ -95,6 +95,16 @@ class Link:
         }
 
     @property
+    def message(self) -> dict[str, Any]:
+        """What its message says, by the names of `task_message`."""
+        return {
+            "id_": self.message_id,
+            "args": (str(self.item_id), self.lane_id, self.fencing_token),
+            "argsrepr": f"{self.code}: {self.title} | run {self.run_id}",
+            "kwargsrepr": f"lane {self.lane_id}, fencing_token {self.fencing_token}",
+        }
+
+    @property
     def message_id(self) -> str:
         """New for every fencing_token, so that a revoked message never stops a later one."""
         return message_id(self.lane_id, self.fencing_token)
@@ -121,11 +131,8 @@ def lists_of(
         lists[queue_key(settings.ITEM_QUEUE, priority)].append(
             task_message(
                 task=TASK_NAME,
-                id_=link.message_id,
-                args=(str(link.item_id), link.lane_id, link.fencing_token),
                 kwargs={"first_call": link.first_call, "due_at": due_at},
-                argsrepr=f"{link.code}: {link.title} | run {link.run_id}",
-                kwargsrepr=f"lane {link.lane_id}, fencing_token {link.fencing_token}",
+                **link.message,
                 queue=settings.ITEM_QUEUE,
                 priority=priority,
             )

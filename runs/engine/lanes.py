@@ -195,14 +195,19 @@ def _finish(*, takes_unread: bool) -> LaneStatement[Finishing, Row | None]:
         name="lane_finish",
         by_kind=True,
         read=lambda _, row: row,
-        shared={
-            "gone_note": _GONE_NOTE,
-            "last_chance": _last_chance(),
-            "unread_s": _UNREAD_S,
-            "takes_unread": takes_unread,
-        },
+        shared=finish_shared(takes_unread=takes_unread),
         patience_s=PATIENCE_S,
     )
+
+
+def finish_shared(*, takes_unread: bool) -> dict[str, object]:
+    """Values that all finishes have; see `lane_finish`."""
+    return {
+        "gone_note": _GONE_NOTE,
+        "last_chance": _last_chance(),
+        "unread_s": _UNREAD_S,
+        "takes_unread": takes_unread,
+    }
 
 
 def _is_done(_: object, row: Row | None) -> bool:

@@ -23,7 +23,7 @@ from runs.states import RunStatus
 from tests.clocks import host_clock
 from tests.factories import client_of, project_make, user_make
 from tests.integration.engine.world import World, halt, worker_make
-from workers.engine import _seconds_until
+from workers.links import _seconds_until
 from workers.process import WorkerProcess
 
 pytestmark = [

@@ -66,7 +66,7 @@ EXPORT_FILES = "tests/integration/export/test_files.py::"
 RUN_FILE = "tests/integration/export/test_run_file.py::"
 FORMATS = "tests/integration/epics/test_export_formats.py::"
 _CLIENTS = "tests/unit/workers/test_clients.py::"
-_WORKER_ENGINE = "workers/engine.py"
+_WORKER_ENGINE, _LINKS = "workers/engine.py", "workers/links.py"
 _GROUP_COMMIT = "workers/group_commit.py"
 SECOND = "tests/acceptance/test_second_provider.py::"
 TRANSLATE = "providers/anthropic/translate.py"
@@ -275,7 +275,7 @@ INTAKE = (
     _mutant(
         "messages: a connection that breaks ends no pulling",
         _INTAKE,
-        "                _tell(pulling)\n",
+        "                _log_end(pulling)\n",
         "                return\n",
         f"{_PULLED}test_where_its_connection_breaks_the_messages_after_it_are_taken",
         f"{_PULLED}test_a_cancel_that_nobody_meant_ends_no_pulling",
@@ -583,9 +583,9 @@ FINISHING = (
     *_GROUPED,
     _mutant(
         "a refused message sends no other",
-        _WORKER_ENGINE,
+        _LINKS,
         "        if attempt is None:\n",
-        "        if attempt is None:\n            self.tools.sender.push(last_of(request))\n",
+        "        if attempt is None:\n            self._tools.sender.push(last_of(request))\n",
         f"{WORKER}test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none",
     ),
     _mutant(
@@ -597,8 +597,8 @@ FINISHING = (
     ),
     _mutant(
         "no epic is claimed before calls can be made",
-        _WORKER_ENGINE,
-        "        client = await self._clients.for_call(first.kind, first.provider)\n",
+        _LINKS,
+        "        client = await self._client(first)\n",
         "        client = None\n",
         f"{WORKER}test_no_epic_is_claimed_before_calls_can_be_made",
     ),
@@ -943,8 +943,8 @@ RECOVERY = (
     ),
     _mutant(
         "a worker that stops gives its messages back",
-        _WORKER_ENGINE,
-        "                self.tools.sender.push({name: [request.message.raw]})\n",
+        _LINKS,
+        "                self._tools.sender.push({name: [request.message.raw]})\n",
         "",
         f"{WORKER}test_a_worker_that_stops_claims_nothing_and_gives_the_message_back",
     ),
@@ -957,14 +957,14 @@ RECOVERY = (
     ),
     _mutant(
         "a worker that stops claims nothing for a permit that comes late",
-        _WORKER_ENGINE,
+        _LINKS,
         "        if isinstance(permit, Permit) and self._stopping.is_set():\n",
         "        if isinstance(permit, Permit) and not permit:\n",
         f"{WORKER}test_a_worker_that_stops_gives_back_a_permit_that_comes_late",
     ),
     _mutant(
         "a worker that stops gives a permit back that comes late",
-        _WORKER_ENGINE,
+        _LINKS,
         "            permit.unused()\n            raise Stopping\n",
         "            raise Stopping\n",
         f"{WORKER}test_a_worker_that_stops_gives_back_a_permit_that_comes_late",
@@ -992,14 +992,14 @@ RECOVERY = (
     ),
     _mutant(
         "claim: the permit of a message that is late goes back",
-        _WORKER_ENGINE,
+        _LINKS,
         "                permit.unused()\n        if claim is None:\n",
         "                pass\n        if claim is None:\n",
         f"{ATTEMPTS}test_the_permit_of_a_message_that_is_late_goes_back",
     ),
     _mutant(
         "claim: the permit of one that fails goes back",
-        _WORKER_ENGINE,
+        _LINKS,
         "        finally:\n            if permit and claim is None:\n",
         "        except NotImplementedError:\n            if permit and claim is None:\n",
         f"{ATTEMPTS}test_the_permit_of_a_claim_that_fails_goes_back",
@@ -1014,8 +1014,8 @@ RECOVERY = (
     _mutant(
         "a stop gives back what outlasts the grace period",
         _WORKER_ENGINE,
-        "        self.give_up()\n        if self._links:\n",
-        "        if self._links:\n",
+        "        self.give_up()\n        if self.links.under_way:\n",
+        "        if self.links.under_way:\n",
         "tests/acceptance/test_controls.py::test_what_outlasts_the_grace_period_is_given_back",
     ),
     _mutant(
@@ -1540,7 +1540,7 @@ LIMITER = (
     ),
     _mutant(
         "providers: a run is answered by the one that it names",
-        _WORKER_ENGINE,
+        _LINKS,
         "self._clients.for_call(first.kind, first.provider)",
         "self._clients.for_call(first.kind, settings.PROVIDER_NAME)",
         f"{SECOND}test_a_run_is_answered_by_the_provider_that_it_names",
@@ -1858,7 +1858,7 @@ CLOCKS = (
     ),
     Mutant(
         guard="clocks: a lane's pace is kept by the database's clock",
-        file=_WORKER_ENGINE,
+        file=_LINKS,
         changes=(
             ("import logging\n", "import logging\nimport time\n"),
             ("due_at - DATABASE.as_known().timestamp()", "due_at - time.time()"),
@@ -3587,14 +3587,14 @@ _OF_MONEY = (
     ),
     _mutant(
         "budget: at its end the prompt decides",
-        _WORKER_ENGINE,
+        _LINKS,
         "            if not await in_thread(budget_rests, refused):  # later its prompt may fit\n",
         "            if True:\n",
         f"{_BUDGET_RUNS}test_a_prompt_that_is_longer_than_was_thought_holds_more_before_its_call",
     ),
     _mutant(
         "budget: a run is not paused for what a call was thought to hold",
-        _WORKER_ENGINE,
+        _LINKS,
         "raise BudgetRefused(refused.budget_id, least.micro_usd or 0) from refused\n",
         "raise\n",
         f"{_BUDGET_RUNS}test_a_run_is_not_paused_for_what_a_call_was_thought_to_hold",
@@ -3837,9 +3837,156 @@ _SEEN = (
     ),
 )
 
+_GOES_ON = f"{_ENGINE}test_going_on.py::"
+_ONWARD = f"{_ENGINE}test_onward.py::"
+GOING_ON = (
+    _mutant(
+        "going on: the run's turn, which a pause has alone",
+        FINISHES_SQL,
+        "              AND @run_turn@\n",
+        "",
+        f"{_GOES_ON}test_none_goes_on_before_a_pause_that_waits_for_a_claim",
+    ),
+    _mutant(
+        "going on: FOR SHARE, before the lane",
+        FINISHES_SQL,
+        "              AND @run_turn@\n            FOR SHARE\n",
+        "              AND @run_turn@\n",
+        f"{_GOES_ON}test_it_takes_the_run_before_its_lane",
+    ),
+    _mutant(
+        "going on: no row before its budgets may be made",
+        FINISHES_SQL,
+        "              AND (SELECT true FROM pg_advisory_xact_lock_shared(7103))\n",
+        "",
+        f"{_GOES_ON}test_it_takes_no_row_before_its_budgets_may_be_made",
+    ),
+    _mutant(
+        "going on: no item that is larger than its permit",
+        FINISHES_SQL,
+        "next.estimated_input_tokens <= ended.next_input_tokens AND NOT next.answered",
+        "NOT next.answered",
+        f"{_GOES_ON}test_an_item_that_is_larger_than_its_permit_goes_by_its_message",
+    ),
+    _mutant(
+        "going on: no item that has its answer",
+        FINISHES_SQL,
+        " <= ended.next_input_tokens AND NOT next.answered",
+        " <= ended.next_input_tokens",
+        f"{_GOES_ON}test_an_item_that_has_its_answer_goes_by_its_message",
+    ),
+    _mutant(
+        "going on: the item is PENDING still",
+        FINISHES_SQL,
+        "(SELECT id FROM onward WHERE begins))\n"
+        "      AND runs_runitem.status IS NOT DISTINCT FROM 'PENDING'\n",
+        "(SELECT id FROM onward WHERE begins))\n",
+        f"{_GOES_ON}test_an_item_that_is_cancelled_just_now_is_not_begun",
+    ),
+    _mutant(
+        "going on: what ends is booked before what begins",
+        FINISHES_SQL,
+        "(SELECT COUNT(*) FROM call) AS booked, ",
+        "",
+        f"{_GOES_ON}test_what_ends_is_let_go_before_what_begins_is_held",
+    ),
+    _mutant(
+        "going on: what ends is told before what begins",
+        FINISHES_SQL,
+        ", (SELECT COUNT(*) FROM line) AS told",
+        "",
+        f"{_GOES_ON}test_what_ends_is_let_go_before_what_begins_is_held",
+    ),
+    _mutant(
+        "going on: after a while by a message",
+        "workers/links.py",
+        "may_follow and time.monotonic() < alone_until and",
+        "may_follow and",
+        f"{_ONWARD}test_after_a_while_it_goes_by_a_message",
+    ),
+    _mutant(
+        "going on: the time counts from the last message",
+        "workers/celery_face.py",
+        "        request.alone_until = self.alone_until\n",
+        "",
+        f"{_ONWARD}test_the_time_counts_from_the_last_message",
+    ),
+    _mutant(
+        "going on: a pace is kept",
+        "workers/links.py",
+        "not claim.delay_ms and not kind_named",
+        "not kind_named",
+        f"{_ONWARD}test_one_with_a_pace_goes_by_messages",
+    ),
+    _mutant(
+        "going on: what reads others' results waits for them",
+        "workers/links.py",
+        "may_follow = not claim.delay_ms and not kind_named(claim.fence.kind).reads_others\n",
+        "may_follow = not claim.delay_ms\n",
+        f"{_ONWARD}test_one_whose_items_read_what_others_made_goes_by_messages",
+    ),
+    _mutant(
+        "going on: a worker that stops claims nothing",
+        "workers/links.py",
+        " < alone_until and not self._stopping.is_set()\n",
+        " < alone_until\n",
+        f"{_ONWARD}test_of_a_worker_that_stops_it_goes_by_a_message",
+    ),
+    _mutant(
+        "going on: what a worker that stops has claimed goes back",
+        "workers/links.py",
+        "                    attempt.abort()\n",
+        "                    pass\n",
+        f"{_ONWARD}test_what_was_claimed_as_its_worker_stops_goes_back_and_no_call_begins",
+    ),
+    _mutant(
+        "going on: a share that is full stops no lane",
+        "workers/links.py",
+        "weight=first.weight, requeued=True)",
+        "weight=first.weight, requeued=False)",
+        f"{_ONWARD}test_a_share_that_is_full_stops_no_lane_that_goes_on",
+    ),
+    _mutant(
+        "going on: from an item that ended well",
+        "workers/onward.py",
+        "        if finishing.outcome.status is not ItemStatus.COMPLETED:\n",
+        "        if not finishing:\n",
+        f"{_ONWARD}test_one_whose_item_fails_goes_by_a_message",
+    ),
+    _mutant(
+        "going on: a permit that was not used goes back",
+        "workers/onward.py",
+        "            if self.follower is None:\n                permit.unused()\n",
+        "            pass\n",
+        f"{_ONWARD}test_one_whose_next_item_is_much_larger_goes_by_a_message",
+    ),
+    _mutant(
+        "going on: a budget's refusal ends the item all the same",
+        "workers/onward.py",
+        "        except (BudgetRefused, PriceMissing):\n",
+        "        except NotImplementedError:\n",
+        f"{_ONWARD}test_where_a_budget_refuses_the_next_call_its_item_ends_all_the_same",
+    ),
+    _mutant(
+        "going on: a second call gives the next item's permit back",
+        "workers/attempt.py",
+        "                        self.onward.drop()\n",
+        "",
+        f"{_ONWARD}test_a_second_call_gives_the_next_items_permit_back",
+    ),
+    _mutant(
+        "going on: the permit of one that is given back goes back",
+        "workers/attempt.py",
+        "            self._caller.close()\n            self.onward.drop()\n",
+        "            self._caller.close()\n",
+        f"{_ONWARD}test_the_permit_of_one_that_is_given_back_goes_back",
+    ),
+)
+
 MUTANTS = (
     *CLAIMING,
     *FINISHING,
+    *GOING_ON,
     *COMMITTED,
     *INTAKE,
     *OF_JOBS,

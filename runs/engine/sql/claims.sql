@@ -41,33 +41,45 @@ WITH @given@, asked AS (
     RETURNING runs_lane.rate_limit_streak, asked.*
 ), claimed AS (
     UPDATE runs_runitem
-    SET status = 'GENERATING', attempt = attempt + 1,
-        stage = %(stage)s, stage_percent = 0, remaining_ms = NULL,
-        stage_ms = '{}', skipped_stages = '[]', notes = '[]',
-        started_at = COALESCE(started_at, clock_timestamp())
+    SET @item_begun@
     FROM (SELECT * FROM lane @by_item@) AS lane
     WHERE runs_runitem.id = lane.item_id AND runs_runitem.id = @item_ids@
       AND runs_runitem.status IS NOT DISTINCT FROM 'PENDING'
-    RETURNING runs_runitem.target_id, runs_runitem.code, runs_runitem.attempt,
-              runs_runitem.output_tokens, runs_runitem.unknown_calls, lane.*
-), call AS (
-    INSERT INTO runs_providercall (@call_columns@)
-    SELECT call_id, item_id, attempt, 'generate', model, held_micro_usd, @call_begun@
-    FROM claimed
-    WHERE call_id IS NOT NULL
-), line AS (
-    INSERT INTO runs_runlog (run_id, at, level, item_code, message)
-    SELECT run_id, clock_timestamp(), 'info', code,
-           '[' || code || '] ' || %(started_message)s
-               || CASE WHEN attempt > 1 THEN ', attempt ' || attempt ELSE '' END
-    FROM claimed
-), @load_sql@
+    RETURNING @item_claimed@, lane.*
+), @claim_told@, @load_sql@
 SELECT claimed.place, claimed.run_id, claimed.run_status, claimed.options, claimed.model,
        claimed.max_tokens, claimed.delay_ms, claimed.max_retries, claimed.retry_wait_ms,
        claimed.prompt_set_id, claimed.rate_limit_streak, claimed.attempt, claimed.target_id,
        claimed.code, loaded.input, @kept_answers@ AS responses
 FROM claimed
 LEFT JOIN @kind@_loaded loaded USING (item_id)
+
+-- item_begun (part) --
+-- An attempt at an item begins.
+status = 'GENERATING', attempt = attempt + 1,
+        stage = %(stage)s, stage_percent = 0, remaining_ms = NULL,
+        stage_ms = '{}', skipped_stages = '[]', notes = '[]',
+        started_at = COALESCE(started_at, clock_timestamp())
+
+-- item_claimed (part) --
+-- What its attempt, and what follows it here, needs of the item.
+runs_runitem.target_id, runs_runitem.code, runs_runitem.attempt,
+              runs_runitem.output_tokens, runs_runitem.unknown_calls
+
+-- claim_told (part) --
+-- The intent of the first call, where there is to be one, and the log's line.
+intent AS (
+    INSERT INTO runs_providercall (@call_columns@)
+    SELECT call_id, item_id, attempt, 'generate', model, held_micro_usd, @call_begun@
+    FROM claimed
+    WHERE call_id IS NOT NULL
+), started AS (
+    INSERT INTO runs_runlog (run_id, at, level, item_code, message)
+    SELECT run_id, clock_timestamp(), 'info', code,
+           '[' || code || '] ' || %(started_message)s
+               || CASE WHEN attempt > 1 THEN ', attempt ' || attempt ELSE '' END
+    FROM claimed
+)
 
 -- kept_answers (part) --
 -- Answers that were paid for and did not finish the item. A call made before requests had keys

@@ -2,7 +2,14 @@
 -- End items (COMPLETED, FAILED, SKIPPED or CANCELLED) and move their lanes on, all in one: the
 -- items, what their kind stores, the calls, the totals, the log, the lanes' next items.
 -- Returns the lanes' new state; no row where a lane belongs to a newer attempt by now.
-WITH @given@, @finish_fence@, @store_sql@, @item_ended@, @next_item@
+WITH @given@, lane AS MATERIALIZED (
+    SELECT given.*, lane.index, lane.run_id, lane.draining, run.status AS run_status,
+           run.max_concurrency, @run_told@
+    FROM given, @running_lane@
+), @finish_fence@, @store_sql@, @item_ended@, @next_item@, taken AS (
+    UPDATE runs_runitem SET lane_id = next.lane_id FROM next
+    WHERE runs_runitem.id = next.id AND runs_runitem.id = ANY(ARRAY(SELECT id FROM next))
+)
 UPDATE runs_lane counter
 SET state = CASE
         WHEN next.id IS NULL THEN 'idle' WHEN spent.park_s > 0 THEN 'parked' ELSE 'sent'
@@ -12,8 +19,81 @@ SET state = CASE
         THEN clock_timestamp() + make_interval(secs => spent.park_s)
     END,
     wait_reason = CASE WHEN next.id IS NOT NULL AND spent.park_s > 0 THEN 'pacing' ELSE '' END,
-    fencing_token = counter.fencing_token + 1,
     worker_id = NULL,
+    @lane_ended@
+FROM ended spent LEFT JOIN next USING (lane_id)
+WHERE counter.id = spent.lane_id AND counter.id = @lane_ids@
+RETURNING @lane_moved@
+
+-- lane_go_on --
+-- As `lane_finish`, and claim the lanes' next items with the same commit, as `lane_claim` does with
+-- one of its own: the lanes stay running, with a new fencing token. One that is larger than what it
+-- was permitted for, or has its answer already, is left to its message; so are all where the run
+-- stands still. Holds the runs as claims do, and begins calls behind the lock of `call_next`.
+WITH @given@, lane AS MATERIALIZED (
+    SELECT asked.*, lane.index, lane.draining
+    FROM (
+        SELECT mine.*, run.status AS run_status, run.max_concurrency, run.delay_ms,
+               run.max_retries, run.retry_wait_ms, @run_told@
+        FROM (
+            SELECT given.*, (SELECT run_id FROM runs_lane WHERE id = given.lane_id) AS run_id
+            FROM given @by_run@
+        ) AS mine, LATERAL (
+            SELECT * FROM runs_run
+            WHERE id = mine.run_id @lets_go@
+              AND (SELECT true FROM pg_advisory_xact_lock_shared(7103))
+              AND @run_turn@
+            FOR SHARE
+        ) AS run
+        @by_lane@
+    ) AS asked, LATERAL (
+        SELECT index, draining
+        FROM runs_lane
+        WHERE id = asked.lane_id AND fencing_token = asked.fencing_token AND state = 'running'
+        FOR UPDATE
+    ) AS lane
+), @finish_fence@, @store_sql@, @item_ended@, @next_item@, onward AS MATERIALIZED (
+    SELECT next.lane_id, next.id, ended.run_id, ended.options, ended.model,
+           ended.next_call_id AS call_id, ended.next_held_micro_usd AS held_micro_usd,
+           next.estimated_input_tokens <= ended.next_input_tokens AND NOT next.answered AS begins
+    FROM next JOIN ended USING (lane_id),
+         -- First what ends: budgets let go of it before they hold what begins, and the log tells it.
+         (SELECT COUNT(*) FROM call) AS booked, (SELECT COUNT(*) FROM line) AS told
+), taken AS (
+    UPDATE runs_runitem SET lane_id = onward.lane_id FROM onward
+    WHERE runs_runitem.id = onward.id
+      AND runs_runitem.id = ANY(ARRAY(SELECT id FROM onward WHERE NOT begins))
+), claimed AS (
+    UPDATE runs_runitem
+    SET lane_id = onward.lane_id, @item_begun@
+    FROM onward
+    WHERE runs_runitem.id = onward.id
+      AND runs_runitem.id = ANY(ARRAY(SELECT id FROM onward WHERE begins))
+      AND runs_runitem.status IS NOT DISTINCT FROM 'PENDING'
+    RETURNING runs_runitem.id AS item_id, @item_claimed@, onward.lane_id, onward.run_id,
+              onward.options, onward.model, onward.call_id, onward.held_micro_usd
+), @claim_told@, @load_sql@
+UPDATE runs_lane counter
+SET state = CASE
+        WHEN next.id IS NULL THEN 'idle' WHEN claimed.item_id IS NULL THEN 'sent' ELSE 'running'
+    END,
+    wake_at = NULL,
+    wait_reason = '',
+    worker_id = CASE WHEN claimed.item_id IS NOT NULL THEN counter.worker_id END,
+    claimed_at = CASE
+        WHEN claimed.item_id IS NOT NULL THEN clock_timestamp() ELSE counter.claimed_at
+    END,
+    @lane_ended@
+FROM ended spent LEFT JOIN next USING (lane_id) LEFT JOIN claimed USING (lane_id)
+     LEFT JOIN @kind@_loaded loaded ON loaded.item_id = claimed.item_id
+WHERE counter.id = spent.lane_id AND counter.id = @lane_ids@
+RETURNING @lane_moved@, spent.run_status, spent.delay_ms, spent.max_retries, spent.retry_wait_ms,
+          0 AS rate_limit_streak, claimed.attempt, claimed.target_id, loaded.input,
+          @kept_answers@ AS responses
+
+-- lane_ended (part) --
+-- What a lane counts of the item that it ended.
+fencing_token = counter.fencing_token + 1,
     moved_at = clock_timestamp(),
     rate_limit_streak = 0,
     completed = counter.completed + (spent.status = 'COMPLETED')::int,
@@ -23,9 +103,10 @@ SET state = CASE
     created = counter.created + spent.created,
     kept = counter.kept + spent.kept,
     @usage_added@
-FROM ended spent LEFT JOIN next USING (lane_id)
-WHERE counter.id = spent.lane_id AND counter.id = @lane_ids@
-RETURNING spent.place, counter.id AS lane_id, counter.fencing_token, counter.state, counter.run_id,
+
+-- lane_moved (part) --
+-- Where it goes on, as a message says it.
+spent.place, counter.id AS lane_id, counter.fencing_token, counter.state, counter.run_id,
           spent.user_id, spent.weight, spent.context_key, spent.priority, spent.provider,
           spent.model, spent.options, spent.max_tokens, spent.prompt_set_id,
           spent.kind, next.id AS item_id, next.code, next.title, next.estimated_input_tokens,
@@ -42,13 +123,9 @@ LATERAL (
     ) AS lane, LATERAL (SELECT * FROM runs_run WHERE id = lane.run_id OFFSET 0) AS run
 
 -- finish_fence (part) --
--- Whether attempts may end their items: lanes and items are held from here on, each in the order of
--- their ids. `done` is what the items' kind stores: of a failed item nothing.
-lane AS MATERIALIZED (
-    SELECT given.*, lane.index, lane.run_id, lane.draining, run.status AS run_status,
-           run.max_concurrency, @run_told@
-    FROM given, @running_lane@
-), ending AS MATERIALIZED (
+-- Whether attempts may end their items, which are held from here on in the order of their ids, behind
+-- their lanes. `done` is what the items' kind stores: of a failed item nothing.
+ending AS MATERIALIZED (
     SELECT lane.*, item.target_id, item.code
     FROM (SELECT * FROM lane @by_item@) AS lane, LATERAL (
         SELECT target_id, code
@@ -115,12 +192,14 @@ stored AS MATERIALIZED (
     FROM ended spent
     WHERE runs_providercall.id = spent.call_id
       AND runs_providercall.id = ANY(ARRAY(SELECT id FROM begun))
+    RETURNING runs_providercall.id
 ), line AS (
     INSERT INTO runs_runlog (run_id, at, level, item_code, message)
     SELECT run_id, clock_timestamp(), level, code,
            message || CASE WHEN kept > 0 THEN ', ' || kept || ' kept' ELSE '' END
                || ' (' || ROUND(seconds * 1000) || ' ms)'
     FROM ended
+    RETURNING id
 )
 
 -- next_item (part) --
@@ -182,9 +261,6 @@ taker AS MATERIALIZED (
         WHERE run_id = unread.run_id AND lane_id = unread.id AND status = 'PENDING'
         OFFSET 0
     ) AS item
-), taken AS (
-    UPDATE runs_runitem SET lane_id = next.lane_id FROM next
-    WHERE runs_runitem.id = next.id AND runs_runitem.id = ANY(ARRAY(SELECT id FROM next))
 )
 
 -- only_suspect (part) --

@@ -1,5 +1,6 @@
 """A worker's engine in a loop of its own, which works on what a test gives it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -89,7 +90,7 @@ class Bench:
     async def _attempt(self, engine: Engine, fence: Fence, first: FirstCall) -> Attempted | None:
         permit = await engine.tools.permits.first(first, patience_s=5)
         assert isinstance(permit, Permit)
-        attempt = await engine.attempt(fence, self.client, first, permit)
+        attempt = await engine.links.attempt(fence, self.client, first, permit)
         return Attempted(self.loop, attempt) if attempt else None
 
     def close(self) -> None:
@@ -111,9 +112,14 @@ def bench_open(url: str, *, timeout_s: float = 5) -> Iterator[Bench]:
 
 
 def request_make(
-    fence: Fence, first_call: dict[str, Any], *, due_at: float | None = None, behind: bool = False
+    fence: Fence,
+    first_call: dict[str, Any],
+    *,
+    due_at: float | None = None,
+    behind: bool = False,
+    alone_s: float = 0,
 ) -> ItemRequest:
-    """A message of a link that has come."""
+    """A message of a link that has come; its lane goes on by itself for `alone_s`."""
     id_ = f"{fence.lane_id}.{fence.fencing_token}"
     message = TaskMessage(
         headers={"id": id_, "task": generate_item.name},
@@ -122,4 +128,6 @@ def request_make(
         priority=LOWEST_PRIORITY if behind else 3,
         raw=b"{}",
     )
-    return ItemRequest(message, task=generate_item, hostname="w1@test")
+    request = ItemRequest(message, task=generate_item, hostname="w1@test")
+    request.alone_until = time.monotonic() + alone_s
+    return request

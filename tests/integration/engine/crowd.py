@@ -112,14 +112,15 @@ class Crowd:
 
 #: What a person's edit of an epic's content holds up in no case.
 GO_ON = (
-    *("claims", "finishes", "give_backs", "parks", "calls", "beats", "reclaims", "reconciles"),
-    *("dispatches", "pauses", "resumes", "cancels", "changes", "retries", "item_cancels"),
-    *("priorities", "starts"),
+    *("claims", "finishes", "goes_on", "give_backs", "parks", "calls", "beats", "reclaims"),
+    *("reconciles", "dispatches", "pauses", "resumes", "cancels", "changes", "retries"),
+    *("item_cancels", "priorities", "starts"),
 )
 #: How often each of them is among those of a round.
 _WEIGHTS = {
     "claims": 14,
-    "finishes": 14,
+    "finishes": 10,
+    "goes_on": 10,
     "give_backs": 4,
     "parks": 3,
     "calls": 3,

@@ -14,6 +14,7 @@ from batchgen.db.ids import new_id
 from batchgen.db.sql import Statement
 from runs.engine.calls import call_book, call_next
 from runs.engine.claims import Claiming, lane_claim, lanes_claim
+from runs.engine.going_on import GoingOn, lane_go_on, lanes_go_on
 from runs.engine.lanes import (
     Fence,
     Finishing,
@@ -42,6 +43,8 @@ T = TypeVar("T")
 
 #: For each call, in micro-dollars.
 _HELD = 50_000
+#: In tokens, no item.
+_LARGE = 1_000_000
 
 
 def _claimings(fences: Sequence[Fence]) -> list[Claiming]:
@@ -107,6 +110,32 @@ class Worker(Somebody):
         def act() -> None:
             self._grouped(members, lane_finish, lanes_finish)
             self._held.update(again)
+
+        return act if members else None
+
+    def goes_on(self) -> Action | None:
+        members = [
+            GoingOn(
+                finishing=Finishing(
+                    fence=fence,
+                    call_id=call_id,
+                    outcome=self._outcome(fence, status=ItemStatus.COMPLETED),
+                    spend=SPEND,
+                    park_s=0,
+                ),
+                call_id=new_id(),
+                held_micro_usd=_HELD,
+                input_tokens=_LARGE,
+            )
+            for fence, call_id in self._take().items()
+        ]
+
+        def act() -> None:
+            for member, moved in zip(
+                members, self._grouped(members, lane_go_on, lanes_go_on), strict=True
+            ):
+                if moved and moved.claim:
+                    self._held[moved.claim.fence] = member.call_id
 
         return act if members else None
 

@@ -247,7 +247,7 @@ def test_a_provider_that_cannot_be_asked_fails_the_run_and_takes_no_permit(
     engine = Engine(worker_id=world.worker.id, concurrency=1, connect=connect, loop=bench.loop)
     bench.loop.run(engine.open())
     try:
-        bench.loop.run(engine.work(request_make(world.fences()[0], FIRST_CALL)))
+        bench.loop.run(engine.links.work(request_make(world.fences()[0], FIRST_CALL)))
     finally:
         bench.loop.run(engine.close())
     run = Run.objects.get()
@@ -267,7 +267,7 @@ def test_the_permit_of_a_message_that_is_late_goes_back(bench: Bench) -> None:
     world = World.make(epics=1, lanes=1)
     (fence,) = world.fences()
     late = request_make(replace(fence, fencing_token=fence.fencing_token - 1), FIRST_CALL)
-    assert not bench.loop.run(bench.engine(world.worker.id).work(late))
+    assert not bench.loop.run(bench.engine(world.worker.id).links.work(late))
     assert _in_flight(bench, world) == 0
 
 
@@ -276,7 +276,7 @@ def test_the_permit_of_a_claim_that_fails_goes_back(bench: Bench) -> None:
     (fence,) = world.fences()
     refused = request_make(replace(fence, lane_id=2**63), FIRST_CALL)
     with pytest.raises(psycopg.DataError):
-        bench.loop.run(bench.engine(world.worker.id).work(refused))
+        bench.loop.run(bench.engine(world.worker.id).links.work(refused))
     assert _in_flight(bench, world) == 0
 
 

@@ -102,7 +102,7 @@ def attempted(bench: Bench, run: Run) -> list[str]:
     """Have a worker work on the run's first message; the purposes of the calls that it made."""
     engine = bench.engine(worker_make().id)
     first = replace(FIRST, answered=True)
-    attempt = bench.loop.run(engine.attempt(sent(run), bench.client, first, None))
+    attempt = bench.loop.run(engine.links.attempt(sent(run), bench.client, first, None))
     assert attempt
     Attempted(bench.loop, attempt).run()
     calls = ProviderCall.objects.filter(lane="realtime").order_by("started_at")

@@ -85,7 +85,8 @@ class Drive:
     async def _work(self, engine: Engine, fences: list[Fence], dies_after_s: float | None) -> None:
         first_call = {**FIRST_CALL, "run": str(self.world.run.id)}
         tasks = [
-            asyncio.create_task(engine.work(request_make(fence, first_call))) for fence in fences
+            asyncio.create_task(engine.links.work(request_make(fence, first_call)))
+            for fence in fences
         ]
         if tasks:
             await asyncio.wait(tasks, timeout=dies_after_s)
@@ -205,7 +206,7 @@ def test_a_run_is_not_paused_for_what_a_call_was_thought_to_hold(
     thought = Holds().first(FirstCall.of(FIRST_CALL)).micro_usd
     assert thought
     _, drive = make(bench, simulator, micro_usd=thought - 1, epics=1, lanes=1)
-    monkeypatch.setattr("workers.engine.budget_rests", lambda _: False)
+    monkeypatch.setattr("workers.links.budget_rests", lambda _: False)
     drive.round()
     assert Run.objects.get().status == RunStatus.RUNNING
     assert Lane.objects.get().wait_reason == "budget"
@@ -293,7 +294,7 @@ def test_a_model_without_a_price_pauses_its_run_where_a_budget_applies(
     world, _ = make(bench, simulator, micro_usd=1_000_000)
     first_call = {**FIRST_CALL, "run": str(world.run.id), "model": "local-1"}
     request = request_make(world.fences()[0], first_call)
-    assert not bench.loop.run(bench.engine(world.worker.id).work(request))
+    assert not bench.loop.run(bench.engine(world.worker.id).links.work(request))
     run = Run.objects.get()
     assert (run.status, run.error_code) == (RunStatus.PAUSED, "PRICE_UNKNOWN")
     assert not ProviderCall.objects.exists()

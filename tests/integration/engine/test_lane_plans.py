@@ -22,7 +22,7 @@ _PARAMETER = re.compile(r"%\((\w+)\)s")
 _BY_INDEX = {"Index Scan", "Index Only Scan", "Bitmap Index Scan"}
 _KINDS = ("cards", "epics", "export", "pages", "stories", "subtasks")
 _STATEMENTS = [
-    *((kind, name) for kind in _KINDS for name in ("lane_claim", "lane_finish")),
+    *((kind, name) for kind in _KINDS for name in ("lane_claim", "lane_finish", "lane_go_on")),
     (None, "lane_give_back"),
     (None, "lane_park"),
 ]

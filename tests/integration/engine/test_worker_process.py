@@ -55,7 +55,7 @@ class Working(WorkerProcess):
     def work(self, fence: Fence, *, due_at: float | None = None) -> bool:
         """Work on a link, whose message has come, to its end; whether its item was begun."""
         request = request_make(fence, FIRST_CALL, due_at=due_at)
-        return self._loop.run(self.engine.work(request))
+        return self._loop.run(self.engine.links.work(request))
 
 
 @pytest.fixture
