@@ -51,6 +51,7 @@ BEFORE = {
     "before-call": "providers.anthropic.client.ProviderClient.ask",
     "before-next-call": "workers.lane_store.LaneStore.next_call",
     "before-finish": "workers.lane_store.LaneStore.finish",
+    "before-going-on": "workers.lane_store.LaneStore.go_on",
     "before-publish": "workers.sender.push_async",
     "before-end": "workers.intake.Intake._end",
 }
@@ -59,6 +60,7 @@ AFTER = {
     "after-response": "providers.anthropic.client.ProviderClient.ask",
     "after-stored-response": "workers.lane_store.LaneStore.next_call",
     "after-finish": "workers.lane_store.LaneStore.finish",
+    "after-going-on": "workers.lane_store.LaneStore.go_on",
     "after-publish": "workers.sender.push_async",
 }
 #: The same on the way of a slice, whose worker has the turn of the provider's batches.
@@ -70,8 +72,10 @@ BATCH_AFTER = {
     "after-create": "providers.anthropic.batches.AnthropicBatches.create",
     "after-collect": "workers.batches.collecting.outcomes_write",
 }
-#: A slice's results take several statements, and a turn that nobody keeps is soon another's.
-_SMALL = {
+#: A slice's results take several statements, and a turn that nobody keeps is soon another's. A lane
+#: goes on by itself though calls take longer than those for which that is made.
+_SETTINGS = {
+    "workers.celery_face._ALONE_S": 1.5,
     "workers.batches.collecting._CHUNK": 5,
     "workers.batches.driver._VANISHED_S": 2.0,
     "workers.batches.driver._KEEP_S": 0.4,
@@ -204,7 +208,7 @@ def _prepare() -> None:
     import_module("django").setup()
     for name in _NEEDED:
         import_module(name)
-    for name, value in _SMALL.items():
+    for name, value in _SETTINGS.items():
         patch(name, value).start()
     for point, target in (BEFORE | BATCH_BEFORE).items():
         _wrap(target, lambda function, point=point: _before(point, function))  # type: ignore[misc]
