@@ -1,6 +1,7 @@
 """What the process's lanes write to PostgreSQL: claims, finishes and so on, in groups."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -47,18 +48,40 @@ class LaneStore:
     ) -> None:
         """`answers_coming` says how many answers are about to be worked on."""
         self._database = database
-        self._worker_id = worker_id
         self._answers_coming = answers_coming
         #: By their kind, since each kind has statements of its own.
-        self._claims: dict[str, GroupCommit[Claiming, LaneClaim | None]] = {}
-        self._finishes: dict[str, GroupCommit[Finishing, Row | None]] = {}
-        self._goings_on: dict[str, GroupCommit[GoingOn, Moved | None]] = {}
+        self._claims: dict[str, GroupCommit[Claiming, LaneClaim | None]] = defaultdict(
+            lambda: GroupCommit(
+                database,
+                "claim",
+                single=partial(lane_claim, worker_id=worker_id),
+                group=partial(lanes_claim, worker_id=worker_id),
+            )
+        )
+        self._finishes: dict[str, GroupCommit[Finishing, Row | None]] = defaultdict(
+            lambda: self._ends("finish", single=lane_finish, group=lanes_finish)
+        )
+        self._goings_on: dict[str, GroupCommit[GoingOn, Moved | None]] = defaultdict(
+            lambda: self._ends("go_on", single=lane_go_on, group=lanes_go_on)
+        )
         self._given_back = GroupCommit(
             database, "give_back", single=lane_give_back, group=lanes_give_back
         )
         self._parks = GroupCommit(database, "park", single=lane_park, group=lanes_park)
         self._unread = Rhythm(_UNREAD_EVERY_S)
         self._beginnings: dict[UUID, asyncio.Task[bool]] = {}
+
+    def _ends(
+        self, name: str, *, single: Callable[..., Any], group: Callable[..., Any]
+    ) -> GroupCommit[Any, Any]:
+        return GroupCommit(
+            self._database,
+            name,
+            single=lambda one: single(one, takes_unread=self._unread.due()),
+            group=lambda members: group(members, takes_unread=self._unread.due()),
+            enough=_ENOUGH_FINISHES,
+            coming=self._answers_coming,
+        )
 
     async def claim(
         self, fence: Fence, call_id: UUID | None, *, held_micro_usd: int | None
@@ -69,33 +92,14 @@ class LaneStore:
         Raises:
             BudgetRefused, PriceMissing: its call may not begin.
         """
-        claims = self._claims.get(fence.kind)
-        if claims is None:
-            claims = self._claims[fence.kind] = GroupCommit(
-                self._database,
-                "claim",
-                single=partial(lane_claim, worker_id=self._worker_id),
-                group=partial(lanes_claim, worker_id=self._worker_id),
-            )
         with refusals():
-            return await claims.submit(
+            return await self._claims[fence.kind].submit(
                 Claiming(fence=fence, call_id=call_id, held_micro_usd=held_micro_usd)
             )
 
     async def finish(self, finishing: Finishing) -> Row | None:
         """End an item and move its lane on; the lane's new row, or None for a stale attempt."""
-        kind = finishing.fence.kind
-        finishes = self._finishes.get(kind)
-        if finishes is None:
-            finishes = self._finishes[kind] = GroupCommit(
-                self._database,
-                "finish",
-                single=lambda one: lane_finish(one, takes_unread=self._unread.due()),
-                group=lambda group: lanes_finish(group, takes_unread=self._unread.due()),
-                enough=_ENOUGH_FINISHES,
-                coming=self._answers_coming,
-            )
-        return await finishes.submit(finishing)
+        return await self._finishes[finishing.fence.kind].submit(finishing)
 
     async def go_on(self, going_on: GoingOn) -> Moved | None:
         """As `finish`, and claim the lane's next item.
@@ -103,19 +107,8 @@ class LaneStore:
         Raises:
             BudgetRefused, PriceMissing: its call may not begin; nothing was done.
         """
-        kind = going_on.fence.kind
-        goings_on = self._goings_on.get(kind)
-        if goings_on is None:
-            goings_on = self._goings_on[kind] = GroupCommit(
-                self._database,
-                "go_on",
-                single=lambda one: lane_go_on(one, takes_unread=self._unread.due()),
-                group=lambda group: lanes_go_on(group, takes_unread=self._unread.due()),
-                enough=_ENOUGH_FINISHES,
-                coming=self._answers_coming,
-            )
         with refusals():
-            return await goings_on.submit(going_on)
+            return await self._goings_on[going_on.fence.kind].submit(going_on)
 
     async def give_back(self, giving_back: GivingBack) -> bool:
         """Put an item back and park its lane; False for a stale attempt."""

@@ -181,15 +181,8 @@ class Links:
         if claim is None:
             return None
         log_bind(run=claim.run_id)
-        onward = self._onward(claim, first, alone_until)
-        return Attempt(
-            claim,
-            tools=self._tools,
-            client=client,
-            first=first,
-            permit=permit,
-            hold=hold,
-            onward=onward,
+        return self._attempt_at(
+            claim, client=client, first=first, permit=permit, hold=hold, alone_until=alone_until
         )
 
     async def _claim_holding(self, fence: Fence, first: FirstCall) -> tuple[LaneClaim | None, Hold]:
@@ -226,20 +219,38 @@ class Links:
                 request, follower.link, lambda next_: self._begin(self._go_on(next_, follower))
             )
 
-    def _onward(self, claim: LaneClaim, first: FirstCall, alone_until: float) -> Onward:
+    def _attempt_at(
+        self,
+        claim: LaneClaim,
+        *,
+        client: Provider | ProviderError | None,
+        first: FirstCall,
+        permit: Permit | None,
+        hold: Hold | None,
+        alone_until: float,
+    ) -> Attempt:
         may_follow = not claim.delay_ms and not kind_named(claim.fence.kind).reads_others
-        return Onward(
+        onward = Onward(
             first,
             tools=self._tools,
             may_go_on=lambda: (
                 may_follow and time.monotonic() < alone_until and not self._stopping.is_set()
             ),
         )
+        return Attempt(
+            claim,
+            tools=self._tools,
+            client=client,
+            first=first,
+            permit=permit,
+            onward=onward,
+            hold=hold,
+        )
 
     async def _go_on(self, request: ItemRequest, follower: Follower) -> bool:
         """Do the link that the one before has claimed."""
-        claim, first = follower.claim, follower.first
-        fence = claim.fence
+        claim, fence = follower.claim, follower.claim.fence
+        first = FirstCall.of(request.kwargs["first_call"])
         self._slots.take(first.user, weight=first.weight, requeued=True)
         try:
             with log_context(
@@ -247,14 +258,13 @@ class Links:
                 lane=f"{fence.lane_id}.{fence.fencing_token}",
                 run=claim.run_id,
             ):
-                attempt = Attempt(
+                attempt = self._attempt_at(
                     claim,
-                    tools=self._tools,
                     client=await self._client(first),
                     first=first,
-                    permit=follower.permit,
+                    permit=follower.permit.of(first),
                     hold=follower.hold,
-                    onward=self._onward(claim, first, request.alone_until),
+                    alone_until=request.alone_until,
                 )
                 if self._stopping.is_set():
                     attempt.abort()

@@ -37,7 +37,6 @@ class Follower:
 
     link: Link
     claim: LaneClaim
-    first: FirstCall
     permit: Permit
     hold: Hold
 
@@ -114,9 +113,7 @@ class Onward:
         if moved is None:
             return None
         if moved.claim is not None:
-            link = Link.of(moved.row)
-            first = FirstCall.of(link.first_call)
             self.follower = Follower(
-                link=link, claim=moved.claim, first=first, permit=permit.of(first), hold=hold
+                link=Link.of(moved.row), claim=moved.claim, permit=permit, hold=hold
             )
         return moved.row
