@@ -2,16 +2,20 @@
 
 Work on an answer keeps the loop for a millisecond. If all that are there were worked on in a row,
 all would end together, late, and so the lanes' next calls would begin together: the provider is
-asked in waves, and between two of them the machine idles. With one a round of the loop, oldest
-first, the first lane's next call is on its way before the second answer is looked at.
+asked in waves, and between two of them the machine idles. With one turn at a time, oldest first,
+the first lane's next call is on its way before the second answer is looked at.
 """
 
 import asyncio
 from collections import deque
 
+#: The loop goes round so often before each turn. What commits and permits need of it are some steps
+#: of microseconds, one a round: with one round a turn each step would wait for an answer.
+_ROUNDS = 4
+
 
 class AnswerTurns:
-    """One turn a round of the loop, in the order of asking; of one loop."""
+    """Turns, in the order of asking; of one loop."""
 
     def __init__(self) -> None:
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -28,17 +32,16 @@ class AnswerTurns:
         self._waiting.append(mine)
         if not self._goes_round:
             self._goes_round = True
-            loop.call_soon(self._next, loop)
+            loop.call_soon(self._came_round, loop, 1)
         await mine
 
-    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        turn = self._waiting.popleft()
-        if not turn.done():
-            turn.set_result(None)
-        # Whoever has it goes on in the next round, and so does this, behind it.
-        loop.call_soon(self._after, loop)
-
-    def _after(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._goes_round = bool(self._waiting)
-        if self._goes_round:
-            self._next(loop)
+    def _came_round(self, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
+        if rounds == _ROUNDS:
+            rounds = 0
+            self._goes_round = bool(self._waiting)
+            if not self._goes_round:
+                return
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+        loop.call_soon(self._came_round, loop, rounds + 1)

@@ -316,10 +316,10 @@ INTAKE = (
         f"{_PULLED}test_task_events_go_where_somebody_listens_for_tasks_alone",
     ),
     _mutant(
-        "answers: one a round of the loop",
+        "answers: what takes steps goes on between two",
         "workers/answer_turns.py",
-        "        loop.call_soon(self._after, loop)\n",
-        "        self._after(loop)\n",
+        "        if rounds == _ROUNDS:\n",
+        "        if rounds == 1:\n",
         "tests/unit/workers/test_answer_turns.py::"
         "test_answers_are_worked_on_in_their_order_and_others_go_on_between_two",
     ),
