@@ -60,11 +60,13 @@ def named_fields(
     fields: dict[str, object] = {}
     unnamed: list[tuple[str, object]] = []
     for key, value in given.items():
-        plain = plain_key(key)
-        name = named.get(plain)
+        name = named.get(key)
         if name is None:
-            unnamed.append((plain, value))
-            continue
+            plain = plain_key(key)
+            name = named.get(plain)
+            if name is None:
+                unnamed.append((plain, value))
+                continue
         if name in fields and fields[name] != value:
             raise ValueError(f"{name} stands here twice, with two values")
         fields[name] = value
@@ -77,7 +79,8 @@ def named_fields(
 
 @cache
 def _by_plain_key(names: tuple[str, ...]) -> dict[str, str]:
-    return {plain_key(name): name for name in names}
+    """The names by how they are written plainly, and by themselves, as most are."""
+    return {plain_key(name): name for name in names} | {name: name for name in names}
 
 
 def number_or_none(value: object) -> object:

@@ -15,8 +15,9 @@ _SCENARIO = ("given", "when", "then")
 
 
 def words(**meanings: str) -> dict[str, str]:
-    """{word: what it means}, from words that are divided by commas."""
-    return {word.strip(): meant for meant, listed in meanings.items() for word in listed.split(",")}
+    """{word: what it means}, from words that are divided by commas; what is meant means itself."""
+    listed = {word.strip(): meant for meant, said in meanings.items() for word in said.split(",")}
+    return listed | {meant: meant for meant in meanings}
 
 
 _LEVELS = words(
@@ -50,6 +51,8 @@ def meant(value: object, words: Mapping[str, str], *, names: tuple[str, ...]) ->
     """Without the field's own name and what stands in brackets."""
     if not isinstance(value, str):
         return value
+    if value in words:
+        return words[value]
     said = comparable(value.split("(")[0])
     for name in names:
         said = said.removeprefix(f"{name} ").removesuffix(f" {name}")

@@ -119,9 +119,17 @@ def fenced(value: object) -> str:
     No text inside can close a tag or break the line: `<`, `>`, `&` and the line separators
     that JSON leaves alone are written as escapes.
     """
+    return _closed(_encode(value))
+
+
+def fenced_lines(values: Iterable[object]) -> str:
+    """Each value as `fenced` has it, on a line of its own."""
+    return _closed("\n".join(map(_encode, values)))
+
+
+def _closed(text: str) -> str:
     return (
-        _encode(value)
-        .replace("&", "\\u0026")
+        text.replace("&", "\\u0026")
         .replace("<", "\\u003c")
         .replace(">", "\\u003e")
         .replace("\x85", "\\u0085")

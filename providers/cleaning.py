@@ -11,6 +11,8 @@ def storable(text: str) -> str:
 
     Two halves that belong together become their character.
     """
+    if text.isascii() and "\x00" not in text:
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 Severity = Literal["high", "medium", "minor"]
 #: How sure the linter is of a finding; not how bad it is.
@@ -12,13 +12,26 @@ Confidence = Literal["high", "medium", "low"]
 _POINTS: dict[Severity, int] = {"high": 40, "medium": 20, "minor": 5}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StoryText:
-    """A story as the linter reads it, each text on one line.
+class AnyStory(Protocol):
+    """What the linter reads of a story, each text on one line.
 
     `persona` may be empty and `acceptance_criteria` None where they are not known: then nothing
     is said of them.
     """
+
+    @property
+    def user_story(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def persona(self) -> str: ...
+    @property
+    def acceptance_criteria(self) -> tuple[str, ...] | None: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoryText:
+    """A story that is nothing but that."""
 
     user_story: str
     title: str = ""

@@ -225,11 +225,14 @@ def _alike(sets: Sequence[Stems], budget: Budget | None) -> Iterator[tuple[int, 
 
 
 def _are_alike(one: Stems, other: Stems) -> bool:
-    common = len(one & other)
-    jaccard = common / (len(one) + len(other) - common) if common else 0.0
+    only_one = one - other
+    common = len(one) - len(only_one)
+    jaccard = common / (len(other) + len(only_one)) if common else 0.0
     if jaccard < _LEAST_JACCARD:
         return False
-    only_one, only_other = one - other, other - one
+    only_other = other - one
+    if len(only_one) == len(only_other) == 1:
+        return _is_same_word(*only_one, *only_other)
     if len(only_one) == len(only_other):
         return _spelt_alike(sorted(only_one), sorted(only_other))
     more = only_one or only_other
@@ -243,15 +246,17 @@ def _are_alike(one: Stems, other: Stems) -> bool:
 
 def _spelt_alike(some: Sequence[str], others: Sequence[str]) -> bool:
     """Whether each word has its own counterpart that differs in spelling only."""
-    if len(some) > _MOST_MISSPELT or any(len(word) > _MOST_WORD_CHARS for word in others):
+    if len(some) > _MOST_MISSPELT:
         return False
-    if len(some) == 1:
-        return _is_same_word(some[0], others[0])
     return any(all(map(_is_same_word, some, order)) for order in permutations(others))
 
 
 def _is_same_word(one: str, other: str) -> bool:
-    return fuzz.ratio(one, other) >= _SAME_WORD and not (_numbers(one) or _numbers(other))
+    return (
+        len(other) <= _MOST_WORD_CHARS
+        and fuzz.ratio(one, other) >= _SAME_WORD
+        and not (_numbers(one) or _numbers(other))
+    )
 
 
 def _numbers(word: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from quality.atomic_rule import atomic
 from quality.criteria_rules import enough_criteria, testable
-from quality.defects import Defect, StoryText, score
+from quality.defects import AnyStory, Defect, score
 from quality.duplicates import Budget
 from quality.form_rules import benefit, full_sentence, role_and_want, role_of_persona
 from quality.minimal_rule import minimal
@@ -54,7 +54,7 @@ def is_english(language: str) -> bool:
 
 
 def lint(
-    stories: Sequence[StoryText],
+    stories: Sequence[AnyStory],
     *,
     english: bool = True,
     whole_product: bool = False,
@@ -91,7 +91,7 @@ def lint(
 
 
 def _alone(
-    story: StoryText, reading: Reading, *, english: bool, known: bool, given: Sequence[str]
+    story: AnyStory, reading: Reading, *, english: bool, known: bool, given: Sequence[str]
 ) -> list[Defect]:
     """What is wrong with a story by itself; `known` says that the set's language is read."""
     if not english:
@@ -106,7 +106,7 @@ def _alone(
     return found
 
 
-def _in_english(story: StoryText, reading: Reading, given: Sequence[str]) -> list[Defect]:
+def _in_english(story: AnyStory, reading: Reading, given: Sequence[str]) -> list[Defect]:
     plain = reading.signs in PLAIN_SIGNS and TELLING.isdisjoint(reading.words)
     found = _found(_OF_PLAIN_ENGLISH if plain else _OF_ENGLISH, reading)
     if reading.parts.want.text:
@@ -123,7 +123,7 @@ def _found(rules: Sequence[Callable[[Reading], Defect | None]], reading: Reading
     return [defect for rule in rules if (defect := rule(reading))]
 
 
-def _linted(story: StoryText, reading: Reading, defects: list[Defect]) -> Linted:
+def _linted(story: AnyStory, reading: Reading, defects: list[Defect]) -> Linted:
     if not defects:
         return _FAULTLESS
     if reading.text is not story.user_story:  # read without its Markdown

@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from quality.defects import Defect, Span, StoryText
+from quality.defects import AnyStory, Defect, Span
 from quality.duplicates import Budget, alike_pairs
 from quality.form_rules import part_span
 from quality.reading import Reading
@@ -32,7 +32,7 @@ _OBJECT_ENDS = re.compile(
 
 
 def set_defects(
-    stories: Sequence[StoryText],
+    stories: Sequence[AnyStory],
     readings: Sequence[Reading],
     *,
     english: bool,
@@ -55,7 +55,7 @@ def set_defects(
 
 
 def _unique(
-    stories: Sequence[StoryText], readings: Sequence[Reading], budget: Budget | None
+    stories: Sequence[AnyStory], readings: Sequence[Reading], budget: Budget | None
 ) -> Iterator[Placed]:
     wants = [reading.want for reading in readings]
     told: set[int] = set()

@@ -33,6 +33,8 @@ _KEPT_STEMS = 65_536
 
 def one_line(text: str) -> str:
     """Without unwanted characters, whitespace runs as one space, quotes plain."""
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip(" ")
     cleaned = " ".join(text.split())
     if cleaned.isascii() and cleaned.isprintable():
         return cleaned

@@ -6,7 +6,7 @@ from itertools import islice
 
 from content.instructions import instructed
 from content.project_input import ProjectInput
-from content.prompts import PromptFolder, fenced, fenced_within
+from content.prompts import PromptFolder, fenced, fenced_lines, fenced_within
 from content.sentences import sentences_shown
 from content.stories.values import STORY_RANGES, EpicInput, GenerationInput, KeptStory, StoryDefect
 from providers.values import TextBlock
@@ -64,8 +64,8 @@ def kept_block(kept: tuple[KeptStory, ...]) -> str:
     """What tells of the stories that stay."""
     if not kept:
         return ""
-    lines = [fenced({"title": story.title, "userStory": story.user_story}) for story in kept]
-    return "\n\n<kept>\n" + "\n".join(lines) + "\n</kept>"
+    lines = fenced_lines({"title": story.title, "userStory": story.user_story} for story in kept)
+    return f"\n\n<kept>\n{lines}\n</kept>"
 
 
 def repair_text(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from content.prompts import fenced
+from content.prompts import fenced_lines
 from content.stories.card_summary import summarise
 from content.stories.prompts.conversation import request_text, system_blocks
 from content.stories.values import CardInput, EpicInput, GenerationInput, PromptContext
@@ -32,7 +32,7 @@ def build_context(inp: GenerationInput) -> PromptContext:
 
 def _cards_block(cards: tuple[CardInput, ...], *, theme: str) -> tuple[str, tuple[str, ...]]:
     if len(cards) <= MAX_CARDS_IN_FULL:
-        body = "\n".join([fenced(_card_json(card)) for card in cards])
+        body = fenced_lines(map(_card_json, cards))
         if len(body) <= MAX_CARDS_CHARS:
             return f"<cards>\n{body}\n</cards>", ()
     summary = summarise(cards, theme=theme, max_chars=MAX_CARDS_CHARS)

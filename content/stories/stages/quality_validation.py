@@ -13,7 +13,7 @@ from content.stories.requests import MAX_CALLS, read_answer, repair_request
 from content.stories.values import GenerationInput, PromptContext, StoryDefect, StoryDraft
 from epics import bounds
 from providers.values import Completion, Usage
-from quality.defects import Defect, Span, StoryText, score
+from quality.defects import Defect, Span, score
 from quality.linter import is_english, lint
 from quality.text import comparable
 
@@ -100,11 +100,7 @@ def check(
     Args:
         written: how many stories the answer had.
     """
-    linted = lint(
-        [_as_text(story) for story in stories],
-        english=is_english(inp.language),
-        given=_given(inp),
-    )
+    linted = lint(stories, english=is_english(inp.language), given=_given(inp))
     voiced = context.personas if inp.persona_set == "cards" else None
     scored = tuple(
         [
@@ -138,15 +134,6 @@ def _given(inp: GenerationInput) -> tuple[str, ...]:
     )
 
 
-def _as_text(story: StoryDraft) -> StoryText:
-    return StoryText(
-        user_story=story.user_story,
-        title=story.title,
-        persona=story.persona,
-        acceptance_criteria=story.acceptance_criteria,
-    )
-
-
 def _scored(story: StoryDraft, found: tuple[Defect, ...]) -> StoryDraft:
     """With the defects that it has, of being too large, and those that were found."""
     defects = story.defects + tuple(
@@ -167,7 +154,7 @@ def _scored(story: StoryDraft, found: tuple[Defect, ...]) -> StoryDraft:
         ]
     )
     defects = defects[: bounds.LIST_ENTRIES]
-    return replace(story, defects=defects, quality_score=score(defects))
+    return story.scored(score(defects), defects)
 
 
 def _persona_defects(story: StoryDraft, voiced: frozenset[str] | None) -> Iterator[Defect]:

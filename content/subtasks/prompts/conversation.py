@@ -6,7 +6,7 @@ from itertools import islice
 
 from content.instructions import instructed
 from content.project_input import ProjectInput
-from content.prompts import PromptFolder, fenced, fenced_within
+from content.prompts import PromptFolder, fenced, fenced_lines, fenced_within
 from content.subtasks.values import (
     FEWEST,
     MOST,
@@ -79,11 +79,11 @@ def kept_block(kept: tuple[KeptSubtask, ...]) -> str:
     """What tells of the subtasks that stay."""
     if not kept:
         return ""
-    lines = [
-        fenced({"title": subtask.title, "kind": subtask.kind, "criteria": subtask.criteria})
+    lines = fenced_lines(
+        {"title": subtask.title, "kind": subtask.kind, "criteria": subtask.criteria}
         for subtask in kept
-    ]
-    return "\n\n<kept>\n" + "\n".join(lines) + "\n</kept>"
+    )
+    return f"\n\n<kept>\n{lines}\n</kept>"
 
 
 def _epic_json(epic: EpicInput) -> dict[str, object]:
