@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,12 +41,16 @@ class CompletionRequest:
     @property
     def prompt_bytes(self) -> int:
         """Of all its texts: what tokens are guessed by."""
-        return text_bytes(self.user) + sum(text_bytes(block.text) for block in self.system)
+        return text_bytes(self.user) + sum([_block_bytes(block.text) for block in self.system])
 
 
 def text_bytes(text: str) -> int:
     """In UTF-8, whatever is in it."""
     return len(text.encode(errors="surrogatepass"))
+
+
+#: Blocks are the same in many calls; so many projects' are known at a time.
+_block_bytes = lru_cache(maxsize=64)(text_bytes)
 
 
 class StopReason(StrEnum):

@@ -1,6 +1,7 @@
 """How epics, their stages and the provider's calls fare in this worker. No I/O: counts alone."""
 
 from collections.abc import Mapping
+from functools import cache
 
 from prometheus_client import Counter, Histogram
 
@@ -50,8 +51,12 @@ def call_failed(code: str, http_status: int | None) -> None:
     _CALL_ERRORS.labels(code, str(http_status or "none")).inc()
 
 
+#: A stage's own series; prometheus_client looks it up under a lock.
+_stage_s = cache(STAGE_S.labels)
+
+
 def item_ended(status: str, stage_ms: Mapping[str, int]) -> None:
     """Count an item and its stages."""
     EPICS.labels(status).inc()
     for stage, milliseconds in stage_ms.items():
-        STAGE_S.labels(stage).observe(milliseconds / 1000)
+        _stage_s(stage).observe(milliseconds / 1000)

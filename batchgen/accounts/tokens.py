@@ -27,7 +27,7 @@ from rest_framework_simplejwt.utils import get_md5_hash_password
 from batchgen.accounts.api_tokens import ApiBearer, bearer_find, is_api_token
 from batchgen.db.compiled_query import CompiledRows
 from batchgen.db.expiry import rows_expire
-from batchgen.db.ids import new_id
+from batchgen.db.ids import new_id_text
 from batchgen.models import EndedFamily
 
 _SPENT = "This refresh token is not good any more. Sign in again."
@@ -92,7 +92,7 @@ class RefreshToken(tokens.RefreshToken):
     @classmethod
     def for_user(cls, user: User) -> "RefreshToken":  # type: ignore[override]  # the library's is generic over users
         token = super(tokens.BlacklistMixin, cls).for_user(user)  # past the mixin, on purpose
-        token[_FAMILY] = str(new_id())
+        token[_FAMILY] = new_id_text()
         return token
 
     def check_blacklist(self) -> None:

@@ -49,7 +49,7 @@ class Queries:
         self._parts = {name: _PURPOSE.sub("", sql.strip()) for name, part, sql in named if part}
         self._blocks = {name: sql.strip() for name, part, sql in named if not part}
         self._sql: dict[str, str] = {}
-        self._numbered: dict[str, tuple[str, list[str]]] = {}
+        self._numbered: dict[str, tuple[bytes, list[str]]] = {}
         self._trips: dict[str, Any] = {}
         for name, sql in self._blocks.items():
             self._put(name, sql, counted_as=name)
@@ -85,7 +85,7 @@ class Queries:
             Statement(queries=self, name=name, params=params, read=list, patience_s=patience_s)
         )
 
-    def sent(self, name: str, params: Mapping[str, object]) -> tuple[str, Any]:
+    def sent(self, name: str, params: Mapping[str, object]) -> tuple[str | bytes, Any]:
         """A block's SQL and its values as a cursor takes them; counts a round trip."""
         self._trips[name].inc()
         if settings.DATABASE_POOLED:
@@ -94,13 +94,13 @@ class Queries:
         return sql, [params[name] for name in names]
 
 
-def _numbered(sql: str) -> tuple[str, list[str]]:
+def _numbered(sql: str) -> tuple[bytes, list[str]]:
     """The statement with PostgreSQL's own $1, $2 …, and the parameters' names in that order.
 
-    Psycopg translates named parameters anew for every execution of a statement this long.
+    Psycopg translates named parameters, and encodes and hashes a text, anew for every execution.
     """
     names = list(dict.fromkeys(_PARAMETER.findall(sql)))
-    return _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", sql), names
+    return _PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", sql).encode(), names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

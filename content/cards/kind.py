@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
-from batchgen.db.ids import new_id
+from batchgen.db.ids import new_id_text
 from content.cards.jobs import JOBS
 from content.cards.options import CardsOptions
 from content.cards.pipeline import Cards, foreseen, steps
@@ -94,7 +94,7 @@ CARDS = CardsKind()
 
 def _row(place: int, card: CardDraft) -> dict[str, object]:
     return {
-        "id": str(new_id()),
+        "id": new_id_text(),
         "place": place,
         "title": card.title,
         "persona": card.persona,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
-from batchgen.db.ids import new_id
+from batchgen.db.ids import new_id_text
 from content.epics.jobs import JOBS
 from content.epics.options import EpicsOptions
 from content.epics.pipeline import Epics, foreseen, steps
@@ -92,7 +92,7 @@ EPICS = EpicsKind()
 
 def _row(epic: EpicDraft) -> dict[str, object]:
     return {
-        "id": str(new_id()),
+        "id": new_id_text(),
         "priority": epic.priority,
         "title": epic.title,
         "theme": epic.theme,

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 
-from batchgen.db.ids import new_id
+from batchgen.db.ids import new_id_text
 from content.export.files import file_of_run, room_check
 from content.export.options import ExportOptions
 from content.export.writing import backlog_write
@@ -93,7 +93,7 @@ class ExportKind(ContentKind[ExportInput, Written]):
         return Draft(content=written, summary=f"{written['file_name']}, {size}")
 
     def result(self, inp: ExportInput, content: Written) -> dict[str, Any]:
-        return {**content, "id": str(new_id()), "keep_s": inp.keep_s}
+        return {**content, "id": new_id_text(), "keep_s": inp.keep_s}
 
     def file_of(self, run_id: UUID) -> MadeFile | None:
         """As `MakesFiles`."""

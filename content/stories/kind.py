@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from batchgen.db.ids import new_id
+from batchgen.db.ids import new_id_text
 from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import frame_of, language_of
 from content.pipeline import Draft, Steps
@@ -112,7 +112,7 @@ def _card(fields: list[Any]) -> CardInput:
 
 def _row(story: StoryDraft) -> dict[str, object]:
     return {
-        "id": str(new_id()),
+        "id": new_id_text(),
         "order": story.position,
         "title": story.title,
         "user_story": story.user_story,

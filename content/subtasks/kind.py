@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
-from batchgen.db.ids import new_id
+from batchgen.db.ids import new_id_text
 from content.kind import ContentKind, Loaded, Made, Options, Reason, Target
 from content.language import language_of
 from content.pipeline import Draft, Steps
@@ -96,7 +96,7 @@ def _story(code: str, fields: Mapping[str, Any]) -> StoryInput:
 
 def _row(subtask: SubtaskDraft) -> dict[str, object]:
     return {
-        "id": str(new_id()),
+        "id": new_id_text(),
         "order": subtask.position,
         "title": subtask.title,
         "description": subtask.description,

@@ -57,8 +57,9 @@ def test_what_waits_and_what_is_generated_is_counted_by_priority() -> None:
 def test_what_ended_lately_is_found_by_its_time(name: str, params: dict[str, object]) -> None:
     """Whatever ended before, in years, is not looked at."""
     sql, values = QUERIES.sent(name, params)
+    assert isinstance(sql, bytes)
     with engine_pool().connection() as own:
-        rows = own.execute(f"EXPLAIN {sql}".encode(), values).fetchall()
+        rows = own.execute(b"EXPLAIN " + sql, values).fetchall()
     plan = [str(row["QUERY PLAN"]).strip() for row in rows]
     (place,) = [place for place, line in enumerate(plan) if "run_item_ended" in line]
     assert plan[place + 1].startswith("Index Cond: (completed_at >")
