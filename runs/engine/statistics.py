@@ -16,26 +16,37 @@ log = logging.getLogger(__name__)
 _MOST_PAGES = 10_000
 #: Smaller ones are read as a whole in no time.
 _LEAST_PAGES = 8
+#: Each ANALYZE has all statements of its tables planned anew, on each connection: a table that grew
+#: so much has others analysed with it, which would be next.
+_FACTOR, _FACTOR_OF_OTHERS = 4, 1.5
 _GROWN = """
-    SELECT relname FROM pg_class
-    WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
-      AND starts_with(relname, 'runs_')
-      AND relpages < %(most)s
-      AND pg_relation_size(oid) >= current_setting('block_size')::int
-          * GREATEST(2 * relpages, %(least)s)
-      AND pg_has_role(relowner, 'USAGE')
+    SELECT relname, pages >= %(factor)s * relpages AS is_due
+    FROM (
+        SELECT relname, relpages,
+               pg_relation_size(oid) / current_setting('block_size')::int AS pages
+        FROM pg_class
+        WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+          AND starts_with(relname, 'runs_')
+          AND relpages < %(most)s
+          AND pg_has_role(relowner, 'USAGE')
+        OFFSET 0
+    ) AS sized
+    WHERE pages >= GREATEST(%(others)s * relpages, %(least)s)
     ORDER BY relname
 """
 
 
 def grown_analyze() -> list[str]:
-    """Analyse the engine's tables that have doubled since they were analysed; their names.
+    """Analyse the engine's tables once one is four times as large as when it was analysed, and with
+    it those that are half as large again; their names.
 
     One that somebody analyses or vacuums already is left to them.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_GROWN, {"most": _MOST_PAGES, "least": _LEAST_PAGES})
-        tables = [name for (name,) in cursor.fetchall()]
+        given = {"factor": _FACTOR, "others": _FACTOR_OF_OTHERS}
+        cursor.execute(_GROWN, {**given, "most": _MOST_PAGES, "least": _LEAST_PAGES})
+        grown = cursor.fetchall()
+        tables = [name for name, _ in grown] if any(is_due for _, is_due in grown) else []
         if tables:
             names = sql.SQL(", ").join(map(sql.Identifier, tables))
             cursor.execute(sql.SQL("ANALYZE (SKIP_LOCKED) {}").format(names))

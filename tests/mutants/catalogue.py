@@ -331,6 +331,14 @@ INTAKE = (
         "tests/integration/engine/test_whole_run_plans.py::test_tables_that_grew_are_analysed_once",
     ),
     _mutant(
+        "plans: tables that would be next are analysed with those that are due",
+        "runs/engine/statistics.py",
+        "_FACTOR, _FACTOR_OF_OTHERS = 4, 1.5\n",
+        "_FACTOR, _FACTOR_OF_OTHERS = 4, 4.0\n",
+        "tests/integration/engine/test_whole_run_plans.py::"
+        "test_what_grew_by_half_is_analysed_with_what_grew_fourfold_and_not_before",
+    ),
+    _mutant(
         "ends: a look that began before an item ended does not speak for it",
         "workers/run_ends.py",
         "        look = self._next.get(run_id)\n",

@@ -135,3 +135,28 @@ def test_tables_that_grew_are_analysed_once() -> None:
         cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'runs_runitem'")
         assert cursor.fetchone() == (_ROWS,)
     assert grown_analyze() == []
+
+
+def test_what_grew_by_half_is_analysed_with_what_grew_fourfold_and_not_before() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE runs_run CASCADE")
+        cursor.execute("ANALYZE")
+    world = World.make(epics=1)
+    _write_lines(world, 100)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE runs_runlog")
+    _write_lines(world, 150)
+    assert grown_analyze() == []
+    World.make(epics=_ROWS, lanes=1)
+    assert {"runs_runitem", "runs_runlog"} <= set(grown_analyze())
+    assert grown_analyze() == []
+
+
+def _write_lines(world: World, count: int) -> None:
+    """So many that each fills a quarter of a page."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO runs_runlog (run_id, at, level, item_code, message) "
+            "SELECT %s, now(), 'info', '', repeat(md5(n::text), 60) FROM generate_series(1, %s) n",
+            [world.run.id, count],
+        )
