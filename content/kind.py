@@ -1,8 +1,9 @@
 """The contract of a content kind: all that the engine must not know."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import IO, Annotated, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
@@ -63,6 +64,11 @@ class Options(BaseModel):
         ),
         AfterValidator(instructions_cleaned),
     ] = ""
+
+
+@lru_cache(maxsize=128)
+def _all_options(options: type[Options], stored: str) -> Mapping[str, Any]:
+    return MappingProxyType(options(**json.loads(stored)).model_dump(mode="json"))
 
 
 #: Options that the JSON has beside `options`, for kinds that have them.
@@ -223,6 +229,10 @@ class ContentKind(Protocol, Generic[Input, Content]):
     def reasons(self, targets: Sequence[Target]) -> tuple[Reason, ...]:
         """What speaks for a run over these targets, by the targets themselves."""
         ...
+
+    def all_options(self, stored: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A run's stored options with the defaults of those that were made after it began."""
+        return _all_options(self.options, json.dumps(stored))
 
     def options_text(self, options: Mapping[str, Any]) -> str:
         """A run's options in a few words, for its log."""

@@ -1,5 +1,6 @@
 """What goes to a provider and what comes back, whoever it is; pure."""
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -39,6 +40,11 @@ class CompletionRequest:
     cache_for: CacheFor = CacheFor.FIVE_MINUTES
 
     @property
+    def schema_bytes(self) -> int:
+        """Of its schema, as it is sent."""
+        return _schema_bytes(self.schema)
+
+    @property
     def prompt_bytes(self) -> int:
         """Of all its texts: what tokens are guessed by."""
         return text_bytes(self.user) + sum([_block_bytes(block.text) for block in self.system])
@@ -47,6 +53,21 @@ class CompletionRequest:
 def text_bytes(text: str) -> int:
     """In UTF-8, whatever is in it."""
     return len(text.encode(errors="surrogatepass"))
+
+
+#: {id of a schema: the schema, its bytes}: there are a few, of all calls.
+_SCHEMAS: dict[int, tuple[dict[str, object], int]] = {}
+_MOST_SCHEMAS = 64
+
+
+def _schema_bytes(schema: dict[str, object]) -> int:
+    # Who is kept has its id to itself.
+    known = _SCHEMAS.get(id(schema))
+    if known is None:
+        if len(_SCHEMAS) >= _MOST_SCHEMAS:
+            _SCHEMAS.clear()
+        known = _SCHEMAS[id(schema)] = schema, len(json.dumps(schema))
+    return known[1]
 
 
 #: Blocks are the same in many calls; so many projects' are known at a time.

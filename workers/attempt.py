@@ -173,8 +173,7 @@ class Attempt:
             code=claim.code,
             model=claim.model,
             max_tokens=claim.max_tokens,
-            # A run that began before an option was made has its default.
-            options=self._kind.options(**claim.options).model_dump(mode="json"),
+            options=self._kind.all_options(claim.options),
             input=claim.input,
             prompts=await self._prompts(),
         )

@@ -126,7 +126,7 @@ class GroupCommit(Generic[One, Out]):
         if len(group) > 1:
             try:
                 answers = await self._database.run(self._group([one for one, _ in group]))
-            except psycopg.Error as error:
+            except (psycopg.Error, ValueError) as error:  # of one a text is no UTF-8
                 log.info("a group of %s: %s; one by one", len(group), type(error).__name__)
                 await self._write_each(group)
                 return

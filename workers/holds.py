@@ -4,7 +4,6 @@ A first call is claimed before its prompt is rendered. What is held for it then 
 prompts of such items were; where one turns out to be longer, more is held before the call.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -77,7 +76,7 @@ def hold_of(request: CompletionRequest, *, batch: bool = False) -> Hold:
     """For a call whose prompt is known."""
     return Hold(
         model=request.model,
-        input_tokens=request.prompt_bytes + len(json.dumps(request.schema)) + _OWN_TOKENS,
+        input_tokens=request.prompt_bytes + request.schema_bytes + _OWN_TOKENS,
         output_tokens=request.max_tokens,
         batch=batch,
     )

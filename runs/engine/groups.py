@@ -4,12 +4,12 @@ A group is one transaction: what holds up one member fails it as a whole, and no
 is late or stale of it changes nothing, and nothing of the others.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from psycopg.types.json import Jsonb
+from pydantic_core import to_json
 
 from batchgen.db.sql import Row, Statement
 from runs.engine.queries import IDS, QUERIES, statement_for
@@ -92,7 +92,7 @@ class LaneStatement(Generic[M, T]):
         return self._statement(
             statement_for(self._kind(members), self.name, group=True),
             {
-                "given": json.dumps(given, default=_plain),
+                "given": to_json(given, fallback=_plain).decode(),
                 **{
                     name: [each[name] for each in given]
                     for name in IDS.values()
@@ -128,7 +128,9 @@ class LaneStatement(Generic[M, T]):
 
 def _plain(value: object) -> object:
     """What JSON has no form of its own for, as PostgreSQL reads it."""
-    return value.obj if isinstance(value, Jsonb) else str(value)
+    if not isinstance(value, Jsonb):
+        raise TypeError(f"{type(value).__name__} has no form in JSON")
+    return value.obj
 
 
 def _distinct(members: Sequence[Member]) -> list[int]:

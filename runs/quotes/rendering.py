@@ -147,7 +147,7 @@ def requests_now(item: RunItem) -> tuple[Request, ...]:
         kind=kind,
         model=run.model,
         max_tokens=run.max_tokens,
-        options=kind.options.model_validate(run.options).model_dump(mode="json"),
+        options=kind.all_options(run.options),
         prompts=prompt_texts(run.prompt_set_id),
     )
     target = Target(id=item.target_id, code=item.code, title=item.title, input_tokens=0)

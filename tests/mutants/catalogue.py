@@ -195,6 +195,13 @@ COMMITTED = (
         f"{_COMMITS}test_of_a_group_that_fails_each_is_written_alone",
     ),
     _mutant(
+        "group commit: of a group that has no JSON each is written alone",
+        _GROUP_COMMIT,
+        "(psycopg.Error, ValueError)",
+        "psycopg.Error",
+        f"{_COMMITS}test_of_a_group_that_has_no_json_each_is_written_alone",
+    ),
+    _mutant(
         "group commit: a row that somebody has holds up no other",
         _GROUP_COMMIT,
         "_SINGLES = 3\n",

@@ -244,7 +244,7 @@ class Slicer:
                 code=row["code"],
                 model=run["model"],
                 max_tokens=run["max_tokens"],
-                options=kind.options(**run["options"]).model_dump(mode="json"),
+                options=kind.all_options(run["options"]),
                 input=row["input"],
                 prompts=prompts,
             )
@@ -276,4 +276,4 @@ async def _first_request(kind: Kind, steps: Steps[Any]) -> Request | None:
 
 def _bytes(request: CompletionRequest) -> int:
     """About what it takes in a batch's body."""
-    return _ENVELOPE_BYTES + len(str(request.schema)) + request.prompt_bytes
+    return _ENVELOPE_BYTES + request.schema_bytes + request.prompt_bytes

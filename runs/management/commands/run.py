@@ -126,8 +126,7 @@ def _table(runs: list[Run]) -> Table:
 def _show(console: Console, run: Run, *, watched: bool) -> None:
     progress = RunProgress.of(run_read(run_id=run.pk))
     kind = kind_started_by(run.type)
-    # With those that a later release added.
-    chosen = kind.options(**run.options).model_dump(mode="json")
+    chosen = kind.all_options(run.options)
     console.print(Text(f"{run} of {plain(run.project.name)}: {run.status}", style="bold"))
     console.print(
         Text(

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 _QUERIES = Queries(Path(__file__).with_name("group_commit.sql"))
 #: Makes a statement that nobody can build.
 _BROKEN = 13
+#: Makes one that cannot be built for it and others at a time, as a text that is no UTF-8 does.
+_NOT_BESIDE_OTHERS = 25
 
 
 class Commits:
@@ -73,7 +75,9 @@ class Commits:
     def _group(self, numbers: Sequence[int]) -> Statement[list[int]]:
         self.written.append(list(numbers))
         if _BROKEN in numbers:
-            raise ValueError("a bug")
+            raise TypeError("a bug")
+        if _NOT_BESIDE_OTHERS in numbers:
+            raise ValueError("no text")
         return Statement(
             queries=_QUERIES, name="divide_all", params={"numbers": [*numbers]}, read=_of
         )
@@ -140,6 +144,12 @@ def test_of_a_group_that_fails_each_is_written_alone(commits: Commits) -> None:
     assert commits.written == [[5, 0, 4], [5], [0], [4]]
     assert isinstance(commits.answers.pop(0), psycopg.errors.DivisionByZero)
     assert commits.answers == {5: 20, 4: 25}
+
+
+def test_of_a_group_that_has_no_json_each_is_written_alone(commits: Commits) -> None:
+    commits.submit(5, _NOT_BESIDE_OTHERS)
+    commits.wait(5, _NOT_BESIDE_OTHERS)
+    assert commits.answers == {5: 20, _NOT_BESIDE_OTHERS: 4}
 
 
 def test_a_row_that_somebody_has_holds_up_no_other_of_its_group(commits: Commits) -> None:
