@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 #: Events that nobody could send yet; more are dropped, as Celery's are where Redis is away.
 _EVENTS_MOST = 10_000
 #: So long after its last message a lane goes on by itself; those that wait then get their turn.
-_ALONE_S = 0.5
+_ALONE_S = 1.0
 
 
 class ItemRequest:
