@@ -3915,9 +3915,16 @@ GOING_ON = (
     _mutant(
         "going on: after a while by a message",
         "workers/links.py",
-        "may_follow and time.monotonic() < alone_until and",
+        "may_follow and time.monotonic() < until and",
         "may_follow and",
         f"{_ONWARD}test_after_a_while_it_goes_by_a_message",
+    ),
+    _mutant(
+        "going on: what takes long goes by a message",
+        "workers/links.py",
+        "min(alone_until, time.monotonic() + _QUICK_S)",
+        "alone_until",
+        f"{_ONWARD}test_one_whose_items_take_long_goes_by_messages",
     ),
     _mutant(
         "going on: the time counts from the last message",
@@ -3943,8 +3950,8 @@ GOING_ON = (
     _mutant(
         "going on: a worker that stops claims nothing",
         "workers/links.py",
-        " < alone_until and not self._stopping.is_set()\n",
-        " < alone_until\n",
+        " < until and not self._stopping.is_set()\n",
+        " < until\n",
         f"{_ONWARD}test_of_a_worker_that_stops_it_goes_by_a_message",
     ),
     _mutant(

@@ -76,6 +76,7 @@ BATCH_AFTER = {
 #: goes on by itself though calls take longer than those for which that is made.
 _SETTINGS = {
     "workers.celery_face._ALONE_S": 1.5,
+    "workers.links._QUICK_S": 1.5,
     "workers.batches.collecting._CHUNK": 5,
     "workers.batches.driver._VANISHED_S": 2.0,
     "workers.batches.driver._KEEP_S": 0.4,

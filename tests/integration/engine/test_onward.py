@@ -24,7 +24,7 @@ from tests.conftest import Simulator
 from tests.integration.engine.bench import request_make
 from tests.integration.engine.world import FIRST, FIRST_CALL, World, assert_booked, assert_counted
 from tests.threads import elsewhere
-from workers import process
+from workers import links, process
 from workers.celery_face import Consumer
 from workers.process import WorkerProcess
 from workers.tasks import generate_item
@@ -73,7 +73,10 @@ def scarce(settings: Settings) -> None:
 
 
 @pytest.fixture
-def worker(simulator: Simulator, settings: Settings) -> Iterator[Quick]:
+def worker(
+    simulator: Simulator, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Quick]:
+    monkeypatch.setattr(links, "_QUICK_S", _LONG_S)
     settings.HEARTBEAT_S = settings.RECONCILE_S = 3600
     simulator.reset()
     redis.client().flushdb()
@@ -139,6 +142,14 @@ def test_after_a_while_it_goes_by_a_message(worker: Quick, world: World) -> None
     assert ended() == 1
     assert len(messages_waiting()) == 1
     assert worker.in_flight() == 0
+
+
+def test_one_whose_items_take_long_goes_by_messages(
+    worker: Quick, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "_QUICK_S", 0.0)
+    worker.goes(world)
+    assert (ended(), len(messages_waiting())) == (1, 1)
 
 
 def test_one_with_a_pace_goes_by_messages(worker: Quick, world: World) -> None:
