@@ -127,8 +127,9 @@ def test_what_an_epic_costs_does_not_grow_with_the_run(fleet: Fleet) -> None:
             for query, calls in cursor.fetchall()
             if query.startswith("WITH ")
         }
-    # Claims and finishes, one by one or in groups: never more than one each of an item.
-    assert 2 <= len(hot) <= 4, hot
+    # Claims, finishes, and the statement that does both, which may leave the two others rare.
+    # One by one or in groups: never more than one each of an item.
+    assert 1 <= len(hot) <= 4, hot
     assert sum(hot.values()) <= 2 * epics, hot
     assert_counted(run)
 
