@@ -18,14 +18,14 @@ from runs.engine.quotas import lanes_check, users_hold
 from runs.engine.start import RunOptions, model_chosen, run_start
 from runs.engine.start_rows import lanes_provide
 from runs.engine.start_words import many_key
-from runs.engine.trail import Actor, action_append, actor_hold, log_append
+from runs.engine.trail import Actor, action_append, action_write, actor_hold, log_append
 from runs.engine.transitions import (
     Transition,
-    epics_counted,
     run_dispatch,
     run_finalize,
     run_move,
     run_rest,
+    run_standing,
 )
 from runs.models import Run, RunAction, RunItem
 from runs.states import ACTIVE, ItemStatus, RunStatus
@@ -139,7 +139,7 @@ def run_change(
         lanes_provide(run=run, most=wanted)
         if max_concurrency is not None:
             details["lanesBefore"] = run.max_concurrency
-            details["epicsDone"] = epics_counted(run_id=run.id)[1]
+            details["epicsDone"] = run_standing(run_id=run.id).done
         action_append(run_id=run.id, kind=RunAction.Kind.CHANGE, user=user, details=details)
         message = f"Changed by {user.get_username()}: {', '.join(told)}."
         log_append(run_id=run.id, message=message)
@@ -160,7 +160,7 @@ def run_item_cancel(*, item: RunItem, user: Actor) -> None:
     with transaction.atomic():
         actor_hold(run_id=item.run_id, user=user)
         _item_cancel(item)
-        action_append(
+        action_write(
             run_id=item.run_id,
             kind=RunAction.Kind.CANCEL_EPIC if of_epics else RunAction.Kind.CANCEL_ITEM,
             user=user,

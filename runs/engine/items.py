@@ -16,7 +16,7 @@ from runs.engine.queries import QUERIES
 from runs.engine.quotas import items_check, lanes_check, users_hold
 from runs.engine.start_rows import items_create, lanes_provide
 from runs.engine.start_targets import targets_found
-from runs.engine.trail import Actor, action_append, actor_hold, log_append
+from runs.engine.trail import Actor, action_append, action_write, actor_hold, log_append
 from runs.engine.transitions import run_dispatch, run_finalize
 from runs.models import Run, RunAction, RunItem
 from runs.states import ACTIVE, ItemStatus
@@ -130,7 +130,7 @@ def _some_cancel(run: Run, user: Actor, item_ids: Sequence[UUID]) -> int:
         cursor.execute(QUERIES["items_cancel"], params)
         cancelled = len(cursor.fetchall())
     if cancelled:
-        action_append(
+        action_write(
             run_id=run.id,
             kind=RunAction.Kind.CANCEL_ITEM,
             user=user,

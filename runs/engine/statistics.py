@@ -15,23 +15,31 @@ log = logging.getLogger(__name__)
 #: Tables of more pages are left to autovacuum: their plans are no empty table's any more.
 _MOST_PAGES = 10_000
 #: Smaller ones are read as a whole in no time.
-_LEAST_PAGES = 8
+_LEAST_PAGES, _LEAST_ROWS = 8, 100
 #: Each ANALYZE has all statements of its tables planned anew, on each connection: a table that grew
 #: so much has others analysed with it, which would be next.
 _FACTOR, _FACTOR_OF_OTHERS = 4, 1.5
+#: By pages, and by rows: an ANALYZE while a run is being started finds many pages and not one row,
+#: and plans that are made from then on read the whole table again and again.
 _GROWN = """
-    SELECT relname, pages >= %(factor)s * relpages AS is_due
+    SELECT relname, times >= %(factor)s AS is_due
     FROM (
-        SELECT relname, relpages,
-               pg_relation_size(oid) / current_setting('block_size')::int AS pages
-        FROM pg_class
-        WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
-          AND starts_with(relname, 'runs_')
-          AND relpages < %(most)s
-          AND pg_has_role(relowner, 'USAGE')
-        OFFSET 0
-    ) AS sized
-    WHERE pages >= GREATEST(%(others)s * relpages, %(least)s)
+        SELECT relname, pages,
+               GREATEST(
+                   pages / GREATEST(relpages, 1), live / GREATEST(reltuples, %(rows)s)
+               ) AS times
+        FROM (
+            SELECT relname, relpages, reltuples, pg_stat_get_live_tuples(oid) AS live,
+                   pg_relation_size(oid) / current_setting('block_size')::float AS pages
+            FROM pg_class
+            WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+              AND starts_with(relname, 'runs_')
+              AND (relpages < %(most)s OR reltuples = 0)
+              AND pg_has_role(relowner, 'USAGE')
+            OFFSET 0
+        ) AS sized
+    ) AS compared
+    WHERE times >= %(others)s AND pages >= %(least)s
     ORDER BY relname
 """
 
@@ -43,8 +51,8 @@ def grown_analyze() -> list[str]:
     One that somebody analyses or vacuums already is left to them.
     """
     with connection.cursor() as cursor:
-        given = {"factor": _FACTOR, "others": _FACTOR_OF_OTHERS}
-        cursor.execute(_GROWN, {**given, "most": _MOST_PAGES, "least": _LEAST_PAGES})
+        given = {"factor": _FACTOR, "others": _FACTOR_OF_OTHERS, "most": _MOST_PAGES}
+        cursor.execute(_GROWN, {**given, "least": _LEAST_PAGES, "rows": _LEAST_ROWS})
         grown = cursor.fetchall()
         tables = [name for name, _ in grown] if any(is_due for _, is_due in grown) else []
         if tables:

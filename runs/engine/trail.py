@@ -6,8 +6,10 @@ from datetime import datetime
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from batchgen.db.compiled_query import CompiledRows
 from epics.access import Role, role_hold
 from runs.models import Run, RunAction, RunLog
 
@@ -46,8 +48,14 @@ def actor_hold(*, run_id: UUID, user: Actor | None) -> None:
         NotFound, Forbidden: the user is no editor any more; see `epics.access.role_hold`.
     """
     if isinstance(user, User):
-        project_id = Run.objects.values_list("project_id", flat=True).get(pk=run_id)
+        project_id = CompiledRows(_project_ids, run_id=run_id).first()
+        if project_id is None:
+            raise Run.DoesNotExist
         role_hold(user=user, project_id=project_id, role=Role.EDITOR)
+
+
+def _project_ids(*, run_id: UUID) -> "QuerySet[Run, UUID]":
+    return Run.objects.filter(pk=run_id).values_list("project_id", flat=True)
 
 
 def action_append(
@@ -56,15 +64,21 @@ def action_append(
     kind: RunAction.Kind,
     user: Actor | None,
     details: Mapping[str, object],
+) -> None:
+    """`actor_hold` and `action_write`: nobody's right outlasts what is done by it."""
+    actor_hold(run_id=run_id, user=user)
+    action_write(run_id=run_id, kind=kind, user=user, details=details)
+
+
+def action_write(
+    *,
+    run_id: UUID,
+    kind: RunAction.Kind,
+    user: Actor | None,
+    details: Mapping[str, object],
     at: datetime | None = None,
 ) -> None:
-    """Add to the run's trail, inside the caller's transaction, which nobody's right outlasts: a
-    user has to be an editor still.
-
-    Raises:
-        NotFound, Forbidden: the user is none any more; see `epics.access.role_hold`.
-    """
-    actor_hold(run_id=run_id, user=user)
+    """Add to the run's trail, inside the caller's transaction, which holds the user's right."""
     RunAction.objects.create(
         run_id=run_id,
         kind=kind,

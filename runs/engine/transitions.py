@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F, Q, Sum
-from django.db.models.functions import Coalesce, Now
+from django.db.models import F, Sum
+from django.db.models.functions import Now
 
 from content.kind import counted
 from content.registry import Kind, kind_named, kind_started_by, run_types
@@ -24,12 +24,12 @@ from runs.engine.lanes import MOST_RESTED, lanes_dispatch, lanes_rest
 from runs.engine.news import RunNews, news_tell
 from runs.engine.open_targets import all_close, waiting_close
 from runs.engine.queries import QUERIES
-from runs.engine.trail import Actor, action_append, actor_hold, log_append
-from runs.models import Lane, ProviderCall, Run, RunAction, RunItem, RunLog
+from runs.engine.trail import Actor, action_write, actor_hold, log_append
+from runs.models import Lane, Run, RunAction, RunItem, RunLog
 from runs.quoted import bill_line, run_quote
 from runs.run_metrics import RUN_S
 from runs.run_spans import run_span
-from runs.states import FINAL, CallOutcome, ItemStatus, LaneState, RunStatus, sources_of
+from runs.states import FINAL, ItemStatus, RunStatus, sources_of
 
 log = logging.getLogger(__name__)
 
@@ -141,26 +141,26 @@ def run_move(
             transaction.set_rollback(True)
             return None
         # A statement of its own: it sees the claims that the one before waited for.
-        in_flight, done = epics_counted(run_id=run_id)
+        standing = run_standing(run_id=run_id)
         moved = Transition(
             run_id=run_id,
             kind=kind,
             previous=RunStatus(row[0]),
             status=to,
             at=row[1],
-            in_flight=in_flight,
-            requests_out=requests_counted(run_id=run_id),
+            in_flight=standing.in_flight,
+            requests_out=standing.requests_out,
         )
         if cancel_batches or to in FINAL:
             cursor.execute(QUERIES["batches_cancel"], {"run_id": run_id})
         elif to == RunStatus.RUNNING:
             cursor.execute(QUERIES["batches_keep"], {"run_id": run_id})
         reason = {"reason": error_code} if error_code else {}
-        counted = {"inFlight": in_flight, "epicsDone": done}
+        counted = {"inFlight": standing.in_flight, "epicsDone": standing.done}
         if moved.requests_out:
             counted["requestsOut"] = moved.requests_out
         details = {"from": moved.previous, "to": to, **counted, **reason}
-        action_append(run_id=run_id, kind=kind, user=user, at=moved.at, details=details)
+        action_write(run_id=run_id, kind=kind, user=user, at=moved.at, details=details)
         log_append(run_id=run_id, message=message, level="warning" if error_code else "info")
         if to in FINAL:
             waiting_close(run_id=run_id)
@@ -168,25 +168,34 @@ def run_move(
             news_tell(run_id, _NEWS[to])
     if to == RunStatus.RUNNING:
         run_dispatch(run_id=run_id)
-    else:
+    elif standing.waiting:
         run_rest(run_id=run_id, most=_RESTED_AT_ONCE)
     if to != RunStatus.PAUSED:  # which ends when it is resumed
         run_finalize(run_id=run_id)
     return moved
 
 
-def epics_counted(*, run_id: UUID) -> tuple[int, int]:
-    """How many of the run's epics are under way, and how many a worker brought to an end."""
-    found = Lane.objects.filter(run_id=run_id).aggregate(
-        in_flight=Count("pk", filter=Q(state=LaneState.RUNNING)),
-        done=Coalesce(Sum(F("completed") + F("failed") + F("skipped")), 0),
-    )
-    return found["in_flight"], found["done"]
+class RunStanding(NamedTuple):
+    """What is under way in a run.
+
+    Attributes:
+        in_flight: items that lanes have under way.
+        waiting: lanes whose item waits.
+        done: items that workers brought to an end.
+        requests_out: requests out in the provider's batches.
+    """
+
+    in_flight: int
+    waiting: int
+    done: int
+    requests_out: int
 
 
-def requests_counted(*, run_id: UUID) -> int:
-    """How many of the run's requests are out in the provider's batches."""
-    return ProviderCall.objects.filter(batch__run=run_id, outcome=CallOutcome.STARTED).count()
+def run_standing(*, run_id: UUID) -> RunStanding:
+    """By the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(QUERIES["run_standing"], {"run_id": run_id})
+        return RunStanding(*cursor.fetchone())
 
 
 def run_break_circuit(*, run_id: UUID, error_code: str) -> bool:

@@ -26,6 +26,7 @@ from django.db.models import QuerySet, Subquery
 from django.db.models.functions import Now
 
 from batchgen.db.clock import database_now
+from batchgen.db.compiled_query import CompiledRows
 from limiter.status import Closed
 from providers.registry import pool_shown
 from runs.closures import closed_gates
@@ -41,8 +42,7 @@ log = logging.getLogger(__name__)
 
 def run_tell(run_id: UUID, news: RunNews) -> None:
     """Write down what befell the run, in the caller's transaction."""
-    project = Run.objects.filter(pk=run_id).values("project")
-    hooks = list(_wanting(news).filter(project=Subquery(project)).annotate(now=Now()))
+    hooks = list(CompiledRows(_hooks_of, run_id=run_id, event=news))
     if not hooks:
         return
     at = vars(hooks[0])["now"]
@@ -91,6 +91,12 @@ def _model(gate: str) -> str:
     """A model whose gate it is, as the queue calls it."""
     known = sorted(model for model, name in gates_of(Run.objects.all()).items() if name == gate)
     return known[0] if known else pool_shown(gate)
+
+
+def _hooks_of(*, run_id: UUID, event: str) -> "QuerySet[Webhook]":
+    """Of the run's project, each with the time as `now`."""
+    project = Run.objects.filter(pk=run_id).values("project")
+    return _wanting(event).filter(project=Subquery(project)).annotate(now=Now())
 
 
 def _wanting(event: str) -> "QuerySet[Webhook]":

@@ -346,6 +346,24 @@ INTAKE = (
         "test_what_grew_by_half_is_analysed_with_what_grew_fourfold_and_not_before",
     ),
     _mutant(
+        "plans: a table that was analysed while its rows were being written is analysed again",
+        "runs/engine/statistics.py",
+        "pages / GREATEST(relpages, 1), live / GREATEST(reltuples, %(rows)s)\n",
+        "pages / GREATEST(relpages, 1)\n",
+        "tests/integration/engine/test_whole_run_plans.py::"
+        "test_a_table_analysed_while_its_rows_were_being_written_is_analysed_again",
+    ),
+    _mutant(
+        "plans: lanes that come to rest find their items one by one",
+        DISPATCH_SQL,
+        "    FROM runs_runitem item\n"
+        "    WHERE item.lane_id = ANY(ARRAY(SELECT id FROM waiting)) AND item.status = 'PENDING'\n",
+        "    FROM waiting JOIN runs_runitem item\n"
+        "        ON item.lane_id = waiting.id AND item.status = 'PENDING'\n",
+        "tests/integration/engine/test_whole_run_plans.py::"
+        "test_lanes_come_to_rest_by_a_few_looks_at_each",
+    ),
+    _mutant(
         "ends: a look that began before an item ended does not speak for it",
         "workers/run_ends.py",
         "        look = self._next.get(run_id)\n",
@@ -1749,7 +1767,7 @@ OPEN_EDITS = (
     _mutant(
         "open edits: a lane does not rest whose item somebody has",
         DISPATCH_SQL,
-        "      waiting.id IN (SELECT lane_id FROM held)\n",
+        "      (id IN (SELECT lane_id FROM held)) IS TRUE\n",
         "      true\n",
         f"{_OPEN_EDITS}test_a_pause_leaves_one_lane_to_the_reconciler",
     ),

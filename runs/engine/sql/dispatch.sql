@@ -213,12 +213,13 @@ WITH waiting AS (
               AND NOT (run.draining AND EXISTS (
                   SELECT FROM runs_runitem
                   WHERE lane_id = lane.id AND status = 'PENDING' AND batch_id IS NOT NULL
+                  OFFSET 0
               ))
           )
           OR (
               lane.index >= run.max_concurrency AND lane.state <> 'running'
               AND EXISTS (
-                  SELECT FROM runs_runitem WHERE lane_id = lane.id AND status = 'PENDING'
+                  SELECT FROM runs_runitem WHERE lane_id = lane.id AND status = 'PENDING' OFFSET 0
               )
               -- The item waits that long in whatever lane: its call is to be tried again.
               AND NOT (
@@ -233,22 +234,23 @@ WITH waiting AS (
 ), held AS (
     -- What somebody has, as who deletes its target, is left to the reconciler, with its lane.
     SELECT item.id, item.lane_id
-    FROM waiting JOIN runs_runitem item ON item.lane_id = waiting.id AND item.status = 'PENDING'
+    FROM runs_runitem item
+    WHERE item.lane_id = ANY(ARRAY(SELECT id FROM waiting)) AND item.status = 'PENDING'
     ORDER BY item.id
     FOR UPDATE OF item SKIP LOCKED
 ), released AS (
-    UPDATE runs_runitem SET lane_id = NULL FROM held WHERE runs_runitem.id = held.id
+    UPDATE runs_runitem SET lane_id = NULL
+    WHERE id = ANY(ARRAY(SELECT id FROM held))
 )
 UPDATE runs_lane
 SET state = 'idle', fencing_token = fencing_token + 1, wake_at = NULL, wait_reason = '',
     moved_at = clock_timestamp()
-FROM waiting
-WHERE runs_lane.id = waiting.id
+WHERE run_id = %(run_id)s AND (id IN (SELECT id FROM waiting)) IS TRUE
   AND (
-      waiting.id IN (SELECT lane_id FROM held)
+      (id IN (SELECT lane_id FROM held)) IS TRUE
       OR NOT EXISTS (
-          SELECT FROM runs_runitem WHERE lane_id = waiting.id AND status = 'PENDING'
+          SELECT FROM runs_runitem WHERE lane_id = runs_lane.id AND status = 'PENDING' OFFSET 0
       )
   )
-RETURNING runs_lane.id AS lane_id, runs_lane.fencing_token - 1 AS fencing_token,
-          waiting.state = 'sent' AS sent
+RETURNING id AS lane_id, fencing_token - 1 AS fencing_token,
+          (id IN (SELECT id FROM waiting WHERE state = 'sent')) IS TRUE AS sent

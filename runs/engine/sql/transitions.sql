@@ -18,6 +18,21 @@ FROM before
 WHERE runs_run.id = before.id
 RETURNING before.status, clock_timestamp() AS at
 
+-- run_standing --
+-- How many of the run's lanes have an item under way, in how many one waits, how many items workers
+-- brought to an end, and how many requests are out in the provider's batches.
+SELECT lanes.*, (
+    SELECT count(*)
+    FROM runs_providerbatch batch JOIN runs_providercall call ON call.batch_id = batch.id
+    WHERE batch.run_id = %(run_id)s AND call.outcome = 'STARTED'
+) AS requests_out
+FROM (
+    SELECT count(*) FILTER (WHERE state = 'running') AS in_flight,
+           count(*) FILTER (WHERE state IN ('sent', 'parked')) AS waiting,
+           COALESCE(sum(completed + failed + skipped), 0)::bigint AS done
+    FROM runs_lane WHERE run_id = %(run_id)s
+) AS lanes
+
 -- run_turn (part) --
 -- Who waits for a row that others share is overtaken by whoever shares it next: a pause would wait
 -- until nobody claims for a moment. Those who wait for this lock have it in turn.

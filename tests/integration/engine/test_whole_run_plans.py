@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from psycopg import Connection
@@ -17,9 +18,10 @@ from batchgen.db.pools import engine_pool
 from runs.engine.queries import QUERIES
 from runs.engine.reconciler import reconcile
 from runs.engine.statistics import grown_analyze
-from runs.models import Lane, RunItem
-from runs.states import LaneState
+from runs.models import Lane, Run, RunItem
+from runs.states import LaneState, RunStatus
 from tests.integration.engine.world import World
+from tests.integration.postgresql.conftest import server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,6 +96,19 @@ def test_a_dispatch_looks_at_each_item_a_few_times(own: Connection[Any], analyse
         assert seen <= 5 * _ROWS, in_batch
 
 
+@pytest.mark.parametrize("analysed", _ANALYSED)
+def test_lanes_come_to_rest_by_a_few_looks_at_each(own: Connection[Any], analysed: str) -> None:
+    parameters = _prepare(own, "lanes_rest")
+    world = World.make(epics=_ROWS, lanes=_ROWS)
+    Run.objects.filter(pk=world.run.pk).update(status=RunStatus.PAUSED)
+    values = {"run_id": str(world.run.id), "most": _ROWS}
+    if analysed:
+        own.execute(f"ANALYZE {analysed}".encode())
+    plan = _explain(own, "lanes_rest", [values[parameter] for parameter in parameters])
+    assert max(_rows_seen(plan)) <= 5 * _ROWS
+    assert not RunItem.objects.filter(run=world.run, lane__isnull=False).exists()
+
+
 def _prepare(own: Connection[Any], name: str) -> list[str]:
     """Have this connection plan the statement; its parameters."""
     text = QUERIES[name]
@@ -131,15 +146,28 @@ def test_tables_that_grew_are_analysed_once() -> None:
         cursor.execute("ANALYZE")
     World.make(epics=_ROWS, lanes=_ROWS)
     reconcile()
+    assert _rows_known("runs_runitem") == _ROWS
+    assert grown_analyze() == []
+
+
+def test_a_table_analysed_while_its_rows_were_being_written_is_analysed_again() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'runs_runitem'")
-        assert cursor.fetchone() == (_ROWS,)
+        cursor.execute("TRUNCATE runs_runlog CASCADE")
+        cursor.execute("ANALYZE")
+    world = World.make(epics=1)
+    with psycopg.connect(server()) as writing:
+        _write_lines(world, 1000, writing)
+        assert "runs_runlog" in grown_analyze()
+        assert _rows_known("runs_runlog") < 10
+    # The rows are counted when the connection is closed, if not before.
+    assert "runs_runlog" in grown_analyze()
+    assert _rows_known("runs_runlog") > 1000
     assert grown_analyze() == []
 
 
 def test_what_grew_by_half_is_analysed_with_what_grew_fourfold_and_not_before() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE runs_run CASCADE")
+        cursor.execute("TRUNCATE runs_run, runs_runlog CASCADE")
         cursor.execute("ANALYZE")
     world = World.make(epics=1)
     _write_lines(world, 100)
@@ -152,9 +180,17 @@ def test_what_grew_by_half_is_analysed_with_what_grew_fourfold_and_not_before() 
     assert grown_analyze() == []
 
 
-def _write_lines(world: World, count: int) -> None:
-    """So many that each fills a quarter of a page."""
+def _rows_known(table: str) -> float:
+    """As PostgreSQL's planner has it."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname = %s", [table])
+        (rows,) = cursor.fetchone()
+    return float(rows)
+
+
+def _write_lines(world: World, count: int, own: Connection[Any] | None = None) -> None:
+    """So many that each fills a quarter of a page."""
+    with own.cursor() if own else connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO runs_runlog (run_id, at, level, item_code, message) "
             "SELECT %s, now(), 'info', '', repeat(md5(n::text), 60) FROM generate_series(1, %s) n",
