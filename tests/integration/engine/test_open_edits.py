@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from prometheus_client import REGISTRY
 from psycopg.types.json import Jsonb
 
@@ -24,10 +25,11 @@ from runs.engine.lanes import (
 )
 from runs.engine.queries import QUERIES
 from runs.engine.transitions import run_rest
-from runs.models import Lane, RunItem, Worker
+from runs.models import Lane, Run, RunItem, Worker
 from runs.states import ItemStatus, LaneState, RunStatus
 from tests.acceptance.fleet import wait_for
 from tests.integration.engine.world import SPEND, Step, World, assert_counted, halt
+from tests.threads import until_somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,6 +84,20 @@ def test_a_pause_leaves_one_lane_to_the_reconciler() -> None:
         assert list(waiting.values_list("code", "lane__state")) == [("E1", LaneState.SENT)]
     assert run_rest(run_id=world.run.id) == 1
     assert not RunItem.objects.filter(lane__isnull=False).exists()
+
+
+def test_a_lane_that_changes_while_it_is_waited_for_comes_to_rest_with_the_others() -> None:
+    world = World.make(epics=3, lanes=3)
+    Run.objects.filter(pk=world.run.pk).update(status=RunStatus.PAUSED)
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            parked = Lane.objects.filter(run=world.run, index=1)
+            parked.update(state=LaneState.PARKED, wait_reason="gate", wake_at=Now())
+            rested = thread.submit(run_rest, run_id=world.run.pk)
+            until_somebody_waits(10)
+        assert rested.result(10) == 3
+    assert not RunItem.objects.filter(lane__isnull=False).exists()
+    assert not Lane.objects.exclude(state=LaneState.IDLE).exists()
 
 
 def test_a_lease_is_renewed_and_the_other_items_are_told() -> None:
