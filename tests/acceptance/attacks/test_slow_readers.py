@@ -14,8 +14,8 @@ from tests.integration.export.world import export_start, file_make
 
 pytestmark = pytest.mark.slow
 
-#: With few connections to the database.
-WEB = {"BATCHGEN_DATABASE_POOL_SIZE": "2", "BATCHGEN_WRITE_TIMEOUT_S": "3"}
+#: With few connections to the database, and time enough to look before clients are cut off.
+WEB = {"BATCHGEN_DATABASE_POOL_SIZE": "2", "BATCHGEN_WRITE_TIMEOUT_S": "8"}
 #: More than the pool has connections.
 UNREAD = 12
 
@@ -48,7 +48,7 @@ def test_answers_that_nobody_reads_hold_no_database_connection(web: Web, world: 
 
 @pytest.mark.usefixtures("unread")
 def test_who_does_not_read_is_cut_off(web: Web) -> None:
-    wait_for(lambda: connections(web) == 0, "they are cut off", timeout_s=20)
+    wait_for(lambda: connections(web) == 0, "they are cut off", timeout_s=40)
 
 
 def test_streams_that_nobody_reads_hold_nothing_either(web: Web, world: World) -> None:
