@@ -65,7 +65,11 @@ def action_append(
     user: Actor | None,
     details: Mapping[str, object],
 ) -> None:
-    """`actor_hold` and `action_write`: nobody's right outlasts what is done by it."""
+    """`actor_hold` and `action_write`, for callers that do not hold the user's right yet.
+
+    Raises:
+        NotFound, Forbidden: as `actor_hold`.
+    """
     actor_hold(run_id=run_id, user=user)
     action_write(run_id=run_id, kind=kind, user=user, details=details)
 
