@@ -89,6 +89,7 @@ class Card(Written):
         indexes = [
             models.Index(fields=["project", "order", "id"], name="card_in_order"),  # the list
             models.Index(fields=["project", "title", "id"], name="card_by_title"),
+            models.Index(fields=["project", "code", "id"], name="card_by_code"),
             search_index(CARD_TEXT, name="card_search"),
         ]
 

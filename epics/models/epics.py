@@ -54,6 +54,7 @@ class Epic(Written):
         indexes = [
             models.Index(fields=["project", "order", "id"], name="epic_in_order"),  # the list
             models.Index(fields=["project", "title", "id"], name="epic_by_title"),
+            models.Index(fields=["project", "code", "id"], name="epic_by_code"),
             search_index(EPIC_TEXT, name="epic_search"),
         ]
 

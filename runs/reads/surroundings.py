@@ -6,7 +6,6 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
     Case,
     Count,
-    Exists,
     F,
     JSONField,
     Max,
@@ -19,6 +18,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Coalesce, Extract, JSONObject, Now
+from django.db.models.lookups import IsNull
 
 from runs.models import Closure, GateAction, Lane, Worker
 from runs.states import LaneState
@@ -44,10 +44,12 @@ def surroundings() -> Case:
     None of it is looked for once a run: a list finds it once, and only where a run is open.
     """
     works = Lane.objects.filter(run=OuterRef("pk"), state=LaneState.RUNNING).order_by()
+    # EXISTS would be answered for all runs at once, from every lane there is.
+    rests = IsNull(Subquery(works.values("pk")[:1]), True)
     found = JSONObject(
         workers=Subquery(_workers()),
         closed=ArraySubquery(_closed()),
-        others=Case(When(Exists(works), then=_NOTHING), default=Subquery(_others())),
+        others=Case(When(rests, then=Subquery(_others())), default=_NOTHING),
     )
     return Case(When(completed_at__isnull=True, then=found), default=_NOTHING)
 

@@ -59,6 +59,7 @@ SUBTASKS_SQL = "content/subtasks/store.sql"
 PROMPTS = f"{_ENGINE}test_prompt_versions.py::"
 SUBTASKS = f"{_ENGINE}test_subtask_runs.py::"
 QUEUE = "tests/integration/runs_api/test_queue.py::"
+READ_PLANS = "tests/integration/api/test_read_plans.py::"
 COMPILED = "tests/integration/postgresql/test_compiled_query.py::"
 BY_HAND = "tests/integration/runs_api/test_gates.py::"
 LUA = "limiter/lua/"
@@ -1400,6 +1401,21 @@ LIMITER = (
         "    limit = fitting(ordered, limit)\n",
         "",
         "tests/integration/api/test_long_pages.py::test_pages_of_long_rows_there_and_back",
+    ),
+    _mutant(
+        "lists: each order has its index",
+        "epics/migrations/0018_cards_and_epics_by_code.py",
+        'index=models.Index(fields=["project", "code", "id"], name="epic_by_code")',
+        'index=models.Index(fields=["project", "effort"], name="epic_by_code")',
+        f"{READ_PLANS}test_each_order_of_a_projects_list_has_its_index",
+        schema=True,
+    ),
+    _mutant(
+        "runs: whether a lane is at work is looked for run by run",
+        "runs/reads/surroundings.py",
+        '    rests = IsNull(Subquery(works.values("pk")[:1]), True)\n',
+        "    from django.db.models import Exists\n\n    rests = ~Exists(works)\n",
+        f"{READ_PLANS}test_a_list_of_runs_does_not_look_at_the_lanes_of_others",
     ),
     _mutant(
         "compiled querysets: a value without a place is refused",

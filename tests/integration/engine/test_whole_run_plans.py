@@ -22,6 +22,7 @@ from runs.models import Lane, Run, RunItem
 from runs.states import LaneState, RunStatus
 from tests.integration.engine.world import World
 from tests.integration.postgresql.conftest import server
+from tests.plans import plan_of, rows_seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +72,7 @@ def test_no_row_is_compared_with_every_other(own: Connection[Any], analysed: str
     for name, parameters in names.items():
         asked = [values[parameter] for parameter in parameters]
         plan = _explain(own, name, asked)
-        assert max(_rows_seen(plan)) <= 5 * _ROWS, name
+        assert max(rows_seen(plan)) <= 5 * _ROWS, name
 
 
 @pytest.mark.parametrize("analysed", _ANALYSED)
@@ -92,7 +93,7 @@ def test_a_dispatch_looks_at_each_item_a_few_times(own: Connection[Any], analyse
         if analysed:
             own.execute(f"ANALYZE {analysed}".encode())
         plan = _explain(own, "lanes_dispatch", asked)
-        seen = max(_rows_seen(plan))
+        seen = max(rows_seen(plan))
         assert seen <= 5 * _ROWS, in_batch
 
 
@@ -105,7 +106,7 @@ def test_lanes_come_to_rest_by_a_few_looks_at_each(own: Connection[Any], analyse
     if analysed:
         own.execute(f"ANALYZE {analysed}".encode())
     plan = _explain(own, "lanes_rest", [values[parameter] for parameter in parameters])
-    assert max(_rows_seen(plan)) <= 5 * _ROWS
+    assert max(rows_seen(plan)) <= 5 * _ROWS
     assert not RunItem.objects.filter(run=world.run, lane__isnull=False).exists()
 
 
@@ -123,21 +124,7 @@ def _explain(own: Connection[Any], name: str, values: list[object]) -> dict[str,
     given = ", ".join("NULL" if value is None else f"'{value}'" for value in values)
     explained = f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE {name}({given})"
     (row,) = own.execute(explained.encode()).fetchall()
-    plan = row["QUERY PLAN"]
-    return dict((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
-
-
-def _rows_seen(node: dict[str, Any]) -> Iterator[float]:
-    """How many rows each step looked at."""
-    removed = (
-        "Rows Removed by Filter",
-        "Rows Removed by Join Filter",
-        "Rows Removed by Index Recheck",
-    )
-    rows = node["Actual Rows"] + sum(node.get(name, 0) for name in removed)
-    yield rows * node["Actual Loops"]
-    for below in node.get("Plans", ()):
-        yield from _rows_seen(below)
+    return plan_of(row["QUERY PLAN"])
 
 
 def test_tables_that_grew_are_analysed_once() -> None:
