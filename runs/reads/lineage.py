@@ -1,11 +1,13 @@
 """A run together with its retries and what it retries, read as one."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
+    CharField,
     Count,
     Exists,
     Func,
@@ -14,9 +16,9 @@ from django.db.models import (
     QuerySet,
     Sum,
     UUIDField,
-    Value,
 )
-from django.db.models.functions import Coalesce
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast
 
 from batchgen.db.compiled_query import CompiledRows
 from runs.engine.queries import QUERIES
@@ -25,6 +27,7 @@ from runs.reads.effective import EffectiveProgress
 from runs.reads.items import items_among
 from runs.reads.progress import RunProgress
 from runs.reads.selectors import SPENT
+from runs.reads.surroundings import figures_of_all
 from runs.states import ItemStatus
 
 
@@ -94,32 +97,47 @@ def _latest_items(run_ids: Sequence[UUID]) -> "QuerySet[RunItem]":
 
 def run_effective(*, run: Run) -> EffectiveProgress:
     """The run's lineage as one: latest outcomes, and all that was spent on the way."""
-    run_ids = run_lineage(run=run)
-    outcomes = _latest_items(run_ids).aggregate(
-        items=Count("pk"),
-        created=Coalesce(Sum("created"), 0),
-        kept=Coalesce(Sum("kept"), 0),
-        **{
-            name: Count("pk", filter=Q(status=status))
-            for name, status in (
-                ("completed", ItemStatus.COMPLETED),
-                ("failed", ItemStatus.FAILED),
-                ("skipped", ItemStatus.SKIPPED),
-                ("cancelled", ItemStatus.CANCELLED),
-                ("generating", ItemStatus.GENERATING),
-            )
-        },
-    )
-    spent = Lane.objects.filter(run__in=run_ids).aggregate(
-        **{name: Coalesce(Sum(name), Value(0)) for name in SPENT}, cost_usd=Sum("cost_usd")
-    )
+    ids = run_lineage(run=run)
+    run_ids = {f"run_{place}": run_id for place, run_id in enumerate(ids)}
+    outcomes = CompiledRows(_outcomes, **run_ids).first() or dict.fromkeys(_OUTCOMES, 0)
+    spent = CompiledRows(_spent, **run_ids).first() or dict.fromkeys((*SPENT, "cost_usd"), 0)
     own = RunProgress.of(run)
     return EffectiveProgress(
         run=run,
-        run_ids=tuple(run_ids),
+        run_ids=tuple(ids),
         can_retry=own.can_retry,
         budget_figures=own.budget_figures,
         may_control=own.may_control,
+        cost_usd=Decimal(spent.pop("cost_usd")),
         **outcomes,
         **spent,
     )
+
+
+_OUTCOMES = {
+    "items": Count("pk"),
+    "created": Sum("created"),
+    "kept": Sum("kept"),
+    **{
+        name: Count("pk", filter=Q(status=status))
+        for name, status in (
+            ("completed", ItemStatus.COMPLETED),
+            ("failed", ItemStatus.FAILED),
+            ("skipped", ItemStatus.SKIPPED),
+            ("cancelled", ItemStatus.CANCELLED),
+            ("generating", ItemStatus.GENERATING),
+        )
+    },
+}
+
+
+def _outcomes(**run_ids: UUID) -> "QuerySet[Any]":
+    latest = _latest_items([*run_ids.values()])
+    return figures_of_all(latest, **_OUTCOMES).values_list("json", flat=True)
+
+
+def _spent(**run_ids: UUID) -> "QuerySet[Any]":
+    lanes = Lane.objects.filter(run__in=[*run_ids.values()])
+    figures: dict[str, Combinable] = {name: Sum(name) for name in SPENT}
+    figures["cost_usd"] = Cast(Sum("cost_usd"), CharField())
+    return figures_of_all(lanes, **figures).values_list("json", flat=True)

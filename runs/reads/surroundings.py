@@ -54,8 +54,8 @@ def surroundings() -> Case:
     return Case(When(completed_at__isnull=True, then=found), default=_NOTHING)
 
 
-def _alone(rows: "QuerySet[Any]", **figures: Any) -> "QuerySet[Any]":
-    """The figures of all rows, as one JSON."""
+def figures_of_all(rows: "QuerySet[Any]", **figures: Any) -> "QuerySet[Any]":
+    """The figures of all rows, as one JSON; of no rows nothing."""
     grouped: QuerySet[Any] = rows.order_by().annotate(all=Value(1)).values("all")
     found: QuerySet[Any] = grouped.annotate(json=JSONObject(**figures)).values("json")
     return found
@@ -63,7 +63,7 @@ def _alone(rows: "QuerySet[Any]", **figures: Any) -> "QuerySet[Any]":
 
 def _workers() -> "QuerySet[Any]":
     alive = Q(lease_until__gt=Now(), stopped_at__isnull=True)
-    return _alone(
+    return figures_of_all(
         Worker.objects.all(),
         alive=Count("pk", filter=alive),
         slots=Coalesce(Sum("concurrency", filter=alive), 0),
@@ -87,7 +87,7 @@ def _closed() -> "QuerySet[Any]":
 
 def _others() -> "QuerySet[Any]":
     """What the lanes of all open runs do."""
-    return _alone(
+    return figures_of_all(
         Lane.objects.filter(run__completed_at__isnull=True),
         running=Count("pk", filter=Q(state=LaneState.RUNNING)),
         claimed_at_s=Extract(Max("claimed_at"), "epoch"),
