@@ -9,6 +9,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
     CharField,
     Count,
+    DecimalField,
     Exists,
     Func,
     OuterRef,
@@ -16,9 +17,9 @@ from django.db.models import (
     QuerySet,
     Sum,
     UUIDField,
+    Value,
 )
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
 
 from batchgen.db.compiled_query import CompiledRows
 from runs.engine.queries import QUERIES
@@ -99,8 +100,8 @@ def run_effective(*, run: Run) -> EffectiveProgress:
     """The run's lineage as one: latest outcomes, and all that was spent on the way."""
     ids = run_lineage(run=run)
     run_ids = {f"run_{place}": run_id for place, run_id in enumerate(ids)}
-    outcomes = CompiledRows(_outcomes, **run_ids).first() or dict.fromkeys(_OUTCOMES, 0)
-    spent = CompiledRows(_spent, **run_ids).first() or dict.fromkeys((*SPENT, "cost_usd"), 0)
+    (outcomes,) = CompiledRows(_outcomes, **run_ids)
+    (spent,) = CompiledRows(_spent, **run_ids)
     own = RunProgress.of(run)
     return EffectiveProgress(
         run=run,
@@ -114,11 +115,8 @@ def run_effective(*, run: Run) -> EffectiveProgress:
     )
 
 
-_OUTCOMES = {
-    "items": Count("pk"),
-    "created": Sum("created"),
-    "kept": Sum("kept"),
-    **{
+def _outcomes(**run_ids: UUID) -> "QuerySet[Any]":
+    by_status = {
         name: Count("pk", filter=Q(status=status))
         for name, status in (
             ("completed", ItemStatus.COMPLETED),
@@ -127,17 +125,19 @@ _OUTCOMES = {
             ("cancelled", ItemStatus.CANCELLED),
             ("generating", ItemStatus.GENERATING),
         )
-    },
-}
-
-
-def _outcomes(**run_ids: UUID) -> "QuerySet[Any]":
+    }
     latest = _latest_items([*run_ids.values()])
-    return figures_of_all(latest, **_OUTCOMES).values_list("json", flat=True)
+    made = {name: _sum(name) for name in ("created", "kept")}
+    figures = figures_of_all(latest, items=Count("pk"), **made, **by_status)
+    return figures.values_list("json", flat=True)
 
 
 def _spent(**run_ids: UUID) -> "QuerySet[Any]":
     lanes = Lane.objects.filter(run__in=[*run_ids.values()])
-    figures: dict[str, Combinable] = {name: Sum(name) for name in SPENT}
-    figures["cost_usd"] = Cast(Sum("cost_usd"), CharField())
-    return figures_of_all(lanes, **figures).values_list("json", flat=True)
+    used = {name: _sum(name) for name in SPENT}
+    cost_usd = Cast(_sum("cost_usd"), CharField())
+    return figures_of_all(lanes, **used, cost_usd=cost_usd).values_list("json", flat=True)
+
+
+def _sum(name: str) -> Coalesce:
+    return Coalesce(Sum(name), Value(0), output_field=DecimalField())

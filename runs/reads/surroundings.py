@@ -55,7 +55,7 @@ def surroundings() -> Case:
 
 
 def figures_of_all(rows: "QuerySet[Any]", **figures: Any) -> "QuerySet[Any]":
-    """The figures of all rows, as one JSON; of no rows nothing."""
+    """The figures of all rows, as one JSON, also where there are none."""
     grouped: QuerySet[Any] = rows.order_by().annotate(all=Value(1)).values("all")
     found: QuerySet[Any] = grouped.annotate(json=JSONObject(**figures)).values("json")
     return found

@@ -8,7 +8,7 @@ import pytest
 from epics.models import Epic
 from epics.services import epic_delete, epic_update
 from runs.engine.transitions import run_begin, run_finalize
-from runs.models import Run, RunItem
+from runs.models import Lane, Run, RunItem
 from runs.states import ItemStatus
 from tests.integration.engine.world import World
 from tests.integration.runs_api.world import ANYBODY, client_of, get, owner, post
@@ -177,6 +177,14 @@ def _pages(world: World, **query: object) -> list[Any]:
         items += answer["data"]
         answer = get(owner(world), path, effective="true", cursor=cursor, **query)
     return [*items, *answer["data"]]
+
+
+def test_a_run_without_items_is_merged_to_zeros() -> None:
+    world = World.make(epics=1)
+    RunItem.objects.all().delete()
+    Lane.objects.all().delete()
+    data = get(owner(world), f"/runs/{world.run.pk}", effective="true")["data"]
+    assert (data["totalEpics"], data["completedEpics"], data["usage"]["inputTokens"]) == (0, 0, 0)
 
 
 def test_a_lineage_is_merged_to_the_latest_outcomes() -> None:
