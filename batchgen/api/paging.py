@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import Func, IntegerField, JSONField, Model, Q, QuerySet, TextField
+from django.db.models import CharField, Func, IntegerField, JSONField, Model, Q, QuerySet, TextField
 from django.http import QueryDict
 
 from batchgen.db.compiled_query import CompiledRows
@@ -92,10 +92,11 @@ def fitting(ordered: "QuerySet[M] | CompiledRows[M]", limit: int) -> int:
     like = _like(ordered)
     left_out, _ = like.query.deferred_loading
     fields = like.model._meta.concrete_fields
-    long = tuple(f.name for f in fields if isinstance(f, _LONG) and f.name not in left_out)
-    if limit == 1 or not long:
+    read = [f for f in fields if f.name not in left_out]
+    if limit == 1 or not any(isinstance(f, _LONG) for f in read):
         return limit
-    sizes = list(_then(_limited(ordered, limit), _sizes, long=long))
+    texts = tuple(f.name for f in read if isinstance(f, (CharField, *_LONG)))
+    sizes = list(_then(_limited(ordered, limit), _sizes, texts=texts))
     fit = sum(total <= PAGE_BYTES for total in accumulate(sizes))
     return limit if fit == len(sizes) else max(1, fit)
 
@@ -126,11 +127,12 @@ def _limited(rows: "QuerySet[M] | CompiledRows[M]", count: int) -> "QuerySet[M] 
     return rows.limited(count) if isinstance(rows, CompiledRows) else rows[:count]
 
 
-def _sizes(page: "QuerySet[M]", *, long: tuple[str, ...]) -> "QuerySet[M, int]":
-    """Of each row, what its long fields have: the others come to some hundred bytes."""
+def _sizes(page: "QuerySet[M]", *, texts: tuple[str, ...]) -> "QuerySet[M, int]":
+    """Of each row, what its texts have: ids, times and numbers come to some hundred bytes, and
+    take longer to write out than all the rest."""
     rows = page.model._base_manager.filter(pk__in=page.values("pk"))
-    text = Func(*long, function="concat", output_field=TextField())
-    size = Func(text, function="octet_length", output_field=IntegerField())
+    joined = Func(*texts, function="concat", output_field=TextField())
+    size = Func(joined, function="octet_length", output_field=IntegerField())
     return rows.order_by(*page.query.order_by).values_list(size, flat=True)
 
 

@@ -1403,6 +1403,14 @@ LIMITER = (
         "tests/integration/api/test_long_pages.py::test_pages_of_long_rows_there_and_back",
     ),
     _mutant(
+        "pages: texts of a known length count as well",
+        "batchgen/api/paging.py",
+        "isinstance(f, (CharField, *_LONG))",
+        "isinstance(f, _LONG)",
+        "tests/integration/api/test_long_pages.py"
+        "::test_many_texts_of_some_length_are_long_together",
+    ),
+    _mutant(
         "lists: each order has its index",
         "epics/migrations/0018_cards_and_epics_by_code.py",
         'index=models.Index(fields=["project", "code", "id"], name="epic_by_code")',

@@ -138,6 +138,26 @@ def test_pages_of_long_rows_there_and_back(list_of: Callable[[World], str]) -> N
         assert back == [row for rows in pages[:-1] for row in rows]
 
 
+def test_many_texts_of_some_length_are_long_together() -> None:
+    world = World.make(epics=1)
+    project = world.run.project
+    Page.objects.bulk_create(
+        Page(
+            project=project,
+            code=f"P{n}",
+            page_type="brand",
+            url="\U0001f600" * 2_000,
+            url_key=f"{n}",
+            order=n,
+        )
+        for n in range(200)
+    )
+    rows, page, size = page_at(world, f"/projects/{project.pk}/pages", None)
+    assert 1 < len(rows) < 200
+    assert page["next"]
+    assert size < PAGE_BYTES + 200_000
+
+
 def test_what_does_not_fit_is_not_read() -> None:
     world = World.make(epics=len(LONG))
     path = stories(world)
