@@ -37,6 +37,11 @@ def run_lineage(*, run: Run) -> list[UUID]:
     return [row["id"] for row in QUERIES.fetch("run_lineage", {"run_id": run.pk})]
 
 
+def _named(run_ids: Sequence[UUID]) -> dict[str, UUID]:
+    """As `CompiledRows` takes them."""
+    return {f"run_{place}": run_id for place, run_id in enumerate(run_ids)}
+
+
 def items_effective(
     *, run: Run, epics: bool = False, status: str | None = None, ended: bool = False
 ) -> CompiledRows[RunItem]:
@@ -50,7 +55,7 @@ class _Effective(CompiledRows[RunItem]):
     otherwise all items of all would be read, and sorted."""
 
     def __init__(self, run_ids: Sequence[UUID], **chosen: Any) -> None:
-        self._run_ids = {f"run_{place}": run_id for place, run_id in enumerate(run_ids)}
+        self._run_ids = _named(run_ids)
         super().__init__(_items, **chosen, **self._run_ids)
 
     def limited(self, count: int) -> CompiledRows[RunItem]:
@@ -98,14 +103,13 @@ def _latest_items(run_ids: Sequence[UUID]) -> "QuerySet[RunItem]":
 
 def run_effective(*, run: Run) -> EffectiveProgress:
     """The run's lineage as one: latest outcomes, and all that was spent on the way."""
-    ids = run_lineage(run=run)
-    run_ids = {f"run_{place}": run_id for place, run_id in enumerate(ids)}
-    (outcomes,) = CompiledRows(_outcomes, **run_ids)
-    (spent,) = CompiledRows(_spent, **run_ids)
+    run_ids = run_lineage(run=run)
+    (outcomes,) = CompiledRows(_outcomes, **_named(run_ids))
+    (spent,) = CompiledRows(_spent, **_named(run_ids))
     own = RunProgress.of(run)
     return EffectiveProgress(
         run=run,
-        run_ids=tuple(ids),
+        run_ids=tuple(run_ids),
         can_retry=own.can_retry,
         budget_figures=own.budget_figures,
         may_control=own.may_control,

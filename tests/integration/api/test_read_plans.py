@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from batchgen.db.ids import new_id
 from epics.api.filters import PART_ORDERS
@@ -66,20 +67,14 @@ def _analyze() -> None:
 
 def _read(world: World, path: str, **query: Any) -> tuple[dict[str, Any], float]:
     """The page's neighbours, and the most rows that a step of its statements looked at."""
-    statements: list[tuple[str, Any]] = []
-
-    def noted(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        statements.append((sql, params))
-        return execute(sql, params, many, context)
-
     client = client_of(world.run.project.created_by)
-    with connection.execute_wrapper(noted):
+    with CaptureQueriesContext(connection) as queries:
         answer = client.get(f"/api/v1{path}", query)
     assert answer.status_code == 200, answer.content
     most = 0.0
     with connection.cursor() as cursor:
-        for sql, params in statements:
-            if sql.startswith("SELECT"):
-                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", params)
+        for asked in queries.captured_queries:
+            if asked["sql"].startswith("SELECT"):
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked['sql']}")
                 most = max(most, *rows_seen(plan_of(cursor.fetchone()[0])))
     return answer.json()["page"], most

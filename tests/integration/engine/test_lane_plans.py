@@ -5,7 +5,6 @@ worst moment is that of an empty database that was just analysed: then reading t
 costs as little as one look into it, and a minute later there may be ten thousand rows.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from django.db import connection
 
 from batchgen.db.pools import engine_pool
 from runs.engine.queries import QUERIES, statement_for
+from tests.plans import plan_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,8 +47,7 @@ def _plan(kind: str | None, name: str, *, group: bool) -> dict[str, Any]:
         own.execute(f"PREPARE planned AS {numbered}".encode(), prepare=False)
         (row,) = own.execute(explained.encode(), prepare=False).fetchall()
         own.execute("DEALLOCATE planned", prepare=False)
-    plan = row["QUERY PLAN"]
-    return dict((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
+    return plan_of(row["QUERY PLAN"])
 
 
 def _read_whole(node: dict[str, Any]) -> Iterator[str]:
