@@ -1798,8 +1798,8 @@ OPEN_EDITS = (
     _mutant(
         "open edits: a cancel waits for no deletion",
         TRANSITIONS_SQL,
-        "    FOR UPDATE SKIP LOCKED\n)\nDELETE FROM runs_opentarget",
-        "    FOR UPDATE\n)\nDELETE FROM runs_opentarget",
+        "    ORDER BY kind, target_id\n    FOR UPDATE SKIP LOCKED\n))\n",
+        "    ORDER BY kind, target_id\n    FOR UPDATE\n))\n",
         f"{_OPEN_EDITS}test_who_tries_again_holds_neither_run_nor_lane",
     ),
     _mutant(
