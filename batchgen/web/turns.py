@@ -28,7 +28,7 @@ class Turns:
         self._at_work: Counter[str] = Counter()
         #: Of each client those that wait, in their order; the client whose turn is next stands
         #: first.
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._waiting: dict[str, deque[asyncio.Event]] = {}
 
     @asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
@@ -47,18 +47,19 @@ class Turns:
         return self._at_work.total() < self._most and self._at_work[client] < self._most_of_one
 
     async def _called(self, client: str) -> None:
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        mine = asyncio.Event()
         self._waiting.setdefault(client, deque()).append(mine)
         try:
-            await mine
+            await mine.wait()
         except asyncio.CancelledError:
-            if mine.cancelled():
-                self._leave(client, mine)
-            else:  # called and broken off at the same moment
+            # It hears of that a round of the loop later, and may have been called meanwhile.
+            if mine.is_set():
                 self._end(client)
+            else:
+                self._leave(client, mine)
             raise
 
-    def _leave(self, client: str, mine: "asyncio.Future[None]") -> None:
+    def _leave(self, client: str, mine: asyncio.Event) -> None:
         waiting = self._waiting[client]
         waiting.remove(mine)
         if not waiting:
@@ -75,7 +76,7 @@ class Turns:
         if others:
             self._waiting[called] = deque(others)  # behind all that wait
         self._at_work[called] += 1
-        first.set_result(None)
+        first.set()
 
 
 class Clients:

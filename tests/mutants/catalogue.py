@@ -1462,6 +1462,14 @@ LIMITER = (
         "tests/unit/batchgen/test_turns.py::test_clients_that_wait_go_in_turns",
     ),
     _mutant(
+        "turns: who is called and has hung up lets the next one in",
+        "batchgen/web/turns.py",
+        "                self._end(client)\n            else:\n",
+        "                pass\n            else:\n",
+        "tests/unit/batchgen/test_turns.py::"
+        "test_who_hangs_up_just_before_it_is_called_keeps_no_place",
+    ),
+    _mutant(
         "turns: a probe waits for none",
         "batchgen/asgi.py",
         "        if is_probe(request):\n",

@@ -44,10 +44,8 @@ async def _settled() -> None:
         await asyncio.sleep(0)
 
 
-def play(
-    scene: Callable[[Office], Awaitable[None]], *, most: int = 3, most_of_one: int = 2
-) -> list[str]:
-    """What had begun, in order."""
+def play(scene: Callable[[Office], Awaitable[None]]) -> list[str]:
+    """What had begun, in order, where three are at work, two of one client."""
 
     async def played() -> list[str]:
         office = Office(Turns(most=3, most_of_one=2))
@@ -103,3 +101,15 @@ def test_a_turn_of_who_hangs_up_when_it_is_called_goes_on() -> None:
     begun = play(scene)
     assert begun[:3] == ["a1", "b1", "b2"]
     assert begun[-3:] == ["d1", "e1", "e2"]
+
+
+def test_who_hangs_up_just_before_it_is_called_keeps_no_place() -> None:
+    async def scene(office: Office) -> None:
+        await office.come("a1", "b1", "b2", "c1", "c2")
+        office._ends["a1"].set()
+        office.requests["c1"].cancel()  # of which it hears after a1 has called it
+        await _settled()
+        assert office.begun == ["a1", "b1", "b2", "c2"]
+        assert not office.requests["a1"].exception()
+
+    play(scene)
