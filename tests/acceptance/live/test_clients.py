@@ -4,7 +4,9 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from random import Random
 from urllib.parse import urlsplit
 
 import httpx2
@@ -94,6 +96,41 @@ def test_a_probe_is_answered_while_all_turns_are_taken(starter: Starter, world: 
             wait_for(lambda: _waiting_for_a_lock() == 2, "all turns taken")
             assert httpx2.get(f"{web.url}/healthz", trust_env=False, timeout=5).status_code == 200
         assert {each.result().status_code for each in asked} == {200}
+
+
+def test_clients_that_hang_up_at_any_moment_take_nothing_with_them(
+    starter: Starter, world: World
+) -> None:
+    web = starter(world, BATCHGEN_DATABASE_POOL_SIZE="2")
+    path, end = f"/runs/{world.run.id}", time.monotonic() + 4
+
+    def hang_up_again_and_again(number: int) -> None:
+        random = Random(number)
+        while time.monotonic() < end:
+            asked(web, path).close() if random.random() < 0.2 else _hang_up(web, path, random)
+
+    with ThreadPoolExecutor(12) as clients:
+        list(clients.map(hang_up_again_and_again, range(12)))
+    users = (web.user, member_make(world.run.project, "viewer"))
+    assert [web.call("GET", path, user=user).status_code for user in users] == [200, 200]
+    assert [line for line in web.running.lines if "Exception" in line] == []
+
+
+def _hang_up(web: Web, path: str, random: Random) -> None:
+    """At a moment of the answer's making."""
+    client = asked(web, path)
+    client.settimeout(random.uniform(0.001, 0.05))
+    with client, suppress(TimeoutError):
+        client.recv(100)
+
+
+def asked(web: Web, path: str) -> socket.socket:
+    """A connection with a request on it."""
+    address = urlsplit(web.url)
+    client = socket.create_connection((address.hostname, address.port), timeout=10)
+    head = f"GET /api/v1{path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+    client.sendall(f"{head}Authorization: Bearer {web.token()}\r\n\r\n".encode())
+    return client
 
 
 def _waiting_for_a_lock() -> int:
