@@ -68,6 +68,7 @@ class MessageCall:
             epic=epic_code(self._fences),
             model=model if isinstance(model, str) else None,
             retry_count=_retry_count(exchange.request),
+            arrived_s=exchange.request.arrived_s,
         )
         self._request: MessageRequest | None = None
         exchange.on_abandoned = partial(provider.calls.finish, self._call, "aborted")

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import cast
@@ -30,11 +31,16 @@ _UNREADABLE = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: clo
 
 
 class Request:
-    """One request, read to its end. Only headers that matter here are kept, in lower case."""
+    """One request, read to its end. Only headers that matter here are kept, in lower case.
 
-    __slots__ = ("body", "headers", "keep_alive", "method", "target", "too_large")
+    Attributes:
+        arrived_s: when its first bytes were read, in monotonic seconds.
+    """
+
+    __slots__ = ("arrived_s", "body", "headers", "keep_alive", "method", "target", "too_large")
 
     def __init__(self) -> None:
+        self.arrived_s = time.monotonic()
         self.method = ""
         self.target = b""
         self.headers: dict[bytes, bytes] = {}
@@ -185,7 +191,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            if self._exchange is None:
+            if self._is_idle:
                 self.transport.write(_UNREADABLE)
             self.transport.close()
 
@@ -206,7 +212,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._most_bytes = self._request.most_bytes
-        if self._request.header(b"expect") and self._exchange is None:
+        if self._request.header(b"expect") and self._is_idle:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -226,7 +232,12 @@ class Connection(asyncio.Protocol):
         request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks = []
         self._waiting.append(request)
-        self._next()
+        # What else arrived at this moment is read first, or it would seem to have come later.
+        asyncio.get_running_loop().call_soon(self._next)
+
+    @property
+    def _is_idle(self) -> bool:
+        return self._exchange is None and not self._waiting
 
     # What an exchange calls.
 

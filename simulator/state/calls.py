@@ -29,13 +29,20 @@ class Call:
         "stream",
     )
 
-    def __init__(self, index: int, marker: str | None, epic: str | None, model: str | None) -> None:
+    def __init__(
+        self,
+        index: int,
+        marker: str | None,
+        epic: str | None,
+        model: str | None,
+        arrived_s: float,
+    ) -> None:
         self.index = index
         self.marker = marker
         self.epic = epic
         self.model = model
-        self.start = time.time()
-        self.start_monotonic = time.monotonic()
+        self.start = time.time() - (time.monotonic() - arrived_s)
+        self.start_monotonic = arrived_s
         self.end: float | None = None
         self.end_monotonic: float | None = None
         self.status: int | str | None = None
@@ -82,10 +89,16 @@ class CallLog:
         self._calls = deque(self._calls, maxlen=kept)
 
     def begin(
-        self, *, marker: str | None, epic: str | None, model: str | None, retry_count: int
+        self,
+        *,
+        marker: str | None,
+        epic: str | None,
+        model: str | None,
+        retry_count: int,
+        arrived_s: float,
     ) -> Call:
-        """Log a call that has just arrived."""
-        call = Call(self._begun, marker, epic, model)
+        """Log a call that arrived then, in monotonic seconds."""
+        call = Call(self._begun, marker, epic, model, arrived_s)
         call.retry_count = retry_count
         self._sdk_retries += retry_count > 0
         self._calls.append(call)

@@ -75,8 +75,9 @@ CARDS: list[dict[str, Any]] = [
 class Simulator:
     """A running simulator, spoken to over its control endpoints."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pid: int) -> None:
         self.url = url
+        self.pid = pid
 
     def get(self, path: str) -> Any:
         """A control endpoint's JSON."""
@@ -124,7 +125,7 @@ def process() -> Iterator[Simulator]:
     command = [sys.executable, "-m", "simulator", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout
-        yield Simulator(running.stdout.readline().split()[-1])
+        yield Simulator(running.stdout.readline().split()[-1], running.pid)
         running.terminate()
         assert running.wait(timeout=5) == 0
 

@@ -1,9 +1,15 @@
 """The call log: complete, prompt, and bounded."""
 
+import json
+import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import anthropic
 import httpx2
@@ -31,6 +37,27 @@ def test_a_call_is_in_the_book_while_in_flight(
     assert (call["status"], call["stop_reason"]) == (200, "end_turn")
     assert call["end"] - call["start"] == pytest.approx(0.4, abs=0.15)
     assert call["end_monotonic"] - call["start_monotonic"] == pytest.approx(0.4, abs=0.15)
+
+
+def test_what_arrives_together_has_begun_together(simulator: Any, request_of: Any) -> None:
+    body = json.dumps(request_of())
+    headers = {"x-api-key": "k", "anthropic-version": "2026-10-21"}
+    netloc = urlsplit(simulator.url).netloc
+    with ExitStack() as opened:
+        connections = [opened.enter_context(closing(HTTPConnection(netloc))) for _ in range(20)]
+        for connection in connections:
+            connection.request("GET", "/_sim/clock")
+            connection.getresponse().read()
+        os.kill(simulator.pid, signal.SIGSTOP)
+        try:
+            for connection in connections:
+                connection.request("POST", "/v1/messages", body, headers)
+        finally:
+            os.kill(simulator.pid, signal.SIGCONT)
+        assert {connection.getresponse().status for connection in connections} == {200}
+    calls = simulator.calls()
+    first_end = min(call["end_monotonic"] for call in calls)
+    assert max(call["start_monotonic"] for call in calls) < first_end
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -88,7 +115,9 @@ def test_the_book_stays_small() -> None:
     log = CallLog(kept=1000)
     tracemalloc.start()
     for at in range(20_000):
-        log.finish(log.begin(marker=f"m{at}", epic="E1", model="m", retry_count=0), 200)
+        log.finish(
+            log.begin(marker=f"m{at}", epic="E1", model="m", retry_count=0, arrived_s=0), 200
+        )
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert used < 1000 * 1000
