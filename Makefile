@@ -13,9 +13,9 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 # Three also on two cores: tests that wait for others' processes leave time.
 PARALLEL := -n 3 --no-loadscope-reorder
 
-# What is long by its nature: series of faults, requests of every kind to every operation, servers
+# What is long by its nature: requests of every kind to every operation, servers
 # that fail over, whole stacks and real backlogs on the whole way.
-LONG := tests/acceptance/faults tests/acceptance/budgets tests/acceptance/contract \
+LONG := tests/acceptance/budgets tests/acceptance/contract \
 	tests/acceptance/attacks/test_all_at_once.py tests/acceptance/live/test_sentinel.py \
 	tests/acceptance/test_backup.py tests/acceptance/test_chain.py tests/acceptance/test_roles.py \
 	tests/acceptance/test_two_installations.py tests/local/test_whole_stack.py
@@ -87,10 +87,10 @@ up: venv
 	@$(LOCAL) up
 
 test: venv
-	$(ALONE) $(BIN)/python -m pytest $(PARALLEL) $(addprefix --ignore=,$(APART) $(LONG))
+	$(ALONE) $(BIN)/python -m pytest $(PARALLEL) $(addprefix --ignore=,$(APART) $(LONG) $(MOMENTS))
 
 acceptance: venv
-	$(ALONE) $(BIN)/python -m pytest $(PARALLEL) $(filter-out $(MOMENTS),$(LONG))
+	$(ALONE) $(BIN)/python -m pytest $(PARALLEL) $(LONG)
 	$(ALONE) $(BIN)/python -m pytest $(MOMENTS)
 
 # Needs the system's Chromium.
