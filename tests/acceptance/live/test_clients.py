@@ -124,10 +124,13 @@ def _hang_up(web: Web, path: str, random: Random) -> None:
         client.recv(100)
 
 
-def asked(web: Web, path: str) -> socket.socket:
-    """A connection with a request on it."""
+def asked(web: Web, path: str, *, buffer_bytes: int | None = None) -> socket.socket:
+    """A connection with a request on it; the system reads ahead for it so far."""
     address = urlsplit(web.url)
-    client = socket.create_connection((address.hostname, address.port), timeout=10)
+    client = socket.socket()
+    if buffer_bytes is not None:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+    client.connect((address.hostname, address.port))
     head = f"GET /api/v1{path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
     client.sendall(f"{head}Authorization: Bearer {web.token()}\r\n\r\n".encode())
     return client
@@ -155,12 +158,7 @@ def test_a_stop_ends_open_streams_within_three_seconds(starter: Starter, world: 
 
 def stalled(web: Web, run: Run) -> socket.socket:
     """A client that opens a stream and then does not read."""
-    address = urlsplit(web.events(run))
-    client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.connect((address.hostname, address.port))
-    sign_in = f"Authorization: Bearer {web.token()}"
-    client.sendall(f"GET {address.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{sign_in}\r\n\r\n".encode())
+    client = asked(web, f"/runs/{run.id}/events", buffer_bytes=4096)
     assert client.recv(100).startswith(b"HTTP/1.1 200")
     return client
 
