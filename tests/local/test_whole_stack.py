@@ -176,7 +176,7 @@ def test_demo_generates_stories_and_leaves_nothing_running(
 ) -> None:
     argv = [sys.executable, "-m", "batchgen.local", "demo"]
     done = subprocess.run(
-        argv, cwd=clone, env=environment, capture_output=True, text=True, check=False, timeout=120
+        argv, cwd=clone, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the built-in simulator answers" in done.stdout
