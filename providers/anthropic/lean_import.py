@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
@@ -18,6 +18,9 @@ from types import ModuleType
 from typing import Any
 
 _DEFERRED = re.compile(r"anthropic(\.(lib|types)(\..+)?)?")
+#: Functions of packages that the SDK names at its own import and calls only for spans of its own,
+#: which our clients have none of: behind them are most of the modules that are left.
+_CALLED_LATE = {("anthropic.lib._tracing", "finish_api_call_span")}
 
 
 @contextmanager
@@ -69,10 +72,16 @@ class _Package(ModuleType):
         home = _homes(vars(self).get("__file__")).get(name)
         if home is None:
             raise AttributeError(f"{self.__name__} was imported without {name}: see {__name__}")
-        module, original = home
-        value = getattr(import_module(module, self.__name__), original)
+        late = (self.__name__, name) in _CALLED_LATE
+        value = partial(self._call, *home) if late else self._find(*home)
         setattr(self, name, value)
         return value
+
+    def _find(self, module: str, name: str) -> Any:
+        return getattr(import_module(module, self.__name__), name)
+
+    def _call(self, module: str, name: str, *args: Any, **kwargs: Any) -> Any:
+        return self._find(module, name)(*args, **kwargs)
 
 
 @cache
