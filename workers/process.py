@@ -108,6 +108,7 @@ class WorkerProcess:
             heartbeat_at=Now(),
             lease_until=Now() + timedelta(seconds=settings.WORKER_LEASE_S),
         )
+        self._beats.note()  # the first one: from here on PostgreSQL is known to answer
         # The loop goes by what is known of PostgreSQL's clock; heartbeats keep it fresh.
         DATABASE.now()
         self._loop.start()

@@ -78,6 +78,10 @@ def _world(worker: Working, *, epics: int = 2, lanes: int = 1) -> World:
     return world
 
 
+def test_a_worker_that_is_registered_waits_for_no_beat_to_take_messages(worker: Working) -> None:
+    assert worker.missing() == ["intake"]
+
+
 def test_a_beat_renews_the_lease(worker: Working) -> None:
     Worker.objects.update(lease_until=_LONG_AGO, heartbeat_at=_LONG_AGO)
     worker.heartbeat()
@@ -240,20 +244,20 @@ def test_what_a_start_makes_is_spared_from_collections(worker: Working) -> None:
 def test_after_a_pause_of_everything_others_get_time_to_renew_their_leases(
     worker: Working, settings: Settings
 ) -> None:
-    settings.HEARTBEAT_S = 0.1
+    settings.HEARTBEAT_S, settings.WORKER_LEASE_S = 0.3, 3
     world = World.make(epics=1, lanes=1)
     step = world.claim()
     assert step
     Worker.objects.filter(id=world.worker.id).update(lease_until=_LONG_AGO)
     worker.heartbeat()
     assert worker.reconcile().reclaimed == 0
-    time.sleep(0.35)
+    time.sleep(1)
     worker.heartbeat()
     time.sleep(settings.WORKER_LEASE_S)  # the pause
     assert worker.reconcile().reclaimed == 0
     worker.heartbeat()
     assert worker.reconcile().reclaimed == 0
-    time.sleep(0.35)
+    time.sleep(1)
     worker.heartbeat()
     assert worker.reconcile().reclaimed == 1
 
