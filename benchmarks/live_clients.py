@@ -23,6 +23,9 @@ _PARTS = re.compile(
     rb'"order":\d+,"status":"(\w+)"|^event: (reset)$',
     re.MULTILINE,
 )
+#: Between two parts of a body; an event may lie across them.
+_CHUNK_HEAD = re.compile(rb"\r\n[0-9a-f]+\r\n")
+_GRANTED = b"HTTP/1.1 200 "
 _SETTLE_S = 1.0
 _LONGEST_S = 30.0
 
@@ -38,6 +41,8 @@ class Seen:
     #: `code status` of epics, when it came, and when its connection first had anything.
     epics: list[tuple[str, float, float]] = field(default_factory=list)
     resets: int = 0
+    #: Answers other than a stream.
+    refused: int = 0
     #: From the request to the first byte, of each connection after the first.
     back_s: list[float] = field(default_factory=list)
     connections: int = 0
@@ -135,9 +140,10 @@ class _Reader(asyncio.Protocol):
         if not self._since:
             self._since = now
             self._seen.back_s.append(now - self._asked)
-        # The chunks' own lines end otherwise than the events'.
+            self._seen.refused += not data.startswith(_GRANTED)
         whole, end, self._rest = (self._rest + data).rpartition(b"\n\n")
-        for event_id, seq, code, status, name in _PARTS.findall(whole + end):
+        events = _CHUNK_HEAD.sub(b"", whole + end)
+        for event_id, seq, code, status, name in _PARTS.findall(events):
             if event_id:
                 self._seen.ids.append(event_id.decode())
             elif seq:
