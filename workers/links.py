@@ -25,7 +25,7 @@ from providers.errors import ProviderError
 from providers.provider import Provider
 from runs.engine.budget_waits import budget_rests, budget_wait, run_pause_unpriced
 from runs.engine.claims import LaneClaim
-from runs.engine.dispatch import LOWEST_PRIORITY, last_of
+from runs.engine.dispatch import LOWEST_PRIORITY
 from runs.engine.lanes import Fence
 from runs.engine.refusals import BudgetRefused, PriceMissing
 from runs.states import WaitReason
@@ -95,7 +95,7 @@ class Links:
             try:
                 self._slots.take(first.user, weight=first.weight, requeued=requeued)
             except FairShareReached:
-                self._tools.sender.push(last_of(request))
+                self._tools.sender.put_behind(request, user=first.user)
                 return False
             try:
                 return await self._link(request, fence, first, request.kwargs.get("due_at"))
@@ -105,7 +105,13 @@ class Links:
                 self._tools.sender.push({name: [request.message.raw]})
                 return False
             finally:
-                self._slots.free(first.user)
+                self._free(first)
+
+    def _free(self, first: FirstCall) -> None:
+        """Give a slot back. A user who has none any more does not wait behind those who do."""
+        self._slots.free(first.user)
+        if not self._slots.has(first.user):
+            self._tools.sender.bring_forward(first.user, self._slots.share(first.weight))
 
     async def _link(
         self, request: ItemRequest, fence: Fence, first: FirstCall, due_at: float | None
@@ -275,7 +281,7 @@ class Links:
                     attempt.abort()
                 await self._run(attempt, request)
         finally:
-            self._slots.free(first.user)
+            self._free(first)
         return True
 
 

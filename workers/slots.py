@@ -25,11 +25,18 @@ class Slots:
         Raises:
             FairShareReached: none was taken.
         """
-        # Heard before this message's run began, there may have been none.
-        share = max(1, self._count * weight // max(1, self.users))
-        if not requeued and self.users > 1 and self._taken[user] >= share:
+        if not requeued and self.users > 1 and self._taken[user] >= self.share(weight):
             raise FairShareReached
         self._taken[user] += 1
+
+    def share(self, weight: int) -> int:
+        """How many a user of that weight has before others."""
+        # Heard before this message's run began, there may have been no user.
+        return max(1, self._count * weight // max(1, self.users))
+
+    def has(self, user: str) -> bool:
+        """Whether the user has any."""
+        return user in self._taken
 
     def free(self, user: str) -> None:
         """Give a slot back."""

@@ -140,8 +140,9 @@ def lists_of(
     return dict(lists)
 
 
-def last_of(message: Any) -> dict[str, list[str]]:
-    """A message that is being read once more, behind all others; as `lists_of`.
+def again_of(message: Any, *, priority: int = LOWEST_PRIORITY) -> dict[str, list[str]]:
+    """A message that is to be read once more, behind all others where no priority is given; as
+    `lists_of`.
 
     Args:
         message: what has a task's `id`, `args`, `kwargs`, `argsrepr` and `kwargsrepr`, as
@@ -155,9 +156,9 @@ def last_of(message: Any) -> dict[str, list[str]]:
         argsrepr=message.argsrepr,
         kwargsrepr=message.kwargsrepr,
         queue=settings.ITEM_QUEUE,
-        priority=LOWEST_PRIORITY,
+        priority=priority,
     )
-    return {queue_key(settings.ITEM_QUEUE, LOWEST_PRIORITY): [again]}
+    return {queue_key(settings.ITEM_QUEUE, priority): [again]}
 
 
 def send(links: Iterable[Link], *, due_at: float | None = None, behind: bool = False) -> None:
@@ -177,7 +178,7 @@ def _push(lists: Lists) -> None:
 
 
 async def push_async(client: "AsyncRedis", lists: Lists) -> None:
-    """Send what `lists_of` or `last_of` made; as `send`."""
+    """Send what `lists_of` or `again_of` made; as `send`."""
     if not lists:
         return
     pushes = _pushes(client, lists)

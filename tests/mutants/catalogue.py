@@ -619,7 +619,8 @@ FINISHING = (
         "a refused message sends no other",
         _LINKS,
         "        if attempt is None:\n",
-        "        if attempt is None:\n            self._tools.sender.push(last_of(request))\n",
+        "        if attempt is None:\n"
+        "            self._tools.sender.put_behind(request, user=first.user)\n",
         f"{WORKER}test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none",
     ),
     _mutant(
@@ -1379,6 +1380,14 @@ LIMITER = (
         "            pass\n",
         "tests/acceptance/test_shares.py::"
         "test_a_users_run_goes_on_beside_many_urgent_ones_of_another",
+    ),
+    _mutant(
+        "shares: who has no slot any more waits behind nobody",
+        "workers/links.py",
+        "        if not self._slots.has(first.user):\n",
+        "        if False:\n",
+        "tests/integration/engine/test_worker_process.py::"
+        "test_who_has_no_slot_any_more_has_messages_brought_forward",
     ),
     _mutant(
         "shares: of one user's messages a hundred are ahead of others",

@@ -118,7 +118,7 @@ def test_a_message_that_celery_read_is_sent_again_behind_all_others() -> None:
         received = connection.SimpleQueue(settings.ITEM_QUEUE).get(timeout=5)
         received.ack()
     args, kwargs, _ = received.payload
-    dispatch._push(dispatch.last_of(Context(received.headers, args=args, kwargs=kwargs)))
+    dispatch._push(dispatch.again_of(Context(received.headers, args=args, kwargs=kwargs)))
     behind = queue_keys(settings.ITEM_QUEUE)[-1]
     sent["properties"]["priority"] = LOWEST_PRIORITY
     assert _in_broker() == {behind: [sent]}

@@ -22,7 +22,7 @@ from batchgen.redis.task_message import queue_key
 from providers.anthropic.client import ProviderClient
 from providers.provider import Provider
 from providers.registry import limit_pool
-from runs.engine.dispatch import messages_waiting
+from runs.engine.dispatch import LOWEST_PRIORITY, messages_waiting
 from runs.engine.lanes import Fence
 from runs.models import Lane, RunItem, Worker
 from runs.reads.gates import limits_read
@@ -53,9 +53,12 @@ class Working(WorkerProcess):
     """A worker whose messages a test brings."""
 
     def work(self, fence: Fence, *, due_at: float | None = None) -> bool:
-        """Work on a link, whose message has come, to its end; whether its item was begun."""
+        """Work on a link, whose message has come, until the next one's is sent; whether its item
+        was begun."""
         request = request_make(fence, FIRST_CALL, due_at=due_at)
-        return self._loop.run(self.engine.links.work(request))
+        begun = self._loop.run(self.engine.links.work(request))
+        self._loop.run(self.engine.tools.sender.flushed())
+        return begun
 
 
 @pytest.fixture
@@ -411,6 +414,31 @@ def test_a_finished_link_sends_the_next_one_and_a_refused_one_sends_none(
     worker.work(fence)
     assert messages_waiting() == frozenset()
     assert world.fences() == [after]
+
+
+def test_who_has_no_slot_any_more_has_messages_brought_forward(worker: Working) -> None:
+    world = _world(worker)
+    (fence,) = world.fences()
+    redis.client().flushdb()
+    slots, links = worker.engine.slots, worker.engine.links
+    slots.users = 2
+    for _ in range(2):
+        slots.take(FIRST.user, weight=1, requeued=False)
+    behind, usual = queue_key("epics", LOWEST_PRIORITY), queue_key("epics", 3)
+    redis.client().lpush(behind, *["another user's"] * 3)
+    assert not worker.work(fence)
+    assert (redis.client().llen(behind), redis.client().llen(usual)) == (4, 0)
+
+    async def free() -> None:
+        links._free(FIRST)
+        await worker.engine.tools.sender.flushed()
+        await worker.engine.tools.sender.flushed()
+
+    worker._loop.run(free())
+    assert (redis.client().llen(behind), redis.client().llen(usual)) == (4, 0), "it has one"
+    worker._loop.run(free())
+    assert (redis.client().llen(behind), redis.client().llen(usual)) == (3, 1)
+    assert worker.work(fence), "it is as good as the first"
 
 
 @pytest.mark.parametrize(
